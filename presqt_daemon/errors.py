@@ -1,0 +1,142 @@
+"""Errors by whose fault they are, each with a stable code, a status code and a sentence to act on.
+
+They survive pickling, fly straight up and are turned into a status in one place. Whatever is not
+one of these is a bug of ours.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
+from presqt_daemon.model import Finding
+
+
+class PresqtError(Exception):
+    """An error with a name. `code` must be one that its class lists in `CODES`."""
+
+    CODES: ClassVar[Mapping[str, int]] = MappingProxyType({})
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        findings: tuple[Finding, ...] = (),
+        findings_total: int | None = None,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        outcome_unknown: bool = False,
+    ) -> None:
+        """Name the failure.
+
+        `findings_total` counts findings beyond those listed; `retry_after` is in seconds from now;
+        `outcome_unknown` says that the request may have taken effect all the same.
+        """
+        super().__init__(message)
+        self.code = code
+        self.status_code = self.CODES[code]
+        self.message = message
+        self.findings = findings
+        self.findings_total = len(findings) if findings_total is None else findings_total
+        self.retryable = retryable
+        self.retry_after = retry_after
+        self.outcome_unknown = outcome_unknown
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Rebuild from all arguments, since the default keeps the message alone."""
+        return _rebuild, (
+            type(self),
+            self.code,
+            self.message,
+            self.findings,
+            self.findings_total,
+            self.retryable,
+            self.retry_after,
+            self.outcome_unknown,
+        )
+
+
+class UserFault(PresqtError):
+    """The sender or the operator must change something."""
+
+    CODES = MappingProxyType(
+        {
+            "not-a-zip": 400,
+            "incomplete-zip": 400,
+            "unsafe-archive": 400,
+            "malformed-bag": 400,
+            "invalid-bag": 400,
+            "bad-request": 400,
+            "bad-sidecar": 400,
+            "unknown-target": 400,
+            "unreadable-file": 400,
+            "unauthorized": 401,
+            "forbidden": 403,
+            "resource-not-found": 404,
+            "resource-gone": 410,
+            "too-large": 413,
+            "cancelled": 499,
+        }
+    )
+
+
+class TargetFault(PresqtError):
+    """The target's side, as seen after the caller's retries."""
+
+    CODES = MappingProxyType(
+        {
+            "rate-limited": 429,
+            "target-refused": 502,
+            "target-misbehaved": 502,
+            "target-full": 502,
+            "target-unavailable": 503,
+        }
+    )
+
+
+class HouseFault(PresqtError):
+    """Ours: the machine, the worker or the code."""
+
+    CODES = MappingProxyType(
+        {
+            "worker-died": 500,
+            "resume-limit": 500,
+            "state-lost": 500,
+            "internal-error": 500,
+            "timed-out": 504,
+            "out-of-space": 507,
+        }
+    )
+
+
+class PayloadSpoilt(Exception):
+    """The staged payload on disk no longer has the digests taken at staging: stage again."""
+
+
+class ConfigError(Exception):
+    """The configuration is wrong; `problems` holds every reason, each with its key's path."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _rebuild(
+    kind: type[PresqtError],
+    code: str,
+    message: str,
+    findings: tuple[Finding, ...],
+    findings_total: int,
+    retryable: bool,
+    retry_after: float | None,
+    outcome_unknown: bool,
+) -> PresqtError:
+    return kind(
+        code,
+        message,
+        findings=findings,
+        findings_total=findings_total,
+        retryable=retryable,
+        retry_after=retry_after,
+        outcome_unknown=outcome_unknown,
+    )

@@ -1,0 +1,139 @@
+"""What a worker and its supervisor say to each other, as values that survive pickling.
+
+A worker reports; the supervisor answers a question (`Surveyed`, `WantsCreate`) with `Go` or ends
+the worker. Nothing here grows with the number of payload files, except the lists of an ended
+upload.
+"""
+
+from dataclasses import dataclass
+
+from presqt_daemon.errors import PresqtError
+from presqt_daemon.model import Bag, Finding, Labels, Stage, UploadResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surveyed:
+    """The zip has been looked at, nothing is written yet; asks whether to go on.
+
+    `unpacked_bytes` and `entries` are what the central directory declares.
+    """
+
+    labels: Labels
+    unpacked_bytes: int
+    entries: int
+    payload_files: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantsCreate:
+    """A new container is about to be created; creating is serialised per account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """The creation asked for by `WantsCreate` is over, whatever came of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A write of the bag to disk begins; `number` counts from 1."""
+
+    number: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A stage has become durably true."""
+
+    stage: Stage
+    bag: Bag | None = None
+    algorithm: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The container exists; `link` is where a person finds it."""
+
+    container_id: str
+    link: str | None
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the work is. Totals are 0 until they are known; `message` None leaves it as it is."""
+
+    bytes_done: int = 0
+    bytes_total: int = 0
+    files_done: int = 0
+    files_total: int = 0
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alive:
+    """Work moved (a poll answered, a digest taken) without a figure that changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limited:
+    """The target asks to wait; the run ends and the ticket is parked.
+
+    `seconds` counts from now; None means until the cause is mended.
+    """
+
+    reason: str
+    waiting_for: str
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """Staging ended well."""
+
+    bag: Bag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uploaded:
+    """The upload ended well; failed fixity is part of the result, not an error."""
+
+    result: UploadResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The work ended with an error that has a name."""
+
+    error: PresqtError
+    warnings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoilt:
+    """The payload on disk is no longer what was staged; the ticket is staged again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """The worker let go of its task because it was told to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Go:
+    """The supervisor's yes. To `Surveyed` it names the target and so the target's `algorithms`."""
+
+    target: str | None = None
+    algorithms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """The supervisor's no: let go of the task, leaving everything as it is."""
+
+
+Question = Surveyed | WantsCreate
+Report = Surveyed | WantsCreate | Created | Attempt | Reached | Opened | Progress | Alive
+End = Staged | Uploaded | Failed | Limited | Spoilt | Stopped
+Answer = Go | Stop

@@ -1,0 +1,22 @@
+"""Named points at which a process can be made to die, so that recovery can be proved.
+
+Off unless PRESQT_DAEMON_FAILPOINT is set, to `name` or `name:n` (the n-th time it is reached).
+"""
+
+import os
+import signal
+
+VARIABLE = "PRESQT_DAEMON_FAILPOINT"
+
+_name, _, _count = os.environ.get(VARIABLE, "").partition(":")
+_left = int(_count) if _count.isdecimal() else 1
+
+
+def reach(name: str) -> None:
+    """Kill this process with SIGKILL when `name` is the armed failpoint; else do nothing."""
+    global _left  # noqa: PLW0603  (one process, one countdown)
+    if name != _name:
+        return
+    _left -= 1
+    if _left <= 0:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,189 @@
+"""Files that survive a crash: atomic replacement, durable renames, exclusive creation."""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+COPY_BLOCK_BYTES = 8 << 20
+_NO_KERNEL_COPY = frozenset(
+    {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.ETXTBSY}
+)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def replace_file(path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
+    """Replace a file as a whole: a reader sees the old content or the new one.
+
+    The temporary name is fixed (`.<name>.tmp` beside it), so what a crash leaves stays bounded.
+    Not durable means that a power loss may bring the old content back, never a torn one.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    try:
+        with open(handle, "wb", closefd=True) as stream:
+            os.fchmod(handle, mode)
+            stream.write(content)
+            stream.flush()
+            if durable:
+                os.fsync(handle)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    if durable:
+        sync_folder(path.parent)
+
+
+def create_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Create a file that must not exist yet, following no link, durably.
+
+    Raises FileExistsError when the name is taken, by whatever.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    handle = os.open(path, flags, mode)
+    with open(handle, "wb", closefd=True) as stream:
+        os.fchmod(handle, mode)
+        stream.write(content)
+        stream.flush()
+        os.fsync(handle)
+    sync_folder(path.parent)
+
+
+def rename_durably(source: Path, destination: Path) -> None:
+    """Rename and make both folders' names durable."""
+    os.rename(source, destination)
+    sync_folder(destination.parent)
+    if source.parent != destination.parent:
+        sync_folder(source.parent)
+
+
+def json_bytes(value: Any) -> bytes:
+    """UTF-8 JSON with a 4-space indent and a final newline."""
+    return (json.dumps(value, indent=4, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def printable_name(name: str) -> str:
+    """A file name as text that every encoder takes: bytes that are not UTF-8 become `\\xNN`."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes an unprivileged process may still write on the folder's file system."""
+    figures = os.statvfs(folder)
+    return figures.f_bavail * figures.f_frsize
+
+
+def is_same_file(first: os.stat_result, second: os.stat_result) -> bool:
+    """Whether two stat results describe one unchanged file (same inode, size, mtime, ctime)."""
+    return (
+        first.st_dev == second.st_dev
+        and first.st_ino == second.st_ino
+        and first.st_size == second.st_size
+        and first.st_mtime_ns == second.st_mtime_ns
+        and first.st_ctime_ns == second.st_ctime_ns
+    )
+
+
+def copy_durably(
+    source: int,
+    destination: Path,
+    *,
+    mode: int,
+    keep_going: Callable[[], bool] = lambda: True,
+) -> int:
+    """Copy an open file to a new name and sync it; returns the number of bytes.
+
+    Shares blocks where the file system can. Raises FileExistsError when the name is taken and
+    InterruptedError when `keep_going`, asked before each block, says no.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    handle = os.open(destination, flags, mode)
+    try:
+        os.fchmod(handle, mode)
+        os.lseek(source, 0, os.SEEK_SET)
+        copied = 0
+        copy = _copy_in_kernel
+        while True:
+            if not keep_going():
+                raise InterruptedError(f"the copy to {destination.name} was stopped")
+            try:
+                count = copy(source, handle)
+            except OSError as error:
+                if copy is _copy_block or error.errno not in _NO_KERNEL_COPY:
+                    raise
+                copy = _copy_block
+                continue
+            if not count and copy is _copy_block:
+                break
+            if not count:
+                copy = _copy_block
+            copied += count
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return copied
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and all below it; a missing one is fine. Follows no link."""
+    try:
+        status = folder.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(status.st_mode):
+        folder.unlink(missing_ok=True)
+        return
+    _open_up(folder)
+    shutil.rmtree(folder, ignore_errors=False)
+
+
+def walk_files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Every entry below a folder that is not itself a folder, depth first, links not followed."""
+    stack = [folder]
+    while stack:
+        with os.scandir(stack.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    stack.append(Path(entry.path))
+                else:
+                    yield entry
+
+
+def _open_up(folder: Path) -> None:
+    """Give back the rights that removing needs, where somebody took them."""
+    for base, folders, _files in os.walk(folder):
+        for name in folders:
+            path = os.path.join(base, name)
+            if not os.path.islink(path) and not os.access(path, os.W_OK | os.X_OK):
+                os.chmod(path, 0o700)
+
+
+def _copy_in_kernel(source: int, destination: int) -> int:
+    """Copy the next block from one file position to the other; 0 at the end, and where it fails.
+
+    Some file systems answer 0 for what they cannot copy, so that the end needs a second opinion.
+    """
+    return os.copy_file_range(source, destination, COPY_BLOCK_BYTES)
+
+
+def _copy_block(source: int, destination: int) -> int:
+    block = os.read(source, COPY_BLOCK_BYTES)
+    view = memoryview(block)
+    while view:
+        view = view[os.write(destination, view) :]
+    return len(block)

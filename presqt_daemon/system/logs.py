@@ -1,0 +1,55 @@
+"""Log lines: one fact a line, the ticket first, nothing in them that could forge another line."""
+
+import logging
+import re
+import sys
+from typing import TextIO
+
+ROOT = "presqt_daemon"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_SECRET = re.compile(
+    r"(?i)((?:authorization|private-token|x-dataverse-key|access_token|upload_token|"
+    r"x-amz-signature|x-amz-credential)['\"]?\s*[:=]\s*['\"]?(?:bearer\s+|token\s+)?)"
+    r"[^\s'\"&,}]+"
+)
+_PRIORITY = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
+
+
+def clean(text: str) -> str:
+    """The text on one line: control characters escaped, known secrets replaced by `***`."""
+    escaped = _CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", text)
+    return _SECRET.sub(r"\1***", escaped)
+
+
+class _Formatter(logging.Formatter):
+    """`<ticket> message`; under the journal `<N>` in front, else time and level."""
+
+    def __init__(self, *, journal: bool) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def format(self, record: logging.LogRecord) -> str:
+        ticket = getattr(record, "ticket", None)
+        text = record.getMessage().encode("utf-8", "backslashreplace").decode()
+        line = clean(f"{ticket} {text}" if ticket else text)
+        if record.exc_info:
+            trace = self.formatException(record.exc_info)
+            line += "".join(f"\n    {clean(row)}" for row in trace.splitlines())
+        if self._journal:
+            return f"<{_PRIORITY.get(record.levelname, 6)}>{line}"
+        return f"{self.formatTime(record, '%Y-%m-%d %H:%M:%S')} {record.levelname:<7} {line}"
+
+
+def open_log(verbosity: int, *, journal: bool, stream: TextIO | None = None) -> None:
+    """Send the package's log to a stream (stderr); verbosity 0 shows facts, 1 and more details."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_Formatter(journal=journal))
+    logger = logging.getLogger(ROOT)
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.DEBUG if verbosity else logging.INFO)
+    logger.propagate = False
+
+
+def ticket_log(ticket: str) -> logging.LoggerAdapter[logging.Logger]:
+    """A logger whose lines begin with the ticket."""
+    return logging.LoggerAdapter(logging.getLogger(ROOT), {"ticket": ticket})

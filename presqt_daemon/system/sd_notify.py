@@ -1,0 +1,28 @@
+"""Notes to systemd (sd_notify(3)): ready, stopping, status line, watchdog."""
+
+import os
+import socket
+from collections.abc import Mapping
+
+
+class Notifier:
+    """Sends to $NOTIFY_SOCKET; without one, or when sending fails, does nothing."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        address = environment.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        micros = environment.get("WATCHDOG_USEC", "")
+        owner = environment.get("WATCHDOG_PID", "")
+        is_ours = not owner or owner == str(os.getpid())
+        self.watchdog_seconds = int(micros) / 1e6 if micros.isdecimal() and is_ours else None
+
+    def send(self, **states: str) -> None:
+        """Send `KEY=value` lines, for example `send(READY="1", STATUS="3 tickets open")`."""
+        if not self._address:
+            return
+        text = "\n".join(f"{key}={value}" for key, value in states.items())
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+            try:
+                channel.sendto(text.encode(), self._address)
+            except OSError:
+                return

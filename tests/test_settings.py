@@ -1,0 +1,250 @@
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import presqt_daemon.schemas
+from presqt_daemon.config import (
+    Config,
+    IntakeConfig,
+    PermissionsConfig,
+    RetentionConfig,
+    StagingConfig,
+    TargetConfig,
+    UploadsConfig,
+)
+from presqt_daemon.errors import ConfigError
+from presqt_daemon.settings import config_from_tree, find_file, load_config
+from presqt_daemon.system.yaml import read_yaml
+
+EXAMPLE = Path(__file__).parents[1] / "config.example.yaml"
+SCHEMA = json.loads(
+    (Path(presqt_daemon.schemas.__file__).parent / "config.json").read_text(encoding="utf-8")
+)
+SECTIONS: Mapping[str, Any] = {
+    "intake": IntakeConfig,
+    "staging": StagingConfig,
+    "uploads": UploadsConfig,
+    "retention": RetentionConfig,
+    "permissions": PermissionsConfig,
+}
+BASE = Path("/srv/deposits")
+
+
+def _keys(kind: Any) -> set[str]:
+    return {item.name for item in dataclasses.fields(kind) if "read" in item.metadata}
+
+
+def _problems(text: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        config_from_tree(read_yaml(text.encode()), BASE)
+    return caught.value.problems
+
+
+def _load(text: str) -> Config:
+    return config_from_tree(read_yaml(text.encode()), BASE)
+
+
+def _whole_example() -> Any:
+    """The example with its commented targets made live."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    return read_yaml(re.sub(r"(?m)^  # (  |[a-z])", r"  \1", text).encode())
+
+
+def test_the_example_is_the_defaults() -> None:
+    example = read_yaml(EXAMPLE.read_bytes())
+    assert config_from_tree(example, BASE) == config_from_tree({}, BASE)
+
+
+def test_the_example_names_every_key() -> None:
+    example = _whole_example()
+    assert set(example) == _keys(Config) | {"targets"} | set(SECTIONS)
+    for section, kind in SECTIONS.items():
+        assert set(example[section]) == _keys(kind), section
+    named = {key for target in example["targets"].values() for key in target}
+    assert named == _keys(TargetConfig) - {"options"}
+
+
+def test_the_commented_targets_of_the_example_are_right() -> None:
+    config = config_from_tree(_whole_example(), BASE)
+    assert list(config.targets) == ["archive", "osf-lab-a", "zenodo", "github"]
+    for target in config.targets.values():
+        plain = TargetConfig(name=target.name, type=target.type)
+        differing = {
+            item.name
+            for item in dataclasses.fields(target)
+            if getattr(target, item.name) != getattr(plain, item.name)
+        }
+        assert differing <= {"path", "url", "token_file", "token_credential", "token_env"}
+
+
+def test_the_schema_knows_the_same_keys_with_the_same_defaults() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    properties = SCHEMA["properties"]
+    assert set(properties) == _keys(Config) | {"targets"} | set(SECTIONS)
+    places = {name: (properties[name]["properties"], kind) for name, kind in SECTIONS.items()}
+    places["targets"] = (SCHEMA["$defs"]["target"]["properties"], TargetConfig)
+    places[""] = ({k: v for k, v in properties.items() if k in _keys(Config)}, Config)
+    for place, (named, kind) in places.items():
+        assert set(named) == _keys(kind), place
+        for item in dataclasses.fields(kind):
+            if item.name in named:
+                _check_default(item, named[item.name]["default"])
+
+
+def _check_default(item: Any, given: Any) -> None:
+    if given is None or item.metadata["is_path"]:
+        assert item.default == (None if given is None else Path(given)), item.name
+    else:
+        assert item.metadata["read"](given) == item.default, item.name
+
+
+def test_the_schema_takes_the_example_and_refuses_what_we_refuse() -> None:
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    validator.validate(read_yaml(EXAMPLE.read_bytes()))
+    validator.validate(_whole_example())
+    for wrong in (
+        "inbax: x",
+        "staging: {workers: 0}",
+        "staging: {max_zip_bytes: much}",
+        "intake: {observer: maybe}",
+        "permissions: {status: '0999'}",
+        "targets: {}",
+        "targets: {archive: {path: x}}",
+        "targets: {'a b': {type: folder, path: x}}",
+        "retention: {verified: never}",
+    ):
+        assert not validator.is_valid(read_yaml(wrong.encode())), wrong
+        assert _problems(wrong)
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("inbox: drop here\ntargets: {a: {type: folder, path: store}}\n", "utf-8")
+    config = load_config(file, {})
+    assert config.inbox == tmp_path / "drop here"
+    assert config.mediafiles == tmp_path / "mediafiles"
+    assert config.targets["a"].path == tmp_path / "store"
+    assert config.uploads_folder == tmp_path / "mediafiles" / "uploads"
+
+
+def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_bytes(b"# nothing\n")
+    assert load_config(file, {}) == config_from_tree({}, tmp_path)
+
+
+def test_every_problem_is_told_at_once_with_its_path_and_the_likely_key() -> None:
+    problems = _problems(
+        "inbax: x\n"
+        "stop_grace: soon\n"
+        "default_target: none\n"
+        "intake: {setle: 1s, route_by_drop: perhaps}\n"
+        "staging: [1]\n"
+        "targets:\n"
+        "  a: {type: folder}\n"
+        "  b: {type: osf, path: x, keep: bag}\n"
+        "  c: 5\n"
+    )
+    text = "\n".join(problems)
+    for expected in (
+        "inbax: unknown key; did you mean inbox?",
+        "stop_grace: 'soon' is not a time",
+        "default_target: 'none'",
+        "intake.setle: unknown key; did you mean intake.settle?",
+        "intake.route_by_drop:",
+        "staging: must hold keys and values",
+        "targets.a.path: is missing",
+        "targets.b.path: has no meaning for type osf",
+        "targets.b.keep: has no meaning for type osf",
+        "targets.c: must hold keys and values",
+    ):
+        assert expected in text
+    assert len(problems) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("targets: {a: {type: osf, token_env: A, token_file: b}}", "not both"),
+        ("targets: {a: {type: osf, url: 'ftp://x'}}", "https://"),
+        ("targets: {a: {type: osf, sender_may: [title]}}", "sender_may"),
+        ("targets: {a: {type: osf}, A: {type: osf}}", "by case only"),
+        ("targets: {'../a': {type: osf}}", "made of letters"),
+        ("targets: {.a: {type: osf}}", "made of letters"),
+        ("targets: {a: {workers: 2}}", "type: is missing"),
+        ("inbox: here\nmediafiles: here/below", "must not lie in or around"),
+        ("mediafiles: archive", "must not lie in or around"),
+        ("inbox: ''", "must be text"),
+        ("inbox: null", "must not be empty"),
+        ("staging: {workers: true}", "whole number"),
+        ("uploads: {retries: -1}", "whole number"),
+    ],
+)
+def test_what_cannot_be_is_refused(text: str, said: str) -> None:
+    assert any(said in problem for problem in _problems(text)), _problems(text)
+
+
+def test_two_folder_targets_may_share_a_place() -> None:
+    text = "targets: {a: {type: folder, path: s}, b: {type: folder, path: s/b}}"
+    assert set(_load(text).targets) == {"a", "b"}
+
+
+def test_a_plug_in_type_takes_options() -> None:
+    config = _load("targets: {a: {type: vault, options: {bucket: x, retries: 3}}}")
+    assert config.targets["a"].options == {"bucket": "x", "retries": "3"}
+
+
+def test_the_environment_overrides_the_file_key_by_key(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "staging: {workers: 2, attempts: 1}\ntargets: {lab-a: {type: osf, workers: 1}}\n", "utf-8"
+    )
+    config = load_config(
+        file,
+        {
+            "PRESQT_DAEMON__STAGING__WORKERS": "5",
+            "PRESQT_DAEMON__STOP_GRACE": "3s",
+            "PRESQT_DAEMON__TARGETS__LAB_A__WORKERS": "7",
+            "PRESQT_DAEMON__INTAKE__IGNORE": "['*.x']",
+            "PRESQT_DAEMON_FAILPOINT": "none",
+            "HOME": "/",
+        },
+    )
+    assert (config.staging.workers, config.staging.attempts) == (5, 1)
+    assert config.stop_grace == 3
+    assert config.targets["lab-a"].workers == 7
+    assert config.intake.ignore == ("*.x",)
+
+
+def test_a_misspelt_variable_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_bytes(b"")
+    with pytest.raises(ConfigError, match=r"staging\.wrkers"):
+        load_config(file, {"PRESQT_DAEMON__STAGING__WRKERS": "5"})
+    with pytest.raises(ConfigError, match="PRESQT_DAEMON__INBOX"):
+        load_config(file, {"PRESQT_DAEMON__INBOX": "[a"})
+
+
+@pytest.mark.parametrize(
+    "content", [b"- a", b"text", b"a: 1\na: 2", b"a: &x 1\nb: *x", b"\xff", b"!!python/none a"]
+)
+def test_a_file_that_is_no_clean_mapping_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=re.escape(str(file))):
+        load_config(file, {})
+
+
+def test_a_missing_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        load_config(tmp_path / "none.yaml", {})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_bytes(b"")
+    assert find_file(None) == Path("config.yaml")
+    assert find_file(tmp_path / "other") == tmp_path / "other"
