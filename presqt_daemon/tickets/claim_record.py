@@ -1,0 +1,103 @@
+"""What was true when a drop was taken; written once, kept for as long as the ticket.
+
+From it a ticket can be staged again when its status file is lost, and a sender's request beside
+the inbox receipt can be told from a stranger's.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from presqt_daemon.errors import UserFault
+from presqt_daemon.model import Route
+
+NOTE_SUFFIX = ".ticket.json"
+NAME_MAX_BYTES = 255
+
+
+class ClaimRecordError(Exception):
+    """The record is missing or not one of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The process that makes a folder: host, boot and pid with its start time (clock ticks)."""
+
+    host: str
+    boot_id: str
+    pid: int
+    started: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRecord:
+    """The drop as it was taken.
+
+    `inbox_folder` and `inbox_name` say where it lay (surrogates escaped as in os.fsdecode);
+    `zip_name` and `sidecar_name` are the names inside the ticket's folder, None when there is
+    none (a folder that was dropped is left where it is, with the inode `left_inode`).
+    `fault_code` and `fault_message` say why the drop can only fail, None for one that may go on.
+    """
+
+    ticket: str
+    inbox_folder: str
+    inbox_name: str
+    zip_name: str | None
+    sidecar_name: str | None
+    route: Route
+    dropped_by_uid: int
+    dropped_by_name: str | None
+    received_at: str
+    owner: Owner
+    fault_code: str | None = None
+    fault_message: str | None = None
+    left_inode: int | None = None
+
+    @property
+    def receipt_stem(self) -> str:
+        """What the receipt's name and those of requests beside it begin with.
+
+        A name too long for the receipt's own is shortened, always in the same way.
+        """
+        mark = f".{self.ticket[:8]}"
+        room = NAME_MAX_BYTES - len(mark) - len(NOTE_SUFFIX)
+        return f"{shorten_name(self.inbox_name, room)}{mark}"
+
+    @property
+    def receipt_name(self) -> str:
+        """The name of the note that takes the drop's place in the inbox."""
+        return f"{self.receipt_stem}{NOTE_SUFFIX}"
+
+    @property
+    def fault(self) -> UserFault | None:
+        """Why the drop can only fail, None for one that may go on."""
+        if self.fault_code is None:
+            return None
+        return UserFault(self.fault_code, self.fault_message or "")
+
+
+def shorten_name(name: str, limit_bytes: int) -> str:
+    """The longest beginning of a file name that fits, cut between characters."""
+    encoded = name.encode("utf-8", "surrogateescape")
+    if len(encoded) <= limit_bytes:
+        return name
+    end = limit_bytes
+    while end and encoded[end] & 0xC0 == 0x80 and limit_bytes - end < 3:
+        end -= 1
+    return encoded[:end].decode("utf-8", "surrogateescape")
+
+
+def tree_from_record(record: ClaimRecord) -> dict[str, Any]:
+    """The record's JSON object."""
+    return asdict(record)
+
+
+def record_from_bytes(content: bytes) -> ClaimRecord:
+    """The record in a file's content; ClaimRecordError when it is not one."""
+    try:
+        tree = json.loads(content)
+        tree["route"] = Route(**tree["route"])
+        tree["owner"] = Owner(**tree["owner"])
+        return ClaimRecord(**tree)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ClaimRecordError(f"not a claim record: {error!r}") from None

@@ -1,0 +1,121 @@
+"""A file's line in `journal.jsonl`: written by the upload, read again for resume and receipt."""
+
+import json
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from presqt_daemon.model import FileResult, Fixity, Outcome
+
+KEY = "file"
+PACKED_KEY = "packed"
+CONTAINER_KEY = "container"
+
+
+class RowError(Exception):
+    """A line that is not one of ours."""
+
+
+def row_from_result(result: FileResult) -> dict[str, object]:
+    """The line's JSON object."""
+    return {
+        KEY: str(result.path),
+        "outcome": result.outcome,
+        "fixity": result.fixity,
+        "size": result.size,
+        "algorithm": result.algorithm,
+        "local_digest": result.local_digest,
+        "remote_digest": result.remote_digest,
+        "remote_path": result.remote_path,
+        "differs": result.differs,
+    }
+
+
+def result_from_row(row: dict[str, object]) -> FileResult:
+    """The result in a line that has the key `file`; RowError when it is damaged."""
+    try:
+        size = row["size"]
+        if not isinstance(size, int):
+            raise TypeError(size)
+        return FileResult(
+            path=PurePosixPath(str(row[KEY])),
+            outcome=Outcome(str(row["outcome"])),
+            fixity=Fixity(str(row["fixity"])),
+            size=size,
+            algorithm=_text(row["algorithm"]),
+            local_digest=_text(row["local_digest"]),
+            remote_digest=_text(row["remote_digest"]),
+            remote_path=_text(row["remote_path"]),
+            differs=bool(row["differs"]),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise RowError(f"not a file's line: {error!r}") from None
+
+
+class ResultIndex:
+    """The last result of each file in a journal, by its place there; the results stay on disk.
+
+    `packed_name` is the one file as which the whole bag travelled, None where it did not;
+    `container` is the new container as its target described it, None where none was made. A torn
+    end is passed over, a missing journal is empty.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.packed_name: str | None = None
+        self.container: dict[str, Any] | None = None
+        self._places: dict[str, int] = {}
+        self._stream: BinaryIO | None = None
+        try:
+            self._stream = path.open("rb")
+        except FileNotFoundError:
+            return
+        place = 0
+        for line in self._stream:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                return
+            if isinstance(row, dict) and KEY in row:
+                self._places[str(row[KEY])] = place
+            elif isinstance(row, dict) and PACKED_KEY in row:
+                self.packed_name = str(row[PACKED_KEY])
+            elif isinstance(row, dict) and isinstance(row.get(CONTAINER_KEY), dict):
+                self.container = row[CONTAINER_KEY]
+            place += len(line)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+    def names(self) -> list[str]:
+        """The files that have not been taken yet, sorted."""
+        return sorted(self._places)
+
+    def read(self, name: str) -> FileResult | None:
+        """A file's last result, None when it has none."""
+        place = self._places.get(name)
+        if place is None or self._stream is None:
+            return None
+        self._stream.seek(place)
+        try:
+            return result_from_row(json.loads(self._stream.readline()))
+        except (ValueError, RowError):
+            return None
+
+    def take(self, name: str) -> FileResult | None:
+        """The same, and forget it."""
+        result = self.read(name)
+        self._places.pop(name, None)
+        return result
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

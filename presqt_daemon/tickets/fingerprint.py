@@ -1,0 +1,36 @@
+"""One digest for the content of a whole payload: equal where names, sizes and bytes are."""
+
+import hashlib
+from collections.abc import Mapping
+
+from presqt_daemon.digest import strongest_common
+from presqt_daemon.system.files import printable_name
+
+PREFIX = "sha256:"
+
+
+class Fingerprint:
+    """Taken file by file, in order of path.
+
+    SHA-256 over a line `<algorithm> <digest> <size> <path>\\0` for each payload file, with the
+    strongest digest that is known of it.
+    """
+
+    def __init__(self) -> None:
+        self._state = hashlib.sha256()
+        self._files = 0
+        self._is_known = True
+
+    def add(self, path: str, size: int | None, digests: Mapping[str, str]) -> None:
+        """Take the next file; `path` is relative to the payload folder."""
+        algorithm = strongest_common(digests, digests)
+        if algorithm is None or size is None:
+            self._is_known = False
+            return
+        self._files += 1
+        line = f"{algorithm} {digests[algorithm].lower()} {size} {printable_name(path)}\0"
+        self._state.update(line.encode("utf-8", "backslashreplace"))
+
+    def text(self) -> str | None:
+        """`sha256:<hex>`; None without files, or where one of them has no digest or size."""
+        return f"{PREFIX}{self._state.hexdigest()}" if self._files and self._is_known else None

@@ -1,0 +1,270 @@
+"""What a drop may choose, and where it goes: folder, then side-car, then bag, then configuration.
+
+Pure, but for reading the side-car's text. A choice that the folder does not allow is an error,
+never silently dropped.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from presqt_daemon.config import Config
+from presqt_daemon.errors import UserFault
+from presqt_daemon.model import DuplicateAction, Labels, Resolved, Route
+from presqt_daemon.system.yaml import YamlError, read_yaml
+
+MAX_TITLE_BYTES = 200
+_KEYS = ("target", "resource_id", "file_duplicate_action", "title")
+_BAD_ACTION = (
+    "PresQT Error: '{0}' is not a valid file_duplicate_action. "
+    "The options are 'ignore' or 'update'."
+)
+_ENCODED = re.compile(r"%(2[Ff]|3[Aa]|25)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What one source says; None where it says nothing."""
+
+    target: str | None = None
+    resource_id: str | None = None
+    file_duplicate_action: str | None = None
+    title: str | None = None
+
+
+def choices_from_sidecar(content: bytes, name: str) -> Choices:
+    """The side-car's choices; UserFault `bad-sidecar` for what is no clean mapping of them."""
+    try:
+        tree = read_yaml(content)
+    except YamlError as error:
+        raise _bad_sidecar(name, str(error)) from None
+    if tree is None:
+        return Choices()
+    if not isinstance(tree, dict):
+        raise _bad_sidecar(name, f"it must hold keys and values ({', '.join(_KEYS)})")
+    values: dict[str, str] = {}
+    for key, value in tree.items():
+        if key not in _KEYS:
+            raise _bad_sidecar(name, f"the key {key!r} is unknown; known are {', '.join(_KEYS)}")
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise _bad_sidecar(name, f"the value of {key} must be text")
+        values[key] = str(value)
+    return Choices(**values)
+
+
+def choices_from_labels(labels: Labels) -> Choices:
+    """The bag's own choices."""
+    return Choices(
+        target=labels.target,
+        resource_id=labels.resource_id,
+        file_duplicate_action=labels.duplicate_action,
+        title=labels.title,
+    )
+
+
+def resource_id_from_folder(name: str) -> str:
+    """The container id that a folder's name stands for (`%2F`, `%3A` and `%25` are decoded)."""
+    return _ENCODED.sub(lambda found: unquote(found.group()), name)
+
+
+def folder_from_resource_id(resource_id: str) -> str:
+    """The folder's name that stands for a container id; `resource_id_from_folder` undoes it."""
+    return resource_id.replace("%", "%25").replace("/", "%2F").replace(":", "%3A")
+
+
+def choose_target(config: Config, route: Route, sidecar: Choices, labels: Labels) -> str:
+    """The target's name; UserFault `unknown-target` or `bad-request` when none can be used."""
+    bag = choices_from_labels(labels)
+    folders = ", ".join(f"{name}/" for name in config.targets)
+    if route.target is not None:
+        for wanted in (sidecar.target, bag.target):
+            if wanted is not None and wanted != route.target:
+                raise UserFault(
+                    "bad-request",
+                    f"The drop asks for the target {wanted!r}, but it lies in the folder of "
+                    f"{route.target!r}: move it to the other folder, or leave the choice out.",
+                )
+        target: str | None = route.target
+    else:
+        target = sidecar.target or bag.target
+        if target is not None and not config.intake.route_by_drop:
+            raise UserFault(
+                "bad-request",
+                f"A drop may not choose its target here ({target!r}): put it into one of the "
+                f"folders {folders}.",
+            )
+        target = target or config.default_target
+    if target is None:
+        raise UserFault(
+            "unknown-target",
+            f"There is no default target: put the zip into one of the folders {folders}.",
+        )
+    if target not in config.targets:
+        raise UserFault(
+            "unknown-target",
+            f"PresQT Error: '{target}' is not a valid Target name. The folders here are {folders}.",
+        )
+    return target
+
+
+def resolve(
+    config: Config, route: Route, sidecar: Choices, labels: Labels, zip_stem: str
+) -> Resolved:
+    """Where the drop goes and under which title.
+
+    Raises UserFault (`unknown-target`, `bad-request`) with a sentence to act on.
+    """
+    target = choose_target(config, route, sidecar, labels)
+    bag = choices_from_labels(labels)
+    sources: dict[str, str] = {}
+    sources["target"] = (
+        _source((route.target, "folder"), (sidecar.target, "sidecar"), (bag.target, "bag"))
+        or "config"
+    )
+    resource_id = _resource_id(config, target, route, sidecar, bag, sources)
+    action = _action(config, sidecar, bag, sources)
+    title = _title(sidecar, labels, zip_stem, sources)
+    if config.uploads.structure == "presqt":
+        check_presqt_structure(labels, is_new=resource_id is None)
+    return Resolved(
+        target=target,
+        resource_id=resource_id,
+        title=title,
+        duplicate_action=action,
+        options_from=sources,
+    )
+
+
+def check_presqt_structure(labels: Labels, *, is_new: bool) -> None:
+    """PresQT's rule: one top folder, and for a new resource nothing beside it (its own words)."""
+    if labels.top_folders > 1:
+        raise UserFault(
+            "bad-request",
+            "PresQT Error: Repository is not formatted correctly. "
+            "Multiple directories exist at the top level.",
+        )
+    if is_new and labels.top_files:
+        raise UserFault(
+            "bad-request",
+            "PresQT Error: Repository is not formatted correctly. Files exist at the top level.",
+        )
+
+
+def check_title(title: str) -> str:
+    """The title, NFC; UserFault for one that is not a safe single name."""
+    text = unicodedata.normalize("NFC", title).strip()
+    problem = _unsafe(text)
+    if problem is None and ("/" in text or "\\" in text):
+        problem = "holds a path separator"
+    if problem is None and len(text.encode("utf-8", "surrogatepass")) > MAX_TITLE_BYTES:
+        problem = f"is longer than {MAX_TITLE_BYTES} bytes"
+    if problem is not None:
+        raise UserFault(
+            "bad-request", f"The title {_shown(title)} {problem}: choose another title."
+        )
+    return text
+
+
+def check_resource_id(resource_id: str) -> str:
+    """The container id; UserFault for one that climbs, or has an empty part."""
+    parts = re.split(r"[/\\]", resource_id)
+    problem = next((found for part in parts if (found := _unsafe(part)) is not None), None)
+    if problem is not None:
+        raise UserFault(
+            "bad-request",
+            f"The resource id {_shown(resource_id)} {problem}: "
+            "name the folder after an existing container's id.",
+        )
+    return resource_id
+
+
+def _resource_id(
+    config: Config,
+    target: str,
+    route: Route,
+    sidecar: Choices,
+    bag: Choices,
+    sources: dict[str, str],
+) -> str | None:
+    asked = sidecar.resource_id or bag.resource_id
+    if route.resource_id is not None:
+        if asked is not None and asked != route.resource_id:
+            raise UserFault(
+                "bad-request",
+                f"The drop asks for the resource {asked!r}, but it lies in the folder of "
+                f"{route.resource_id!r}: move it, or leave the choice out.",
+            )
+        sources["resource_id"] = "folder"
+        return check_resource_id(route.resource_id)
+    if asked is None:
+        return None
+    if "resource_id" not in config.targets[target].sender_may:
+        raise UserFault(
+            "bad-request",
+            f"A drop may not choose its resource here ({asked!r}): put it into the folder "
+            f"{target}/<resource id>/, or ask the operator for `sender_may: [resource_id]`.",
+        )
+    sources["resource_id"] = "sidecar" if sidecar.resource_id else "bag"
+    return check_resource_id(asked)
+
+
+def _action(
+    config: Config, sidecar: Choices, bag: Choices, sources: dict[str, str]
+) -> DuplicateAction:
+    asked = sidecar.file_duplicate_action or bag.file_duplicate_action
+    sources["file_duplicate_action"] = (
+        _source((sidecar.file_duplicate_action, "sidecar"), (bag.file_duplicate_action, "bag"))
+        or "config"
+    )
+    try:
+        return DuplicateAction(asked or config.uploads.duplicates)
+    except ValueError:
+        raise UserFault("bad-request", _BAD_ACTION.format(asked)) from None
+
+
+def _title(sidecar: Choices, labels: Labels, zip_stem: str, sources: dict[str, str]) -> str:
+    candidates: Mapping[str, str | None] = {
+        "sidecar": sidecar.title,
+        "bag": labels.title,
+        "payload": labels.top_folder,
+        "external-identifier": labels.external_identifier,
+        "zip": zip_stem,
+    }
+    for source, text in candidates.items():
+        if text is None or not text.strip():
+            continue
+        if source in {"external-identifier", "zip"}:
+            text = re.sub(r"[/\\\x00-\x1f\x7f]+", "-", text).strip(". ") or "deposit"
+        sources["title"] = source
+        return check_title(text)
+    sources["title"] = "default"
+    return "deposit"
+
+
+def _unsafe(part: str) -> str | None:
+    """Why a name is not a safe single component, None when it is."""
+    if not part.strip():
+        return "has an empty part"
+    if part in {".", ".."}:
+        return "climbs out of its place"
+    if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in part):
+        return "holds a control character or is not UTF-8"
+    return None
+
+
+def _source(*given: tuple[str | None, str]) -> str | None:
+    return next((source for value, source in given if value is not None), None)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else f"{text[:77]}...")
+
+
+def _bad_sidecar(name: str, problem: str) -> UserFault:
+    return UserFault(
+        "bad-sidecar", f"The side-car {name} cannot be used: {problem}. Mend it and drop again."
+    )

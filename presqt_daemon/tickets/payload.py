@@ -1,0 +1,126 @@
+"""`payload.jsonl`: the bag as staging left it, so that an upload can begin, or begin again."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+from presqt_daemon.model import Bag, PayloadFile
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import sync_folder
+from presqt_daemon.tickets.fingerprint import Fingerprint
+from presqt_daemon.tickets.store import append_lines, read_lines
+
+_GROUP = 2000
+_END_BYTES = 256
+"""More than the last line ever takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadHead:
+    """The first line: which bag this is and under which boot its bytes were last verified."""
+
+    bag: Bag
+    algorithm: str | None
+    boot_id: str
+    folders: tuple[str, ...] = ()
+
+
+class PayloadError(Exception):
+    """The file is missing, torn, or of another version."""
+
+
+def write_payload(path: Path, head: PayloadHead, files: Iterable[PayloadFile]) -> None:
+    """Write the whole file durably, replacing an older one; the last line counts the files."""
+    write_rows(path, head, ((str(file.path), file.size, file.digests) for file in files))
+
+
+def write_rows(
+    path: Path, head: PayloadHead, files: Iterable[tuple[str, int, Mapping[str, str]]]
+) -> None:
+    """The same from plain values: path relative to the payload folder, size, digests."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    bag = head.bag
+    rows: list[dict[str, object]] = [
+        {
+            "folder": bag.folder,
+            "version": bag.version,
+            "algorithms": list(bag.algorithms),
+            "info": [list(pair) for pair in bag.info],
+            "payload_files": bag.payload_files,
+            "payload_bytes": bag.payload_bytes,
+            "algorithm": head.algorithm,
+            "boot_id": head.boot_id,
+            "folders": list(head.folders),
+        }
+    ]
+    count = 0
+    fingerprint = Fingerprint()
+    for name, size, digests in files:
+        rows.append({"path": name, "size": size, "digests": dict(digests)})
+        fingerprint.add(name, size, digests)
+        count += 1
+        if len(rows) >= _GROUP:
+            append_lines(temporary, rows, durable=False)
+            rows = []
+    end: dict[str, object] = {"end": count, "fingerprint": fingerprint.text()}
+    append_lines(temporary, [*rows, end], durable=True)
+    reach("payload-written")
+    os.replace(temporary, path)
+    sync_folder(path.parent)
+
+
+def read_head(path: Path) -> PayloadHead:
+    """The first line; PayloadError when there is none."""
+    for row in read_lines(path):
+        try:
+            fields = cast("dict[str, Any]", row)
+            return PayloadHead(
+                bag=Bag(
+                    folder=fields["folder"],
+                    version=fields["version"],
+                    algorithms=tuple(fields["algorithms"]),
+                    info=tuple((pair[0], pair[1]) for pair in fields["info"]),
+                    payload_files=fields["payload_files"],
+                    payload_bytes=fields["payload_bytes"],
+                ),
+                algorithm=fields["algorithm"],
+                boot_id=fields["boot_id"],
+                folders=tuple(fields["folders"]),
+            )
+        except (KeyError, TypeError, IndexError) as error:
+            raise PayloadError(f"not a payload file of ours: {error!r}") from None
+    raise PayloadError("the payload file is missing or empty")
+
+
+def read_fingerprint(path: Path) -> str | None:
+    """The content fingerprint from the last line, None where that does not tell it."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - _END_BYTES))
+            row = json.loads(stream.read().rstrip(b"\n").rpartition(b"\n")[2])
+    except (OSError, ValueError):
+        return None
+    found = row.get("fingerprint") if isinstance(row, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def read_files(path: Path) -> Iterator[PayloadFile]:
+    """Every payload file in the order staged; PayloadError when the end line does not come."""
+    count = 0
+    for index, row in enumerate(read_lines(path)):
+        if index == 0:
+            continue
+        fields = cast("dict[str, Any]", row)
+        if "end" in fields:
+            if fields["end"] != count:
+                raise PayloadError(f"{count} files where {fields['end']} were written")
+            return
+        count += 1
+        yield PayloadFile(
+            path=PurePosixPath(fields["path"]), size=fields["size"], digests=fields["digests"]
+        )
+    raise PayloadError("the payload file is cut short")

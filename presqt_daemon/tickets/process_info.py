@@ -1,0 +1,276 @@
+"""The status file: `ProcessInfo` and its JSON; the only place that knows PresQT's key names."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from presqt_daemon.errors import PresqtError
+from presqt_daemon.model import (
+    RECEIVED_MESSAGE,
+    DuplicateAction,
+    Finding,
+    Stage,
+    Status,
+    UploadResult,
+)
+
+SCHEMA_VERSION = 2
+OLDEST_VERSION = 1
+_LATER_KEYS = frozenset({"waiting_since"})
+"""Keys that schema 1 did not have; a status without them has their defaults."""
+
+MAX_FINDINGS = 50
+
+STEPS: Mapping[Stage, frozenset[Stage]] = MappingProxyType(
+    {
+        Stage.RECEIVED: frozenset({Stage.RECEIVED, Stage.VALIDATED}),
+        Stage.VALIDATED: frozenset({Stage.RECEIVED, Stage.VALIDATED, Stage.HASHED}),
+        Stage.HASHED: frozenset({Stage.RECEIVED, Stage.HASHED, Stage.UPLOADED}),
+        Stage.UPLOADED: frozenset({Stage.RECEIVED, Stage.UPLOADED}),
+    }
+)
+"""The allowed steps; back to `received` means that the bag is staged again from its zip."""
+
+
+class InfoError(Exception):
+    """A status file that is missing, torn, or not one of ours."""
+
+
+class NewerInfoError(InfoError):
+    """A status file written by a newer version, which this one must not touch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessInfo:
+    """One ticket's status; field names are the file's keys."""
+
+    ticket_number: str
+    status: Status = Status.IN_PROGRESS
+    status_code: int | None = None
+    message: str = RECEIVED_MESSAGE
+    error_code: str | None = None
+    errors: tuple[Finding, ...] = ()
+    errors_total: int = 0
+    warnings: tuple[Finding, ...] = ()
+    warnings_total: int = 0
+    stage: Stage = Stage.RECEIVED
+    expiration: datetime | None = None
+    source_file: str = ""
+    target: str | None = None
+    resource_id: str | None = None
+    title: str | None = None
+    file_duplicate_action: DuplicateAction | None = None
+    options_from: Mapping[str, str] = field(default_factory=dict)
+    dropped_by: Mapping[str, int | str | None] = field(default_factory=dict)
+    function_process_id: int | None = None
+    host: str | None = None
+    staging_attempt: int = 0
+    attempt: int = 1
+    resumes: int = 0
+    staging_total_bytes: int = 0
+    staging_bytes_finished: int = 0
+    upload_total_files: int = 0
+    upload_files_finished: int = 0
+    upload_total_bytes: int = 0
+    upload_bytes_finished: int = 0
+    job_percentage: int = 0
+    hash_algorithm: str | None = None
+    failed_fixity: tuple[str, ...] = ()
+    unverified_fixity: tuple[str, ...] = ()
+    resources_ignored: tuple[str, ...] = ()
+    resources_updated: tuple[str, ...] = ()
+    ignored_different: tuple[str, ...] = ()
+    link_to_resource: str | None = None
+    waiting_for: str | None = None
+    next_attempt_at: datetime | None = None
+    waiting_since: datetime | None = None
+    received_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None = None
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the ticket still goes on."""
+        return self.status is Status.IN_PROGRESS
+
+
+def advance(info: ProcessInfo, stage: Stage) -> ProcessInfo:
+    """The only setter of `stage`; ValueError for a step that `STEPS` does not allow."""
+    if stage not in STEPS[info.stage]:
+        raise ValueError(f"no step from {info.stage} to {stage}")
+    if stage is Stage.RECEIVED:
+        return replace(
+            info, stage=stage, hash_algorithm=None, staging_bytes_finished=0, staging_attempt=0
+        )
+    return replace(info, stage=stage)
+
+
+def fail(info: ProcessInfo, error: PresqtError, now: datetime) -> ProcessInfo:
+    """The ticket's end by an error that has a name; the stage reached is kept."""
+    return replace(
+        info,
+        status=Status.FAILED,
+        status_code=error.status_code,
+        message=error.message,
+        error_code=error.code,
+        errors=error.findings[:MAX_FINDINGS]
+        or (Finding(code=error.code, message=error.message, path=info.source_file),),
+        errors_total=max(error.findings_total, 1),
+        function_process_id=None,
+        host=None,
+        waiting_for=None,
+        next_attempt_at=None,
+        waiting_since=None,
+        finished_at=now,
+    )
+
+
+def finish(info: ProcessInfo, result: UploadResult, message: str, now: datetime) -> ProcessInfo:
+    """The ticket's end by an upload; `stage` must have been advanced to `uploaded`."""
+    return replace(
+        add_warnings(info, result.warnings),
+        status=Status.FINISHED,
+        status_code=200,
+        message=message,
+        failed_fixity=result.failed_fixity,
+        unverified_fixity=result.unverified_fixity,
+        resources_ignored=result.ignored,
+        resources_updated=result.updated,
+        ignored_different=result.ignored_different,
+        link_to_resource=result.link or info.link_to_resource,
+        hash_algorithm=result.algorithm,
+        upload_files_finished=info.upload_total_files,
+        upload_bytes_finished=info.upload_total_bytes,
+        job_percentage=100,
+        function_process_id=None,
+        host=None,
+        waiting_for=None,
+        next_attempt_at=None,
+        waiting_since=None,
+        finished_at=now,
+    )
+
+
+def add_warnings(info: ProcessInfo, warnings: tuple[Finding, ...]) -> ProcessInfo:
+    """The ticket with more warnings: at most `MAX_FINDINGS` listed, all counted, none twice."""
+    new = tuple(item for item in warnings if item not in info.warnings)
+    return replace(
+        info,
+        warnings=(info.warnings + new)[:MAX_FINDINGS],
+        warnings_total=info.warnings_total + len(new),
+    )
+
+
+def percentage(info: ProcessInfo) -> int:
+    """How far the whole job is: staging counts for 30, sending for 69; 100 is only for the end."""
+    if info.status is Status.FINISHED:
+        return 100
+    if info.stage in {Stage.RECEIVED, Stage.VALIDATED}:
+        return int(30 * _share(info.staging_bytes_finished, info.staging_total_bytes))
+    files = _share(info.upload_files_finished, info.upload_total_files)
+    content = _share(info.upload_bytes_finished, info.upload_total_bytes)
+    return 30 + int(69 * (files + content) / 2)
+
+
+def tree_from_info(info: ProcessInfo) -> dict[str, Any]:
+    """The file's JSON object, keys in the interface's order."""
+    tree: dict[str, Any] = {}
+    for name in ProcessInfo.__slots__:
+        value = getattr(info, name)
+        if name in {"errors", "warnings"}:
+            value = [{"code": f.code, "path": f.path, "message": f.message} for f in value]
+        elif isinstance(value, datetime):
+            value = text_from_time(value)
+        elif isinstance(value, tuple):
+            value = list(value)
+        elif isinstance(value, Mapping):
+            value = dict(value)
+        tree[name] = value
+    return tree
+
+
+def info_from_bytes(content: bytes) -> ProcessInfo:
+    """The status in a file of ours, of this schema or an earlier one; unknown keys are ignored.
+
+    Raises NewerInfoError for a later schema version and InfoError for anything that is not ours.
+    """
+    try:
+        tree = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InfoError(f"not JSON: {error}") from None
+    if not isinstance(tree, dict):
+        raise InfoError("not a JSON object")
+    version = tree.get("schema_version")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise NewerInfoError(f"schema version {version}; this program knows {SCHEMA_VERSION}")
+    if not isinstance(version, int) or version < OLDEST_VERSION:
+        raise InfoError(f"schema version {version!r}")
+    names = set(ProcessInfo.__slots__) - (_LATER_KEYS - tree.keys()) - {"schema_version"}
+    try:
+        return ProcessInfo(**{name: _value(name, tree[name]) for name in names})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InfoError(f"not a status file of ours: {error!r}") from None
+
+
+def text_from_time(moment: datetime) -> str:
+    """ISO 8601 in UTC with microseconds: `2026-01-31T09:30:00.000000Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def time_from_text(text: str) -> datetime:
+    """The moment in ISO 8601 text; ValueError for one without a time zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"no time zone in {text!r}")
+    return moment
+
+
+_TIMES = frozenset(
+    {
+        "expiration",
+        "next_attempt_at",
+        "waiting_since",
+        "received_at",
+        "updated_at",
+        "finished_at",
+    }
+)
+_LISTS = frozenset(
+    {
+        "failed_fixity",
+        "unverified_fixity",
+        "resources_ignored",
+        "resources_updated",
+        "ignored_different",
+    }
+)
+
+
+def _value(name: str, raw: Any) -> Any:
+    """A key's value as the field's type."""
+    if name in {"errors", "warnings"}:
+        return tuple(
+            Finding(code=str(f["code"]), path=str(f["path"]), message=str(f["message"]))
+            for f in raw
+        )
+    if name in _TIMES:
+        return None if raw is None else time_from_text(raw)
+    if name in _LISTS:
+        return tuple(str(item) for item in raw)
+    if name == "status":
+        return Status(raw)
+    if name == "stage":
+        return Stage(raw)
+    if name == "file_duplicate_action":
+        return None if raw is None else DuplicateAction(raw)
+    if name in {"options_from", "dropped_by"}:
+        return dict(raw)
+    return raw
+
+
+def _share(part: int, whole: int) -> float:
+    return min(part / whole, 1.0) if whole else 0.0

@@ -1,0 +1,260 @@
+"""`receipt.json` as a file: written piece by piece, read again piece by piece.
+
+A hundred thousand files pass through, they are never held. What stands in it is `receipt.py`'s
+business for a ticket that ends, `upgrade`'s for one that ended long ago.
+"""
+
+import contextlib
+import json
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, TextIO
+
+from presqt_daemon.model import Fixity, Outcome
+from presqt_daemon.system.files import sync_folder
+
+SCHEMA_VERSION = 2
+HEAD_BYTES = 256
+"""Enough for the first three keys, which tell whether a ticket has its record, and of what."""
+
+MAX_RECORD_BYTES = 1 << 30
+_FIRST = re.compile(
+    rb'\{\s*"schema_version": (?P<version>[0-9]{1,9}),'
+    rb'(?:\s*"prepared_in": (?:null|"(?P<run>[0-9a-f-]{36})"),)?'
+    rb'(?:\s*"content_fingerprint": "(?P<content>sha256:[0-9a-f]{64})",)?'
+)
+_FILES_KEY = '    "files": [\n'
+_FILES_END = "    ],\n"
+
+
+class RecordError(Exception):
+    """A record that is missing, torn, or not one of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """The beginning of a record: schema, run of prepare-upgrade that made it, fingerprint."""
+
+    version: int
+    prepared_in: str | None
+    fingerprint: str | None
+
+
+@dataclass(slots=True)
+class Record:
+    """An open record: everything but the files, and the files one by one (None: not known)."""
+
+    tree: dict[str, Any]
+    files: Iterable[dict[str, Any]] | None
+
+
+def mark_of(path: Path) -> Mark | None:
+    """The beginning of a record, None where there is none that is ours. Raises OSError."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        found = _FIRST.match(os.read(handle, HEAD_BYTES))
+    finally:
+        os.close(handle)
+    if found is None:
+        return None
+    run, content = found["run"], found["content"]
+    return Mark(
+        version=int(found["version"]),
+        prepared_in=None if run is None else run.decode("ascii"),
+        fingerprint=None if content is None else content.decode("ascii"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A record that is written beside its place, and not yet there; ends by `keep` or `drop`."""
+
+    path: Path
+    temporary: Path
+    handle: int
+
+    def sync(self) -> None:
+        """Make its content durable. Raises OSError."""
+        os.fsync(self.handle)
+
+    def keep(self) -> None:
+        """Put it in its place, in one step. Raises OSError, and is dropped then."""
+        try:
+            os.replace(self.temporary, self.path)
+        except BaseException:
+            self.drop()
+            raise
+        os.close(self.handle)
+
+    def drop(self) -> None:
+        """Remove it."""
+        with contextlib.suppress(OSError):
+            self.temporary.unlink()
+        os.close(self.handle)
+
+
+def draft_record(
+    path: Path,
+    tree: Mapping[str, Any],
+    files: Iterable[Mapping[str, Any]] | None,
+    *,
+    mode: int,
+) -> Draft:
+    """A record that will take the place of the one at a path; not durable yet.
+
+    `files` None: nobody knows them. Raises OSError.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    draft = Draft(path, temporary, os.open(temporary, flags, mode))
+    try:
+        os.fchmod(draft.handle, mode)
+        _give_to_owner(draft.handle, path.parent)
+        with open(
+            draft.handle, "w", encoding="utf-8", errors="backslashreplace", closefd=False
+        ) as stream:
+            _write(stream, tree, files)
+    except BaseException:
+        draft.drop()
+        raise
+    return draft
+
+
+def write_record(
+    path: Path,
+    tree: Mapping[str, Any],
+    files: Iterable[Mapping[str, Any]] | None,
+    *,
+    mode: int,
+) -> None:
+    """Replace a record as a whole, durably. Raises OSError."""
+    keep_durably(draft_record(path, tree, files, mode=mode))
+
+
+def keep_durably(draft: Draft) -> None:
+    """Put a draft in its place so that no power loss takes it away. Raises OSError."""
+    try:
+        draft.sync()
+    except BaseException:
+        draft.drop()
+        raise
+    draft.keep()
+    sync_folder(draft.path.parent)
+
+
+@contextlib.contextmanager
+def open_record(path: Path) -> Iterator[Record]:
+    """The record in a file, of this schema or an earlier one; its files are read as they are taken.
+
+    Raises RecordError, at once or on the way through the files.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags)
+    except OSError as error:
+        raise RecordError(f"{path.name}: {error.strerror}") from None
+    with open(handle, encoding="utf-8") as stream:
+        try:
+            record = _read_by_line(stream) or _read_whole(stream)
+        except (OSError, ValueError, RecursionError) as error:
+            raise RecordError(f"{path.name} is damaged ({type(error).__name__})") from None
+        version = record.tree.get("schema_version")
+        if not isinstance(version, int) or version > SCHEMA_VERSION:
+            raise RecordError(f"{path.name} has schema version {version!r}")
+        yield record
+
+
+def append_event(path: Path, event: Mapping[str, Any]) -> None:
+    """Put one more event into a record. Raises RecordError, OSError.
+
+    The caller holds the ticket's lease.
+    """
+    mode = stat.S_IMODE(path.lstat().st_mode)
+    with open_record(path) as record:
+        tree = {**record.tree, "events": [*record.tree["events"], event]}
+        write_record(path, tree, record.files, mode=mode)
+
+
+def _write(
+    stream: TextIO, tree: Mapping[str, Any], files: Iterable[Mapping[str, Any]] | None
+) -> None:
+    """The object, its list of files last but for the totals that only they tell."""
+    stream.write(json.dumps(tree, indent=4, ensure_ascii=False)[:-2])
+    if files is None:
+        stream.write(',\n    "files": null,\n    "totals": null\n}\n')
+        return
+    stream.write(f",\n{_FILES_KEY[:-1]}")
+    totals: Counter[str] = Counter()
+    for index, file in enumerate(files):
+        stream.write(",\n        " if index else "\n        ")
+        stream.write(json.dumps(file, ensure_ascii=False))
+        totals["files"] += 1
+        totals[file["outcome"] or "not_sent"] += 1
+        if file["fixity"] is not None:
+            totals[file["fixity"]] += 1
+    names = ("files", *Outcome, "not_sent", *Fixity)
+    summary = json.dumps({str(name): totals[name] for name in names})
+    stream.write(f'\n{_FILES_END}    "totals": {summary}\n}}\n')
+
+
+def _read_by_line(stream: TextIO) -> Record | None:
+    """A record laid out as we write it; None for another layout, the stream at its start again."""
+    head: list[str] = []
+    size = 0
+    for line in iter(stream.readline, ""):
+        if line == _FILES_KEY:
+            first = stream.readline()
+            if first.strip() == "{":
+                break
+            tree = json.loads("".join(head).rstrip().rstrip(",") + "}")
+            return Record(tree, _file_lines(first, stream)) if isinstance(tree, dict) else None
+        head.append(line)
+        size += len(line)
+        if size > MAX_RECORD_BYTES:
+            raise ValueError("too long")
+    stream.seek(0)
+    return None
+
+
+def _file_lines(first: str, stream: TextIO) -> Iterator[dict[str, Any]]:
+    try:
+        for line in chain([first], iter(stream.readline, "")):
+            if line == _FILES_END:
+                return
+            if line.strip():
+                yield _checked(json.loads(line.strip().removesuffix(",")))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RecordError(f"its list of files is damaged ({type(error).__name__})") from None
+    raise RecordError("its list of files is cut short")
+
+
+def _read_whole(stream: TextIO) -> Record:
+    """A record that somebody laid out anew."""
+    tree = json.loads(stream.read(MAX_RECORD_BYTES))
+    if not isinstance(tree, dict):
+        raise ValueError("not an object")  # noqa: TRY004  (a damaged record like any other)
+    files = tree.pop("files", None)
+    tree.pop("totals", None)
+    return Record(tree, None if files is None else [_checked(file) for file in files])
+
+
+def _checked(file: Any) -> dict[str, Any]:
+    if not isinstance(file, dict) or not isinstance(file.get("path"), str):
+        raise ValueError("not a file's entry")  # noqa: TRY004
+    return file
+
+
+def _give_to_owner(handle: int, folder: Path) -> None:
+    """Let what root writes belong to whom the ticket belongs."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(handle, owner.st_uid, owner.st_gid)

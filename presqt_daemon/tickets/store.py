@@ -1,0 +1,237 @@
+"""The layout of `mediafiles/uploads/`: names in a ticket's folder, reading and writing them."""
+
+import contextlib
+import errno
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import json_bytes, replace_file
+from presqt_daemon.tickets.claim_record import (
+    ClaimRecord,
+    ClaimRecordError,
+    record_from_bytes,
+    tree_from_record,
+)
+from presqt_daemon.tickets.process_info import (
+    InfoError,
+    NewerInfoError,
+    ProcessInfo,
+    info_from_bytes,
+    tree_from_info,
+)
+
+INFO_NAME = "process_info.json"
+RECEIPT_NAME = "receipt.json"
+PAYLOAD_NAME = "payload.jsonl"
+JOURNAL_NAME = "journal.jsonl"
+CLAIM_NAME = "claim.json"
+NEW_PREFIX = ".new-"
+RESERVED_NAMES = frozenset({INFO_NAME, RECEIPT_NAME, PAYLOAD_NAME, JOURNAL_NAME, CLAIM_NAME})
+"""Names a bag's folder must not have inside a ticket, compared without case."""
+
+RESERVE_NAME = ".reserve"
+RESERVE_BYTES = 1 << 20
+"""Space kept aside so that the last status can be written on a full disk."""
+
+MAX_INFO_BYTES = 256 << 20
+_line = json.JSONEncoder(ensure_ascii=False).encode
+_TICKET = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def is_ticket(name: str) -> bool:
+    """Whether a name is a ticket number (a UUID4 in lower case)."""
+    return _TICKET.fullmatch(name) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketFolder:
+    """One ticket's folder and the names in it."""
+
+    path: Path
+
+    @property
+    def ticket(self) -> str:
+        """The ticket number."""
+        return self.path.name.removeprefix(NEW_PREFIX)
+
+    @property
+    def info(self) -> Path:
+        """The status file."""
+        return self.path / INFO_NAME
+
+    @property
+    def receipt(self) -> Path:
+        """The record of an ended ticket."""
+        return self.path / RECEIPT_NAME
+
+    @property
+    def payload(self) -> Path:
+        """The digests taken before the upload, one JSON object a line."""
+        return self.path / PAYLOAD_NAME
+
+    @property
+    def journal(self) -> Path:
+        """What has been durably sent, one JSON object a line."""
+        return self.path / JOURNAL_NAME
+
+    def read_info(self) -> ProcessInfo:
+        """The status; InfoError when it is missing or damaged, NewerInfoError when from later."""
+        try:
+            content = self.read_info_bytes()
+        except OSError as error:
+            raise InfoError(f"{INFO_NAME}: {error.strerror}") from None
+        return info_from_bytes(content)
+
+    def read_info_bytes(self) -> bytes:
+        """The status file as it is; follows no link and waits for no pipe. Raises OSError."""
+        return _read_plain(self.info, MAX_INFO_BYTES)
+
+    def read_claim(self) -> ClaimRecord:
+        """How the drop was taken; ClaimRecordError when that is lost."""
+        try:
+            return record_from_bytes(_read_plain(self.path / CLAIM_NAME, MAX_INFO_BYTES))
+        except OSError as error:
+            raise ClaimRecordError(f"{CLAIM_NAME}: {error.strerror}") from None
+
+    def write_claim(self, record: ClaimRecord, *, durable: bool = True) -> None:
+        """Write how the drop was taken; ASCII, since its names may hold any bytes."""
+        content = json.dumps(tree_from_record(record), indent=4).encode("ascii") + b"\n"
+        replace_file(self.path / CLAIM_NAME, content, mode=0o600, durable=durable)
+
+    def find_zip(self) -> Path | None:
+        """The zip in this folder, None when it is gone."""
+        with contextlib.suppress(ClaimRecordError):
+            name = self.read_claim().zip_name
+            if name is not None and (self.path / name).is_file():
+                return self.path / name
+        return None
+
+
+class Uploads:
+    """`mediafiles/uploads/`, and the only door through which status files are written."""
+
+    def __init__(self, mediafiles: Path, status_mode: int = 0o644) -> None:
+        self.root = mediafiles / "uploads"
+        self._mediafiles = mediafiles
+        self._status_mode = status_mode
+
+    def folder(self, ticket: str) -> TicketFolder:
+        """A ticket's folder, which may not exist; ValueError for what is no ticket number."""
+        if not is_ticket(ticket):
+            raise ValueError(f"{ticket!r} is not a ticket number")
+        return TicketFolder(self.root / ticket)
+
+    def new_folder(self, ticket: str) -> TicketFolder:
+        """The hidden folder in which a claim is made."""
+        if not is_ticket(ticket):
+            raise ValueError(f"{ticket!r} is not a ticket number")
+        return TicketFolder(self.root / f"{NEW_PREFIX}{ticket}")
+
+    def tickets(self) -> Iterator[str]:
+        """The ticket numbers of all folders, in no order; junk beside them is passed over."""
+        with os.scandir(self.root) as entries:
+            for entry in entries:
+                if is_ticket(entry.name) and entry.is_dir(follow_symlinks=False):
+                    yield entry.name
+
+    def new_tickets(self) -> Iterator[str]:
+        """The ticket numbers of claims that have not got their final name."""
+        with os.scandir(self.root) as entries:
+            for entry in entries:
+                name = entry.name.removeprefix(NEW_PREFIX)
+                if entry.name != name and is_ticket(name) and entry.is_dir(follow_symlinks=False):
+                    yield name
+
+    def write_info(self, folder: TicketFolder, info: ProcessInfo, *, durable: bool = True) -> None:
+        """Replace a ticket's status file as a whole.
+
+        On a full disk a durable write takes the reserve, so that a last status can still be told.
+        A folder that somebody put in the file's place is moved aside. Raises OSError.
+        """
+        content = json_bytes(tree_from_info(info))
+        try:
+            replace_file(folder.info, content, mode=self._status_mode, durable=durable)
+        except IsADirectoryError:
+            folder.info.rename(folder.path / f"{INFO_NAME}.{time.time_ns()}.folder")
+            replace_file(folder.info, content, mode=self._status_mode, durable=durable)
+        except OSError as error:
+            if not durable or not self.make_room(error):
+                raise
+            replace_file(folder.info, content, mode=self._status_mode, durable=durable)
+        reach(f"status-{info.status}-{info.stage}")
+
+    def keep_reserve(self) -> None:
+        """Make the reserve if there is none; does nothing where there is no room for it."""
+        reserve = self._mediafiles / RESERVE_NAME
+        with contextlib.suppress(FileExistsError):
+            handle = os.open(reserve, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                os.posix_fallocate(handle, 0, RESERVE_BYTES)
+            except OSError:
+                reserve.unlink(missing_ok=True)
+            finally:
+                os.close(handle)
+
+    def make_room(self, error: OSError) -> bool:
+        """Give up the reserve, if the error is a full disk's; whether it is worth another try."""
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            return False
+        try:
+            (self._mediafiles / RESERVE_NAME).unlink()
+        except OSError:
+            return False
+        return True
+
+
+def append_lines(path: Path, rows: list[dict[str, object]], *, durable: bool) -> None:
+    """Append JSON objects to a file of lines, in one write."""
+    text = "".join(_line(row) + "\n" for row in rows)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(handle, "wb", closefd=False) as stream:
+            stream.write(text.encode())
+        if durable:
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_lines(path: Path) -> Iterator[dict[str, object]]:
+    """The JSON objects of a file of lines; a missing file has none.
+
+    Stops at a torn last line, which a crash in the middle of an append leaves.
+    """
+    try:
+        stream = path.open("rb")
+    except FileNotFoundError:
+        return
+    with stream:
+        for line in stream:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                return
+            if line.endswith(b"\n") and isinstance(row, dict):
+                yield row
+
+
+def _read_plain(path: Path, limit: int) -> bytes:
+    """A regular file's content; follows no link and waits for no pipe."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        content = os.read(handle, min(os.fstat(handle).st_size + 1, limit))
+        # one read is enough for all but a file that grows meanwhile, or a very large one
+        while 0 < len(content) < limit and (more := os.read(handle, limit - len(content))):
+            content += more
+        return content
+    finally:
+        os.close(handle)
+
+
+__all__ = ["InfoError", "NewerInfoError", "TicketFolder", "Uploads"]

@@ -1,0 +1,188 @@
+import os
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from presqt_daemon.config import RetentionConfig
+from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.model import UploadResult
+from presqt_daemon.tickets.process_info import ProcessInfo
+from presqt_daemon.tickets.retention import (
+    GONE_PREFIX,
+    Part,
+    decide,
+    expiration_of,
+    expire,
+    is_rejected,
+    removable,
+    sweep_gone,
+)
+from presqt_daemon.tickets.store import TicketFolder, Uploads
+from tests.tickets.infos import (
+    ENDED,
+    failed_info,
+    finished_info,
+    infos_of_every_kind,
+    new_info,
+    sending_info,
+)
+
+RULES = RetentionConfig()
+DAY = timedelta(days=1)
+EVER_AFTER = ENDED + 10_000 * DAY
+PAYLOAD = frozenset({Part.PAYLOAD})
+ALL = frozenset(Part)
+
+
+def test_a_verified_zip_goes_after_its_days_and_not_a_moment_before() -> None:
+    info = finished_info()
+    assert expiration_of(info, RULES) == ENDED + 5 * DAY
+    assert decide(info, ENDED + 5 * DAY - timedelta(microseconds=1), RULES) == frozenset()
+    assert decide(info, ENDED + 5 * DAY, RULES) == PAYLOAD
+
+
+def test_a_refused_zip_goes_after_its_own_days() -> None:
+    info = failed_info()
+    assert decide(info, ENDED + 29 * DAY, RULES) == frozenset()
+    assert decide(info, ENDED + 30 * DAY, RULES) == PAYLOAD
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "taken",
+        "sending",
+        "waiting",
+        "failed fixity",
+        "unverified",
+        "ignored different",
+        "target down",
+        "ours",
+    ],
+)
+def test_a_zip_that_is_not_verified_never_goes(kind: str) -> None:
+    info = infos_of_every_kind()[kind]
+    assert decide(info, EVER_AFTER, RULES) == frozenset()
+    assert expiration_of(info, RULES) is None
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        failed_info(TargetFault("rate-limited", "Too many requests.")),
+        failed_info(link_to_resource="https://example.org/1"),
+        failed_info(upload_files_finished=1),
+    ],
+    ids=["429 is the target's", "a container was made", "a file was sent"],
+)
+def test_what_may_have_reached_the_target_is_not_rejected(info: ProcessInfo) -> None:
+    assert not is_rejected(info)
+    assert decide(info, EVER_AFTER, RULES) == frozenset()
+
+
+def test_a_cancelled_drop_that_sent_nothing_is_rejected() -> None:
+    assert is_rejected(failed_info(UserFault("cancelled", "Upload was cancelled by the user")))
+
+
+def test_the_expiration_that_was_shown_holds_when_the_rule_gets_shorter() -> None:
+    info = finished_info(expiration=ENDED + 5 * DAY)
+    shorter = RetentionConfig(verified=60.0)
+    assert decide(info, ENDED + 4 * DAY, shorter) == frozenset()
+    assert decide(info, ENDED + 5 * DAY, shorter) == PAYLOAD
+
+
+def test_for_ever_is_for_ever() -> None:
+    forever = RetentionConfig(verified=None, rejected=None, records=None)
+    for info in infos_of_every_kind().values():
+        assert decide(info, EVER_AFTER, forever) == frozenset()
+
+
+def test_records_go_by_a_rule_of_their_own() -> None:
+    rules = RetentionConfig(records=100 * 86400.0)
+    assert decide(finished_info(), ENDED + 99 * DAY, rules) == PAYLOAD
+    assert decide(finished_info(), ENDED + 100 * DAY, rules) == ALL
+    differs = finished_info(UploadResult(link=None, algorithm="md5", failed_fixity=("/a",)))
+    assert decide(differs, EVER_AFTER, rules) == {Part.RECORDS}
+    assert decide(sending_info(), EVER_AFTER, rules) == frozenset()
+
+
+def test_a_clock_that_was_set_back_removes_nothing() -> None:
+    assert decide(finished_info(), ENDED - 10 * DAY, RULES) == frozenset()
+
+
+def _ticket(tmp_path: Path, *, with_payload: bool = True) -> TicketFolder:
+    uploads = Uploads(tmp_path)
+    uploads.root.mkdir()
+    info = new_info()
+    folder = uploads.folder(info.ticket_number)
+    folder.path.mkdir()
+    uploads.write_info(folder, info)
+    folder.receipt.write_bytes(b"{}")
+    (folder.path / "claim.json").write_bytes(b"{}")
+    if with_payload:
+        (folder.path / "thesis.zip").write_bytes(b"zip")
+        (folder.path / "thesis.zip.yaml").write_bytes(b"")
+        (folder.path / "bag" / "data").mkdir(parents=True)
+        (folder.path / "bag" / "data" / "a").write_bytes(b"a")
+        (folder.path / "bag").chmod(0o500)
+        folder.payload.write_bytes(b"")
+    return folder
+
+
+def test_the_payload_goes_and_the_records_stay(tmp_path: Path) -> None:
+    folder = _ticket(tmp_path)
+    assert removable(folder, PAYLOAD) == expire(folder, PAYLOAD)
+    assert sorted(os.listdir(folder.path)) == ["claim.json", "process_info.json", "receipt.json"]
+    assert expire(folder, PAYLOAD) == ()
+
+
+def test_records_wait_for_the_payload(tmp_path: Path) -> None:
+    folder = _ticket(tmp_path)
+    assert expire(folder, frozenset({Part.RECORDS})) == ()
+    assert (folder.path / "thesis.zip").exists()
+    assert expire(folder, ALL) == (folder.path,)
+    assert os.listdir(folder.path.parent) == []
+
+
+def test_records_without_a_payload_go(tmp_path: Path) -> None:
+    folder = _ticket(tmp_path, with_payload=False)
+    assert expire(folder, frozenset({Part.RECORDS})) == (folder.path,)
+    assert not folder.path.exists()
+
+
+def test_nothing_to_remove_removes_nothing(tmp_path: Path) -> None:
+    folder = _ticket(tmp_path)
+    before = sorted(os.listdir(folder.path))
+    assert expire(folder, frozenset()) == ()
+    assert sorted(os.listdir(folder.path)) == before
+    assert expire(TicketFolder(tmp_path / "none"), ALL) == ()
+
+
+def test_a_link_in_a_ticket_is_removed_and_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "keep").write_bytes(b"")
+    folder = _ticket(tmp_path)
+    (folder.path / "way out").symlink_to(outside)
+    expire(folder, PAYLOAD)
+    assert (outside / "keep").exists()
+    assert not (folder.path / "way out").is_symlink()
+
+
+def test_a_removal_that_a_crash_cut_short_is_finished(tmp_path: Path) -> None:
+    folder = _ticket(tmp_path)
+    hidden = folder.path.with_name(f"{GONE_PREFIX}{folder.ticket}")
+    folder.path.rename(hidden)
+    stranger = hidden.with_name(f"{GONE_PREFIX}stranger")
+    stranger.mkdir()
+    assert list(Uploads(tmp_path).tickets()) == []
+    sweep_gone(folder.path.parent)
+    assert not hidden.exists()
+    assert stranger.exists()
+
+
+def test_the_rules_are_about_the_end_not_about_the_last_write() -> None:
+    info = replace(finished_info(), updated_at=EVER_AFTER)
+    assert decide(info, ENDED + 5 * DAY, RULES) == PAYLOAD
