@@ -1,0 +1,118 @@
+"""What an operator asks for by a file in `mediafiles/control/`."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from presqt_daemon.inbox.events import Action
+from presqt_daemon.tickets.store import is_ticket
+
+POLL_SECONDS = 0.25
+"""One stat of a folder; the folder is read only when its time has changed."""
+
+UPGRADE_NAME = "prepare_upgrade"
+FORCE = "force"
+WORD_SECONDS = 0.1
+MAX_WORD_BYTES = 64
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlRequest:
+    """A ticket to cancel or retry."""
+
+    ticket: str
+    action: Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeRequest:
+    """Past tickets are to get their records; `force`: again, after a run that has ended."""
+
+    force: bool
+
+
+Request = ControlRequest | UpgradeRequest
+
+
+class ControlFolder:
+    """Watches the folder on a thread of its own; a request's file is removed when it is taken."""
+
+    def __init__(self, folder: Path, emit: Callable[[Request], None]) -> None:
+        self._folder = folder
+        self._emit = emit
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._live, name="control", daemon=True)
+        self._seen: int | None = None
+        self._unknown: set[str] = set()
+
+    def start(self) -> None:
+        """Begin to watch; what lies there already is taken first."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more requests."""
+        self._stopped.set()
+        self._thread.join(2.0)
+
+    def look(self) -> int:
+        """Take every request that lies there; how many there were."""
+        taken = 0
+        with os.scandir(self._folder) as entries:
+            names = sorted(entry.name for entry in entries)
+        for name in names:
+            request: Request | None = request_from_name(name)
+            if name == UPGRADE_NAME:
+                request = UpgradeRequest(force=self._read_word() == FORCE)
+            if request is None:
+                if name not in self._unknown:
+                    self._unknown.add(name)
+                    _log.warning("control/%s is no request that is known here", name)
+                continue
+            try:
+                (self._folder / name).unlink()
+            except FileNotFoundError:
+                continue
+            self._emit(request)
+            taken += 1
+        return taken
+
+    def _read_word(self) -> str:
+        """What `prepare_upgrade` says; a word that a shell is about to write is waited for."""
+        path = self._folder / UPGRADE_NAME
+        for wait in (WORD_SECONDS, 0.0):
+            try:
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                with open(os.open(path, flags), "rb") as stream:
+                    content = stream.read(MAX_WORD_BYTES)
+            except OSError:
+                return ""
+            if content:
+                return content.decode("utf-8", "replace").strip()
+            self._stopped.wait(wait)
+        return ""
+
+    def _live(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                changed = self._folder.stat().st_mtime_ns
+                if changed != self._seen:
+                    self._seen = changed
+                    self.look()
+            except OSError as error:
+                if self._seen != -1:
+                    _log.warning("the control folder cannot be read: %s", error.strerror)
+                self._seen = -1
+            self._stopped.wait(POLL_SECONDS)
+
+
+def request_from_name(name: str) -> ControlRequest | None:
+    """The request that a file's name stands for, None for any other file."""
+    ticket, _, word = name.rpartition(".")
+    if word not in {Action.CANCEL, Action.RETRY} or not is_ticket(ticket):
+        return None
+    return ControlRequest(ticket=ticket, action=Action(word))

@@ -1,0 +1,177 @@
+"""Drops that cannot be renamed into their ticket are copied, each lane's in threads of its own.
+
+The drop lies in the inbox as `.claimed-<ticket>-<name>`; the copy is made under a hidden name and
+gets the drop's name when it is whole, so that what a crash leaves is never taken for a drop.
+"""
+
+import contextlib
+import heapq
+import itertools
+import logging
+import os
+import stat
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from presqt_daemon.config import Config
+from presqt_daemon.inbox.claim import Claimer, Taken
+from presqt_daemon.inbox.places import OpenPlace, Place, open_place
+from presqt_daemon.inbox.probe import open_file
+from presqt_daemon.inbox.settle import sight_of
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import copy_durably, printable_name, remove_tree, sync_folder
+
+SMALL_BYTES = 64 << 20
+"""Larger copies have a thread of their own, so that they delay no small one."""
+
+_COPY_NAME = ".copy"
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 60.0
+_log = logging.getLogger(__name__)
+
+
+class SourceChangedError(Exception):
+    """The drop changed while it was copied."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A drop of ours to be copied from a place in the inbox."""
+
+    place: Place
+    taken: Taken
+
+
+class Copier:
+    """Copies one after the other, small and large ones apart; what fails is tried again later."""
+
+    def __init__(
+        self,
+        claimer: Claimer,
+        config: Callable[[], Config],
+        clock: Callable[[], float],
+        done: Callable[[OpenPlace, Taken], None],
+    ) -> None:
+        self._claimer = claimer
+        self._config = config
+        self._clock = clock
+        self._done = done
+        self._change = threading.Condition()
+        self._tickets: dict[str, Copy] = {}
+        self._queues: dict[bool, list[tuple[float, int, float, Copy]]] = {True: [], False: []}
+        self._threads: dict[bool, threading.Thread] = {}
+        self._order = itertools.count()
+        self._stopped = False
+
+    def put(self, copy: Copy) -> None:
+        """Copy a drop as soon as its turn comes."""
+        is_small = copy.taken.size < SMALL_BYTES
+        with self._change:
+            self._tickets[copy.taken.record.ticket] = copy
+            self._push(is_small, self._clock(), _FIRST_PAUSE_SECONDS, copy)
+            if is_small not in self._threads:
+                thread = threading.Thread(target=self._live, args=(is_small,), daemon=True)
+                self._threads[is_small] = thread
+                thread.start()
+
+    def has(self, ticket: str) -> bool:
+        """Whether a ticket's drop is being copied or waits for it."""
+        with self._change:
+            return ticket in self._tickets
+
+    def copies(self) -> tuple[Copy, ...]:
+        """What is not copied yet."""
+        with self._change:
+            return tuple(self._tickets.values())
+
+    def stop(self, timeout: float) -> None:
+        """Give up what is being copied; it is copied again after the next start."""
+        with self._change:
+            self._stopped = True
+            self._change.notify_all()
+        for thread in self._threads.values():
+            thread.join(timeout)
+
+    def _push(self, is_small: bool, due: float, pause: float, copy: Copy) -> None:
+        heapq.heappush(self._queues[is_small], (due, next(self._order), pause, copy))
+        self._change.notify_all()
+
+    def _live(self, is_small: bool) -> None:
+        queue = self._queues[is_small]
+        while True:
+            with self._change:
+                while not self._stopped and (not queue or queue[0][0] > self._clock()):
+                    self._change.wait(queue[0][0] - self._clock() if queue else None)
+                if self._stopped:
+                    return
+                _, _, pause, copy = heapq.heappop(queue)
+            is_done = self._try(copy, is_first=pause == _FIRST_PAUSE_SECONDS)
+            with self._change:
+                if is_done:
+                    del self._tickets[copy.taken.record.ticket]
+                else:
+                    due = self._clock() + pause
+                    self._push(is_small, due, min(pause * 2, _LONGEST_PAUSE_SECONDS), copy)
+
+    def _try(self, copy: Copy, *, is_first: bool) -> bool:
+        """Copy once; False when it must be tried again."""
+        name = printable_name(copy.taken.record.inbox_name)
+        try:
+            with open_place(self._config().inbox, copy.place) as folder:
+                self._finish(folder, copy.taken)
+        except InterruptedError:
+            return False
+        except (OSError, SourceChangedError) as error:
+            if is_first:
+                reason = getattr(error, "strerror", None) or str(error)
+                _log.warning("%s cannot be copied yet: %s; trying again", name, reason)
+            return False
+        except Exception:  # noqa: BLE001  (one drop must not stop the others)
+            _log.exception("%s cannot be copied", name)
+            return False
+        return True
+
+    def _finish(self, folder: OpenPlace, taken: Taken) -> None:
+        assert taken.aside is not None
+        size = taken.size
+        if taken.folder.path.exists():  # else an earlier attempt got as far as the final name
+            try:
+                handle = open_file(taken.aside, folder.handle)
+            except FileNotFoundError:
+                name = printable_name(taken.record.inbox_name)
+                _log.warning("%s was removed while it waited to be copied", name)
+                remove_tree(taken.folder.path)
+                return
+            try:
+                size = self._copy(handle, taken)
+            finally:
+                os.close(handle)
+        named = replace(self._claimer.name(taken), size=size)
+        reach("copy-named")
+        with contextlib.suppress(OSError):  # a later scan finds it beside its finished ticket
+            os.unlink(taken.aside, dir_fd=folder.handle)
+        reach("copy-unlinked")
+        self._done(folder, named)
+
+    def _copy(self, source: int, taken: Taken) -> int:
+        """Copy under a hidden name, then give the copy its own; the number of bytes."""
+        assert taken.record.zip_name is not None
+        status = os.fstat(source)
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceChangedError("it is no longer a plain file")
+        destination = taken.folder.path / taken.record.zip_name
+        temporary = destination.with_name(_COPY_NAME)
+        temporary.unlink(missing_ok=True)
+        try:
+            mode = self._config().permissions.payload
+            size = copy_durably(source, temporary, mode=mode, keep_going=lambda: not self._stopped)
+            if size != status.st_size or sight_of(os.fstat(source)) != sight_of(status):
+                raise SourceChangedError("it changed while it was copied")
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        temporary.rename(destination)
+        sync_folder(destination.parent)
+        reach("copy-copied")
+        return size

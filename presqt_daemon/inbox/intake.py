@@ -1,0 +1,134 @@
+"""The inbox as the daemon sees it: lanes that turn drops into tickets and tell of each."""
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from presqt_daemon.config import Config
+from presqt_daemon.inbox.claim import Claimer
+from presqt_daemon.inbox.desk import Desk
+from presqt_daemon.inbox.events import Event, Waiting
+from presqt_daemon.inbox.lane import Lane
+from presqt_daemon.inbox.places import make_target_folder
+from presqt_daemon.inbox.recover import Leftovers, recover
+from presqt_daemon.tickets.holder import utc_now
+from presqt_daemon.tickets.store import Uploads
+
+_log = logging.getLogger(__name__)
+
+
+class Inbox:
+    """A lane for the inbox itself and one for each target's folder.
+
+    `emit` is called from several threads and must only hand on. The caller holds the locks on
+    both folders from before `recover` until after `stop`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        uploads: Uploads,
+        emit: Callable[[Event], None],
+        *,
+        patience: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._desk = Desk(
+            config=config,
+            claimer=Claimer(uploads, now),
+            emit=emit,
+            clock=clock,
+            patience=patience,
+        )
+        self._lanes: dict[str | None, Lane] = {}
+        self._leftovers: Leftovers | None = None
+
+    def recover(self) -> None:
+        """Finish or undo, in `uploads/`, the claims that the last daemon left half made.
+
+        Tells of nothing: list the tickets afterwards. Raises OSError.
+        """
+        self._leftovers = recover(self._desk.claimer.uploads, self._desk.config)
+
+    def start(self) -> None:
+        """Make the folders that are missing and begin to take drops. Raises OSError."""
+        if self._leftovers is None:
+            self.recover()
+        config = self._desk.config
+        os.makedirs(config.inbox, exist_ok=True)
+        for target in (None, *config.targets):
+            self._lanes[target] = self._new_lane(target)
+        assert self._leftovers is not None
+        self._hand_out(self._leftovers)
+        for lane in self._lanes.values():
+            lane.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Take nothing more; copies are given up and made again after the next start.
+
+        A lane that hangs in its folder is left behind when the time is over.
+        """
+        lanes = list(self._lanes.values())
+        for lane in lanes:
+            lane.halt()
+        until = time.monotonic() + timeout
+        for lane in lanes:
+            lane.join(max(0.0, until - time.monotonic()))
+        self._lanes.clear()
+
+    def reload(self, config: Config) -> None:
+        """Go on with another configuration; the inbox and mediafiles stay what they are."""
+        self._desk.config = replace(
+            config, inbox=self._desk.config.inbox, mediafiles=self._desk.config.mediafiles
+        )
+        for target in [name for name in self._lanes if name and name not in config.targets]:
+            lane = self._lanes.pop(target)
+            lane.halt()
+            lane.join(1.0)
+        for target in config.targets:
+            if target not in self._lanes:
+                self._lanes[target] = self._new_lane(target)
+                self._lanes[target].start()
+        self.wake()
+
+    def wake(self) -> None:
+        """Scan now."""
+        for lane in self._lanes.values():
+            lane.wake()
+
+    def pending(self) -> tuple[Waiting, ...]:
+        """What is not taken yet, but will be without anybody's help."""
+        return tuple(item for lane in list(self._lanes.values()) for item in lane.pending())
+
+    def is_idle(self) -> bool:
+        """Whether all folders have been scanned and nothing waits."""
+        return not self.pending()
+
+    def _new_lane(self, target: str | None) -> Lane:
+        if target is not None:
+            with contextlib.suppress(OSError):  # the lane says what is wrong
+                make_target_folder(self._desk.config.inbox, target)
+        return Lane(self._desk, target)
+
+    def _hand_out(self, leftovers: Leftovers) -> None:
+        """Give each lane what lies in its folders."""
+        for half in leftovers.halves:
+            lane = self._lane_of(half.record.inbox_folder)
+            lane.leftovers.add((half,), (), ())
+        for record in leftovers.finished:
+            self._lane_of(record.inbox_folder).leftovers.add((), (record,), ())
+        for record in leftovers.fresh:
+            self._lane_of(record.inbox_folder).leftovers.add((), (), (record,))
+
+    def _lane_of(self, folder: str) -> Lane:
+        try:
+            parts = Path(folder).relative_to(os.path.realpath(self._desk.config.inbox)).parts
+        except ValueError:
+            parts = ()
+        return self._lanes.get(parts[0] if parts else None, self._lanes[None])

@@ -1,0 +1,201 @@
+"""One folder of the inbox and those in it, scanned by a thread of their own.
+
+A folder that hangs holds up its own lane only. Events wake the lane and name files to look at; the
+scan of everything follows each wake-up, but takes at most a tenth of the time, and comes at the
+latest after `intake.rescan`.
+"""
+
+import logging
+import threading
+
+from presqt_daemon.inbox.beside import Beside
+from presqt_daemon.inbox.claim import Taken
+from presqt_daemon.inbox.copying import Copier
+from presqt_daemon.inbox.desk import Desk, Notices
+from presqt_daemon.inbox.events import Waiting
+from presqt_daemon.inbox.leftovers import LaneLeftovers
+from presqt_daemon.inbox.names import Kind, kind_of
+from presqt_daemon.inbox.places import OpenPlace, Place, make_target_folder, open_place
+from presqt_daemon.inbox.reception import Reception
+from presqt_daemon.inbox.scan import Hints, Scan
+from presqt_daemon.inbox.watch import FolderWatch, Hint
+
+_SHARE = 10
+_MAX_HINTS = 50_000
+_log = logging.getLogger(__name__)
+
+
+class Lane:
+    """A target's folder, or the inbox itself (`target` None) with folders of no target."""
+
+    def __init__(self, desk: Desk, target: str | None) -> None:
+        self._desk = desk
+        self._base = Place(parts=() if target is None else (target,))
+        self._notices = Notices()
+        self._copier = Copier(desk.claimer, lambda: desk.config, desk.clock, self._copied)
+        self._reception = Reception(desk, self._copier, self._notices)
+        self._watch = FolderWatch(self._base.shown, self._hint)
+        self.leftovers = LaneLeftovers(desk, self._copier)
+        beside = Beside(desk, self._copier, self._notices)
+        self._scan = Scan(desk, self._reception, beside, self._notices, self.leftovers)
+        self._lock = threading.Lock()
+        self._hints: Hints = {}
+        self._hint_count = 0
+        self._must_scan = True
+        self._scan_from = float("-inf")
+        self._scan_by = float("-inf")
+        self._scanned = 0
+        self._is_busy = False
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(
+            target=self._live, name=f"inbox:{target or ''}", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin to scan."""
+        self._thread.start()
+
+    def halt(self) -> None:
+        """Begin nothing more; `join` waits for it."""
+        self._stopped.set()
+        self._scan.halt()
+        self._wake.set()
+
+    def join(self, timeout: float) -> None:
+        """Wait until the lane has ended, or the time is over, as when its folder hangs."""
+        self._thread.join(timeout)
+        self._copier.stop(timeout)
+
+    def wake(self) -> None:
+        """Scan now."""
+        with self._lock:
+            self._must_scan = True
+            self._scan_from = float("-inf")
+        self._wake.set()
+
+    def pending(self) -> tuple[Waiting, ...]:
+        """What waits here for time to pass; a lane that has not been scanned yet as a whole."""
+        inbox = self._desk.config.inbox
+        found = [
+            Waiting(folder=inbox.joinpath(*copy.place.parts), name=copy.taken.record.inbox_name,
+                    why="it is being copied")
+            for copy in self._copier.copies()
+        ]  # fmt: skip
+        for place, waiting in list(self._reception.candidates.items()):
+            folder = inbox.joinpath(*place.parts)
+            found += [
+                Waiting(folder=folder, name=name, why=candidate.why)
+                for name, candidate in list(waiting.items())
+                if not candidate.is_stuck
+            ]
+        if not found and (self._is_busy or not self._scanned or self._has_work()):
+            folder = inbox.joinpath(*self._base.parts)
+            found.append(Waiting(folder=folder, name="", why="it is being scanned"))
+        return tuple(found)
+
+    def _has_work(self) -> bool:
+        return (
+            self._must_scan
+            or bool(self._hints)
+            or self._scan.again_in is not None
+            or self._reception.has_unnamed
+        )
+
+    def _hint(self, hint: Hint) -> None:
+        """Called by the watch's thread."""
+        if hint.name:
+            kind = kind_of(hint.name, self._desk.config.intake.ignore)
+            if kind in {Kind.OTHER, Kind.ASIDE, Kind.SIDECAR}:
+                return
+        with self._lock:
+            if hint.name and self._hint_count < _MAX_HINTS:
+                names = self._hints.setdefault(hint.folder, {})
+                self._hint_count += hint.name not in names
+                names[hint.name] = hint.moved or names.get(hint.name)
+            self._must_scan = True
+        self._wake.set()
+
+    def _live(self) -> None:
+        while not self._stopped.is_set():
+            self._wake.clear()
+            self._is_busy = True
+            try:
+                self._turn()
+            except Exception:  # noqa: BLE001  (a lane lives as long as the daemon)
+                _log.exception("%s: the scan failed", self._base.shown)
+                self._stopped.wait(self._desk.config.intake.rescan)
+            self._is_busy = False
+            self._wake.wait(max(0.0, self._next() - self._desk.clock()))
+        self._watch.stop()
+
+    def _next(self) -> float:
+        scan = min(self._scan_by, self._scan_from if self._must_scan else float("inf"))
+        return min(scan, self._reception.next_due())
+
+    def _turn(self) -> None:
+        now = self._desk.clock()
+        with self._lock:
+            hints, self._hints, self._hint_count = self._hints, {}, 0
+            is_full = now >= self._scan_by or (self._must_scan and now >= self._scan_from)
+            if is_full:
+                self._must_scan = False
+        if is_full:
+            self._look_everywhere(hints)
+        else:
+            self._scan.look_at(hints, now)
+            if self._scan.again_in is not None:
+                self._scan_by = min(self._scan_by, now + self._scan.again_in)
+
+    def _look_everywhere(self, hints: Hints) -> None:
+        began = self._desk.clock()
+        config = self._desk.config
+        self._scan.begin_round()
+        try:
+            with open_place(config.inbox, self._base) as folder:
+                self._found(folder)
+                inner = self._scan.visit(folder, hints)
+            for place in inner:
+                try:
+                    with open_place(config.inbox, place) as folder:
+                        self._found(folder)
+                        self._scan.visit(folder, hints)
+                except OSError as error:
+                    self._notices.warn(place, f"{place.shown} cannot be read: {error.strerror}")
+                if self._stopped.is_set():
+                    return
+        except OSError as error:
+            self._missing(error)
+        else:
+            self._notices.clear(self._base, f"{self._base.shown} can be read again")
+            self._scan.end_round({self._base, *inner})
+        if config.intake.observer != "off":
+            self._watch.end_round()
+        ended = self._desk.clock()
+        self._scanned += 1
+        self._scan_from = ended + _SHARE * (ended - began)
+        self._scan_by = ended + config.intake.rescan
+        if self._scan.again_in is not None:
+            self._scan_by = min(self._scan_by, ended + self._scan.again_in)
+
+    def _found(self, folder: OpenPlace) -> None:
+        if self._desk.config.intake.observer != "off":
+            self._watch.keep(folder.path, folder.identity)
+
+    def _missing(self, error: OSError) -> None:
+        shown = self._base.shown
+        if isinstance(error, FileNotFoundError) and self._base.parts:
+            try:
+                make_target_folder(self._desk.config.inbox, self._base.parts[0])
+            except OSError as failure:
+                error = failure
+            else:
+                _log.info("%s was missing and is made again", shown)
+                self._wake.set()
+                return
+        reason = "it is a link" if isinstance(error, NotADirectoryError) else error.strerror
+        self._notices.warn(self._base, f"{shown} cannot be read: {reason}; trying again")
+
+    def _copied(self, folder: OpenPlace, taken: Taken) -> None:
+        """Called by a copying thread: the drop is in its ticket now."""
+        self._desk.announce(folder, taken)

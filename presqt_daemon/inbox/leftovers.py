@@ -1,0 +1,66 @@
+"""What the last daemon left for one lane to see to in the inbox, once a folder of it is open."""
+
+import logging
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+
+from presqt_daemon.inbox.claim import Taken
+from presqt_daemon.inbox.copying import Copier, Copy
+from presqt_daemon.inbox.desk import Desk
+from presqt_daemon.inbox.names import ticket_of_aside
+from presqt_daemon.inbox.places import OpenPlace
+from presqt_daemon.inbox.receipt_note import write_note
+from presqt_daemon.inbox.recover import Half, remove_twin_sidecar
+from presqt_daemon.system.files import remove_tree
+from presqt_daemon.tickets.claim_record import ClaimRecord
+
+_log = logging.getLogger(__name__)
+
+
+class LaneLeftovers:
+    """Halves of claims, side-cars taken twice and missing notes, by the folder they lie in."""
+
+    def __init__(self, desk: Desk, copier: Copier) -> None:
+        self._desk = desk
+        self._copier = copier
+        self._halves: defaultdict[str, list[Half]] = defaultdict(list)
+        self._finished: defaultdict[str, list[ClaimRecord]] = defaultdict(list)
+        self._fresh: defaultdict[str, list[ClaimRecord]] = defaultdict(list)
+
+    def add(
+        self,
+        halves: Iterable[Half],
+        finished: Iterable[ClaimRecord],
+        fresh: Iterable[ClaimRecord],
+    ) -> None:
+        """Take these over."""
+        for half in halves:
+            self._halves[half.record.inbox_folder].append(half)
+        for record in finished:
+            self._finished[record.inbox_folder].append(record)
+        for record in fresh:
+            self._fresh[record.inbox_folder].append(record)
+
+    def settle(self, folder: OpenPlace, asides: list[str]) -> None:
+        """See to all that was left in this folder; `asides` are its drops that were set aside."""
+        path = str(folder.path)
+        uploads = self._desk.claimer.uploads
+        for record in self._finished.pop(path, ()):
+            remove_twin_sidecar(folder, record, uploads.folder(record.ticket))
+        for record in self._fresh.pop(path, ()):
+            try:
+                if write_note(folder, self._desk.config, record):
+                    _log.info("%s: its note was missing", record.ticket)
+            except OSError as error:
+                _log.warning("%s: no note: %s", record.ticket, error.strerror)
+        names = {ticket_of_aside(name): name for name in asides}
+        for half in self._halves.pop(path, ()):
+            aside = names.get(half.record.ticket)
+            if aside is None:
+                remove_tree(half.folder.path)
+                continue
+            remove_twin_sidecar(folder, half.record, half.folder)
+            size = os.stat(aside, dir_fd=folder.handle, follow_symlinks=False).st_size
+            taken = Taken(folder=half.folder, record=half.record, size=size, aside=aside)
+            self._copier.put(Copy(place=folder.place, taken=taken))

@@ -1,0 +1,133 @@
+"""The folders that drops are put into, opened step by step so that no link is followed."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from presqt_daemon.model import Route
+from presqt_daemon.system.files import printable_name
+from presqt_daemon.tickets.options import resource_id_from_folder
+
+_LOCAL_TYPES = frozenset({"ext2", "ext3", "ext4", "xfs", "f2fs", "tmpfs", "ramfs", "zfs"})
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One folder that is looked at; `parts` are the names below the inbox.
+
+    `is_target` is False for a folder directly in the inbox that is named after no target.
+    """
+
+    parts: tuple[str, ...]
+    is_target: bool = True
+
+    @property
+    def route(self) -> Route:
+        """Where a drop here goes; the target may be one that does not exist."""
+        names = [printable_name(part) for part in self.parts]
+        return Route(
+            target=names[0] if names else None,
+            resource_id=resource_id_from_folder(names[1]) if len(names) > 1 else None,
+        )
+
+    @property
+    def shown(self) -> str:
+        """The folder as a person sees it."""
+        return printable_name("/".join(("inbox", *self.parts)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPlace:
+    """A place whose folder is open: `path` is where it really is, `identity` which one it is.
+
+    `sees_writers` says that whoever writes there is a process of this machine.
+    """
+
+    place: Place
+    handle: int
+    path: Path
+    identity: tuple[int, int]
+    sees_writers: bool
+
+
+@contextlib.contextmanager
+def open_place(inbox: Path, place: Place) -> Iterator[OpenPlace]:
+    """The open folder of a place. Only the inbox itself may be a link.
+
+    Raises OSError: NotADirectoryError also for a link on the way.
+    """
+    handle = os.open(inbox, _FOLDER_FLAGS)
+    try:
+        for part in place.parts:
+            inner = os.open(part, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=handle)
+            os.close(handle)
+            handle = inner
+        status = os.fstat(handle)
+        path = Path(os.path.realpath(inbox)).joinpath(*place.parts)
+        yield OpenPlace(
+            place=place,
+            handle=handle,
+            path=path,
+            identity=(status.st_dev, status.st_ino),
+            sees_writers=_is_local(status.st_dev),
+        )
+    finally:
+        os.close(handle)
+
+
+def make_target_folder(inbox: Path, target: str) -> None:
+    """Make `inbox/<target>/` where nothing of that name is. Raises OSError."""
+    handle = os.open(inbox, _FOLDER_FLAGS)
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(target, 0o775, dir_fd=handle)
+    finally:
+        os.close(handle)
+
+
+def list_folder(folder: OpenPlace) -> list[os.DirEntry[str]]:
+    """All entries of an open folder. Raises OSError."""
+    with os.scandir(folder.handle) as entries:
+        return list(entries)
+
+
+def holds_bag(folder: int, name: str) -> bool:
+    """Whether a folder, by its name in an open one, is a bag rather than named after a resource.
+
+    Raises OSError when it cannot be opened.
+    """
+    inner = os.open(name, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        return is_bag(inner)
+    finally:
+        os.close(inner)
+
+
+def is_bag(folder: int) -> bool:
+    """Whether an open folder holds `bagit.txt` or a folder `data/`."""
+    return _has(folder, "bagit.txt") or _has(folder, "data/")
+
+
+def _has(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def _is_local(device: int) -> bool:
+    """Whether a device number is that of a mounted file system of this machine."""
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    for line in table.splitlines():
+        fields, _, rest = line.partition(" - ")
+        if fields.split()[2] == wanted:
+            return rest.split()[0] in _LOCAL_TYPES
+    return False

@@ -1,0 +1,132 @@
+"""What the last daemon left of claims: finished, undone, or handed to the folder's lane."""
+
+import contextlib
+import logging
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from presqt_daemon.config import Config
+from presqt_daemon.inbox.names import SIDECAR_SUFFIX
+from presqt_daemon.inbox.new_ticket import own_file
+from presqt_daemon.inbox.places import OpenPlace
+from presqt_daemon.inbox.probe import open_file
+from presqt_daemon.inbox.sidecar import MAX_SIDECAR_BYTES, read_sidecar, remove_sidecar
+from presqt_daemon.system.files import remove_tree, sync_folder
+from presqt_daemon.system.host import boot_id, host_name, start_ticks
+from presqt_daemon.tickets.claim_record import ClaimRecord, ClaimRecordError, Owner
+from presqt_daemon.tickets.store import RESERVED_NAMES, TicketFolder, Uploads
+
+_RECEIVED = re.compile(rb'^    "stage": "received",$', re.MULTILINE)
+_IN_PROGRESS = re.compile(rb'^    "status": "in_progress",$', re.MULTILINE)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Half:
+    """A claim without its zip: the drop may lie in the inbox, set aside."""
+
+    folder: TicketFolder
+    record: ClaimRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftovers:
+    """What has to be looked for in the inbox, by lanes, since a folder there may hang."""
+
+    halves: tuple[Half, ...]
+    finished: tuple[ClaimRecord, ...]
+    """Claims that had their zip: their side-car may still be in the inbox."""
+    fresh: tuple[ClaimRecord, ...]
+    """Tickets that nothing was done for yet: their note may be missing."""
+
+
+def recover(uploads: Uploads, config: Config) -> Leftovers:
+    """Finish claims that have their zip and undo those that cannot have one. Raises OSError."""
+    halves = []
+    finished = []
+    for ticket in list(uploads.new_tickets()):
+        folder = uploads.new_folder(ticket)
+        try:
+            record = folder.read_claim()
+        except ClaimRecordError:
+            record = None
+        if record is not None and is_alive(record.owner):
+            _log.warning("%s is being made by another daemon that runs here", folder.path.name)
+        elif _holds_drop(folder, record):
+            if record is not None:
+                _own(folder, record, config)
+                finished.append(record)
+            folder.path.rename(uploads.folder(ticket).path)
+        elif record is None or record.zip_name is None:
+            remove_tree(folder.path)
+        else:
+            halves.append(Half(folder=folder, record=record))
+    sync_folder(uploads.root)
+    return Leftovers(halves=tuple(halves), finished=tuple(finished), fresh=tuple(_fresh(uploads)))
+
+
+def is_alive(owner: Owner) -> bool:
+    """Whether the process that made a folder still runs, and is not this one.
+
+    Of another machine nothing is known; there the locks on the folders keep daemons apart.
+    """
+    return (
+        owner.host == host_name()
+        and owner.boot_id == boot_id()
+        and owner.pid != os.getpid()
+        and start_ticks(owner.pid) == owner.started
+    )
+
+
+def remove_twin_sidecar(folder: OpenPlace, record: ClaimRecord, ticket: TicketFolder) -> None:
+    """Remove the side-car in the inbox that a crash left after it had been taken."""
+    if record.sidecar_name is None:
+        return
+    sidecar = read_sidecar(record.inbox_name, folder.handle)
+    if sidecar is not None and sidecar.content == _content(ticket.path, record.sidecar_name):
+        remove_sidecar(sidecar, folder.handle)
+
+
+def _holds_drop(folder: TicketFolder, record: ClaimRecord | None) -> bool:
+    """Whether the commit point was passed; without a record, any file not ours counts."""
+    if record is not None:
+        return record.zip_name is not None and os.path.lexists(folder.path / record.zip_name)
+    names = set(os.listdir(folder.path)) - RESERVED_NAMES
+    return any(not name.startswith(".") and not name.endswith(SIDECAR_SUFFIX) for name in names)
+
+
+def _own(folder: TicketFolder, record: ClaimRecord, config: Config) -> None:
+    try:
+        handle = os.open(folder.path / (record.zip_name or ""), os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return
+    own_file(handle, config)
+    os.close(handle)
+
+
+def _fresh(uploads: Uploads) -> list[ClaimRecord]:
+    records = []
+    for ticket in uploads.tickets():
+        folder = uploads.folder(ticket)
+        try:
+            content = folder.read_info_bytes()
+        except OSError:
+            content = b""
+        if content and not (_RECEIVED.search(content) and _IN_PROGRESS.search(content)):
+            continue
+        with contextlib.suppress(ClaimRecordError):
+            records.append(folder.read_claim())
+    return records
+
+
+def _content(folder: Path, name: str) -> bytes | None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with open(open_file(name, handle), "rb") as stream:
+            return stream.read(MAX_SIDECAR_BYTES)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)

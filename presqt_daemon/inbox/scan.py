@@ -1,0 +1,218 @@
+"""The scan of a lane's folders: which names are there, and whom to hand each to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from presqt_daemon.inbox.beside import Beside
+from presqt_daemon.inbox.desk import Desk, Notices
+from presqt_daemon.inbox.guests import Guests
+from presqt_daemon.inbox.leftovers import LaneLeftovers
+from presqt_daemon.inbox.names import (
+    SIDECAR_SUFFIX,
+    Kind,
+    is_encoded_id,
+    is_ignored,
+    is_zip_name,
+    kind_of,
+)
+from presqt_daemon.inbox.places import OpenPlace, Place, is_bag, list_folder, open_place
+from presqt_daemon.inbox.reception import Reception
+from presqt_daemon.inbox.settle import Sight
+from presqt_daemon.tickets.claim_record import NOTE_SUFFIX
+
+TURN_SECONDS = 2.0
+"""After so long in one folder the others, and the requests in it, get a look."""
+
+_SYSTEM_FOLDERS = frozenset({"lost+found"})
+
+Hints = dict[Path, dict[str, Sight | None]]
+"""Names to look at, by folder, with the file that was renamed to each, if one was."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Listing:
+    kinds: dict[Kind, list[str]] = field(default_factory=lambda: {kind: [] for kind in Kind})
+    inodes: dict[str, int] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+    odd: list[tuple[str, int]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class Scan:
+    """Looks at the folders of one lane; used by its thread alone."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        reception: Reception,
+        beside: Beside,
+        notices: Notices,
+        leftovers: LaneLeftovers,
+    ) -> None:
+        self._desk = desk
+        self._reception = reception
+        self._beside = beside
+        self._notices = notices
+        self._leftovers = leftovers
+        self._guests = Guests(desk, notices)
+        self._places: dict[Path, tuple[Place, tuple[int, int]]] = {}
+        self._kept: Hints = {}
+        self._came: dict[tuple[int, int], float] = {}
+        self._rounds = 0
+        self._is_halted = False
+        self.again_in: float | None = None
+        """Seconds after which this round's scan has to be gone on with, None when it has not."""
+
+    def halt(self) -> None:
+        """Take nothing more."""
+        self._is_halted = True
+
+    def begin_round(self) -> None:
+        """All folders are going to be visited."""
+        self.again_in = None
+        self._guests.is_waiting = False
+
+    def visit(self, folder: OpenPlace, hints: Hints) -> list[Place]:
+        """Look at everything in an open folder; the folders in it that are to be visited too.
+
+        Raises OSError when the folder cannot be listed.
+        """
+        self._places[folder.path] = (folder.place, folder.identity)
+        found = self._list(folder)
+        self._leftovers.settle(folder, found.kinds[Kind.ASIDE])
+        self._reception.name_again(folder)
+        for name in found.kinds[Kind.REQUEST]:
+            self._beside.look_at_request(folder, name)
+        for name in found.kinds[Kind.ASIDE]:
+            self._beside.look_at_aside(folder, name)
+        drops = [name for name in found.kinds[Kind.DROP] if _is_drop_in(folder.place, name)]
+        self._look_at_drops(folder, drops, hints.get(folder.path, {}))
+        waiting = self._reception.candidates.get(folder.place, {})
+        for name in found.kinds[Kind.SIDECAR]:
+            is_awaited = name.removesuffix(SIDECAR_SUFFIX) in waiting
+            self._beside.look_at_sidecar(folder, name, found.inodes[name], is_awaited=is_awaited)
+        self._reception.keep_only(folder.place, set(drops))
+        self._beside.keep_only(folder.place, set(found.kinds[Kind.SIDECAR]))
+        for name, mode in found.odd:
+            self._guests.turn_odd_away(folder, name, mode, found.notes)
+        inner = [
+            place
+            for name in found.folders
+            if (place := self._guests.inner(folder, name, found.notes))
+        ]
+        if self._guests.is_waiting:
+            self._go_on_in(self._desk.rules.settle)
+        return inner
+
+    def look_at(self, hints: Hints, now: float) -> None:
+        """Look at the hinted names and at what is due, in the folders as they were last visited."""
+        wanted: dict[Path, dict[str, Sight | None]] = {}
+        for path, names in hints.items():
+            if path in self._places:
+                wanted[path] = dict(names)
+            else:
+                self._kept.setdefault(path, {}).update(names)
+        due: dict[Path, list[str]] = {}
+        for path, (place, _) in self._places.items():
+            due[path] = self._reception.due_names(place, now)
+        for path, (place, identity) in self._places.items():
+            names = wanted.get(path, {})
+            if not names and not due[path]:
+                continue
+            try:
+                with open_place(self._desk.config.inbox, place) as folder:
+                    if folder.identity == identity:
+                        self._look_at_names(folder, names, due[path])
+                        continue
+            except OSError:
+                pass  # the next scan says what is wrong
+            self._reception.put_off(place, now + self._desk.config.intake.rescan)
+            self._go_on_in(0.0)
+
+    def end_round(self, places: set[Place]) -> None:
+        """Folders that are not among these are gone."""
+        self._reception.keep_only_places(places)
+        self._beside.keep_only_places(places)
+        self._places = {path: known for path, known in self._places.items() if known[0] in places}
+        self._kept = {path: names for path, names in self._kept.items() if path in self._places}
+        identities = {identity for _, identity in self._places.values()}
+        self._came = {key: came for key, came in self._came.items() if key in identities}
+        self._rounds += 1
+
+    def _look_at_names(
+        self, folder: OpenPlace, hinted: dict[str, Sight | None], due: list[str]
+    ) -> None:
+        ignore = self._desk.config.intake.ignore
+        for name in [name for name in hinted if kind_of(name, ignore) is Kind.REQUEST]:
+            self._beside.look_at_request(folder, name)
+        drops = [
+            name
+            for name in hinted
+            if kind_of(name, ignore) is Kind.DROP and _is_drop_in(folder.place, name)
+        ]
+        self._look_at_drops(folder, dict.fromkeys([*drops, *due]), hinted)
+
+    def _look_at_drops(
+        self, folder: OpenPlace, names: Iterable[str], hinted: dict[str, Sight | None]
+    ) -> None:
+        hinted = {**self._kept.pop(folder.path, {}), **hinted}
+        if self._may_be_bag(folder):
+            self._kept[folder.path] = hinted
+            return
+        began = self._desk.clock()
+        rest = iter(names)
+        for name in rest:
+            self._reception.look_at_drop(folder, name, hinted.get(name), is_hinted=name in hinted)
+            if self._is_halted or self._desk.clock() - began > TURN_SECONDS:
+                self._kept[folder.path] = {name: hinted[name] for name in rest if name in hinted}
+                self._go_on_in(0.0)
+                return
+
+    def _may_be_bag(self, folder: OpenPlace) -> bool:
+        """Whether nothing is to be taken here, since this is a bag, or a copy of one may begin.
+
+        What is copied first may be anything; so a folder that has just come is given some time.
+        """
+        if len(folder.place.parts) < 2 and folder.place.is_target:  # the inbox or a target's own
+            return False
+        if is_bag(folder.handle):
+            return True
+        now = self._desk.clock()
+        age = now - self._came.setdefault(folder.identity, now if self._rounds else float("-inf"))
+        settle = self._desk.rules.settle
+        if age >= settle:
+            return False
+        self._go_on_in(settle - age)
+        return True
+
+    def _go_on_in(self, seconds: float) -> None:
+        self.again_in = seconds if self.again_in is None else min(seconds, self.again_in)
+
+    def _list(self, folder: OpenPlace) -> _Listing:
+        found = _Listing()
+        ignore = self._desk.config.intake.ignore
+        for entry in list_folder(folder):
+            kind = kind_of(entry.name, ignore)
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name not in _SYSTEM_FOLDERS and (
+                    not is_ignored(entry.name, ignore) or is_encoded_id(entry.name)
+                ):
+                    found.folders.append(entry.name)
+            elif entry.is_file(follow_symlinks=False):
+                found.kinds[kind].append(entry.name)
+                found.inodes[entry.name] = entry.inode()
+                if entry.name.endswith(NOTE_SUFFIX):
+                    found.notes.append(entry.name)
+            elif kind is Kind.DROP:
+                try:
+                    mode = entry.stat(follow_symlinks=False).st_mode
+                except OSError:
+                    continue
+                found.odd.append((entry.name, mode))
+        return found
+
+
+def _is_drop_in(place: Place, name: str) -> bool:
+    """Whether a file becomes a ticket here: in a folder of no target only what is called a zip."""
+    return place.is_target or is_zip_name(name)

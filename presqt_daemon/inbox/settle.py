@@ -1,0 +1,168 @@
+"""Whether a file in the inbox may be taken now. Pure: values in, a decision out.
+
+A file may be taken when it is one whole zip and nobody writes to it any more. The second is known
+when it was renamed into its place, or when no process has it open for writing, or else guessed
+when it has not changed for a while. Modification times are compared for change, never with a
+clock: they may lie in the past or the future.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from os import stat_result
+
+from presqt_daemon.units import text_from_seconds
+
+_LONGEST_PAUSE_SECONDS = 30.0
+
+
+class Writer(StrEnum):
+    """Whether some process has the file open for writing."""
+
+    NONE = "none"
+    OPEN = "open"
+    UNKNOWN = "unknown"
+
+
+class Content(StrEnum):
+    """What the file's first and last bytes say."""
+
+    WHOLE = "whole"
+    INCOMPLETE = "incomplete"
+    FOREIGN = "foreign"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """The file as its folder shows it; a file that was replaced or written to differs."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Since when (monotonic clock) the file looks as it does, and whether it was renamed in."""
+
+    sight: Sight
+    since: float
+    moved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What opening the file tells; `says` is a clause about content that is not a whole zip."""
+
+    writer: Writer
+    content: Content
+    says: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Seconds without change after which a whole zip is taken, and one that is not is given up.
+
+    `held_after` is the same for what somebody has open for writing, or may be still copying.
+    """
+
+    settle: float
+    incomplete_after: float
+    held_after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Take:
+    """The file is whole. `unwritten` says that this rests on nobody having it open to write."""
+
+    unwritten: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeAsFailed:
+    """The file will not become a zip: its ticket fails, with this code and message."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Look again at this time (monotonic clock), or when the file has changed."""
+
+    until: float
+    why: str
+
+
+Decision = Take | TakeAsFailed | Wait
+
+
+def sight_of(status: stat_result) -> Sight:
+    """The part of a stat result that tells one state of a file from another."""
+    return Sight(
+        device=status.st_dev,
+        inode=status.st_ino,
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+    )
+
+
+def remember(before: History | None, sight: Sight, moved: Sight | None, now: float) -> History:
+    """What is known of a file now; any change begins anew.
+
+    `moved` is the file as it was seen when it was renamed to this name: it counts for that state
+    of that file only, not for what was written or put there afterwards.
+    """
+    if before is None or before.sight != sight:
+        return History(sight=sight, since=now, moved=moved == sight)
+    return replace(before, moved=True) if moved == sight else before
+
+
+def decide(history: History, probe: Probe, rules: Rules, now: float, name: str) -> Decision:
+    """Take the file, take it as one that can only fail, or wait; `name` is for the message."""
+    quiet = now - history.since
+    if probe.content is Content.WHOLE:
+        if probe.writer is Writer.NONE:
+            return Take(unwritten=True)
+        if probe.writer is Writer.OPEN:
+            if quiet >= rules.held_after:
+                return Take()
+            return _pause(history, rules, now, rules.held_after, "somebody is writing to it")
+        if history.moved or quiet >= rules.settle:
+            return Take()
+        return Wait(until=history.since + rules.settle, why="it has just changed")
+    patience = rules.incomplete_after
+    if probe.content is Content.FOREIGN:
+        patience = rules.settle
+    if probe.writer is Writer.OPEN:
+        patience = rules.held_after
+    if quiet >= patience:
+        return _give_up(probe, quiet, name)
+    return _pause(history, rules, now, patience, probe.says or "it is not whole")
+
+
+def _pause(history: History, rules: Rules, now: float, limit: float, why: str) -> Wait:
+    """The next look: soon after a change, ever later while nothing changes."""
+    quiet = now - history.since
+    pause = min(max(rules.settle, quiet), _LONGEST_PAUSE_SECONDS)
+    return Wait(until=min(now + pause, history.since + limit), why=why)
+
+
+def _give_up(probe: Probe, quiet: float, name: str) -> TakeAsFailed:
+    if probe.content is Content.EMPTY:
+        return TakeAsFailed(
+            code="not-a-zip",
+            message=f"{name} is empty (0 bytes): copy the bag's zip here again.",
+        )
+    if probe.content is Content.FOREIGN:
+        return TakeAsFailed(
+            code="not-a-zip",
+            message=f"{name} is not a zip: {probe.says}. Zip the bag's folder and drop the zip.",
+        )
+    return TakeAsFailed(
+        code="incomplete-zip",
+        message=f"{name} is not a whole zip: {probe.says}; it has not changed for "
+        f"{text_from_seconds(quiet)}. Copy it again; best under the name <name>.zip.part, and "
+        "rename it when the copy is done.",
+    )

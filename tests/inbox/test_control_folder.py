@@ -1,0 +1,46 @@
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from presqt_daemon.inbox.control import ControlFolder, Request, UpgradeRequest
+
+
+def taken(folder: Path) -> list[Request]:
+    found: list[Request] = []
+    ControlFolder(folder, found.append).look()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("content", "force"),
+    [(b"", False), (b"force", True), (b"force\n", True), (b"forced", False), (b"\xff" * 99, False)],
+)
+def test_prepare_upgrade_is_empty_or_the_word_force(
+    tmp_path: Path, content: bytes, force: bool
+) -> None:
+    (tmp_path / "prepare_upgrade").write_bytes(content)
+    assert taken(tmp_path) == [UpgradeRequest(force=force)]
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_word_that_a_shell_is_about_to_write_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "prepare_upgrade"
+    path.touch()
+    timer = threading.Timer(0.02, lambda: path.write_bytes(b"force"))
+    timer.start()
+    assert taken(tmp_path) == [UpgradeRequest(force=True)]
+    timer.join()
+
+
+def test_a_link_or_a_pipe_is_asked_for_nothing_more(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"force")
+    control = tmp_path / "control"
+    control.mkdir()
+    (control / "prepare_upgrade").symlink_to(elsewhere)
+    assert taken(control) == [UpgradeRequest(force=False)]
+    os.mkfifo(control / "prepare_upgrade")
+    assert taken(control) == [UpgradeRequest(force=False)]
+    assert elsewhere.exists()

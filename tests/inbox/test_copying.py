@@ -1,0 +1,104 @@
+"""Drops that are copied into their ticket."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from presqt_daemon.config import Config
+from presqt_daemon.inbox.claim import Claimer, Taken
+from presqt_daemon.inbox.copying import Copier, Copy
+from presqt_daemon.inbox.new_ticket import Drop
+from presqt_daemon.inbox.places import OpenPlace, Place, open_place
+from presqt_daemon.tickets.holder import utc_now
+from presqt_daemon.tickets.store import Uploads
+from tests.bags import bag_zip
+from tests.inbox.running import left_in, make_config, names_in, until
+
+ZIP = bag_zip()
+PLACE = Place(parts=("osf",))
+
+
+def quick_clock() -> float:
+    return time.monotonic() * 50
+
+
+def set_aside(config: Config, claimer: Claimer) -> Copy:
+    """A drop that is ours and has to be copied, since it has two names."""
+    path = config.inbox / "osf" / "bag.zip"
+    path.write_bytes(ZIP)
+    os.link(path, config.inbox.parent / "other name")
+    with open_place(config.inbox, PLACE) as folder, path.open("rb") as stream:
+        status = os.fstat(stream.fileno())
+        drop = Drop(folder=folder, name="bag.zip", handle=stream.fileno(), status=status)
+        taken = claimer.take(config, drop)
+    assert taken.aside is not None
+    return Copy(place=PLACE, taken=taken)
+
+
+@dataclass
+class Meddler:
+    """Hands out the configuration, and writes to a file at the second time of asking."""
+
+    config: Config
+    path: Path
+    asked: int = 0
+
+    def __call__(self) -> Config:
+        self.asked += 1
+        if self.asked == 2:
+            with self.path.open("ab") as stream:
+                stream.write(b"more")
+        return self.config
+
+
+def test_a_drop_that_changes_while_it_is_copied_is_copied_again(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    claimer = Claimer(Uploads(config.mediafiles), utc_now)
+    done: list[Taken] = []
+    meddler = Meddler(config, tmp_path / "other name")
+
+    def finish(folder: OpenPlace, taken: Taken) -> None:
+        done.append(taken)
+
+    copier = Copier(claimer, meddler, quick_clock, finish)
+    copier.put(set_aside(config, claimer))
+    until(lambda: done)
+    copier.stop(5.0)
+    assert meddler.asked >= 4
+    assert (done[0].folder.path / "bag.zip").read_bytes() == ZIP + b"more"
+    assert done[0].size == len(ZIP) + 4
+    assert left_in(config.inbox / "osf") == []
+
+
+def test_a_copy_that_is_stopped_can_be_made_later(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    claimer = Claimer(Uploads(config.mediafiles), utc_now)
+    done: list[Taken] = []
+    copy = set_aside(config, claimer)
+    stopped = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken))
+    stopped.stop(5.0)
+    stopped.put(copy)
+    assert stopped.has(copy.taken.record.ticket)
+    assert names_in(copy.taken.folder.path) == ["claim.json", "process_info.json"]
+    copier = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken))
+    copier.put(copy)
+    until(lambda: done)
+    until(lambda: not copier.copies())
+    copier.stop(5.0)
+    assert (done[0].folder.path / "bag.zip").read_bytes() == ZIP
+
+
+def test_a_drop_removed_while_it_waits_leaves_no_ticket(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    claimer = Claimer(Uploads(config.mediafiles), utc_now)
+    copy = set_aside(config, claimer)
+    assert copy.taken.aside is not None
+    (config.inbox / "osf" / copy.taken.aside).unlink()
+    done: list[Taken] = []
+    copier = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken))
+    copier.put(copy)
+    until(lambda: not copier.copies())
+    copier.stop(5.0)
+    assert done == []
+    assert names_in(config.uploads_folder) == []

@@ -1,0 +1,100 @@
+"""What names in the inbox stand for, and the names given there."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from presqt_daemon.config import DEFAULT_IGNORE
+from presqt_daemon.inbox.names import (
+    Kind,
+    aside_name,
+    kind_of,
+    name_inside,
+    name_of_aside,
+    ticket_of_aside,
+)
+from presqt_daemon.model import Route
+from presqt_daemon.tickets.claim_record import ClaimRecord, Owner, shorten_name
+
+TICKET = "0f8fad5b-d9cb-469f-a165-70867728950e"
+FILE_NAMES = st.binary(min_size=1, max_size=255).filter(
+    lambda name: not set(name) & {0, 0x2F} and name not in {b".", b".."}
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bag.zip", "BAG.ZIP", "b.tar", "noending", "a b\n.zip", "x.yaml", "x.cancel", "x.zip.retry",
+     "\udcff.zip", "notes.json", "é" * 100 + ".zip"],
+)  # fmt: skip
+def test_every_other_regular_file_is_a_drop(name: str) -> None:
+    assert kind_of(name, DEFAULT_IGNORE) is Kind.DROP
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".hidden.zip", "x.zip~", "~$x.zip", "x.zip.part", "x.zip.PART", "x.tmp", "x.zip.crdownload",
+     "x.filepart", "thumbs.db", "THUMBS.DB", "Desktop.ini", "Icon\r", ".presqt-daemon.lock",
+     "bag.zip.0f8fad5b.ticket.json", "x.ticket.json", "bag.zip.yaml.unused", ".claimed-x"],
+)  # fmt: skip
+def test_junk_and_our_own_files_are_no_drops(name: str) -> None:
+    assert kind_of(name, DEFAULT_IGNORE) is Kind.OTHER
+
+
+def test_our_own_files_are_no_drops_whatever_is_configured() -> None:
+    for name in (".presqt-daemon.lock", "x.ticket.json", "bag.zip.yaml.unused"):
+        assert kind_of(name, ()) is Kind.OTHER
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("bag.zip.yaml", Kind.SIDECAR),
+        ("BAG.Zip.yaml", Kind.SIDECAR),
+        ("bag.zip.0f8fad5b.cancel", Kind.REQUEST),
+        ("bag\n.zip.0f8fad5b.retry", Kind.REQUEST),
+        (f".claimed-{TICKET}-bag.zip", Kind.ASIDE),
+    ],
+)
+def test_files_beside_a_drop_are_known_by_their_names(name: str, kind: Kind) -> None:
+    assert kind_of(name, DEFAULT_IGNORE) is kind
+
+
+@pytest.mark.parametrize("name", ["bag.zip", "Mein Projekt (2).ZIP", "ü%20#&'.zip", "bag.tar"])
+def test_a_safe_name_is_kept_inside_the_ticket(name: str) -> None:
+    assert name_inside(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a\nb.zip", "\udcff.zip", "x" * 201, "Process_Info.JSON", "receipt.json", "a\\b.zip",
+     ".x.zip", "a\u2028b.zip"],
+)  # fmt: skip
+def test_an_unsafe_name_is_replaced_inside_the_ticket(name: str) -> None:
+    assert name_inside(name) == "drop.zip"
+
+
+@given(FILE_NAMES)
+def test_any_name_has_a_note_and_an_aside_name_that_fit(raw: bytes) -> None:
+    name = os.fsdecode(raw)
+    record = ClaimRecord(
+        ticket=TICKET, inbox_folder="/i", inbox_name=name, zip_name=None, sidecar_name=None,
+        route=Route(target=None), dropped_by_uid=0, dropped_by_name=None, received_at="",
+        owner=Owner(host="", boot_id="", pid=1, started=1),
+    )  # fmt: skip
+    assert len(os.fsencode(record.receipt_name)) <= 255
+    assert record.receipt_name.endswith(".0f8fad5b.ticket.json")
+    aside = aside_name(TICKET, name)
+    assert len(os.fsencode(aside)) <= 255
+    assert ticket_of_aside(aside) == TICKET
+    assert name.startswith(name_of_aside(aside))
+    kind_of(name, DEFAULT_IGNORE)
+
+
+def test_a_long_name_is_cut_between_characters() -> None:
+    assert shorten_name("aé", 3) == "aé"
+    assert shorten_name("aéé", 4) == "aé"
+    assert shorten_name("a𝄞b", 4) == "a"
+    assert shorten_name("short", 255) == "short"

@@ -1,0 +1,98 @@
+"""Who may ask for what beside a receipt."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from presqt_daemon.config import Config
+from presqt_daemon.inbox.events import Action, SenderRequest
+from tests.bags import bag_zip, drop
+from tests.inbox.running import Running, make_config, note_of, running, until
+
+SENDER, STRANGER = 65_533, 65_534
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to others")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return make_config(tmp_path)
+
+
+@pytest.fixture
+def daemon(config: Config) -> Iterator[Running]:
+    with running(config) as daemon:
+        yield daemon
+
+
+def ask(daemon: Running, word: str) -> Path:
+    claim = daemon.claimed[0]
+    note, _ = note_of(claim)
+    return note.with_name(note.name.replace(".ticket.json", f".{word}"))
+
+
+@pytest.mark.parametrize("action", list(Action))
+@pytest.mark.parametrize("name", ["bag.zip", "x" * 251 + ".zip", "a\nb.zip"])
+def test_a_request_beside_the_receipt_is_taken(
+    daemon: Running, config: Config, action: Action, name: str
+) -> None:
+    aside = config.inbox / ".aside"
+    aside.write_bytes(bag_zip())
+    aside.rename(config.inbox / "osf" / name)
+    claim = daemon.claim()
+    path = ask(daemon, action.value)
+    path.touch()
+    until(lambda: daemon.requests)
+    assert daemon.requests == [SenderRequest(ticket=claim.ticket, action=action)]
+    assert not path.exists()
+
+
+@needs_root
+def test_the_owner_of_the_drop_may_ask_and_a_stranger_may_not(
+    daemon: Running, config: Config
+) -> None:
+    aside = config.inbox / ".aside"
+    aside.write_bytes(bag_zip())
+    os.chown(aside, SENDER, SENDER)
+    aside.rename(config.inbox / "osf" / "bag.zip")
+    claim = daemon.claim()
+    assert claim.record.dropped_by_uid == SENDER
+    strange = ask(daemon, "cancel")
+    hidden = config.inbox / ".strange"
+    hidden.touch()
+    os.chown(hidden, STRANGER, STRANGER)
+    hidden.rename(strange)
+    own = config.inbox / ".own"
+    own.touch()
+    os.chown(own, SENDER, SENDER)
+    own.rename(ask(daemon, "retry"))
+    until(lambda: daemon.requests)
+    daemon.scanned()
+    assert [request.action for request in daemon.requests] == [Action.RETRY]
+    assert strange.exists()
+
+
+@needs_root
+def test_a_link_to_the_owners_file_is_no_request(daemon: Running, config: Config) -> None:
+    drop(bag_zip(), config.inbox / "osf" / "bag.zip")
+    daemon.claim()
+    other = config.inbox / "osf" / ".owned"
+    other.touch()
+    ask(daemon, "cancel").symlink_to(other)
+    os.link(other, ask(daemon, "retry"))
+    daemon.scanned()
+    daemon.scanned()
+    assert daemon.requests == []
+
+
+def test_a_request_for_no_ticket_stays(daemon: Running, config: Config) -> None:
+    drop(bag_zip(), config.inbox / "osf" / "bag.zip")
+    claim = daemon.claim()
+    path = config.inbox / "osf" / f"other.zip.{claim.ticket[:8]}.cancel"
+    path.touch()
+    daemon.scanned()
+    daemon.scanned()
+    assert daemon.requests == []
+    assert path.exists()
+    assert len(daemon.claimed) == 1
