@@ -1,0 +1,122 @@
+"""A valid bag on disk, written again when the disk did not keep it, never when the bag is wrong."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from presqt_daemon.errors import HouseFault
+from presqt_daemon.staging.archive import Archive
+from presqt_daemon.staging.bag import compare_digests
+from presqt_daemon.staging.findings import shown
+from presqt_daemon.staging.folders import differences
+from presqt_daemon.staging.helper import Helper
+from presqt_daemon.staging.small import OnWritten
+from presqt_daemon.staging.survey import PAYLOAD, Survey, invalid
+from presqt_daemon.staging.unpack import Job, Unpacked, stream_digests, unpack
+from presqt_daemon.system.spread import spread_folders
+
+TEMPORARY_PREFIX = ".staging-"
+"""Folders of this prefix in a ticket are unfinished writes of ours; what follows is random."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """How a bag is written. `mode` is that of files; `algorithm` is wanted of payload files too."""
+
+    place: Path
+    mode: int
+    algorithm: str | None
+    attempts: int
+    from_disk: bool
+    began: Callable[[int, str], None]
+    progress: Callable[[int, int], None]
+    helpers: tuple[Helper, ...] = ()
+    on_written: OnWritten | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A valid bag below a temporary name; `digests` by path relative to it, then algorithm."""
+
+    folder: Path
+    digests: dict[str, dict[str, str]]
+
+
+def write_bag(archive: Archive, found: Survey, how: Writing) -> Written:
+    """Write the bag until its digests, read back from disk, agree with its manifests.
+
+    Temporary folders of attempts that failed stay in `how.place`; removing them is the caller's.
+    Raises UserFault `invalid-bag` when the zip itself disagrees with the manifests, and HouseFault
+    `internal-error` when the disk spoils every attempt.
+    """
+    spread_folders(how.place)
+    reason = ""
+    for number in range(1, how.attempts + 1):
+        how.began(number, reason)
+        folder = how.place / f"{TEMPORARY_PREFIX}{uuid4().hex[:12]}"
+        result = unpack(
+            Job(
+                archive=archive,
+                members=found.members,
+                folders=found.folders,
+                destination=folder,
+                mode=how.mode,
+                algorithms=_needed(found, how.algorithm),
+                progress=how.progress,
+                from_disk=how.from_disk,
+                helpers=how.helpers,
+                on_written=how.on_written,
+            )
+        )
+        spoilt = _spoilt(archive, found, folder, result)
+        if not spoilt:
+            return Written(folder=folder, digests=result.digests)
+        reason = f"the disk did not keep {shown(spoilt[0])} ({len(spoilt)} files in all)"
+    raise HouseFault(
+        "internal-error",
+        f"The bag was written {how.attempts} times, and each time {reason}: the zip is good, the "
+        "service's disk is not. Tell the operator; retry when the disk is mended.",
+    )
+
+
+def _needed(found: Survey, algorithm: str | None) -> Callable[[str], Collection[str]]:
+    needed = found.structure.needed
+    if algorithm is None:
+        return needed
+    cache: dict[frozenset[str], frozenset[str]] = {}
+
+    def with_target(path: str) -> frozenset[str]:
+        names = needed(path)
+        if not path.startswith(PAYLOAD):
+            return names
+        both = cache.get(names)
+        if both is None:
+            both = cache[names] = names | {algorithm}
+        return both
+
+    return with_target
+
+
+def _spoilt(archive: Archive, found: Survey, folder: Path, result: Unpacked) -> list[str]:
+    """Files that the disk did not keep. Raises UserFault `invalid-bag` for what the zip has wrong.
+
+    Digests straight from the zip decide which of the two it is.
+    """
+    findings, total = compare_digests(found.structure, result.digests)
+    if not total:
+        return sorted(result.spoilt) or differences(folder, found.members.keys(), found.folders)
+    spoilt = set(result.spoilt)
+    judged = {entry.path for entry in findings} | spoilt
+    truth = dict(result.digests)
+    for path in sorted(judged & found.members.keys()):
+        truth[path] = stream_digests(archive, found.members[path], result.digests[path])
+        if truth[path] != result.digests[path]:
+            spoilt.add(path)
+    findings, total = compare_digests(found.structure, truth)
+    if any(entry.path in judged for entry in findings):
+        raise invalid(findings, total, "PresQT Error: Checksums failed to validate. ", _HINT)
+    return sorted(spoilt)
+
+
+_HINT = " Make the bag again from the original files and zip it."

@@ -1,0 +1,60 @@
+"""All the staging checks on one zip, nothing kept: what `validate` shows."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from presqt_daemon.config import StagingConfig
+from presqt_daemon.errors import PresqtError
+from presqt_daemon.model import Bag, Finding
+from presqt_daemon.staging.archive import open_archive
+from presqt_daemon.staging.attempts import Writing, write_bag
+from presqt_daemon.staging.helper import helpers_for
+from presqt_daemon.staging.stage import bag_folder, full_disk_named
+from presqt_daemon.staging.survey import survey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What the checks found; `bag` is there exactly when `error` is not.
+
+    `findings` are the errors of an invalid drop, or the warnings of a valid one.
+    """
+
+    findings: tuple[Finding, ...]
+    findings_total: int
+    bag: Bag | None
+    error: PresqtError | None
+
+
+def inspect_zip(path: Path, config: StagingConfig, scratch: Path) -> Inspection:
+    """The verdict on a zip, which is unpacked in a folder below `scratch` that does not stay."""
+    try:
+        bag = _valid_bag(path, config, scratch)
+    except PresqtError as error:
+        return Inspection(
+            findings=error.findings, findings_total=error.findings_total, bag=None, error=error
+        )
+    return Inspection(findings=bag.warnings, findings_total=len(bag.warnings), bag=bag, error=None)
+
+
+def _valid_bag(path: Path, config: StagingConfig, scratch: Path) -> Bag:
+    with (
+        full_disk_named(),
+        open_archive(path, config) as archive,
+        helpers_for(archive) as helpers,
+        TemporaryDirectory(dir=scratch, prefix=".inspect-") as place,
+    ):
+        found = survey(archive, config)
+        how = Writing(
+            place=Path(place),
+            mode=0o600,
+            algorithm=None,
+            attempts=config.attempts,
+            from_disk=config.read_back == "disk",
+            began=lambda *_: None,
+            progress=lambda *_: None,
+            helpers=helpers,
+        )
+        write_bag(archive, found, how)
+        return found.bag(bag_folder(found.root, path.name))

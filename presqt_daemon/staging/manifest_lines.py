@@ -1,0 +1,293 @@
+"""Lines of a manifest, each given to the file that it means.
+
+RFC 8493 section 2.1.3; 6.1.3 for what md5sum and its kin write.
+"""
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import cast
+
+from presqt_daemon.digest import hex_length
+from presqt_daemon.staging.findings import Findings, shown
+from presqt_daemon.staging.paths import Names, decode_path, leaves_bag, plain_path, resolve
+
+PAYLOAD = "data/"
+
+_CHUNK_CHARACTERS = 1 << 18
+"""Lines that are judged at once; one odd line sends its whole chunk the slow way."""
+
+_LINE = re.compile(r"([^ \t]+)[ \t]+([^ \t].*)", re.DOTALL)
+_HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
+_TAG_MANIFEST = re.compile(r"tagmanifest-[^/]+\.txt", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestName:
+    """A manifest's file name and what it says; `verifiable`: its checksums can be computed here."""
+
+    name: str
+    algorithm: str
+    is_tag: bool
+    verifiable: bool
+
+
+class LineReader:
+    """One manifest in the making."""
+
+    def __init__(self, file: ManifestName, names: Names, findings: Findings) -> None:
+        self.listed: dict[str, str] = {}
+        self.absent: dict[str, str] = {}
+        self._written: dict[str, str] = {}
+        self._file = file
+        self._names = names
+        self._findings = findings
+        self._length = hex_length(file.algorithm) if file.verifiable else None
+
+    def read(self, text: str) -> None:
+        pending: list[tuple[int, str, str]] = []
+        before = position = 0
+        while position < len(text):
+            end = text.find("\n", position + _CHUNK_CHARACTERS) + 1 or len(text)
+            chunk = text[position:end]
+            if not self._take_clean(chunk):
+                self._read_lines(chunk, before, pending)
+            before += chunk.count("\n")
+            position = end
+        for number, checksum, path in pending:
+            self._place(number, checksum, path)
+
+    def _take_clean(self, chunk: str) -> bool:
+        """Take a payload manifest's lines all at once; false, and none taken, where one is odd."""
+        length = self._length
+        if self._file.is_tag or length is None or (self._findings.strict and "%" in chunk):
+            return False
+        lines = chunk.removesuffix("\n").split("\n")
+        gap = "  " if lines[0][length : length + 2] == "  " else " "
+        start = length + len(gap)
+        if {line[length:start] for line in lines} != {gap}:
+            return False
+        checksums = [line[:length] for line in lines]
+        names = [self._names.exact.get(line[start:]) for line in lines]
+        listed = dict(zip(names, checksums, strict=True))
+        if (
+            len(listed) != len(lines)
+            or not all(name is not None and name.startswith(PAYLOAD) for name in names)
+            or not self.listed.keys().isdisjoint(listed)
+            or not _are_lower_hex("".join(checksums))
+        ):
+            return False
+        self.listed.update(cast("dict[str, str]", listed))
+        return True
+
+    def _read_lines(self, chunk: str, before: int, pending: list[tuple[int, str, str]]) -> None:
+        """Take lines one by one, the odd ones aside; `before` of them were judged already."""
+        listed, exact = self.listed, self._names.exact
+        pattern = _clean_line(
+            self._length or 0,
+            is_tag=self._file.is_tag,
+            excluded="%" if self._findings.strict else "",
+        )
+        for number, match in enumerate(pattern.finditer(chunk), before + 1):
+            checksum, path, line = match.groups()
+            if path is not None:
+                name = exact.get(path)
+                if name is not None and name not in listed:
+                    listed[name] = checksum
+                    continue
+                pending.append((number, checksum, path))
+            elif line or match.start() < len(chunk):
+                self._read_odd(number, line, pending)
+
+    def _read_odd(self, number: int, line: str, pending: list[tuple[int, str, str]]) -> None:
+        """Judge a line that is not plainly `checksum path`."""
+        name = self._file.name
+        if not line.strip(" \t"):
+            self._findings.add("blank-line", name, f"line {number} is blank")
+            return
+        if line.startswith("#"):
+            self._findings.add(
+                "manifest-line-comment", name, f"line {number} is a comment; BagIt knows none"
+            )
+            return
+        if line.startswith("\\"):
+            self._findings.add(
+                "manifest-line-escaped",
+                name,
+                f"line {number} begins with a backslash, as md5sum writes odd names",
+                hint="Write the name plainly, with %0A for a line feed",
+                found=line[:200],
+            )
+            return
+        match = _LINE.fullmatch(line)
+        if match is None:
+            self._findings.add(
+                "manifest-line-malformed",
+                name,
+                f"line {number} is not of the form `checksum path`",
+                found=line[:200],
+            )
+            return
+        checksum, path = match.groups()
+        if not _HEX.fullmatch(checksum) or (self._length or len(checksum)) != len(checksum):
+            digits = f"{self._length} " if self._length else ""
+            self._findings.add(
+                "checksum-malformed",
+                name,
+                f"line {number}: the checksum of {shown(path)} does not have the "
+                f"{digits}hexadecimal digits of {shown(self._file.algorithm, 40)}",
+                found=checksum[:200],
+            )
+            return
+        pending.append((number, checksum.lower(), path))
+
+    def _place(self, number: int, checksum: str, written: str) -> None:
+        """Give a line's checksum to the file that it means, or note why that cannot be."""
+        path = self._plain(number, written)
+        if path is None:
+            return
+        strict = self._findings.strict
+        taken = None
+        for name, bent in resolve(path, self._names, strict=strict):
+            if name in self.listed:
+                taken = taken or name
+                if self._written.get(name, name) == path:
+                    break  # the same text twice is one path, whatever else it might mean
+                continue
+            if self._is_out_of_place(number, name):
+                return
+            if bent:
+                self._note_bent(bent, number, name, path)
+            self.listed[name] = checksum
+            self._written[name] = path
+            return
+        if taken is not None:
+            self._note_repeat(number, taken, self.listed[taken], checksum)
+            return
+        self._place_absent(number, checksum, decode_path(path, strict=strict))
+
+    def _plain(self, number: int, written: str) -> str | None:
+        """The path without what md5sum or `find` put before it; None when it leaves the bag."""
+        path, name = written, self._file.name
+        if path in self._names.exact:
+            return path
+        if path.startswith("*"):
+            self._findings.add(
+                "manifest-line-asterisk",
+                name,
+                f"line {number} has md5sum's `*` before the name; strict validators refuse that",
+                found=written,
+            )
+            path = path[1:]
+        if leaves_bag(path) or leaves_bag(decode_path(path, strict=True)):
+            self._findings.add(
+                "path-unsafe",
+                name,
+                f"line {number} names {shown(path)}, which could lie outside the bag",
+                hint="Bag the files anew; a bag names only its own files",
+                found=path,
+            )
+            return None
+        plain = plain_path(path)
+        if plain != path:
+            self._findings.add(
+                "path-not-plain",
+                name,
+                f"line {number} writes {shown(path)} for {shown(plain)}",
+                expected=plain,
+                found=path,
+            )
+        return plain
+
+    def _is_out_of_place(self, number: int, name: str) -> bool:
+        """Note a file that this kind of manifest must not list; true when it is not taken."""
+        file = self._file
+        if not file.is_tag:
+            if name.startswith(PAYLOAD):
+                return False
+            self._findings.add(
+                "not-payload",
+                file.name,
+                f"line {number} lists {shown(name)}, which is no payload file",
+                hint="Tag files belong into a tag manifest",
+                found=name,
+            )
+            return True
+        if name.startswith(PAYLOAD):
+            self._findings.add(
+                "tag-manifest-lists-payload",
+                file.name,
+                f"line {number} lists the payload file {shown(name)}",
+                found=name,
+            )
+        elif _TAG_MANIFEST.fullmatch(name):
+            self._findings.add(
+                "tag-manifest-lists-tag-manifest",
+                file.name,
+                f"line {number} lists the tag manifest {shown(name)}",
+                found=name,
+            )
+        return False
+
+    def _place_absent(self, number: int, checksum: str, path: str) -> None:
+        if path in self.absent:
+            self._note_repeat(number, path, self.absent[path], checksum)
+        elif path.rstrip("/") in self._names.folders or path.rstrip("/") == "data":
+            self._findings.add(
+                "directory-listed",
+                self._file.name,
+                f"line {number} lists the directory {shown(path)}; a manifest lists files only",
+                found=path,
+            )
+        elif not self._file.is_tag and not path.startswith(PAYLOAD):
+            self._is_out_of_place(number, path)
+        else:
+            self.absent[path] = checksum
+
+    def _note_bent(self, code: str, number: int, name: str, path: str) -> None:
+        what = {
+            "path-not-encoded": "holds a percent sign that should be written %25",
+            "path-normalization": "has the other Unicode normalization than the file's name",
+        }[code]
+        self._findings.add(
+            code,
+            name,
+            f"its name in {shown(self._file.name, 60)}, line {number}, {what}",
+            expected=name,
+            found=path,
+        )
+
+    def _note_repeat(self, number: int, path: str, before: str, now: str) -> None:
+        if before == now:
+            self._findings.add(
+                "listed-twice",
+                path,
+                f"is listed more than once in {shown(self._file.name, 60)} (again in line "
+                f"{number})",
+            )
+        else:
+            self._findings.add(
+                "listed-twice-conflicting",
+                path,
+                f"is listed with two checksums in {shown(self._file.name, 60)} (again in line "
+                f"{number})",
+                hint="Keep the line that is right and remove the other",
+                expected=before,
+                found=now,
+            )
+
+
+@functools.lru_cache(maxsize=32)
+def _clean_line(length: int, *, is_tag: bool, excluded: str) -> re.Pattern[str]:
+    """Groups: checksum and path of a line that a manifest should hold, else the whole odd line."""
+    digits = f"{{{length}}}" if length else "+"
+    start = rf"(?!data/|tagmanifest-)[^\n \t*{excluded}]" if is_tag else "data/"
+    return re.compile(rf"(?:([0-9a-f]{digits})[ \t]+({start}[^\n{excluded}]*)|([^\n]*))(?:\n|\Z)")
+
+
+def _are_lower_hex(digits: str) -> bool:
+    """Whether a text is made of 0-9 and a-f alone (several times faster than a pattern)."""
+    try:
+        return len(bytes.fromhex(digits)) * 2 == len(digits) and digits == digits.lower()
+    except ValueError:
+        return False

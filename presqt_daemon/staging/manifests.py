@@ -1,0 +1,80 @@
+"""Manifests: which files a payload or tag manifest lists, with which checksums.
+
+RFC 8493 sections 2.1.3 (payload manifest), 2.2.1 (tag manifest), 2.4 (algorithms).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from presqt_daemon.digest import is_known
+from presqt_daemon.staging.findings import Findings, shown
+from presqt_daemon.staging.manifest_lines import LineReader, ManifestName
+from presqt_daemon.staging.paths import Names
+from presqt_daemon.staging.tagfiles import MAX_MANIFEST_BYTES, read_text
+from presqt_daemon.staging.tree import Tree
+
+_FILE_NAME = re.compile(r"(tag)?manifest-([^/]+)\.txt", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One manifest. `listed`: file of the bag -> checksum in lower case; `absent`: not found."""
+
+    file: ManifestName
+    listed: dict[str, str]
+    absent: dict[str, str]
+
+
+def manifest_names(files: Iterable[str], findings: Findings) -> list[ManifestName]:
+    """The manifests at the bag's root by name, payload manifests first."""
+    names = []
+    for path in files:
+        match = _FILE_NAME.fullmatch(path)
+        if match is None:
+            continue
+        algorithm = re.sub(r"[^a-z0-9]", "", match[2].lower())
+        names.append(
+            ManifestName(
+                name=path,
+                algorithm=algorithm,
+                is_tag=match[1] is not None,
+                verifiable=is_known(algorithm),
+            )
+        )
+    names.sort(key=lambda entry: (entry.is_tag, entry.name))
+    for entry in names:
+        written = entry.name.partition("-")[2].removesuffix(".txt")
+        if not entry.verifiable:
+            findings.add(
+                "algorithm-unknown",
+                entry.name,
+                f"checksums by {shown(written, 40)} cannot be verified here",
+                hint="Use sha512 or sha256",
+                found=written,
+            )
+        elif written != entry.algorithm:
+            findings.add(
+                "algorithm-name-unusual",
+                entry.name,
+                f"the algorithm's name should be written {entry.algorithm}",
+                expected=entry.algorithm,
+                found=written,
+            )
+    return names
+
+
+def read_manifest(
+    tree: Tree, file: ManifestName, codec: str, names: Names, findings: Findings
+) -> Manifest | None:
+    """The manifest's lines, each resolved to a file of the bag; None when it cannot be read.
+
+    Lines that name a file as it is are taken in one pass. The others wait until all of those are
+    known, so that a bent name can never take the place of an exact one.
+    """
+    text = read_text(tree, file.name, codec, findings, MAX_MANIFEST_BYTES)
+    if text is None:
+        return None
+    reader = LineReader(file, names, findings)
+    reader.read(text)
+    return Manifest(file=file, listed=reader.listed, absent=reader.absent)

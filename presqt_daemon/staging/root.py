@@ -1,0 +1,123 @@
+"""Which part of a zip is the bag: its root, or the one folder that holds bagit.txt."""
+
+from collections.abc import Collection
+
+from presqt_daemon.errors import UserFault
+from presqt_daemon.model import Finding, Severity
+from presqt_daemon.staging.findings import finding, shown
+
+MALFORMED = "PresQT Error: Bag is not formatted properly."
+DECLARATION = "bagit.txt"
+_JUNK_FOLDERS = frozenset({"__MACOSX"})
+_JUNK_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+_MAX_NAMED = 10
+
+
+def find_root(files: Collection[str], folders: Collection[str]) -> str:
+    """The bag's folder with a slash behind it; "" when the bag lies at the zip's root.
+
+    A bag inside the payload of a bag is payload. What operating systems leave beside a bag is
+    passed over. Raises UserFault `malformed-bag` when there is no bag, more than one, or something
+    beside it.
+    """
+    if DECLARATION in files:
+        return ""
+    declared = sorted(
+        name for name in files if name.endswith(f"/{DECLARATION}") and not is_junk(name)
+    )
+    roots = [name[: -len(DECLARATION)] for name in declared if name.count("/") == 1]
+    if not roots:
+        raise _no_bag(files, folders, declared)
+    if len(roots) > 1:
+        raise _fault(
+            "more-than-one-bag",
+            roots,
+            f"The zip holds {len(roots)} bags ({_list(roots)}): zip and drop each by itself.",
+        )
+    root = roots[0]
+    beside = sorted(
+        name
+        for name in (*files, *folders)
+        if not name.startswith(root) and name != root[:-1] and not is_junk(name)
+    )
+    if beside:
+        raise _fault(
+            "beside-the-bag",
+            beside,
+            f"Beside the bag {_list([root])} the zip holds {_list(beside)}: "
+            "zip the bag folder alone.",
+        )
+    return root
+
+
+def is_junk(name: str) -> bool:
+    """Whether an entry outside a bag is one that operating systems and archivers leave behind."""
+    parts = name.split("/")
+    return parts[0] in _JUNK_FOLDERS or parts[-1] in _JUNK_FILES or parts[-1].startswith("._")
+
+
+def is_part(name: str, root: str) -> bool:
+    """Whether an entry belongs to the bag at `root`."""
+    if root:
+        return name.startswith(root)
+    return name.partition("/")[0] not in _JUNK_FOLDERS
+
+
+def _no_bag(files: Collection[str], folders: Collection[str], declared: list[str]) -> UserFault:
+    if declared:
+        deep = [name[: -len(DECLARATION)] for name in declared]
+        return _fault(
+            "bag-too-deep",
+            deep,
+            f"The bag lies too deep in the zip ({_list(deep)}): zip that folder itself.",
+        )
+    likely = _likely_bag(files, folders)
+    if likely is not None:
+        place = f"The folder {_list([likely])} looks" if likely else "The zip's root looks"
+        return _fault(
+            "no-declaration",
+            [likely + DECLARATION],
+            f"{place} like a bag, but its {DECLARATION} is missing: "
+            "make the bag again and zip its folder.",
+        )
+    holds = sorted({name.partition("/")[0] for name in files if not is_junk(name)})
+    what = f"It holds {_list(holds)}" if holds else "It holds no files"
+    return _fault(
+        "no-bag",
+        [],
+        f"No bag is in the zip: no folder holds {DECLARATION}. {what}. "
+        "Make a bag of the folder first (presqt-daemon submit does so), then zip it.",
+    )
+
+
+def _likely_bag(files: Collection[str], folders: Collection[str]) -> str | None:
+    """A folder with a payload folder or a manifest, but without the declaration."""
+    for name in sorted((*files, *folders)):
+        parts = name.split("/")
+        for depth in range(min(2, len(parts))):
+            part = parts[depth]
+            is_last = depth == len(parts) - 1
+            is_payload = part == "data" and (not is_last or name in folders)
+            is_manifest = is_last and part.startswith("manifest-") and part.endswith(".txt")
+            is_odd = is_last and part != DECLARATION and part.lower() == DECLARATION
+            if (is_payload or is_manifest or is_odd) and parts[0] not in _JUNK_FOLDERS:
+                return "".join(f"{folder}/" for folder in parts[:depth])
+    return None
+
+
+def _fault(code: str, names: list[str], what: str) -> UserFault:
+    findings: tuple[Finding, ...] = tuple(
+        finding(code, name, what, severity=Severity.ERROR) for name in names[:50]
+    )
+    return UserFault(
+        "malformed-bag",
+        f"{MALFORMED} {what}",
+        findings=findings or (finding(code, "", what, severity=Severity.ERROR),),
+        findings_total=max(1, len(names)),
+    )
+
+
+def _list(names: list[str]) -> str:
+    told = ", ".join(f'"{shown(name, 80)}"' for name in names[:_MAX_NAMED])
+    rest = len(names) - _MAX_NAMED
+    return f"{told} and {rest} more" if rest > 0 else told

@@ -1,0 +1,106 @@
+"""Small files of a bag: each written, read back, compared and digested in one go."""
+
+import os
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from presqt_daemon.digest import new_hash
+from presqt_daemon.errors import UserFault
+from presqt_daemon.staging.archive import DEFLATED, STORED, Member
+from presqt_daemon.staging.findings import shown
+from presqt_daemon.staging.folders import Creator
+from presqt_daemon.staging.inflate import DamagedError, crc32, unpack_small
+from presqt_daemon.staging.window import Window
+
+SMALL_BYTES = 256 << 10
+"""Above, handing a file to other threads costs little beside its digests."""
+
+_METHODS = (STORED, DEFLATED)
+WRONG_CRC = "does not have the checksum (CRC-32) that the zip gives"
+
+OnWritten = Callable[[str, int], None]
+"""Hears of each file when it is written and before it is read back: path, descriptor."""
+
+
+class Small(NamedTuple):
+    """A file to write; `algorithms` are the digests it needs."""
+
+    path: str
+    member: Member
+    algorithms: tuple[str, ...]
+
+
+class Kept(NamedTuple):
+    """What the disk holds of a file; `is_same` tells whether that is what the zip holds."""
+
+    digests: dict[str, str]
+    is_same: bool
+
+
+def is_small(member: Member) -> bool:
+    """Whether a member is unpacked in one piece; the other methods may need much memory."""
+    return (
+        member.size <= SMALL_BYTES
+        and member.packed_size <= SMALL_BYTES
+        and member.method in _METHODS
+    )
+
+
+def write_small(
+    window: Window,
+    creator: Creator,
+    files: Iterable[Small],
+    *,
+    from_disk: bool = False,
+    on_written: OnWritten | None = None,
+) -> list[Kept]:
+    """Write files and read them back, in order.
+
+    `from_disk` reads back from the disk itself. Raises UserFault `incomplete-zip` for a file that
+    is damaged in the zip, and OSError.
+    """
+    results = []
+    for path, member, algorithms in files:
+        packed = window.take(member.data_offset, member.packed_size)
+        try:
+            content = unpack_small(packed, member)
+        except DamagedError as error:
+            raise damaged(member.name, str(error)) from error
+        if crc32(content) != member.crc:
+            raise damaged(member.name, WRONG_CRC)
+        fd = creator.create(path)
+        try:
+            write_all(fd, content)
+            if on_written is not None:
+                on_written(path, fd)
+            if from_disk:
+                os.fdatasync(fd)
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            back = os.pread(fd, member.size + 1, 0)
+        finally:
+            os.close(fd)
+        digests = {}
+        for name in algorithms:
+            state = new_hash(name, len(back))
+            state.update(back)
+            digests[name] = state.hexdigest()
+        results.append(Kept(digests, back == content))
+    return results
+
+
+def write_all(fd: int, content: bytes) -> None:
+    """Write all of the content; a full disk may take only a part at once."""
+    written = os.write(fd, content)
+    if written < len(content):
+        view = memoryview(content)[written:]
+        while view:
+            view = view[os.write(fd, view) :]
+
+
+def damaged(name: str, how: str) -> UserFault:
+    """The fault of a member whose packed bytes are not what the zip declares."""
+    return UserFault(
+        "incomplete-zip",
+        f"The zip is damaged: {shown(name)} {how}. Make the zip again, or copy it again, "
+        "and drop it.",
+    )

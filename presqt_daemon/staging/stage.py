@@ -1,0 +1,213 @@
+"""A ticket's zip becomes a valid bag with known digests: the one entry for workers."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from presqt_daemon.config import StagingConfig
+from presqt_daemon.digest import choose_algorithm
+from presqt_daemon.errors import HouseFault, UserFault
+from presqt_daemon.model import Bag, Stage
+from presqt_daemon.reports import Attempt, Go, Progress, Reached, Report, Surveyed
+from presqt_daemon.staging.archive import open_archive
+from presqt_daemon.staging.attempts import TEMPORARY_PREFIX, Writing, Written, write_bag
+from presqt_daemon.staging.helper import Helper, helpers_for
+from presqt_daemon.staging.opinion import disagreement
+from presqt_daemon.staging.small import OnWritten
+from presqt_daemon.staging.survey import PAYLOAD, Survey, survey
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import remove_tree, rename_durably
+from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.tickets.payload import PayloadHead, write_rows
+from presqt_daemon.tickets.store import RESERVED_NAMES, TicketFolder
+
+PROGRESS_BYTES = 1 << 20
+PROGRESS_FILES = 100
+_MAX_NAME_BYTES = 255
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageJob:
+    """One zip to stage: `zip_name` in the ticket's `folder`; `payload_mode` is that of files."""
+
+    folder: Path
+    zip_name: str
+    config: StagingConfig
+    payload_mode: int
+    boot_id: str
+    on_written: OnWritten | None = None
+
+
+def stage(job: StageJob, ask: Callable[[Surveyed], Go], report: Callable[[Report], None]) -> Bag:
+    """The bag: unpacked, valid, and every digest that the upload needs durably in `payload.jsonl`.
+
+    Repeatable: what an earlier run left is removed first. Nothing is written before `ask` is
+    answered. Raises UserFault for the drop, HouseFault `out-of-space` (retryable) and
+    `internal-error` for the machine.
+    """
+    with (
+        full_disk_named(),
+        open_archive(job.folder / job.zip_name, job.config) as archive,
+        helpers_for(archive) as helpers,
+    ):
+        found = survey(archive, job.config)
+        go = ask(found.surveyed())
+        algorithm = choose_algorithm(go.algorithms, found.structure.algorithms)
+        name = bag_folder(found.root, job.zip_name)
+        _clear(job.folder, name)
+        try:
+            written = write_bag(archive, found, _writing(job, found, algorithm, helpers, report))
+            reach("stage-unpacked")
+            # taking a drop waits for no disk, so here its zip becomes durable
+            os.fdatasync(archive.fd)
+            return _keep(job, found, written, name, algorithm, report)
+        finally:
+            _remove_temporary(job.folder)
+
+
+def bag_folder(root: str, zip_name: str) -> str:
+    """The bag's folder in the ticket: its own name, or `<zip stem>.bag` where that is not free."""
+    name = root.rstrip("/")
+    stem = zip_name[:-4] if zip_name.lower().endswith(".zip") else zip_name
+    taken = {reserved.casefold() for reserved in RESERVED_NAMES} | {zip_name.casefold()}
+    if name and not name.startswith(".") and name.casefold() not in taken:
+        return name
+    name = f"{_cut(stem.lstrip('.') or 'bag')}.bag"
+    return name if name.casefold() not in taken else f"{name}.bag"
+
+
+class _Meter:
+    """Turns files and bytes into reports, at most one for each megabyte or hundred files."""
+
+    def __init__(self, found: Survey, report: Callable[[Report], None]) -> None:
+        self._report = report
+        self._bytes_total, self._files_total = found.unpacked_bytes, len(found.members)
+        self._bytes = self._files = 0
+        self._next_bytes, self._next_files = PROGRESS_BYTES, PROGRESS_FILES
+
+    def began(self, number: int, reason: str) -> None:
+        self._bytes = self._files = 0
+        self._next_bytes, self._next_files = PROGRESS_BYTES, PROGRESS_FILES
+        message = f"Attempt {number}: {reason}, so the bag is written again."
+        self._report(
+            Attempt(
+                number=number,
+                message=message if reason else "The bag is being unpacked and validated.",
+            )
+        )
+
+    def advance(self, count: int, files: int) -> None:
+        self._bytes += count
+        self._files += files
+        if (
+            self._bytes >= self._next_bytes
+            or self._files >= self._next_files
+            or self._files == self._files_total
+        ):
+            self._next_bytes = self._bytes + PROGRESS_BYTES
+            self._next_files = self._files + PROGRESS_FILES
+            self._report(
+                Progress(
+                    bytes_done=self._bytes,
+                    bytes_total=self._bytes_total,
+                    files_done=self._files,
+                    files_total=self._files_total,
+                )
+            )
+
+
+def _writing(
+    job: StageJob,
+    found: Survey,
+    algorithm: str | None,
+    helpers: tuple[Helper, ...],
+    report: Callable[[Report], None],
+) -> Writing:
+    meter = _Meter(found, report)
+    return Writing(
+        place=job.folder,
+        mode=job.payload_mode,
+        algorithm=algorithm,
+        attempts=job.config.attempts,
+        from_disk=job.config.read_back == "disk",
+        began=meter.began,
+        progress=meter.advance,
+        helpers=helpers,
+        on_written=job.on_written,
+    )
+
+
+def _keep(
+    job: StageJob,
+    found: Survey,
+    written: Written,
+    name: str,
+    algorithm: str | None,
+    report: Callable[[Report], None],
+) -> Bag:
+    """Give the valid bag its name and put its digests where the upload finds them."""
+    bag = found.bag(name)
+    if job.config.second_opinion == "bagit":
+        doubt = disagreement(written.folder, True, ())
+        if doubt is not None:
+            ticket_log(TicketFolder(job.folder).ticket).warning(doubt)
+    if not found.payload_files:
+        raise UserFault(
+            "bad-request",
+            "The bag is valid but holds no payload files; there is nothing to deposit.",
+        )
+    rename_durably(written.folder, job.folder / name)
+    report(Reached(stage=Stage.VALIDATED, bag=bag))
+    reach("stage-validated")
+    head = PayloadHead(
+        bag=bag, algorithm=algorithm, boot_id=job.boot_id, folders=found.empty_folders()
+    )
+    write_rows(TicketFolder(job.folder).payload, head, _payload_files(found, written))
+    reach("stage-hashed")
+    report(Reached(stage=Stage.HASHED, algorithm=algorithm))
+    return bag
+
+
+def _payload_files(found: Survey, written: Written) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """The payload, sorted by path, so that two stagings of one zip give one file."""
+    start = len(PAYLOAD)
+    for path in sorted(path for path in found.members if path.startswith(PAYLOAD)):
+        yield path[start:], found.members[path].size, written.digests[path]
+
+
+def _clear(folder: Path, name: str) -> None:
+    """Remove what an earlier run left; no digests may outlive the bag they describe."""
+    TicketFolder(folder).payload.unlink(missing_ok=True)
+    _remove_temporary(folder)
+    left = folder / name
+    if os.path.lexists(left):
+        aside = folder / f"{TEMPORARY_PREFIX}old"
+        left.rename(aside)
+        remove_tree(aside)
+
+
+def _remove_temporary(folder: Path) -> None:
+    for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
+        remove_tree(path)
+
+
+@contextlib.contextmanager
+def full_disk_named() -> Iterator[None]:
+    """Turns a full disk into HouseFault `out-of-space`, which is retryable."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise HouseFault(
+            "out-of-space", "The disk is full: the bag could not be unpacked.", retryable=True
+        ) from error
+
+
+def _cut(stem: str) -> str:
+    raw = os.fsencode(stem)[: _MAX_NAME_BYTES - len(".bag.bag")]
+    return raw.decode("utf-8", "ignore") or "bag"

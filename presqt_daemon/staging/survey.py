@@ -1,0 +1,223 @@
+"""What a zip's bag says and holds before anything is unpacked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from presqt_daemon.config import StagingConfig
+from presqt_daemon.errors import UserFault
+from presqt_daemon.model import Bag, Finding, Labels, Severity
+from presqt_daemon.reports import Surveyed
+from presqt_daemon.staging.archive import Archive, Member
+from presqt_daemon.staging.bag import Structure, read_structure
+from presqt_daemon.staging.findings import finding
+from presqt_daemon.staging.folders import parents
+from presqt_daemon.staging.inflate import DamagedError, crc32, unpacked
+from presqt_daemon.staging.profile import read_profile
+from presqt_daemon.staging.root import MALFORMED, find_root, is_part
+from presqt_daemon.staging.small import WRONG_CRC, damaged
+from presqt_daemon.staging.tree import Entry, Tree
+
+PAYLOAD = "data/"
+MAX_LISTED = 50
+_READ_BYTES = 64 << 10
+_MALFORMED_CODES = frozenset(
+    {
+        "no-declaration",
+        "declaration-malformed",
+        "declaration-spacing",
+        "declaration-bom",
+        "version-malformed",
+        "version-unsupported",
+        "encoding-unknown",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """A bag that is sound as far as can be told without digests.
+
+    `root` is its folder in the zip, "" or with a slash at its end; `members` are its files by path
+    relative to the root, in the order of their data; `folders` all folders below the root.
+    """
+
+    root: str
+    members: Mapping[str, Member]
+    folders: frozenset[str]
+    structure: Structure
+    labels: Labels
+    payload_files: int
+    payload_bytes: int
+    unpacked_bytes: int
+
+    def surveyed(self) -> Surveyed:
+        """The same as a report."""
+        return Surveyed(
+            labels=self.labels,
+            unpacked_bytes=self.unpacked_bytes,
+            entries=len(self.members) + len(self.folders),
+            payload_files=self.payload_files,
+        )
+
+    def empty_folders(self) -> tuple[str, ...]:
+        """Payload folders that hold nothing, relative to the payload folder, sorted."""
+        filled = {parent for path in self.members for parent in parents(path)}
+        filled.update(parent for path in self.folders for parent in parents(path))
+        return tuple(
+            sorted(
+                path[len(PAYLOAD) :] for path in self.folders - filled if path.startswith(PAYLOAD)
+            )
+        )
+
+    def bag(self, folder: str) -> Bag:
+        """The bag as it is told once it is valid."""
+        return Bag(
+            folder=folder,
+            version=self.structure.version,
+            algorithms=self.structure.algorithms,
+            info=self.structure.info,
+            payload_files=self.payload_files,
+            payload_bytes=self.payload_bytes,
+            warnings=tuple(
+                entry for entry in self.structure.findings if entry.severity is Severity.WARNING
+            ),
+        )
+
+
+def survey(archive: Archive, config: StagingConfig) -> Survey:
+    """The bag in a zip.
+
+    Raises UserFault `malformed-bag`, `invalid-bag` (with every structural error), `too-large` or
+    `incomplete-zip`.
+    """
+    files = {member.name: member for member in archive.members if not member.is_folder}
+    root = find_root(files, {member.name for member in archive.members if member.is_folder})
+    start = len(root)
+    members = {name[start:]: member for name, member in files.items() if is_part(name, root)}
+    folders = _folders(archive, root, members)
+    _check_count(members, config)
+    tree = Tree(
+        files={path: Entry(size=member.size) for path, member in members.items()},
+        folders=folders,
+        read=lambda path, limit: _read(archive, members[path], limit),
+    )
+    profile = None if config.profile is None else read_profile(config.profile)
+    structure = read_structure(tree, profile)
+    _check_structure(structure)
+    payload = [member for path, member in members.items() if path.startswith(PAYLOAD)]
+    return Survey(
+        root=root,
+        members=members,
+        folders=folders,
+        structure=structure,
+        labels=_labels(structure.info, members, folders),
+        payload_files=len(payload),
+        payload_bytes=sum(member.size for member in payload),
+        unpacked_bytes=sum(member.size for member in members.values()),
+    )
+
+
+def invalid(findings: tuple[Finding, ...], total: int, start: str, end: str = "") -> UserFault:
+    """The fault of an invalid bag: the first finding in words, all of them listed and counted."""
+    more = f" (and {total - 1} more errors)" if total > 1 else ""
+    return UserFault(
+        "invalid-bag",
+        f"{start}{findings[0].message}{more}{end}",
+        findings=findings[:MAX_LISTED],
+        findings_total=total,
+    )
+
+
+def _folders(archive: Archive, root: str, members: Mapping[str, Member]) -> frozenset[str]:
+    start = len(root)
+    folders: set[str] = set()
+    told = (
+        member.name[start:]
+        for member in archive.members
+        if member.is_folder and is_part(member.name, root)
+    )
+    for path in told:
+        folders.add(path)
+    for path in (*folders, *members):
+        for parent in parents(path):
+            if parent in folders:
+                break
+            folders.add(parent)
+    return frozenset(folders)
+
+
+def _check_count(members: Mapping[str, Member], config: StagingConfig) -> None:
+    count = sum(path.startswith(PAYLOAD) for path in members)
+    if max(count, len(members) - count) <= config.max_files:
+        return
+    found = finding(
+        "too-many-files",
+        "",
+        f"the bag has {max(count, len(members) - count)} files, more than the "
+        f"{config.max_files} allowed",
+        severity=Severity.ERROR,
+        hint="The limit is set by staging.max_files; ask the operator, or drop less",
+    )
+    raise UserFault("too-large", found.message, findings=(found,))
+
+
+def _check_structure(structure: Structure) -> None:
+    errors = tuple(entry for entry in structure.findings if entry.severity is Severity.ERROR)
+    if not errors:
+        return
+    fault = invalid(errors, structure.errors_total, "PresQT Error: ")
+    unreadable = next((entry for entry in errors if entry.code in _MALFORMED_CODES), None)
+    if unreadable is not None:
+        fault = UserFault(
+            "malformed-bag",
+            f"{MALFORMED} {unreadable.message}",
+            findings=fault.findings,
+            findings_total=fault.findings_total,
+        )
+    raise fault
+
+
+def _read(archive: Archive, member: Member, limit: int) -> bytes:
+    """The first bytes of a member, at most `limit`; the checksum is looked at when they are all."""
+    parts = []
+    count = 0
+    try:
+        for block in unpacked(archive.fd, member, _READ_BYTES):
+            parts.append(block)
+            count += len(block)
+            if count >= limit:
+                break
+    except DamagedError as error:
+        raise damaged(member.name, str(error)) from error
+    content = b"".join(parts)
+    if count == member.size and crc32(content) != member.crc:
+        raise damaged(member.name, WRONG_CRC)
+    return content[:limit]
+
+
+def _labels(
+    info: tuple[tuple[str, str], ...], members: Mapping[str, Member], folders: frozenset[str]
+) -> Labels:
+    """What the bag says of itself; the first of repeated labels counts."""
+    values: dict[str, str] = {}
+    for label, value in info:
+        values.setdefault(label.casefold(), value.strip())
+    payload = (path[len(PAYLOAD) :] for path in (*members, *folders) if path.startswith(PAYLOAD))
+    tops = set()
+    top_files = 0
+    for path in payload:
+        top, slash, _ = path.partition("/")
+        if slash or PAYLOAD + top in folders:
+            tops.add(top)
+        else:
+            top_files += 1
+    return Labels(
+        target=values.get("presqt-target"),
+        resource_id=values.get("presqt-resource-id"),
+        duplicate_action=values.get("presqt-duplicate-action"),
+        title=values.get("presqt-title"),
+        external_identifier=values.get("external-identifier"),
+        top_folder=next(iter(tops)) if len(tops) == 1 and not top_files else None,
+        top_folders=len(tops),
+        top_files=top_files,
+    )

@@ -1,0 +1,256 @@
+"""Tag files as text: read within limits, decoded, split into lines and labels.
+
+RFC 8493 sections 2.1.1 (bagit.txt), 2.2.2 (bag-info.txt) and 2.3 (text tag files).
+"""
+
+import codecs
+import re
+from dataclasses import dataclass
+
+from presqt_daemon.staging.findings import THIS, Findings, shown
+from presqt_daemon.staging.tree import Kind, Tree
+from presqt_daemon.units import text_from_bytes
+
+MAX_TAG_FILE_BYTES = 8 << 20
+MAX_MANIFEST_BYTES = 64 << 20
+MAX_DECLARATION_BYTES = 64 << 10
+MAX_LINES = 100_000
+"""Of one tag file, and two more for every file of the bag: a bound for text that is no list."""
+
+DECLARATION = "bagit.txt"
+SUPPORTED: frozenset[str] = frozenset({"0.93", "0.94", "0.95", "0.96", "0.97", "1.0"})
+
+_VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
+_CHARSET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+()-]{0,63}", re.ASCII)
+_WIDE = {"utf-16": "utf-16-be", "utf-32": "utf-32-be"}
+_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+
+_CHARSETS: frozenset[str] = frozenset({
+    "ascii", "utf-8", "utf-7", "utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-32-be",
+    "utf-32-le", "tis-620", "mac-roman", "hp-roman8", "koi8-r", "koi8-u", "kz1048", "ptcp154",
+    "big5", "big5hkscs", "gb2312", "gbk", "gb18030", "hz", "euc_jp", "shift_jis", "cp932",
+    "iso2022_jp", "iso2022_jp_2", "euc_kr", "iso2022_kr", "cp037", "cp424", "cp437", "cp500",
+    "cp775", "cp850", "cp852", "cp855", "cp857", "cp858", "cp866", "cp869", "cp1026", "cp1140",
+    *(f"cp86{number}" for number in range(6)),
+    *(f"cp125{number}" for number in range(9)),
+    *(f"iso8859-{number}" for number in range(1, 17) if number != 12),
+})  # fmt: skip
+"""Python's names of codecs that are character sets registered with IANA. Its other codecs (rot13,
+hex, zlib, idna, undefined, ...) are no character sets, and some of them inflate their input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What bagit.txt says; empty text where it does not say it.
+
+    `codec` is the Python codec of the other tag files, utf-8 where the declared one is unknown.
+    """
+
+    version: str = ""
+    encoding: str = ""
+    codec: str = "utf-8"
+
+    @property
+    def number(self) -> tuple[int, int]:
+        """Major and minor; 0.97, which most bags declare, where the version cannot be read."""
+        if not _VERSION.fullmatch(self.version):
+            return (0, 97)
+        major, _, minor = self.version.partition(".")
+        return (int(major), int(minor))
+
+
+def read_declaration(tree: Tree, findings: Findings) -> Declaration:
+    """The bag declaration; sets `findings.strict` as soon as the version is known."""
+    entry = tree.files.get(DECLARATION)
+    if entry is None:
+        findings.add(
+            "no-declaration",
+            DECLARATION,
+            f"Expected {THIS} does not exist",
+            hint="The folder that holds bagit.txt, the manifests and data/ must be zipped whole",
+        )
+        return Declaration()
+    if entry.kind is not Kind.FILE:
+        return Declaration()
+    content = _read(tree, DECLARATION, MAX_DECLARATION_BYTES, findings)
+    if content is None:
+        return Declaration()
+    if content.startswith(codecs.BOM_UTF8):
+        findings.add("declaration-bom", DECLARATION, f"{THIS} must not contain a byte-order mark")
+        content = content[len(codecs.BOM_UTF8) :]
+    text = _decode(content, "utf-8", DECLARATION, findings)
+    if text is None:
+        return Declaration()
+    return _declaration_from_lines(lines_from_text(text), findings)
+
+
+def read_text(
+    tree: Tree, name: str, codec: str, findings: Findings, limit: int = MAX_TAG_FILE_BYTES
+) -> str | None:
+    """The text of a tag file with LF line ends; None where it is no regular file or unusable."""
+    if tree.files[name].kind is not Kind.FILE:
+        return None
+    content = _read(tree, name, limit, findings)
+    if content is None:
+        return None
+    text = _decode(content, codec, name, findings)
+    if text is None:
+        return None
+    if text.startswith("\ufeff"):
+        findings.add(
+            "tag-file-bom", name, "begins with a byte-order mark", hint="Save it as UTF-8 without"
+        )
+        text = text[1:]
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = MAX_LINES + 2 * len(tree.files)
+    if text.count("\n") > lines:
+        findings.add(
+            "tag-file-too-many-lines", name, f"has more than {lines} lines and is not read"
+        )
+        return None
+    return text
+
+
+def lines_from_text(text: str) -> list[str]:
+    """Lines ended by LF, CR or CRLF alone; the last one may lack its end."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def labels_from_text(text: str, name: str, findings: Findings) -> tuple[tuple[str, str], ...]:
+    """Labels and values of bag-info.txt in order, repeats kept, folded lines joined by a space."""
+    labels: list[tuple[str, list[str]]] = []
+    for number, line in enumerate(lines_from_text(text), 1):
+        if not line.strip(" \t"):
+            findings.add("blank-line", name, f"line {number} is blank")
+        elif line[0] in " \t":
+            if labels:
+                labels[-1][1].append(line.strip(" \t"))
+            else:
+                _bad_label(name, number, line, "continues no label", findings)
+        else:
+            label, colon, value = line.partition(":")
+            if not colon or not label:
+                _bad_label(name, number, line, "is not of the form `Label: value`", findings)
+                continue
+            plain = value.strip(" \t")
+            if findings.strict and (
+                label != label.rstrip(" \t") or (plain and value.lstrip(" \t") != value[1:])
+            ):
+                findings.add(
+                    "info-spacing",
+                    name,
+                    f"line {number} ({shown(label, 60)}) has not exactly one space after its "
+                    "colon and none before",
+                )
+            labels.append((label.rstrip(" \t"), [plain]))
+    return tuple((label, " ".join(filter(None, parts))) for label, parts in labels)
+
+
+def codec_from_charset(name: str) -> str | None:
+    """Python's codec for a character set's name, None for what is no character set."""
+    if not _CHARSET_NAME.fullmatch(name):
+        return None
+    try:
+        codec = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        return None
+    return codec if codec in _CHARSETS else None
+
+
+def _declaration_from_lines(lines: list[str], findings: Findings) -> Declaration:
+    labels = ("BagIt-Version", "Tag-File-Character-Encoding")
+    rows = [line.partition(":") for line in lines[:2]]
+    is_well_formed = len(lines) == 2 and [row[0].rstrip(" \t") for row in rows] == [*labels]
+    version, encoding = (
+        next((row[2].strip(" \t") for row in rows if row[0].rstrip(" \t") == label), "")
+        for label in labels
+    )
+    codec = codec_from_charset(encoding)
+    declaration = Declaration(version=version, encoding=encoding, codec=codec or "utf-8")
+    findings.strict = declaration.number >= (1, 0)
+    if not is_well_formed:
+        findings.add(
+            "declaration-malformed",
+            DECLARATION,
+            f"{THIS} must hold two lines and no more, `BagIt-Version: M.N` and "
+            "`Tag-File-Character-Encoding: UTF-8`",
+            found=" | ".join(lines[:4]),
+        )
+    elif [*lines] != [f"{labels[0]}: {version}", f"{labels[1]}: {encoding}"]:
+        findings.add(
+            "declaration-spacing",
+            DECLARATION,
+            "each line must have one space after its colon, none before it and none at its end",
+        )
+    if version and not _VERSION.fullmatch(version):
+        findings.add(
+            "version-malformed",
+            DECLARATION,
+            f"Bag version numbers must be MAJOR.MINOR numbers, not {shown(version, 40)}",
+            found=version,
+        )
+    elif version and version not in SUPPORTED:
+        findings.add(
+            "version-unsupported",
+            DECLARATION,
+            f"BagIt {shown(version, 40)} is no version known here",
+            expected=", ".join(sorted(SUPPORTED)),
+            found=version,
+        )
+    if encoding and codec is None:
+        findings.add(
+            "encoding-unknown",
+            DECLARATION,
+            f"Unsupported encoding: {shown(encoding, 60)}",
+            hint="Save the tag files as UTF-8 and say so in bagit.txt",
+            found=encoding,
+        )
+    elif encoding and codec != "utf-8":
+        findings.add(
+            "encoding-not-utf-8", DECLARATION, f"its tag files are {encoding}, better use UTF-8"
+        )
+    return declaration
+
+
+def _read(tree: Tree, name: str, limit: int, findings: Findings) -> bytes | None:
+    """The file's bytes, None and a finding where there are more than `limit`."""
+    size = tree.files[name].size
+    content = b"" if size > limit else tree.read(name, limit + 1)
+    if size > limit or len(content) > limit:
+        findings.add(
+            "tag-file-too-large",
+            name,
+            f"is larger than {text_from_bytes(limit)}, which is the limit for this tag file",
+            found=str(max(size, len(content))),
+        )
+        return None
+    return content
+
+
+def _decode(content: bytes, codec: str, name: str, findings: Findings) -> str | None:
+    if codec in _WIDE and not content.startswith(_BOMS):
+        codec = _WIDE[codec]  # RFC 2781 section 4.3: big-endian where no mark says otherwise
+    try:
+        text = content.decode(codec)
+        if codec != "utf-8":
+            text.encode("utf-8")
+    except UnicodeError as error:
+        where = f" (byte {error.start})" if isinstance(error, UnicodeDecodeError) else ""
+        findings.add(
+            "tag-file-undecodable",
+            name,
+            f"is not {codec.upper()} text{where}, though bagit.txt says so"
+            if name != DECLARATION
+            else f"is not UTF-8 text{where}",
+            hint="Save it in the encoding that bagit.txt names, best UTF-8",
+        )
+        return None
+    return text
+
+
+def _bad_label(name: str, number: int, line: str, what: str, findings: Findings) -> None:
+    findings.add("info-line-malformed", name, f"line {number} {what}", found=line[:200])

@@ -1,0 +1,39 @@
+"""Reading a file by offset from one descriptor, with one block of it kept."""
+
+import os
+
+from presqt_daemon.errors import UserFault
+
+WINDOW_BYTES = 256 << 10
+
+
+class Window:
+    """Gives any range of an open file; neighbours come from one read. For one thread."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._start = 0
+        self._block = b""
+
+    def take(self, offset: int, count: int, ahead: int | None = None) -> bytes:
+        """Exactly `count` bytes; `ahead` (bytes) is how much to read when they are not at hand.
+
+        Raises UserFault `incomplete-zip` when the file ends before.
+        """
+        start = offset - self._start
+        if start < 0 or start + count > len(self._block):
+            self._start = offset
+            self._block = os.pread(self.fd, max(count, ahead or WINDOW_BYTES), offset)
+            start = 0
+            if len(self._block) < count:
+                raise shrunk()
+        return self._block[start : start + count]
+
+
+def shrunk() -> UserFault:
+    """The fault of a zip that is written to while it is read."""
+    return UserFault(
+        "incomplete-zip",
+        "The zip changed while it was read, as if it were still being written: "
+        "drop it again once it is whole.",
+    )
