@@ -1,0 +1,283 @@
+"""What every target answers, and how one is reached by its configured type.
+
+An adapter answers small questions and owns no loop: walking, order, parallelism, duplicates,
+progress, retries, waiting, comparing, status and zipping are the upload room's business.
+"""
+
+import importlib
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import PurePosixPath
+from typing import Protocol, runtime_checkable
+
+from presqt_daemon.config import TargetConfig
+from presqt_daemon.errors import UserFault
+
+ENTRY_POINTS = "presqt_daemon.targets"
+"""The entry-point group in which another package offers a target: name = type, value = module."""
+
+OWN_MODULES: Mapping[str, str] = {
+    "folder": "presqt_daemon.targets.folder",
+    "osf": "presqt_daemon.targets.osf",
+    "figshare": "presqt_daemon.targets.figshare",
+    "github": "presqt_daemon.targets.github",
+    "gitlab": "presqt_daemon.targets.gitlab",
+    "zenodo": "presqt_daemon.targets.zenodo",
+}
+"""Our table: type -> the module that holds `TRAITS` and `connect`."""
+
+
+UNDESCRIBED = "undescribed"
+"""The key in a new container's `state` for why the target refused its descriptive fields."""
+
+
+def title_as_it_is(title: str) -> str:
+    """The title; for targets that take any."""
+    return title
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What a target can do; constant for a type and its configuration.
+
+    `algorithms`: digests that the target computes itself, in order of trust (empty: none).
+    `has_folders`: paths are kept; else the bag is sent as one stored zip.
+    `needs_folders`: a folder must be made (parents first) before a file is put into it.
+    `keeps_empty_folders`: an empty folder can be made.
+    `title_format`: how a taken title is numbered, with `{title}` and `{number}`.
+    `parallel_puts`: how many puts one connection's owner may run at once, 1 = one after another.
+    `deferred`: puts are only collected; `commit` sends them and returns what the target said.
+    `max_file_bytes`: larger files are refused before anything is created; None = no limit known.
+    `min_title_length`: shorter titles are refused by the target.
+    `carries_mark`: a new container can be found again by the ticket's number.
+    `title_from`: a title as the target would write it (GitHub knows no spaces); before numbering.
+    `makes_drafts`: what is sent stays a draft until `publish`.
+    """
+
+    algorithms: tuple[str, ...]
+    has_folders: bool = True
+    needs_folders: bool = False
+    keeps_empty_folders: bool = False
+    title_format: str = "{title} (PresQT{number})"
+    parallel_puts: int = 1
+    deferred: bool = False
+    max_file_bytes: int | None = None
+    max_files: int | None = None
+    min_title_length: int = 1
+    carries_mark: bool = True
+    takes_empty_files: bool = True
+    title_from: Callable[[str], str] = title_as_it_is
+    makes_drafts: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Whose token it is, as the target says."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerRequest:
+    """What to open: an existing container by id, or a new one under a title.
+
+    `ticket` is the mark that a new container carries where the target can list it;
+    `fields` are descriptive fields of a new container in the neutral form that
+    `presqt_daemon.upload.describe.Description.fields` gives; the adapter maps what it knows.
+    """
+
+    ticket: str
+    resource_id: str | None
+    title: str
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A place at the target into which files go.
+
+    `id` is PresQT's form of it and opens it again; `state` is the adapter's own; `added` names
+    files that creation put there by itself. One that went through JSON, and to another connection,
+    is as good as one just opened.
+    """
+
+    id: str
+    title: str
+    link: str | None
+    is_new: bool
+    added: tuple[str, ...] = ()
+    state: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A file or folder at the target, as the target describes it.
+
+    `digests` holds only what the target computed from the bytes it stored.
+    """
+
+    path: PurePosixPath
+    size: int | None = None
+    digests: Mapping[str, str] = field(default_factory=dict)
+    is_folder: bool = False
+    state: Mapping[str, str] = field(default_factory=dict)
+
+
+class Body(Protocol):
+    """A file's bytes while they are sent; counts them and takes their digest on the way."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+    def readinto(self, buffer: memoryview, /) -> int: ...
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def tell(self) -> int: ...
+    def fileno(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """One file to put: where it goes in the container, how long it is, and its bytes.
+
+    `open` gives the bytes from the start, as often as it is asked. `digests` were taken at staging.
+    """
+
+    path: PurePosixPath
+    size: int
+    digests: Mapping[str, str]
+    open: Callable[[], AbstractContextManager[Body]]
+
+
+@runtime_checkable
+class Target(Protocol):
+    """A connection to one target for one ticket; not shared between processes.
+
+    `heard` is set by the caller; the adapter calls it, from any thread, whenever the target has
+    answered or its work moved, so that a long poll is not taken for a hang. Errors are those of
+    `presqt_daemon.errors`; a bare OSError counts as a lost connection whose outcome is unknown.
+    """
+
+    traits: Traits
+    heard: Callable[[], None]
+
+    def account(self) -> Account:
+        """Whose token this is. Raises UserFault `unauthorized`."""
+        ...
+
+    def titles(self) -> Collection[str]:
+        """The titles of all top-level resources of this account, for PresQT's numbering."""
+        ...
+
+    def container(self, request: ContainerRequest) -> Container:
+        """Open or create; a container that carries the ticket's mark is returned, not made twice.
+
+        Raises UserFault `resource-not-found`, `resource-gone`, `forbidden`, or `bad-request` for
+        an item that is no container, and FileExistsError when the title was taken meanwhile.
+        """
+        ...
+
+    def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
+        """Everything in the container, folders too, by path relative to it."""
+        ...
+
+    def make_folder(self, container: Container, path: PurePosixPath) -> None:
+        """Make a folder whose parent exists; one that exists already is fine."""
+        ...
+
+    def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
+        """Store one file; repeatable. Returns only what the target said.
+
+        Called from up to `traits.parallel_puts` threads. Raises FileExistsError when `replaces` is
+        None and the name was taken since the listing.
+        """
+        ...
+
+    def digest(
+        self, container: Container, item: Item, algorithms: Collection[str]
+    ) -> Mapping[str, str]:
+        """Digests of a stored file that its listing left out, in any of these algorithms.
+
+        Empty where the target gives none. Called from as many threads as `put`.
+        """
+        ...
+
+    def commit(self, container: Container) -> Mapping[PurePosixPath, Item]:
+        """Make all puts permanent; repeatable, may do nothing. Its items replace those of puts."""
+        ...
+
+    def publish(self, container: Container) -> str | None:
+        """Publish where the target knows drafts; the new link, None where nothing changed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+
+@runtime_checkable
+class CanFetch(Protocol):
+    """What a Target may offer as well: the content of a small stored file.
+
+    It serves PRESQT_FTS_METADATA.json: without it one that stands there already is left alone.
+    """
+
+    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
+        """The whole content, None for a file of more than `limit` bytes."""
+        ...
+
+
+@runtime_checkable
+class CanDiscard(Protocol):
+    """What a Target may offer as well: taking a trial deposit away again (`check --deposit`)."""
+
+    def discard(self, container: Container) -> bool:
+        """Remove a new container with all that is in it; repeatable.
+
+        False where the token may not do that, and for every container that was there before.
+        """
+        ...
+
+
+class TargetModule(Protocol):
+    """What a target's module offers."""
+
+    def traits(self, config: TargetConfig) -> Traits:
+        """What this target can do, without asking it."""
+        ...
+
+    def connect(self, config: TargetConfig, token: str | None) -> Target:
+        """A connection; asks nothing of the network yet."""
+        ...
+
+
+def traits_of(config: TargetConfig) -> Traits:
+    """What a configured target can do. Raises UserFault `unknown-target` for an unknown type."""
+    return _module(config).traits(config)
+
+
+def connect(config: TargetConfig, token: str | None) -> Target:
+    """A connection to a configured target. Raises UserFault `unknown-target`."""
+    return _module(config).connect(config, token)
+
+
+def known_types() -> tuple[str, ...]:
+    """Every type that can be configured here, ours first."""
+    others = sorted({point.name for point in entry_points(group=ENTRY_POINTS)} - set(OWN_MODULES))
+    return (*OWN_MODULES, *others)
+
+
+def _module(config: TargetConfig) -> TargetModule:
+    name = OWN_MODULES.get(config.type)
+    if name is not None:
+        module: TargetModule = importlib.import_module(name)
+        return module
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name == config.type:
+            loaded: TargetModule = point.load()
+            return loaded
+    raise UserFault(
+        "unknown-target",
+        f"The target {config.name!r} has the type {config.type!r}, which is not installed "
+        f"(known: {', '.join(known_types())}).",
+    )

@@ -1,0 +1,248 @@
+"""A directory as a target: the embedded default, and the reference for every other adapter.
+
+A deposit is `<path>/<title>/`. Digests are of what was read back from the disk after it was synced,
+never of what was written.
+"""
+
+import contextlib
+import os
+import stat
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from presqt_daemon.config import TargetConfig
+from presqt_daemon.digest import BLOCK_BYTES, digest_stream, strongest_common
+from presqt_daemon.errors import UserFault
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import remove_tree
+from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
+from presqt_daemon.targets.folder_container import existing_inode, find_made, make, not_found
+from presqt_daemon.targets.folder_faults import fault_from, faults_named
+from presqt_daemon.targets.folder_place import place_new, place_over
+from presqt_daemon.targets.folder_side import PREFIX, SideFolder
+from presqt_daemon.targets.folder_walk import list_below, make_readable_folder, opened_folder
+
+FILE_MODE = 0o644
+"""Deposits are for reading, whatever umask the service has."""
+
+TRAITS = Traits(
+    algorithms=(
+        "sha512", "sha3512", "blake2b512", "blake2b", "sha384", "sha3384", "sha256", "sha3256",
+        "blake2s256", "blake2s", "sha224", "sha3224", "sha1", "md5",
+    ),
+    needs_folders=True,
+    keeps_empty_folders=True,
+    parallel_puts=8,
+)  # fmt: skip
+
+
+def traits(config: TargetConfig) -> Traits:  # noqa: ARG001  (the same for every folder)
+    """What a folder can do."""
+    return TRAITS
+
+
+def connect(config: TargetConfig, token: str | None) -> "FolderTarget":  # noqa: ARG001  (no account)
+    """The folder, made where only its last part is missing.
+
+    Raises TargetFault `target-unavailable` where its parent is missing too (a disk not mounted).
+    """
+    assert config.path is not None
+    return FolderTarget(config.name, config.path.absolute())
+
+
+class FolderTarget:
+    """The deposits below one directory."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.traits = TRAITS
+        self.heard: Callable[[], None] = lambda: None
+        self._name = name
+        self._path = path
+        self._lock = threading.Lock()
+        self._sides: dict[str, SideFolder] = {}
+        self._is_committed = False
+        with faults_named(name, "the deposit"):
+            with contextlib.suppress(FileExistsError):
+                path.mkdir()
+            self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def account(self) -> Account:
+        return Account(id=str(os.geteuid()), name=self._name)
+
+    def titles(self) -> Collection[str]:
+        with faults_named(self._name, "the list of deposits"), os.scandir(self._path) as entries:
+            return [entry.name for entry in entries if not entry.name.startswith(".")]
+
+    def container(self, request: ContainerRequest) -> Container:
+        if request.resource_id is not None:
+            inode = existing_inode(self._root, request.resource_id)
+            return self._container(request.resource_id, request.ticket, inode, is_new=False)
+        title = request.title
+        if "/" in title or title in {"", ".", ".."} or title.startswith(PREFIX):
+            raise UserFault("bad-request", f"{title!r} cannot be the title of a deposit.")
+        with faults_named(self._name, title):
+            side = self._side(request.ticket)
+            made = find_made(self._path, side) or make(self._path, side, title)
+            return self._container(made.title, request.ticket, made.inode, is_new=True)
+
+    def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
+        with self._opened(container) as folder, faults_named(self._name, container.title):
+            return list_below(folder)
+
+    def make_folder(self, container: Container, path: PurePosixPath) -> None:
+        with self._parent(container, path) as parent:
+            try:
+                make_readable_folder(parent, path.name)
+            except FileExistsError:
+                status = os.stat(path.name, dir_fd=parent, follow_symlinks=False)
+                if not stat.S_ISDIR(status.st_mode):
+                    raise UserFault(
+                        "bad-request",
+                        f"{path} is a folder in the bag, but a file or a link of that name is "
+                        "already in the container: rename one of them.",
+                    ) from None
+        self._side_of(container).touch(path.parent)
+        self._side_of(container).touch(path)
+
+    def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
+        side = self._side_of(container)
+        temporary = side.new_name()
+        try:
+            with faults_named(self._name, str(file.path)):
+                self._write(temporary, file)
+                size, digests = self._read_back(temporary, file)
+            reach("put-written")
+            side.touch(file.path.parent)
+            with self._parent(container, file.path) as parent:
+                place = place_new if replaces is None else place_over
+                place(temporary, parent, file.path.name)
+            reach("put-placed")
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        return Item(path=file.path, size=size, digests=digests)
+
+    def digest(
+        self, container: Container, item: Item, algorithms: Collection[str]
+    ) -> Mapping[str, str]:
+        chosen = strongest_common(algorithms, algorithms)
+        if chosen is None or item.is_folder or item.size is None:
+            return {}
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with self._parent(container, item.path) as parent:
+            handle = os.open(item.path.name, flags, dir_fd=parent)
+            with open(handle, "rb", buffering=0) as stream:
+                return self._digests(stream, chosen)
+
+    def commit(self, container: Container) -> Mapping[PurePosixPath, Item]:
+        with self._opened(container) as root, faults_named(self._name, container.title):
+            for path in self._side_of(container).touched():
+                with contextlib.suppress(FileNotFoundError), opened_folder(root, path) as folder:
+                    os.fsync(folder)
+                self.heard()
+            os.fsync(root)
+            os.fsync(self._root)
+        self._is_committed = True
+        return {}
+
+    def publish(self, container: Container) -> str | None:  # noqa: ARG002  (there are no drafts)
+        return None
+
+    def discard(self, container: Container) -> bool:
+        if not container.is_new:
+            return False
+        try:
+            with self._opened(container):
+                pass
+        except UserFault:
+            return True
+        with faults_named(self._name, container.title):
+            remove_tree(self._path / container.id)
+        self._is_committed = True
+        return True
+
+    def close(self) -> None:
+        for side in self._sides.values():
+            with contextlib.suppress(OSError):
+                side.close(is_done=self._is_committed)
+        os.close(self._root)
+
+    def _container(self, path: str, ticket: str, inode: int, *, is_new: bool) -> Container:
+        return Container(
+            id=path,
+            title=PurePosixPath(path).name,
+            link=(self._path / path).as_uri(),
+            is_new=is_new,
+            state={"ticket": ticket, "inode": str(inode)},
+        )
+
+    def _side(self, ticket: str) -> SideFolder:
+        with self._lock:
+            side = self._sides.get(ticket)
+            if side is None:
+                side = SideFolder(self._path, ticket)
+                with faults_named(self._name, "the deposit"):
+                    side.open()
+                self._sides[ticket] = side
+            return side
+
+    def _side_of(self, container: Container) -> SideFolder:
+        return self._side(container.state["ticket"])
+
+    @contextlib.contextmanager
+    def _opened(self, container: Container) -> Iterator[int]:
+        """The container's folder; UserFault when another, or none, has taken its place."""
+        with contextlib.ExitStack() as stack:
+            try:
+                place = opened_folder(self._root, PurePosixPath(container.id))
+                folder = stack.enter_context(place)
+            except (FileNotFoundError, NotADirectoryError):
+                raise not_found(container.id) from None
+            except OSError as error:
+                raise fault_from(error, self._name, container.title) from error
+            if str(os.fstat(folder).st_ino) != container.state["inode"]:
+                raise not_found(container.id)
+            yield folder
+
+    @contextlib.contextmanager
+    def _parent(self, container: Container, path: PurePosixPath) -> Iterator[int]:
+        """The open folder that holds a path of the container."""
+        with (
+            self._opened(container) as root,
+            faults_named(self._name, str(path)),
+            opened_folder(root, path.parent) as parent,
+        ):
+            yield parent
+
+    def _write(self, temporary: str, file: Sending) -> None:
+        """Write the unfinished file and sync it."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(temporary, flags, 0o600)
+        try:
+            buffer = memoryview(bytearray(max(1, min(BLOCK_BYTES, file.size))))
+            with file.open() as body:
+                while count := body.readinto(buffer):
+                    view = buffer[:count]
+                    while view:
+                        view = view[os.write(handle, view) :]
+                    self.heard()
+            os.fchmod(handle, FILE_MODE)
+            os.fdatasync(handle)
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(handle)
+
+    def _read_back(self, temporary: str, file: Sending) -> tuple[int, Mapping[str, str]]:
+        """Size and digest of what the disk now holds."""
+        chosen = strongest_common(file.digests, file.digests) or "sha512"
+        with open(temporary, "rb", buffering=0) as stream:
+            return os.fstat(stream.fileno()).st_size, self._digests(stream, chosen)
+
+    def _digests(self, stream: BinaryIO, algorithm: str) -> Mapping[str, str]:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            return {}
+        return digest_stream(stream, (algorithm,), status.st_size, lambda _count: self.heard())

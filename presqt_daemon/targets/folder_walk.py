@@ -1,0 +1,58 @@
+"""Opening and listing below a directory, following no link at any step."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+
+from presqt_daemon.targets.base import Item
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FOLDER_MODE = 0o755
+_SPECIAL_BITS = 0o7000
+
+
+@contextmanager
+def opened_folder(root: int, path: PurePosixPath) -> Iterator[int]:
+    """A descriptor of the folder at `path` below `root`. Raises OSError."""
+    handle = os.dup(root)
+    try:
+        for part in path.parts:
+            inner = os.open(part, _FOLDER, dir_fd=handle)
+            os.close(handle)
+            handle = inner
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def make_readable_folder(parent: int, name: str) -> os.stat_result:
+    """Make a folder that everybody may read; FileExistsError when the name is taken."""
+    os.mkdir(name, FOLDER_MODE, dir_fd=parent)
+    handle = os.open(name, _FOLDER, dir_fd=parent)
+    try:
+        status = os.fstat(handle)
+        os.fchmod(handle, (status.st_mode & _SPECIAL_BITS) | FOLDER_MODE)
+        return status
+    finally:
+        os.close(handle)
+
+
+def list_below(folder: int) -> dict[PurePosixPath, Item]:
+    """Every file and folder below an open folder; what is neither has no size."""
+    found: dict[PurePosixPath, Item] = {}
+    waiting = [PurePosixPath()]
+    while waiting:
+        base = waiting.pop()
+        with opened_folder(folder, base) as handle, os.scandir(handle) as entries:
+            for entry in entries:
+                path = base / entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+                    found[path] = Item(path=path, is_folder=True)
+                    continue
+                status = entry.stat(follow_symlinks=False)
+                is_file = stat.S_ISREG(status.st_mode)
+                found[path] = Item(path=path, size=status.st_size if is_file else None)
+    return found
