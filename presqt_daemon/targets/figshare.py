@@ -1,0 +1,221 @@
+"""Figshare: a new deposit is a private project with one article in it, which holds the files.
+
+Only `computed_md5` counts, which Figshare takes of what it has stored; `supplied_md5` is our own
+word. An article keeps folders by each file's `folder_path`. The project's description and the
+article's tags carry `presqt-ticket:<ticket>`, by which they are found again when the answer to
+their creation was lost. Resource ids: `<project>` (a new article in it) or `<project>:<article>`.
+
+Figshare itself lets two files of an article share a name. A file that is updated is uploaded,
+verified, and only then takes the place of the old one, which is deleted.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from pathlib import PurePosixPath
+
+from presqt_daemon.config import TargetConfig
+from presqt_daemon.digest import digest_stream
+from presqt_daemon.errors import UserFault
+from presqt_daemon.targets.answers import TOKEN_INVALID
+from presqt_daemon.targets.base import (
+    Account,
+    Container,
+    ContainerRequest,
+    Item,
+    Sending,
+    Traits,
+)
+from presqt_daemon.targets.figshare_api import FigshareApi
+from presqt_daemon.targets.figshare_deposits import Deposits
+from presqt_daemon.targets.figshare_entries import TITLE_FORMAT, Stored
+from presqt_daemon.targets.figshare_files import PARTS_AT_ONCE, ArticleFiles
+from presqt_daemon.targets.http import Http
+
+URL = "https://api.figshare.com/v2"
+
+TRAITS = Traits(
+    algorithms=("md5",),
+    title_format=TITLE_FORMAT,
+    parallel_puts=4,
+    max_file_bytes=20 * 10**9,
+    max_files=500,
+    min_title_length=3,
+    takes_empty_files=False,
+    makes_drafts=True,
+)
+
+
+def traits(config: TargetConfig) -> Traits:  # noqa: ARG001  (the same for every account)
+    """What Figshare can do."""
+    return TRAITS
+
+
+def connect(config: TargetConfig, token: str | None) -> "FigshareTarget":
+    """A connection with one personal token; asks nothing yet."""
+    return FigshareTarget(config, token or "")
+
+
+class FigshareTarget:
+    """One account at Figshare."""
+
+    def __init__(
+        self, config: TargetConfig, token: str, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.traits = TRAITS
+        self.heard: Callable[[], None] = lambda: None
+        self._name = config.name
+        self._http = Http(
+            config.name,
+            own_urls=(config.url or URL,),
+            credentials={"Authorization": f"token {token}"},
+            connections=PARTS_AT_ONCE,
+            heard=lambda: self.heard(),  # noqa: PLW0108  (the caller sets it later)
+        )
+        self._root = (config.url or URL).rstrip("/")
+        self._api = FigshareApi(self._http, self._root)
+        self._deposits = Deposits(self._api)
+        self._files = ArticleFiles(self._api, sleep)
+        self._lock = threading.Lock()
+        self._names: dict[str, set[PurePosixPath]] = {}
+        self._unfinished: dict[str, list[Stored]] = {}
+        self._ours: set[tuple[str, int, str]] = set()
+        self._replacing: dict[PurePosixPath, set[int]] = {}
+
+    def account(self) -> Account:
+        doing = "the question whose token it is"
+        answer = self._http.ask("GET", f"{self._root}/account", doing=doing, expect=(200, 403))
+        if answer.status == 403:
+            raise UserFault("unauthorized", f"{TOKEN_INVALID} (target {self._name}).")
+        tree = answer.tree()
+        identity = str(tree.get("id", ""))
+        return Account(id=identity, name=str(tree.get("email") or identity))
+
+    def titles(self) -> Collection[str]:
+        return self._deposits.titles()
+
+    def container(self, request: ContainerRequest) -> Container:
+        if request.resource_id is None:
+            return self._deposits.new(request)
+        return self._deposits.existing(request, request.resource_id)
+
+    def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
+        article = container.state["article"]
+        found = sorted(self._files.all(article), key=lambda stored: stored.id)
+        newest = {stored.path: stored for stored in found if not stored.is_unfinished}
+        with self._lock:
+            self._names[article] = set(newest)
+            self._unfinished[article] = [stored for stored in found if stored.is_unfinished]
+        return {path: stored.item() for path, stored in newest.items()}
+
+    def make_folder(self, container: Container, path: PurePosixPath) -> None:
+        """Nothing: a folder is part of its files' paths."""
+
+    def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
+        if file.size == 0:
+            raise UserFault("bad-request", f"{self._name} takes no empty files: {file.path}.")
+        article, md5 = container.state["article"], _md5_of(file)
+        older = self._begin(container, file, replaces, md5)
+        begun = self._take_unfinished(article, file, md5)
+        identity = self._files.upload(article, file, md5, begun)
+        stored = self._files.computed(article, identity, file.path)
+        is_right = stored.computed == md5
+        doomed = older if is_right else set()
+        if replaces is not None and replaces.state["wrong"]:
+            doomed = doomed | {int(replaces.state["id"])}
+        self._files.delete(article, doomed)
+        with self._lock:
+            self._names[article].add(file.path)
+            if is_right:
+                self._replacing.pop(file.path, None)
+        is_wrong = bool(stored.computed) and not is_right
+        return stored.item(older=sorted(older - doomed), is_wrong=is_wrong)
+
+    def digest(
+        self, container: Container, item: Item, algorithms: Collection[str]
+    ) -> Mapping[str, str]:
+        if "md5" not in algorithms or "id" not in item.state:
+            return {}
+        article, identity = container.state["article"], int(item.state["id"])
+        stored = self._files.computed(article, identity, item.path)
+        return {"md5": stored.computed} if stored.computed else {}
+
+    def commit(self, container: Container) -> Mapping[PurePosixPath, Item]:
+        """Nothing, as the items of the puts hold; but what dead goes have left behind is deleted.
+
+        That is: uploads of ours that were begun and will not be gone on with, and old files whose
+        successor is there though the answer to its put was lost.
+        """
+        article = container.state["article"]
+        if not self._unfinished.get(article) and not self._replacing:
+            return {}
+        for stored in list(self._files.all(article)):
+            ours = (stored.path.name, stored.size, stored.supplied) in self._ours
+            if stored.is_unfinished:
+                if container.is_new or ours:
+                    self._files.delete(article, {stored.id})
+            elif stored.computed and stored.computed == stored.supplied:
+                older = self._replacing.get(stored.path, set())
+                if older and stored.id not in older:
+                    self._files.delete(article, self._replacing.pop(stored.path))
+        return {}
+
+    def publish(self, container: Container) -> str | None:
+        place = f"articles/{container.state['article']}"
+        url = self._api.url(f"{place}/publish")
+        self._http.ask("POST", url, doing="the publication", expect=(201,))
+        tree = self._api.get(place, "the published article")
+        link = tree.get("url_public_html") or tree.get("figshare_url")
+        return link if isinstance(link, str) else None
+
+    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
+        if item.size is None or item.size > limit:
+            return None
+        content = self._files.content(container.state["article"], int(item.state["id"]), item.path)
+        return content if content is not None and len(content) <= limit else None
+
+    def discard(self, container: Container) -> bool:
+        """The article first: one whose project goes before it stays behind alone."""
+        if not container.is_new:
+            return False
+        return self._deposits.remove(container)
+
+    def close(self) -> None:
+        self._files.close()
+        self._http.close()
+
+    def _begin(
+        self, container: Container, file: Sending, replaces: Item | None, md5: str
+    ) -> set[int]:
+        """The files whose place the new one takes. Raises FileExistsError for a taken name."""
+        article = container.state["article"]
+        if article not in self._names:
+            self.listing(container)
+        with self._lock:
+            self._ours.add((file.path.name, file.size, md5))
+            if replaces is None:
+                if file.path in self._names[article]:
+                    raise FileExistsError(str(file.path))
+                return set()
+            older = {int(number) for number in replaces.state["older"].split()}
+            older |= {int(replaces.state["id"])} | self._replacing.get(file.path, set())
+            self._replacing[file.path] = older
+            return older
+
+    def _take_unfinished(self, article: str, file: Sending, md5: str) -> int | None:
+        """An upload of the same content to the same place that an earlier go has begun."""
+        with self._lock:
+            for stored in self._unfinished[article]:
+                if (stored.path, stored.size, stored.supplied) == (file.path, file.size, md5):
+                    self._unfinished[article].remove(stored)
+                    return stored.id
+        return None
+
+
+def _md5_of(file: Sending) -> str:
+    """The file's md5 from staging, or taken now."""
+    known = file.digests.get("md5")
+    if known is not None:
+        return known.lower()
+    with file.open() as body:
+        return digest_stream(body, ("md5",), file.size)["md5"]  # type: ignore[arg-type]

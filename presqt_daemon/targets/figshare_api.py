@@ -1,0 +1,51 @@
+"""Figshare's API as three small questions: one thing, a whole list, something new."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from presqt_daemon.errors import TargetFault
+from presqt_daemon.targets.figshare_entries import id_from
+from presqt_daemon.targets.http import Http
+
+PAGE_SIZE = 500
+_MOST_PAGES = 5000
+
+
+class FigshareApi:
+    """What lies below `/account`; places are written without a slash at either end."""
+
+    def __init__(self, http: Http, url: str) -> None:
+        self.http = http
+        self.name = http.target
+        self._url = f"{url}/account"
+
+    def url(self, place: str) -> str:
+        """The address of a place."""
+        return f"{self._url}/{place}"
+
+    def get(self, place: str, doing: str) -> Mapping[str, Any]:
+        """The thing at a place. Raises what the target says."""
+        return self.http.ask("GET", self.url(place), doing=doing).tree()
+
+    def has(self, place: str, doing: str) -> bool:
+        """Whether there is something at a place."""
+        return self.http.ask("GET", self.url(place), doing=doing, expect=(200, 404)).status == 200
+
+    def pages(self, place: str, doing: str) -> Iterator[Mapping[str, Any]]:
+        """Every entry of a list, until a page brings nothing new."""
+        seen: set[object] = set()
+        for page in range(1, _MOST_PAGES):
+            params = {"page": str(page), "page_size": str(PAGE_SIZE)}
+            entries = self.http.ask("GET", self.url(place), doing=doing, params=params).json()
+            if not isinstance(entries, list):
+                raise TargetFault("target-misbehaved", f"{self.name} gave no list to {doing}.")
+            fresh = [entry for entry in entries if entry["id"] not in seen]
+            if not fresh:
+                return
+            seen.update(entry["id"] for entry in fresh)
+            yield from fresh
+
+    def create(self, place: str, doing: str, tree: Mapping[str, object]) -> int:
+        """The id of something new."""
+        answer = self.http.ask("POST", self.url(place), doing=doing, tree=tree, expect=(201,))
+        return id_from(answer.tree(), self.name)

@@ -1,0 +1,139 @@
+"""Projects and articles of Figshare: found, created, found again by a ticket's mark."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
+from presqt_daemon.targets.figshare_api import FigshareApi
+from presqt_daemon.targets.figshare_entries import article_from, base_title, free_title
+
+MARK = "presqt-ticket:"
+
+
+class Deposits:
+    """What one account has, and what it makes."""
+
+    def __init__(self, api: FigshareApi) -> None:
+        self._api = api
+
+    def titles(self) -> Collection[str]:
+        """The titles of all projects."""
+        return [
+            str(entry.get("title")) for entry in self._api.pages("projects", "the list of projects")
+        ]
+
+    def new(self, request: ContainerRequest) -> Container:
+        """The ticket's own project with its article; what is there of them is not made twice."""
+        project = self._find_project(request)
+        if project is None:
+            project = self._create_project(request)
+        return self._new_article(project, request, request.title)
+
+    def existing(self, request: ContainerRequest, resource_id: str) -> Container:
+        """An article, or the ticket's new one in a project. Raises UserFault in PresQT's words."""
+        project, article = _ids_from(resource_id)
+        if article is not None:
+            self._require(f"projects/{project}/articles/{article}", "Article", article)
+            return self._container(project, article, is_new=False)
+        self._require(f"projects/{project}", "Project", project)
+        return self._new_article(project, request, None)
+
+    def remove(self, container: Container) -> bool:
+        """Whether article and project are gone now; False where the token may not remove them."""
+        project, article = container.id.split(":")
+        for place in (f"articles/{article}", f"projects/{project}"):
+            url, doing = self._api.url(place), "the removal of the deposit"
+            answer = self._api.http.ask("DELETE", url, doing=doing, expect=(204, 403, 404))
+            if answer.status == 403:
+                return False
+        return True
+
+    def _find_project(self, request: ContainerRequest) -> int | None:
+        """The project that an earlier go has created; only its own page shows the mark.
+
+        Only those are looked at whose title is the ticket's, numbered or not.
+        """
+        for entry in self._api.pages("projects", "the list of projects"):
+            if base_title(str(entry.get("title"))) == base_title(request.title):
+                tree = self._api.get(f"projects/{entry['id']}", "the search for the project")
+                if MARK + request.ticket in str(tree.get("description")):
+                    return int(entry["id"])
+        return None
+
+    def _create_project(self, request: ContainerRequest) -> int:
+        mark = MARK + request.ticket
+        about = request.fields.get("description")
+        text = f"{about}\n\n{mark}" if isinstance(about, str) and about else mark
+        project, _reason = self._create(
+            "projects",
+            f"the new project {request.title!r}",
+            {"title": request.title, "description": text},
+            {"title": request.title, "description": mark},
+        )
+        return project
+
+    def _new_article(self, project: int, request: ContainerRequest, title: str | None) -> Container:
+        """The ticket's article in a project, created where it is not there; None: a free title."""
+        place, mark = f"projects/{project}/articles", MARK + request.ticket
+        titles = []
+        for entry in self._api.pages(place, "the articles of the project"):
+            titles.append(str(entry.get("title")))
+            if base_title(titles[-1]) == base_title(request.title):
+                tree = self._api.get(f"{place}/{entry['id']}", "the search for the article")
+                if mark in (tree.get("tags") or ()):
+                    return self._container(project, int(entry["id"]), is_new=True)
+        chosen = title or free_title(request.title, titles)
+        article, reason = self._create(
+            place,
+            f"the new article {chosen!r}",
+            article_from(chosen, request.fields, mark),
+            article_from(chosen, {}, mark),
+        )
+        found = self._container(project, article, is_new=True)
+        return found if reason is None else replace(found, state={**found.state, **reason})
+
+    def _create(
+        self, place: str, doing: str, tree: Mapping[str, object], bare: Mapping[str, object]
+    ) -> tuple[int, Mapping[str, str] | None]:
+        """The id of something new; where its description is refused, a bare one's, and why."""
+        try:
+            return self._api.create(place, doing, tree), None
+        except TargetFault as error:
+            if error.code != "target-refused" or tree == bare:
+                raise
+            return self._api.create(place, doing, bare), {UNDESCRIBED: error.message}
+
+    def _container(self, project: int, article: int, *, is_new: bool) -> Container:
+        tree = self._api.get(f"articles/{article}", "the article")
+        link = tree.get("url_private_html") or f"https://figshare.com/account/articles/{article}"
+        return Container(
+            id=f"{project}:{article}",
+            title=str(tree.get("title")),
+            link=str(link),
+            is_new=is_new,
+            state={"article": str(article)},
+        )
+
+    def _require(self, place: str, kind: str, identity: int) -> None:
+        if not self._api.has(place, f"the search for {kind.lower()} {identity}"):
+            raise _not_found(kind, str(identity))
+
+
+def _ids_from(resource_id: str) -> tuple[int, int | None]:
+    """Project and article of an id. Raises UserFault."""
+    parts = resource_id.split(":")
+    if len(parts) > 2:
+        raise UserFault("bad-request", "Can not upload into an existing file.")
+    for kind, part in zip(("Project", "Article"), parts, strict=False):
+        if not re.fullmatch("[1-9][0-9]{0,18}", part, re.ASCII):
+            raise _not_found(kind, part)
+    return int(parts[0]), int(parts[1]) if parts[1:] else None
+
+
+def _not_found(kind: str, identity: str) -> UserFault:
+    return UserFault(
+        "resource-not-found",
+        f"{kind} with id, {identity}, could not be found by the requesting user.",
+    )

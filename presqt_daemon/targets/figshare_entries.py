@@ -1,0 +1,118 @@
+"""What Figshare says of files and articles as values, and what it is told of a new article."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from presqt_daemon.errors import TargetFault
+from presqt_daemon.targets.base import Item
+
+TITLE_FORMAT = "{title}(PresQT{number})"
+_NUMBERED = re.compile(r"(.*)\(PresQT([0-9]{1,100})\)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """One file of an article; `computed` is the md5 that Figshare took, empty until it has."""
+
+    id: int
+    path: PurePosixPath
+    size: int
+    supplied: str
+    computed: str
+    is_unfinished: bool
+
+    def item(self, *, older: Collection[int] = (), is_wrong: bool = False) -> Item:
+        """As the upload room sees it.
+
+        `older` are files that this one shall take the place of; `is_wrong` marks one that we have
+        sent ourselves and that has arrived with another content.
+        """
+        return Item(
+            path=self.path,
+            size=self.size,
+            digests={"md5": self.computed} if self.computed else {},
+            state={
+                "id": str(self.id),
+                "older": " ".join(map(str, older)),
+                "wrong": "yes" if is_wrong else "",
+            },
+        )
+
+
+def stored_from(entry: Mapping[str, Any], folders: Mapping[str, Any], target: str) -> Stored:
+    """A file of an article; `folders` maps file ids to folder paths.
+
+    Raises TargetFault `target-misbehaved`.
+    """
+    try:
+        identity, name, size = int(entry["id"]), str(entry["name"]), int(entry["size"])
+    except (KeyError, TypeError, ValueError):
+        raise TargetFault("target-misbehaved", f"{target} lists a file without a name.") from None
+    folder = folders.get(str(identity))
+    computed = str(entry.get("computed_md5") or "").lower()
+    return Stored(
+        id=identity,
+        path=PurePosixPath(str(folder or "").strip("/"), name.lstrip("/")),
+        size=size,
+        supplied=str(entry.get("supplied_md5") or "").lower(),
+        computed=computed,
+        is_unfinished=entry.get("status") == "created" and not computed,
+    )
+
+
+def id_from(tree: Mapping[str, Any], target: str) -> int:
+    """The id of something new: newer answers name it, older ones only its address."""
+    if isinstance(tree.get("entity_id"), int):
+        return int(tree["entity_id"])
+    found = re.search(r"/([0-9]+)/?$", str(tree.get("location")))
+    if found is None:
+        raise TargetFault("target-misbehaved", f"{target} does not say what it has created.")
+    return int(found[1])
+
+
+def base_title(title: str) -> str:
+    """The title without its number."""
+    found = _NUMBERED.fullmatch(title)
+    return title if found is None else found[1]
+
+
+def free_title(title: str, taken: Collection[str]) -> str:
+    """The title, numbered by PresQT's rule when it is taken: the highest number + 1."""
+    numbers = [
+        int(found[2])
+        for name in taken
+        if (found := _NUMBERED.fullmatch(name)) is not None and found[1] == title
+    ]
+    if not numbers and title not in taken:
+        return title
+    return TITLE_FORMAT.format(title=title, number=max(numbers, default=0) + 1)
+
+
+def article_from(title: str, fields: Mapping[str, object], mark: str) -> dict[str, object]:
+    """The body that creates an article; what the fields do not say is left out."""
+    tree: dict[str, object] = {"title": title, "tags": [*_list(fields, "keywords"), mark]}
+    description = fields.get("description")
+    if isinstance(description, str) and description:
+        tree["description"] = description
+    if authors := [_author_from(one) for one in _list(fields, "creators")]:
+        tree["authors"] = authors
+    related = (str(one.get("identifier")) for one in _list(fields, "related_identifiers"))
+    if links := [name for name in related if name.startswith(("https://", "http://"))]:
+        tree["references"] = links
+    return tree
+
+
+def _list(fields: Mapping[str, object], name: str) -> list[Any]:
+    value = fields.get(name)
+    return value if isinstance(value, list) else []
+
+
+def _author_from(creator: Mapping[str, str]) -> dict[str, str]:
+    given, family = creator.get("given_name"), creator.get("family_name")
+    author = {"name": f"{given} {family}" if given and family else str(creator.get("name"))}
+    if creator.get("orcid"):
+        author["orcid_id"] = creator["orcid"]
+    return author

@@ -1,0 +1,140 @@
+"""The files of a Figshare article: listed, uploaded, asked for their digest, deleted."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from presqt_daemon.errors import PresqtError, UserFault
+from presqt_daemon.targets.base import Sending
+from presqt_daemon.targets.figshare_api import FigshareApi
+from presqt_daemon.targets.figshare_entries import Stored, stored_from
+from presqt_daemon.targets.figshare_parts import send_parts
+
+PARTS_AT_ONCE = 8
+
+POLL_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Waits between two questions for a digest; the last one repeats."""
+
+POLLS = 90
+"""About twelve minutes; then the digest is not known, and says so."""
+
+APPEAR_TRIES = 10
+APPEAR_SECONDS = 0.3
+"""A new file is not found at once under its own address."""
+
+_LOST = frozenset({"resource-not-found", "resource-gone", "target-misbehaved"})
+
+
+class ArticleFiles:
+    """Whatever is done with files; used by several threads at once."""
+
+    def __init__(self, api: FigshareApi, sleep: Callable[[float], None]) -> None:
+        self._api = api
+        self._sleep = sleep
+        self._pool = ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="part")
+
+    def close(self) -> None:
+        """Join the threads that send parts."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def all(self, article: str) -> Iterator[Stored]:
+        """Every file of an article, unfinished ones too."""
+        tree = self._api.get(f"articles/{article}", "the article")
+        folders = tree.get("folder_structure")
+        known = folders if isinstance(folders, dict) else {}
+        for entry in self._api.pages(f"articles/{article}/files", "the list of files"):
+            yield stored_from(entry, known, self._api.name)
+
+    def upload(self, article: str, file: Sending, md5: str, begun: int | None) -> int:
+        """The id of the file that now has all parts.
+
+        `begun` is an unfinished one of the same content, whose complete parts are not sent again;
+        it is deleted where it cannot be gone on with.
+        """
+        if begun is not None:
+            try:
+                return self._fill(article, begun, file)
+            except PresqtError as error:
+                if error.code not in _LOST:
+                    raise
+                self.delete(article, [begun])
+        body: dict[str, object] = {"name": file.path.name, "size": file.size, "md5": md5}
+        if file.path.parent.parts:
+            body["folder_path"] = str(file.path.parent)
+        doing = f"the upload of {file.path}"
+        return self._fill(article, self._api.create(f"articles/{article}/files", doing, body), file)
+
+    def computed(self, article: str, identity: int, path: PurePosixPath) -> Stored:
+        """The file with the digest that Figshare takes some time after the upload has ended.
+
+        Without one when it takes longer than we wait; every answer counts as a sign of life.
+        """
+        place = f"articles/{article}/files/{identity}"
+        for attempt in range(POLLS):
+            tree = self._api.get(place, f"the digest of {path}")
+            stored = replace(stored_from(tree, {}, self._api.name), path=path)
+            if stored.computed:
+                break
+            self._sleep(POLL_SECONDS[min(attempt, len(POLL_SECONDS) - 1)])
+        return stored
+
+    def content(self, article: str, identity: int, path: PurePosixPath) -> bytes | None:
+        """The bytes of a stored file, None for one that is only a link to another place."""
+        doing = f"the content of {path}"
+        tree = self._api.get(f"articles/{article}/files/{identity}", doing)
+        url = tree.get("download_url")
+        if tree.get("is_link_only") or not isinstance(url, str):
+            return None
+        if is_same_site(url, self._api.url("")):
+            self._api.http.trust(url)
+        return self._api.http.ask("GET", url, doing=doing, headers={"Accept": "*/*"}).content
+
+    def delete(self, article: str, ids: Collection[int]) -> None:
+        """Remove files; one that is gone already is fine."""
+        for identity in ids:
+            self._api.http.ask(
+                "DELETE",
+                self._api.url(f"articles/{article}/files/{identity}"),
+                doing="the removal of an older file",
+                expect=(204, 404),
+            )
+
+    def _fill(self, article: str, identity: int, file: Sending) -> int:
+        http, tree = self._api.http, self._appeared(article, identity, file)
+        url = str(tree.get("upload_url")).rstrip("/")
+        http.hide(url.rpartition("/")[2])
+        http.hide(str(tree.get("upload_token") or ""))
+        send_parts(http, url, file, self._pool, self._sleep)
+        http.ask(
+            "POST",
+            self._api.url(f"articles/{article}/files/{identity}"),
+            doing=f"the end of the upload of {file.path}",
+            expect=(202,),
+        )
+        return identity
+
+    def _appeared(self, article: str, identity: int, file: Sending) -> Mapping[str, Any]:
+        """A file's own page, which comes a moment after the file."""
+        place = f"articles/{article}/files/{identity}"
+        for _ in range(APPEAR_TRIES):
+            try:
+                return self._api.get(place, f"the question where {file.path} goes")
+            except UserFault as error:
+                if error.code != "resource-not-found":
+                    raise
+            self._sleep(APPEAR_SECONDS)
+        return self._api.get(place, f"the question where {file.path} goes")
+
+
+def is_same_site(url: str, api: str) -> bool:
+    """Whether an address belongs to the API's own domain, as files.example.org to api.example.org.
+
+    Another must never see the token.
+    """
+    place, own = urlsplit(url), urlsplit(api)
+    domain = (own.hostname or "").partition(".")[2]
+    is_below = "." in domain and (place.hostname or "").endswith(f".{domain}")
+    return place.scheme == own.scheme and is_below

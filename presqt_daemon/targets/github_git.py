@@ -1,0 +1,246 @@
+"""Git's own objects through GitHub's API: list a branch, store blobs, add one commit to it.
+
+Nothing is visible until the branch is moved, so what is done before can be repeated freely.
+Source: docs.github.com/rest/git.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.targets.base import Sending
+from presqt_daemon.targets.base64_body import Base64Body
+from presqt_daemon.targets.fields import content_at, rows_at, text_at
+from presqt_daemon.targets.http import Answer, Http
+
+PLAIN = "100644"
+EXECUTABLE = "100755"
+TREE_ENTRIES = 1000
+TREE_BYTES = 4 << 20
+"""One request for a tree names so many files and holds so many bytes of text at most."""
+
+_RACES = 5
+"""How often the branch may move under a commit before the caller is told to wait."""
+
+_EMPTY = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One entry of a tree; `kind` is blob, tree or commit (a submodule)."""
+
+    kind: str
+    mode: str
+    sha: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One change of a tree: a stored blob's name, a text sent with the tree, or neither: removed.
+
+    `text` is UTF-8 of `size` bytes, read when it is sent.
+    """
+
+    path: str
+    mode: str = PLAIN
+    sha: str | None = None
+    size: int = 0
+    text: Callable[[], str] | None = None
+
+    @property
+    def is_removal(self) -> bool:
+        """Whether the path shall be gone."""
+        return self.sha is None and self.text is None
+
+
+class Branch:
+    """One branch of a repository; `api` is the address of the repository there."""
+
+    def __init__(self, http: Http, api: str, name: str) -> None:
+        self._http = http
+        self._api = api
+        self._ref = quote(f"heads/{name}", safe="")
+        self._name = name
+
+    def head(self) -> str | None:
+        """The commit that the branch stands at, None in a repository without any commit."""
+        answer = self._http.ask(
+            "GET",
+            f"{self._api}/git/ref/{self._ref}",
+            doing="the question where the branch is",
+            expect=(200, _EMPTY),
+        )
+        return None if answer.status == _EMPTY else text_at(answer, "object", "sha")
+
+    def files(self, commit: str) -> dict[str, Listed]:
+        """Everything in a commit, by its path."""
+        answer = self._tree(commit, is_deep=True)
+        if not _is_cut(answer):
+            return dict(_entries(answer, ""))
+        return dict(self._walk(commit, ""))
+
+    def _walk(self, sha: str, prefix: str) -> Iterator[tuple[str, Listed]]:
+        """The entries of a tree that is too long for one answer, folder by folder."""
+        answer = self._tree(sha, is_deep=False)
+        if _is_cut(answer):
+            raise TargetFault(
+                "target-refused",
+                f"{self._http.target} cannot list the folder {prefix or '/'}: it has too many "
+                "entries.",
+            )
+        for path, entry in _entries(answer, prefix):
+            yield path, entry
+            if entry.kind != "tree":
+                continue
+            below = self._tree(entry.sha, is_deep=True)
+            if _is_cut(below):
+                yield from self._walk(entry.sha, f"{path}/")
+            else:
+                yield from _entries(below, f"{path}/")
+
+    def _tree(self, sha: str, *, is_deep: bool) -> Answer:
+        return self._http.ask(
+            "GET",
+            f"{self._api}/git/trees/{sha}",
+            params={"recursive": "1"} if is_deep else None,
+            doing="the list of files",
+        )
+
+    def content(self, sha: str, doing: str) -> bytes:
+        """The bytes of a stored blob."""
+        answer = self._http.ask("GET", f"{self._api}/git/blobs/{sha}", doing=doing)
+        return content_at(answer)
+
+    def store(self, file: Sending) -> str:
+        """The name that GitHub gives the stored bytes: their git blob SHA-1."""
+        parts = (b'{"encoding":"base64","content":"', file, b'"}')
+        answer = self._send("POST", f"{self._api}/git/blobs", parts, f"{file.path}")
+        return text_at(answer, "sha")
+
+    def begin(self, file: Sending, path: str, message: str) -> str:
+        """The blob's name after the very first commit, which only the contents API can make.
+
+        A repository without a commit refuses blobs and trees (409).
+        """
+        head = f'{{"message":{json.dumps(message)},"content":"'.encode()
+        url = f"{self._api}/contents/{quote(path, safe='')}"
+        answer = self._send("PUT", url, (head, file, b'"}'), f"{file.path}")
+        return text_at(answer, "content", "sha")
+
+    def _send(self, method: str, url: str, parts: Sequence[bytes | Sending], doing: str) -> Answer:
+        with closing(Base64Body(parts)) as body:
+            return self._http.ask(
+                method,
+                url,
+                body=body,
+                size=body.size,
+                headers={"Content-Type": "application/json"},
+                doing=doing,
+                expect=(200, 201),
+            )
+
+    def add(self, entries: Sequence[Entry], message: str) -> str:
+        """The commit that holds these entries; one that changes nothing is not made.
+
+        The branch is only ever moved forward: when somebody else has moved it meanwhile, the same
+        entries are put upon theirs.
+        """
+        for _ in range(_RACES):
+            head = self.head()
+            if head is None:
+                raise TargetFault("target-misbehaved", f"{self._http.target} lost the branch.")
+            base = self._tree_of(head)
+            tree = self._grow(base, self._without_gone(head, entries))
+            if tree == base:
+                return head
+            commit = self._create(
+                "commits", {"message": message, "tree": tree, "parents": [head]}, "the commit"
+            )
+            answer = self._http.ask(
+                "PATCH",
+                f"{self._api}/git/refs/{self._ref}",
+                tree={"sha": commit, "force": False},
+                doing="the new commit on the branch",
+                expect=(200, 409, 422),
+            )
+            if answer.status == 200:
+                return commit
+            self._refuse_locked(answer, head)
+        raise TargetFault(
+            "target-unavailable",
+            f"Somebody else changes the branch {self._name} all the time.",
+            retryable=True,
+        )
+
+    def _without_gone(self, head: str, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """The entries, less the removal of what is not there: GitHub refuses that."""
+        if not any(entry.is_removal for entry in entries):
+            return entries
+        there = self.files(head)
+        return [entry for entry in entries if not entry.is_removal or entry.path in there]
+
+    def _grow(self, tree: str, entries: Sequence[Entry]) -> str:
+        """The name of a tree with these entries in it."""
+        for group in groups(entries):
+            rows = [_row(entry) for entry in group]
+            doing = f"the folder tree ({rows[0]['path']} and {len(rows) - 1} more)"
+            tree = self._create("trees", {"base_tree": tree, "tree": rows}, doing)
+        return tree
+
+    def _refuse_locked(self, answer: Answer, head: str) -> None:
+        """Raise unless the branch has moved, which the next go takes into account."""
+        said = str(answer.tree().get("message", ""))
+        if "fast forward" in said.lower() or self.head() != head:
+            return
+        raise UserFault(
+            "forbidden",
+            f"{self._http.target} does not let this token change the branch {self._name}: {said}. "
+            "Is it protected? Ask the repository's owner to let this account push.",
+        )
+
+    def _tree_of(self, commit: str) -> str:
+        url = f"{self._api}/git/commits/{commit}"
+        return text_at(self._http.ask("GET", url, doing="the last commit"), "tree", "sha")
+
+    def _create(self, what: str, tree: dict[str, Any], doing: str) -> str:
+        answer = self._http.ask(
+            "POST", f"{self._api}/git/{what}", tree=tree, doing=doing, expect=(201,)
+        )
+        return text_at(answer, "sha")
+
+
+def groups(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """The entries in their order, in groups that one request takes."""
+    start = size = 0
+    for number, entry in enumerate(entries):
+        if number > start and (number - start >= TREE_ENTRIES or size + entry.size > TREE_BYTES):
+            yield entries[start:number]
+            start, size = number, 0
+        size += entry.size
+    if start < len(entries):
+        yield entries[start:]
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    row = {"path": entry.path, "mode": entry.mode, "type": "blob"}
+    if entry.text is not None:
+        return {**row, "content": entry.text()}
+    return {**row, "sha": entry.sha}
+
+
+def _is_cut(answer: Answer) -> bool:
+    """Whether the list is too long for one answer (100,000 entries or 7 MB)."""
+    return answer.tree().get("truncated") is True
+
+
+def _entries(answer: Answer, prefix: str) -> Iterator[tuple[str, Listed]]:
+    for row in rows_at(answer, "tree"):
+        yield (
+            f"{prefix}{row['path']}",
+            Listed(kind=row["type"], mode=row["mode"], sha=row["sha"], size=row.get("size")),
+        )

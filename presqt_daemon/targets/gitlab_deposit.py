@@ -1,0 +1,245 @@
+"""One bag's way into one GitLab project: collected, then committed in batches.
+
+GitLab's word on a file is the blob id in the tree, which git makes of the stored bytes.
+"""
+
+import re
+import threading
+from collections.abc import Collection, Mapping
+from contextlib import closing
+from pathlib import PurePosixPath
+from typing import BinaryIO, cast
+from urllib.parse import quote
+
+from presqt_daemon.digest import GIT_BLOB, GIT_BLOB_SHA256, digest_stream
+from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.targets.answers import fault_from_answer
+from presqt_daemon.targets.base import Item, Sending
+from presqt_daemon.targets.base64_body import Base64Body
+from presqt_daemon.targets.fields import content_at, text_at
+from presqt_daemon.targets.gitlab_batches import Action, batches, commit_parts
+from presqt_daemon.targets.http import Answer, Http
+from presqt_daemon.targets.pages import all_pages
+
+COMMIT_SECONDS = 600.0
+"""After the last byte of a large commit GitLab writes it to git before it answers."""
+
+_COLLISIONS = 3
+"""How often files may come and go under a commit before GitLab is not believed any more."""
+
+_COLLISION = re.compile(r"with this name|could not update", re.IGNORECASE)
+_FILE_MODE = "100"
+"""How the mode of a plain file begins; links (120000) and submodules (160000) have no digest."""
+
+
+class Deposit:
+    """What one container gets; `put` may be called from several threads at once."""
+
+    def __init__(
+        self, http: Http, project: str, *, branch: str, prefix: PurePosixPath, target: str
+    ) -> None:
+        """`project` is its address in the API; `prefix` the container's folder."""
+        self._http = http
+        self._project = project
+        self._branch = branch
+        self._prefix = prefix
+        self._target = target
+        self._lock = threading.Lock()
+        self._pending: dict[str, Action] = {}
+        self._delivered: set[str] = set()
+        self._is_doubtful = False
+
+    def listing(self) -> dict[PurePosixPath, Item]:
+        """Everything below the container's folder."""
+        return self._relative(self._tree(self._branch))
+
+    def put(self, file: Sending, replaces: Item | None) -> Item:
+        """Nothing yet: the file is sent by `commit`."""
+        path = str(self._prefix / file.path)
+        if any(part.lower() == ".git" for part in PurePosixPath(path).parts):
+            raise UserFault(
+                "bad-request",
+                f"{path}: git takes no file or folder called .git; rename or remove it.",
+            )
+        with self._lock:
+            self._pending[path] = Action(path=path, file=file, is_update=replaces is not None)
+            self._delivered.discard(path)
+        return Item(path=file.path)
+
+    def digest(self, path: PurePosixPath, algorithms: Collection[str]) -> Mapping[str, str]:
+        """SHA-256 and blob id of one stored file, without its bytes; empty where there is none."""
+        answer = self._ask_file("HEAD", path)
+        if answer.status == 404:
+            return {}
+        found = dict(_blob_digests(answer.headers.get("X-Gitlab-Blob-Id", "")))
+        if answer.headers.get("X-Gitlab-Content-Sha256"):
+            found["sha256"] = answer.headers["X-Gitlab-Content-Sha256"].lower()
+        return {name: value for name, value in found.items() if name in algorithms}
+
+    def fetch(self, path: PurePosixPath, limit: int) -> bytes | None:
+        """The content of one stored file; its size, which no list tells, is asked for first."""
+        size = self._ask_file("HEAD", path).headers.get("X-Gitlab-Size", "")
+        if not size.isdecimal() or int(size) > limit:
+            return None
+        answer = self._ask_file("GET", path)
+        return content_at(answer) if answer.status == 200 else None
+
+    def _ask_file(self, method: str, path: PurePosixPath) -> Answer:
+        url = f"{self._project}/repository/files/{quote(str(self._prefix / path), safe='')}"
+        return self._http.ask(
+            method, url, params={"ref": self._branch}, doing=f"{path}", expect=(200, 404)
+        )
+
+    def commit(self) -> Mapping[PurePosixPath, Item]:
+        """What the branch then says of every file that was put; repeatable."""
+        commit = self._branch
+        for _ in range(_COLLISIONS):
+            if self._is_doubtful:
+                self._look_again()
+            try:
+                commit = self._send_pending() or commit
+            except _Collided:
+                continue
+            if not self._delivered:
+                return {}
+            tree = self._tree(commit)
+            return self._relative({path: tree[path] for path in self._delivered if path in tree})
+        raise TargetFault(
+            "target-misbehaved", f"{self._target} says of files that they are there and are not."
+        )
+
+    def _send_pending(self) -> str | None:
+        """The last commit made; what a commit has taken is pending no more."""
+        commit = None
+        for batch in batches(list(self._pending.values())):
+            # until GitLab has answered, a file may be there or not
+            self._is_doubtful = True
+            commit = self._post(batch)
+            self._is_doubtful = False
+            with self._lock:
+                for action in batch:
+                    if self._pending.get(action.path) is action:
+                        del self._pending[action.path]
+                        self._delivered.add(action.path)
+        return commit
+
+    def _post(self, batch: Collection[Action]) -> str:
+        actions = list(batch)
+        names = actions[0].path if len(actions) == 1 else f"{len(actions)} files"
+        with closing(Base64Body(commit_parts(self._branch, actions))) as body:
+            answer = self._http.ask(
+                "POST",
+                f"{self._project}/repository/commits",
+                body=body,
+                size=body.size,
+                headers={"Content-Type": "application/json"},
+                doing=f"the commit of {names}",
+                expect=(200, 201, 400, 403, 409),
+                read_seconds=COMMIT_SECONDS,
+            )
+        if answer.status < 300:
+            return text_at(answer, "id")
+        raise self._refusal(answer, names)
+
+    def _refusal(self, answer: Answer, names: str) -> Exception:
+        """What a refused commit means; _Collided when files came or went since the listing."""
+        said = words(answer.tree()) or ""
+        fault = fault_from_answer(
+            answer.status, answer.headers, said, target=self._target, doing=f"the commit of {names}"
+        )
+        if fault.retryable:
+            return fault
+        if answer.status == 400 and _COLLISION.search(said):
+            return _Collided()
+        if answer.status == 409 and "lock" in said.lower():
+            return TargetFault("target-unavailable", fault.message, retryable=True)
+        if "push" in said or "protected" in said:
+            return UserFault(
+                "forbidden",
+                f"{self._target} does not let this token write to the branch {self._branch}: "
+                f"{said}. It is protected; ask the project's maintainer to let this account push.",
+            )
+        return fault
+
+    def _look_again(self) -> None:
+        """Leave out of what is pending all that the branch has by now."""
+        tree = self._tree(self._branch)
+        for path, action in list(self._pending.items()):
+            item = tree.get(path)
+            is_there = item is not None and _is_same(action.file, item)
+            with self._lock:
+                if is_there:
+                    del self._pending[path]
+                    self._delivered.add(path)
+                else:
+                    self._pending[path] = Action(
+                        path=path, file=action.file, is_update=item is not None
+                    )
+        self._is_doubtful = False
+
+    def _tree(self, ref: str) -> dict[str, Item]:
+        """Every file and folder at a branch or commit, by its path; none in an empty project."""
+        rows = all_pages(
+            self._http,
+            f"{self._project}/repository/tree",
+            {"recursive": "true", "per_page": "100", "pagination": "keyset", "ref": ref},
+            doing="the list of files",
+        )
+        found = {}
+        try:
+            for row in rows:
+                path, mode = str(row["path"]), str(row["mode"])
+                is_file = mode.startswith(_FILE_MODE)
+                found[path] = Item(
+                    path=PurePosixPath(path),
+                    digests=_blob_digests(str(row["id"])) if is_file else {},
+                    is_folder=row["type"] == "tree",
+                )
+        except PresqtError as error:
+            if error.code == "resource-not-found" and "tree not found" in error.message.lower():
+                return {}
+            raise
+        return found
+
+    def _relative(self, items: Mapping[str, Item]) -> dict[PurePosixPath, Item]:
+        """The items below the container's folder, by their paths in it."""
+        found = {}
+        for text, item in items.items():
+            path = PurePosixPath(text)
+            if path != self._prefix and path.is_relative_to(self._prefix):
+                path = path.relative_to(self._prefix)
+                found[path] = Item(path=path, digests=item.digests, is_folder=item.is_folder)
+        return found
+
+
+class _Collided(Exception):
+    """A file to create was there, or one to update was not."""
+
+
+def words(tree: object) -> str | None:
+    """GitLab's reason: a text, or texts by field."""
+    said = tree.get("message") or tree.get("error") if isinstance(tree, dict) else None
+    if isinstance(said, dict):
+        return "; ".join(f"{key} {_joined(value)}" for key, value in said.items())
+    return None if said is None else _joined(said)
+
+
+def _joined(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _blob_digests(name: str) -> Mapping[str, str]:
+    """A blob's id under the name of its algorithm; 64 digits in repositories that use SHA-256."""
+    algorithm = {40: GIT_BLOB, 64: GIT_BLOB_SHA256}.get(len(name))
+    return {} if algorithm is None else {algorithm: name.lower()}
+
+
+def _is_same(file: Sending, item: Item) -> bool:
+    """Whether the stored file has the content of ours."""
+    for algorithm, value in item.digests.items():
+        ours = file.digests.get(algorithm)
+        if ours is None:
+            with file.open() as body:
+                ours = digest_stream(cast("BinaryIO", body), (algorithm,), file.size)[algorithm]
+        return ours == value
+    return False

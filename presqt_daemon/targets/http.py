@@ -1,0 +1,369 @@
+"""One HTTP session: time-outs, errors by name, streamed bodies, no secret in any text.
+
+It reports limits and decides nothing: retries and waits are the upload room's business.
+"""
+
+import http.cookiejar
+import json
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+
+from presqt_daemon import __version__
+from presqt_daemon.errors import PayloadSpoilt, TargetFault
+from presqt_daemon.targets.answers import fault_from_answer
+from presqt_daemon.targets.base import Body
+
+BLOCK_BYTES = 256 << 10
+"""One write to the socket: about 0.6 of the CPU per byte that the usual 16 KiB cost."""
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 120.0
+MAX_ANSWER_BYTES = 64 << 20
+MAX_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SAFE = frozenset({"GET", "HEAD"})
+_Origin = tuple[str, str, int | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A finished answer; `headers` is case-insensitive."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    url: str
+    target: str
+
+    def json(self) -> Any:
+        """The JSON value. Raises TargetFault `target-misbehaved` when it is none."""
+        try:
+            return json.loads(self.content)
+        except ValueError:
+            raise TargetFault(
+                "target-misbehaved",
+                f"{self.target} answered {self.status} with something that is not JSON.",
+            ) from None
+
+    def tree(self) -> dict[str, Any]:
+        """The JSON object. Raises TargetFault `target-misbehaved` when it is none."""
+        value = self.json()
+        if not isinstance(value, dict):
+            raise TargetFault(
+                "target-misbehaved", f"{self.target} answered with JSON of an unexpected form."
+            )
+        return value
+
+
+class _Blocks:
+    """A body of known length for requests, which would else send it in chunks.
+
+    Every block is handed out in the same memory: it is sent before the next one is asked for.
+    """
+
+    def __init__(self, body: Body, size: int) -> None:
+        self._body = body
+        self._size = size
+        self._buffer = memoryview(bytearray(min(size, BLOCK_BYTES)))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        while block := self.read(BLOCK_BYTES):
+            yield block
+
+    def read(self, size: int = -1) -> bytes | memoryview:
+        if size < 0:
+            return self._body.read(size)
+        wanted = self._buffer[:size]
+        return wanted[: self._body.readinto(wanted)]
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._body.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._body.tell()
+
+
+class _Adapter(HTTPAdapter):
+    """requests' own adapter with larger blocks; it never retries by itself."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **{**options, "blocksize": BLOCK_BYTES})
+
+
+class _PlainAuth(requests.auth.AuthBase):
+    """Leaves the headers alone; without it requests would put a netrc entry over the token."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+class Http:
+    """A session with one target; used by several threads at once.
+
+    `credentials` are headers that go only to the hosts of `own_urls`.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        own_urls: Collection[str],
+        credentials: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+        connections: int = 8,
+        heard: Callable[[], None] = lambda: None,
+        said: Callable[[Any], str | None] | None = None,
+        waits_everywhere: bool = False,
+    ) -> None:
+        """Open nothing yet. `said` finds the target's words in the JSON of a refusal.
+
+        `waits_everywhere`: the target sends `Retry-After` with any answer, good ones too.
+        """
+        self.target = target
+        self.heard = heard
+        self._own = {_origin(url) for url in own_urls}
+        self._is_encrypted = all(scheme == "https" for scheme, _host, _port in self._own)
+        self._credentials = dict(credentials)
+        self._hidden = {value.split()[-1] for value in credentials.values() if value.split()}
+        self._said = said or _message_of
+        self._waits_everywhere = waits_everywhere
+        self._headers = {
+            "User-Agent": f"presqt-daemon/{__version__}",
+            "Accept": "application/json",
+            **(headers or {}),
+        }
+        self._connections = connections
+        self._environment: dict[_Origin, Mapping[str, Any]] = {}
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
+        self._lock = threading.Lock()
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        doing: str,
+        tree: Any = None,
+        body: Body | None = None,
+        content: bytes | None = None,
+        size: int = 0,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        expect: Collection[int] = (200,),
+        read_seconds: float = READ_SECONDS,
+    ) -> Answer:
+        """The answer, when its status is among `expect`; `doing` is for the error's sentence.
+
+        One of `tree` (sent as JSON), `content` (bytes) and `body` with its `size` may be given.
+        Raises a named error for any other status, and TargetFault `target-unavailable` with
+        `outcome_unknown` when no whole answer came.
+        """
+        sent = {**self._headers, **(headers or {})}
+        data: Any = content
+        if tree is not None:
+            data = json.dumps(tree, ensure_ascii=False).encode()
+            sent.setdefault("Content-Type", "application/json")
+        elif body is not None:
+            # requests sends an empty stream in chunks, which targets refuse
+            data = _Blocks(body, size) if size else b""
+            sent.setdefault("Content-Type", "application/octet-stream")
+        if data is None and method not in _SAFE:
+            data = b""
+        answer = self._follow(method, url, data, sent, params, doing, read_seconds)
+        self.heard()
+        if answer.status in expect:
+            return answer
+        raise fault_from_answer(
+            answer.status,
+            answer.headers,
+            self._words(answer),
+            target=self.target,
+            doing=doing,
+            waits_everywhere=self._waits_everywhere,
+        )
+
+    def trust(self, url: str) -> None:
+        """Send the credentials to this host too: the target's own API names it."""
+        self._own.add(_origin(url))
+
+    def hide(self, secret: str) -> None:
+        """Show this text in no error, even where the target repeats it."""
+        if secret:
+            self._hidden.add(secret)
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            for session in self._sessions:
+                session.close()
+            self._sessions.clear()
+
+    def _follow(
+        self,
+        method: str,
+        url: str,
+        data: Any,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None,
+        doing: str,
+        read_seconds: float,
+    ) -> Answer:
+        for _ in range(MAX_REDIRECTS):
+            answer = self._once(method, url, data, headers, params, doing, read_seconds)
+            if answer.status not in _REDIRECTS:
+                return answer
+            if method not in _SAFE:
+                raise TargetFault(
+                    "target-misbehaved",
+                    f"{self.target} redirected {doing}; look at the target's `url`.",
+                )
+            url, params = urljoin(url, answer.headers.get("Location", "")), None
+        raise TargetFault("target-misbehaved", f"{self.target} redirects {doing} in a circle.")
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        data: Any,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None,
+        doing: str,
+        read_seconds: float,
+    ) -> Answer:
+        origin = _origin(url)
+        if self._is_encrypted and origin[0] != "https":
+            raise TargetFault(
+                "target-misbehaved",
+                f"{self.target} asks to do {doing} over a connection that is not encrypted.",
+            )
+        secrets = self._credentials if origin in self._own else {}
+        session = self._session()
+        try:
+            with session.request(
+                method,
+                url,
+                data=data,
+                params=params,
+                headers={**headers, **secrets},
+                timeout=(CONNECT_SECONDS, read_seconds),
+                allow_redirects=False,
+                stream=True,
+                **self._surroundings(url, origin),
+            ) as response:
+                content = self._read(response, doing, time.monotonic() + read_seconds)
+                return Answer(
+                    status=response.status_code,
+                    headers=CaseInsensitiveDict(response.headers),
+                    content=content,
+                    url=url,
+                    target=self.target,
+                )
+        except PayloadSpoilt:
+            raise
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise TargetFault(
+                "target-unavailable",
+                f"{self.target} gave no answer to {doing} ({type(error).__name__}).",
+                retryable=True,
+                outcome_unknown=not _is_unsent(error),
+            ) from None
+
+    def _read(self, response: requests.Response, doing: str, deadline: float) -> bytes:
+        """The whole answer, within bounds of size and time."""
+        content = bytearray()
+        for block in _blocks_from(response):
+            content += block
+            if len(content) > MAX_ANSWER_BYTES:
+                raise TargetFault(
+                    "target-misbehaved", f"{self.target} gave an endless answer to {doing}."
+                )
+            if time.monotonic() > deadline:
+                raise requests.exceptions.ReadTimeout
+        return bytes(content)
+
+    def _words(self, answer: Answer) -> str | None:
+        try:
+            words = self._said(json.loads(answer.content))
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+            return None
+        for secret in self._hidden if words else ():
+            words = str(words).replace(secret, "***")
+        return words
+
+    def _surroundings(self, url: str, origin: _Origin) -> Mapping[str, Any]:
+        """Proxies and certificates as the environment has them, asked once for each host.
+
+        requests would read the whole environment again for every request.
+        """
+        known = self._environment.get(origin)
+        if known is None:
+            with requests.Session() as session:
+                found = session.merge_environment_settings(url, {}, None, None, None)
+            known = {"proxies": found["proxies"], "verify": found["verify"]}
+            self._environment[origin] = known
+        return known
+
+    def _session(self) -> requests.Session:
+        """One session for each thread; requests does not promise that one may be shared."""
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.auth = _PlainAuth()
+            session.trust_env = False
+            session.headers.clear()
+            # a session cookie may outweigh the token, and is nothing that we asked for
+            session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
+            session.mount("https://", _Adapter(pool_maxsize=self._connections))
+            session.mount("http://", _Adapter(pool_maxsize=self._connections))
+            self._local.session = session
+            with self._lock:
+                self._sessions.append(session)
+        return session
+
+
+def _origin(url: str) -> _Origin:
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    return parts.scheme, parts.hostname or "", port
+
+
+def _blocks_from(response: requests.Response) -> Iterator[bytes]:
+    """The answer's body as it comes in.
+
+    `iter_content` waits until a block is full, so that a body that dribbles would outlast any
+    deadline; it serves where somebody has read the body before, or urllib3 is too old for more.
+    """
+    read = getattr(response.raw, "read1", None)
+    if read is None or response.raw.closed:
+        return response.iter_content(BLOCK_BYTES)
+    return iter(lambda: bytes(read(BLOCK_BYTES, decode_content=True)), b"")
+
+
+def _is_unsent(error: Exception) -> bool:
+    """Whether no connection came about, so that the request cannot have taken effect."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return True
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def _message_of(tree: Any) -> str | None:
+    """The sentence in most services' refusals."""
+    if isinstance(tree, dict):
+        for key in ("message", "error", "detail", "reason"):
+            if isinstance(tree.get(key), str):
+                return str(tree[key])
+    return None

@@ -1,0 +1,211 @@
+"""The Open Science Framework: a new deposit is a project (a node), its files lie in `osfstorage`.
+
+WaterButler takes md5 and sha256 of every file while it stores it and tells them in its answer. A
+new node carries the tag `presqt-ticket:<ticket>`, by which it is found again when the answer to its
+creation was lost. Resource ids: `<node>`, `<node>:<storage>`, or the id of a folder.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from presqt_daemon.config import TargetConfig
+from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.targets.base import (
+    Account,
+    Container,
+    ContainerRequest,
+    Item,
+    Sending,
+    Traits,
+)
+from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.osf_entries import (
+    HASHES,
+    data_of,
+    item_from_entry,
+    with_query,
+    words_of,
+)
+from presqt_daemon.targets.osf_folders import NOT_READY_SECONDS, ROOT, Folders
+from presqt_daemon.targets.osf_nodes import Nodes
+
+URL = "https://api.osf.io/v2"
+
+STORE_SECONDS = 300.0
+"""After the last byte of a large file WaterButler hands it on before it answers."""
+
+NOT_READY_TRIES = 10
+"""How often a new project's storage may say that it is not there before it is believed."""
+
+TRAITS = Traits(
+    algorithms=HASHES,
+    needs_folders=True,
+    keeps_empty_folders=True,
+    parallel_puts=16,
+    max_file_bytes=5 * 10**9,
+)
+
+
+def traits(config: TargetConfig) -> Traits:  # noqa: ARG001  (the same for every account)
+    """What OSF can do."""
+    return TRAITS
+
+
+def connect(config: TargetConfig, token: str | None) -> "OsfTarget":
+    """A connection with one personal access token; asks nothing yet."""
+    return OsfTarget(config, token or "")
+
+
+class OsfTarget:
+    """One account at OSF."""
+
+    def __init__(self, config: TargetConfig, token: str) -> None:
+        self.traits = TRAITS
+        self.heard: Callable[[], None] = lambda: None
+        self._name = config.name
+        self._url = (config.url or URL).rstrip("/")
+        self._lock = threading.Lock()
+        self._tries = NOT_READY_TRIES
+        self._http = Http(
+            config.name,
+            own_urls=(self._url,),
+            credentials={"Authorization": f"Bearer {token}"},
+            headers={"Accept": "application/vnd.api+json"},
+            connections=TRAITS.parallel_puts,
+            heard=lambda: self.heard(),  # noqa: PLW0108  (the caller sets it later)
+            said=words_of,
+        )
+        self._nodes = Nodes(self._http, self._url, is_public=config.visibility == "public")
+        self._folders = Folders(self._http)
+
+    def account(self) -> Account:
+        user = self._nodes.get(f"{self._url}/users/me/", "the question whose token it is")
+        name = (user.get("attributes") or {}).get("full_name")
+        return Account(id=str(user.get("id", "")), name=str(name or user.get("id", "")))
+
+    def titles(self) -> Collection[str]:
+        return self._nodes.titles()
+
+    def container(self, request: ContainerRequest) -> Container:
+        if request.resource_id is not None:
+            return self._nodes.existing(request.resource_id)
+        node, reason = self._nodes.find_marked(request.ticket), None
+        if node is None:
+            node, reason = self._nodes.create(request)
+        with self._getting_ready(is_new=True):
+            found = self._nodes.new_container(node)
+        return found if reason is None else replace(found, state={**found.state, **reason})
+
+    def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
+        found: dict[PurePosixPath, Item] = {}
+        waiting = [(ROOT, self._folders.find(container, ROOT))]
+        with self._getting_ready(is_new=container.is_new):
+            while waiting:
+                path, folder = waiting.pop()
+                for name, entry in self._folders.entries(folder):
+                    item = item_from_entry(entry, path / name)
+                    if item.is_folder:
+                        below = self._folders.keep(container, item.path, entry)
+                        waiting.append((item.path, below))
+                        # a file and a folder may share a name; a put meets the file
+                        found.setdefault(item.path, item)
+                    else:
+                        found[item.path] = item
+        return found
+
+    def make_folder(self, container: Container, path: PurePosixPath) -> None:
+        self._trust_files_host(container)
+        with self._getting_ready(is_new=container.is_new):
+            parent = self._folders.find(container, path.parent)
+            answer = self._http.ask(
+                "PUT",
+                with_query(parent.new_folder, kind="folder", name=path.name),
+                doing=f"the new folder {path}",
+                expect=(201, 409),
+            )
+        entry = answer.tree().get("data") or {}
+        if (entry.get("links") or {}).get("new_folder"):
+            self._folders.keep(container, path, entry)
+        else:
+            self._folders.look_up(container, path)
+
+    def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
+        self._trust_files_host(container)
+        with self._getting_ready(is_new=container.is_new), file.open() as body:
+            answer = self._http.ask(
+                "PUT",
+                self._place(container, file.path, replaces),
+                doing=f"the upload of {file.path}",
+                body=body,
+                size=file.size,
+                expect=(200, 201, 409),
+                read_seconds=STORE_SECONDS,
+            )
+        if answer.status == 409:
+            raise FileExistsError(str(file.path))
+        return item_from_entry(data_of(answer.tree(), self._name), file.path)
+
+    def digest(
+        self,
+        container: Container,  # noqa: ARG002
+        item: Item,
+        algorithms: Collection[str],
+    ) -> Mapping[str, str]:
+        return {name: value for name, value in item.digests.items() if name in algorithms}
+
+    def commit(self, container: Container) -> Mapping[PurePosixPath, Item]:  # noqa: ARG002
+        return {}
+
+    def publish(self, container: Container) -> str | None:  # noqa: ARG002  (there are no drafts)
+        return None
+
+    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
+        if item.size is None or item.size > limit or "upload" not in item.state:
+            return None
+        self._trust_files_host(container)
+        answer = self._http.ask(
+            "GET",
+            # where a file is put is where it is read
+            item.state["upload"],
+            doing=f"the content of {item.path}",
+            headers={"Accept": "*/*"},
+        )
+        return answer.content if len(answer.content) <= limit else None
+
+    def discard(self, container: Container) -> bool:
+        return container.is_new and self._nodes.remove(container.id)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _place(self, container: Container, path: PurePosixPath, replaces: Item | None) -> str:
+        """The address for a file: its own where it gets a new version, else its folder's."""
+        if replaces is not None and "upload" in replaces.state:
+            return with_query(replaces.state["upload"], kind="file")
+        parent = self._folders.find(container, path.parent)
+        return with_query(parent.upload, kind="file", name=path.name)
+
+    def _trust_files_host(self, container: Container) -> None:
+        """The API names the host of the files, which differs from region to region."""
+        self._http.trust(container.state["upload"])
+
+    @contextlib.contextmanager
+    def _getting_ready(self, *, is_new: bool) -> Iterator[None]:
+        """What is not there in a project that was created just now is asked for again."""
+        try:
+            yield
+        except UserFault as error:
+            with self._lock:
+                self._tries -= is_new and error.code == "resource-not-found"
+                may_wait = self._tries > 0
+            if not is_new or error.code != "resource-not-found" or not may_wait:
+                raise
+            raise TargetFault(
+                "target-unavailable",
+                f"The new project at {self._name} is not ready yet.",
+                retryable=True,
+                retry_after=NOT_READY_SECONDS,
+            ) from error

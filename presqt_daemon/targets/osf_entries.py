@@ -1,0 +1,108 @@
+"""What OSF's two services say of files, folders and nodes, as values.
+
+The API (api.osf.io, JSON:API) lists, WaterButler (files.osf.io) stores; both describe a file alike
+(developer.osf.io, waterbutler.readthedocs.io).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from presqt_daemon.errors import TargetFault
+from presqt_daemon.targets.base import Item
+
+HASHES = ("sha256", "md5")
+"""What WaterButler takes of the bytes on their way to the store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """Where a folder is listed, and where files and folders are put into it.
+
+    `listing` is empty where the answer did not name it.
+    """
+
+    upload: str
+    new_folder: str
+    listing: str
+
+
+def folder_from_entry(entry: Mapping[str, Any], target: str) -> Folder:
+    """A folder's, or a storage's, addresses. Raises TargetFault `target-misbehaved`."""
+    links = entry.get("links") or {}
+    upload, new_folder = links.get("upload"), links.get("new_folder")
+    if not isinstance(upload, str) or not isinstance(new_folder, str):
+        raise TargetFault("target-misbehaved", f"{target} does not say where files are put.")
+    return Folder(upload=upload, new_folder=new_folder, listing=related(entry, "files"))
+
+
+def item_from_entry(entry: Mapping[str, Any], path: PurePosixPath) -> Item:
+    """A file or folder; its digests are those that the target lists."""
+    attributes = entry.get("attributes") or {}
+    hashes = (attributes.get("extra") or {}).get("hashes") or {}
+    upload = (entry.get("links") or {}).get("upload")
+    size = attributes.get("size")
+    return Item(
+        path=path,
+        size=int(size) if isinstance(size, int | str) and str(size).isdecimal() else None,
+        digests={
+            name: value.lower()
+            for name in HASHES
+            if isinstance(value := hashes.get(name), str) and value
+        },
+        is_folder=attributes.get("kind") == "folder",
+        state={"upload": upload} if isinstance(upload, str) else {},
+    )
+
+
+def fields_from(fields: Mapping[str, object]) -> dict[str, Any]:
+    """The attributes that describe a new node, of what OSF lets be said at once."""
+    described: dict[str, Any] = {}
+    text, keywords = fields.get("description"), fields.get("keywords")
+    if isinstance(text, str) and text:
+        described["description"] = text
+    if isinstance(keywords, list) and keywords:
+        described["tags"] = keywords
+    return described
+
+
+def related(entry: Mapping[str, Any], name: str) -> str:
+    """The address of something that belongs to an entry; empty where it names none."""
+    relation = (entry.get("relationships") or {}).get(name) or {}
+    link = (relation.get("links") or {}).get("related")
+    href = link.get("href") if isinstance(link, dict) else link
+    return href if isinstance(href, str) else ""
+
+
+def with_query(url: str, **values: str) -> str:
+    """The address with these parameters, none of them twice."""
+    query = urlsplit(url).query
+    known = {part.split("=", 1)[0] for part in query.split("&")}
+    more = [
+        f"{quote(name, safe='[]')}={quote(value, safe='')}"
+        for name, value in values.items()
+        if name not in known
+    ]
+    if not more:
+        return url
+    return f"{url}{'&' if query else '?'}{'&'.join(more)}"
+
+
+def words_of(tree: Any) -> str | None:
+    """The sentence in a refusal of either service."""
+    if "errors" in tree:
+        return "; ".join(str(error["detail"]) for error in tree["errors"])
+    message = tree.get("message")
+    return message if isinstance(message, str) else None
+
+
+def data_of(tree: Mapping[str, Any], target: str) -> Mapping[str, Any]:
+    """The one entry of an answer. Raises TargetFault `target-misbehaved` when it has none."""
+    data = tree.get("data")
+    if not isinstance(data, dict):
+        raise TargetFault(
+            "target-misbehaved", f"{target} answered with JSON of an unexpected form."
+        )
+    return data

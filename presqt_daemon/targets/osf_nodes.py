@@ -1,0 +1,168 @@
+"""Nodes of OSF, and which container an id means: found, created, found again by a ticket's mark."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
+from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.osf_entries import (
+    Folder,
+    data_of,
+    fields_from,
+    folder_from_entry,
+    related,
+    with_query,
+)
+from presqt_daemon.targets.osf_folders import pages
+
+STORAGE = "osfstorage"
+MARK = "presqt-ticket:"
+_ID = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Nodes:
+    """What one account may see of nodes, and what it makes."""
+
+    def __init__(self, http: Http, url: str, *, is_public: bool) -> None:
+        self._http = http
+        self._name = http.target
+        self._url = url
+        self._is_public = is_public
+
+    def titles(self) -> Collection[str]:
+        """The titles of all projects; components of a project are none."""
+        return [
+            str((node.get("attributes") or {}).get("title"))
+            for node in self._list()
+            if not related(node, "parent")
+        ]
+
+    def new_container(self, node: Mapping[str, Any]) -> Container:
+        """A node of ours as a container. Raises UserFault while it has no storage yet."""
+        return self._storage(node, STORAGE, id_=str(node.get("id")), is_new=True)
+
+    def remove(self, node_id: str) -> bool:
+        """Whether the node is gone now; False where the token may not remove it."""
+        url = f"{self._url}/nodes/{node_id}/"
+        answer = self._http.ask(
+            "DELETE", url, doing="the removal of the project", expect=(204, 403, 404, 410)
+        )
+        return answer.status != 403
+
+    def _list(self, **filters: str) -> Iterator[Mapping[str, Any]]:
+        url = with_query(f"{self._url}/users/me/nodes/", **filters)
+        return pages(self._http, url, "the list of projects")
+
+    def find_marked(self, ticket: str) -> Mapping[str, Any] | None:
+        """The node that an earlier go has created, None when there is none."""
+        mark = MARK + ticket
+        for node in self._list(**{"filter[tags]": mark}):
+            if mark in ((node.get("attributes") or {}).get("tags") or ()):
+                return node
+        return None
+
+    def create(
+        self, request: ContainerRequest
+    ) -> tuple[Mapping[str, Any], Mapping[str, str] | None]:
+        """The new node; where its description is refused, one without, and the reason."""
+        described = fields_from(request.fields)
+        try:
+            return self._post(request, described), None
+        except TargetFault as error:
+            if error.code != "target-refused" or not described:
+                raise
+            return self._post(request, {}), {UNDESCRIBED: error.message}
+
+    def _post(self, request: ContainerRequest, described: Mapping[str, Any]) -> Mapping[str, Any]:
+        attributes = {
+            **described,
+            "title": request.title,
+            "category": "project",
+            "public": self._is_public,
+            "tags": [*described.get("tags", ()), MARK + request.ticket],
+        }
+        answer = self._http.ask(
+            "POST",
+            f"{self._url}/nodes/",
+            doing=f"the new project {request.title!r}",
+            tree={"data": {"type": "nodes", "attributes": attributes}},
+            headers={"Content-Type": "application/vnd.api+json"},
+            expect=(201,),
+        )
+        return data_of(answer.tree(), self._name)
+
+    def existing(self, resource_id: str) -> Container:
+        """The container of an id. Raises UserFault in PresQT's words."""
+        node_id, has_storage, storage = resource_id.partition(":")
+        if not _ID.fullmatch(node_id) or (has_storage and not _ID.fullmatch(storage)):
+            raise _not_found(resource_id)
+        try:
+            node = self._found(f"{self._url}/nodes/{node_id}/", resource_id)
+            if node is not None:
+                return self._storage(node, storage or STORAGE, id_=resource_id, is_new=False)
+            entry = self._found(f"{self._url}/files/{node_id}/", resource_id)
+        except UserFault as error:
+            if error.code != "forbidden":
+                raise
+            raise UserFault(
+                "forbidden", "User does not have access to this resource with the token provided."
+            ) from error
+        if entry is None or has_storage:
+            raise _not_found(resource_id)
+        return self._existing_folder(entry, resource_id)
+
+    def _existing_folder(self, entry: Mapping[str, Any], resource_id: str) -> Container:
+        attributes = entry.get("attributes") or {}
+        if attributes.get("kind") != "folder":
+            raise UserFault(
+                "bad-request", f"The Resource provided, {resource_id}, is not a container"
+            )
+        address = related(entry, "node") or related(entry, "target")
+        node = self.get(address, "the project of the folder") if address else {}
+        folder = folder_from_entry(entry, self._name)
+        title = str(attributes.get("name"))
+        return _container(folder, node, id_=resource_id, title=title, is_new=False)
+
+    def _storage(self, node: Mapping[str, Any], name: str, *, id_: str, is_new: bool) -> Container:
+        url = related(node, "files") or f"{self._url}/nodes/{node.get('id')}/files/"
+        for storage in pages(self._http, url, "the storages of the project"):
+            attributes = storage.get("attributes") or {}
+            if name in {attributes.get("provider"), attributes.get("name")}:
+                title = str((node.get("attributes") or {}).get("title"))
+                folder = folder_from_entry(storage, self._name)
+                return _container(folder, node, id_=id_, title=title, is_new=is_new)
+        raise UserFault("resource-not-found", f"Project has no storage provider '{name}'")
+
+    def _found(self, url: str, resource_id: str) -> Mapping[str, Any] | None:
+        """The entry at an address, None when there is none."""
+        doing = f"the search for {resource_id}"
+        answer = self._http.ask("GET", url, doing=doing, expect=(200, 404))
+        return None if answer.status == 404 else data_of(answer.tree(), self._name)
+
+    def get(self, url: str, doing: str) -> Mapping[str, Any]:
+        return data_of(self._http.ask("GET", url, doing=doing).tree(), self._name)
+
+
+def _container(
+    folder: Folder, node: Mapping[str, Any], *, id_: str, title: str, is_new: bool
+) -> Container:
+    link = (node.get("links") or {}).get("html")
+    return Container(
+        id=id_,
+        title=title,
+        link=link if isinstance(link, str) else None,
+        is_new=is_new,
+        state={
+            "upload": folder.upload,
+            "new_folder": folder.new_folder,
+            "listing": folder.listing,
+        },
+    )
+
+
+def _not_found(resource_id: str) -> UserFault:
+    return UserFault(
+        "resource-not-found", f"Resource with id '{resource_id}' not found for this user."
+    )

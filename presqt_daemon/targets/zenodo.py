@@ -1,0 +1,136 @@
+"""Zenodo and every other InvenioRDM site: a draft that holds the bag as one zip.
+
+`api: auto` asks the server once whether it has the records API and takes the older deposit API
+where it has not. A draft is found again by its alternate identifier `urn:uuid:<ticket>`. Drafts
+are seen by nobody but the account; only what is published by `publish: after_verified` gets its
+files' access from `visibility`.
+"""
+
+import threading
+from collections.abc import Callable, Collection, Mapping
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from presqt_daemon.config import TargetConfig
+from presqt_daemon.errors import UserFault
+from presqt_daemon.targets.answers import TOKEN_INVALID
+from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
+from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.zenodo_deposit import DepositTarget
+from presqt_daemon.targets.zenodo_drafts import words_of
+from presqt_daemon.targets.zenodo_records import RecordsTarget
+
+DEFAULT_URL = "https://zenodo.org/api"
+TRAITS = Traits(
+    algorithms=("md5",),
+    has_folders=False,
+    max_file_bytes=50 * 10**9,
+    max_files=100,
+    makes_drafts=True,
+)
+_NO_RECORDS = frozenset({403, 404, 405, 406})
+"""What a server says that has no records API, or none for a token of the older one (403)."""
+
+
+def traits(config: TargetConfig) -> Traits:  # noqa: ARG001  (both APIs can do the same)
+    """What Zenodo can do."""
+    return TRAITS
+
+
+def connect(config: TargetConfig, token: str | None) -> "ZenodoTarget":
+    """A connection. Raises UserFault `unauthorized` without a token."""
+    if not token:
+        raise UserFault("unauthorized", f"{TOKEN_INVALID} (target {config.name}).")
+    api = api_url(config.url or DEFAULT_URL)
+    http = Http(
+        config.name,
+        own_urls=(api,),
+        credentials={"Authorization": f"Bearer {token}"},
+        said=words_of,
+        waits_everywhere=True,
+    )
+    return ZenodoTarget(http, api, config)
+
+
+def api_url(url: str) -> str:
+    """The API's root; the site's own address is enough."""
+    url = url.rstrip("/")
+    return url if urlsplit(url).path else f"{url}/api"
+
+
+class ZenodoTarget:
+    """One connection, by whichever API the server has."""
+
+    def __init__(self, http: Http, api: str, config: TargetConfig) -> None:
+        self.traits = TRAITS
+        self._http = http
+        self._api = api
+        self._config = config
+        self._lock = threading.Lock()
+        self._chosen: RecordsTarget | DepositTarget | None = None
+
+    @property
+    def heard(self) -> Callable[[], None]:
+        return self._http.heard
+
+    @heard.setter
+    def heard(self, call: Callable[[], None]) -> None:
+        self._http.heard = call
+
+    def account(self) -> Account:
+        return self._side().account()
+
+    def titles(self) -> Collection[str]:
+        return self._side().titles()
+
+    def container(self, request: ContainerRequest) -> Container:
+        return self._side().container(request)
+
+    def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
+        return self._side().listing(container)
+
+    def make_folder(self, container: Container, path: PurePosixPath) -> None:
+        self._side().make_folder(container, path)
+
+    def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
+        return self._side().put(container, file, replaces)
+
+    def digest(
+        self, container: Container, item: Item, algorithms: Collection[str]
+    ) -> Mapping[str, str]:
+        return self._side().digest(container, item, algorithms)
+
+    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
+        return self._side().fetch(container, item, limit)
+
+    def commit(self, container: Container) -> Mapping[PurePosixPath, Item]:
+        return self._side().commit(container)
+
+    def publish(self, container: Container) -> str | None:
+        return self._side().publish(container)
+
+    def discard(self, container: Container) -> bool:
+        return self._side().discard(container)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _side(self) -> RecordsTarget | DepositTarget:
+        """The API that is spoken; asks the server when nobody has decided yet."""
+        with self._lock:
+            if self._chosen is None:
+                kind = RecordsTarget if self._has_records() else DepositTarget
+                self._chosen = kind(self._http, self._api, self._config, self.traits)
+            return self._chosen
+
+    def _has_records(self) -> bool:
+        if self._config.api != "auto":
+            return self._config.api == "records"
+        answer = self._http.ask(
+            "GET",
+            f"{self._api}/user/records",
+            doing="the token",
+            params={"size": "1"},
+            expect=(200, *_NO_RECORDS),
+        )
+        return answer.status == 200

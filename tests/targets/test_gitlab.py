@@ -1,0 +1,525 @@
+"""The GitLab adapter against a fake GitLab: the suite of all adapters, and what is GitLab's own."""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+
+import pytest
+
+from presqt_daemon.config import TargetConfig
+from presqt_daemon.digest import GIT_BLOB, GIT_BLOB_SHA256
+from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.model import DuplicateAction
+from presqt_daemon.targets.base import Container, ContainerRequest, Item, Sending, Target, connect
+from presqt_daemon.targets.gitlab import FILE_BYTES, MARK, title_from
+from presqt_daemon.targets.gitlab_batches import ACTIONS, Action, batches
+from tests.fakes.contract import Contract
+from tests.fakes.gitlab import LOGIN, TOKEN, USER, GitLabFake
+from tests.targets.at_once import payload_of, send_at_once
+from tests.targets.conformance import TICKET, Conformance, sending
+from tests.targets.processes import kill_while_sending, peak_bytes
+from tests.upload.tickets import Supervisor, digests_of, job_for, staged
+
+UNDESCRIBED = (r"GET /user$", r"GET /users/[0-9]+/projects", r"GET /groups/", r"DELETE ")
+"""Accounts, groups and removals are left out of the document."""
+
+
+@dataclass
+class GitLabSite:
+    """The fake, as its owner sees it."""
+
+    fake: GitLabFake
+    config: TargetConfig
+    token: str | None = TOKEN
+
+    def files(self, container_id: str) -> Mapping[str, bytes]:
+        return self.fake.contents(self.fake.projects[int(container_id)])
+
+    def make(self, title: str, files: Mapping[str, bytes]) -> str:
+        project = self.fake.new(title)
+        self.fake.push(project, dict(files))
+        return str(project.id)
+
+    def file_id(self, container_id: str, path: str) -> str:
+        return f"{container_id}:{path}"
+
+    def spoil(self, path: str) -> None:
+        self.fake.spoils += 1
+
+    def fault(self, kind: str) -> None:
+        how = {"limited": "status 429 7", "unavailable": "status 503", "lost": "swallow"}
+        self.fake.fault(how.get(kind, kind), "POST", "/commits")
+
+
+@pytest.fixture
+def fake() -> Iterator[GitLabFake]:
+    with (
+        GitLabFake() as fake,
+        Contract(
+            "gitlab-upload.json", fake.api, undescribed=UNDESCRIBED, unchecked=(409, 429, 503)
+        ),
+    ):
+        yield fake
+
+
+@pytest.fixture
+def config(fake: GitLabFake) -> TargetConfig:
+    return TargetConfig(name="gitlab", type="gitlab", url=fake.url)
+
+
+@pytest.fixture
+def site(fake: GitLabFake, config: TargetConfig) -> GitLabSite:
+    return GitLabSite(fake, config)
+
+
+@pytest.fixture
+def target(config: TargetConfig) -> Iterator[Target]:
+    target = connect(config, TOKEN)
+    yield target
+    target.close()
+
+
+def request_for(resource_id: str | None, title: str = "Project") -> ContainerRequest:
+    return ContainerRequest(ticket=TICKET, resource_id=resource_id, title=title)
+
+
+def file(name: str, content: bytes) -> Sending:
+    return sending(name, content, (GIT_BLOB,))
+
+
+class TestGitLab(Conformance):
+    faults: ClassVar[frozenset[str]] = frozenset(
+        {"limited", "unavailable", "cut", "lost", "unauthorized"}
+    )
+
+    @pytest.fixture
+    def site(self, fake: GitLabFake, config: TargetConfig) -> GitLabSite:
+        return GitLabSite(fake, config)
+
+
+def make(target: Target, title: str = "Project") -> Container:
+    return target.container(request_for(None, title))
+
+
+def bring(target: Target, container: Container, *files: Sending) -> Mapping[PurePosixPath, Item]:
+    there = target.listing(container)
+    for one in files:
+        target.put(container, one, there.get(one.path))
+    return target.commit(container)
+
+
+def test_no_address_holds_the_token(fake: GitLabFake, site: GitLabSite, tmp_path: Path) -> None:
+    folder = staged(tmp_path, extra=(GIT_BLOB,))
+    Supervisor().send(job_for(folder, site.config, token=TOKEN))
+    assert fake.requests
+    for seen in fake.requests:
+        assert TOKEN not in seen.target
+        assert seen.headers["PRIVATE-TOKEN"] == TOKEN
+
+
+def test_a_thousand_small_texts_take_ten_commits(
+    fake: GitLabFake, site: GitLabSite, tmp_path: Path
+) -> None:
+    payload = {f"P/{n // 100}/{n}.txt": f"text {n}\n".encode() for n in range(1000)}
+    folder = staged(tmp_path, payload, extra=(GIT_BLOB,))
+    supervisor = Supervisor()
+    result = supervisor.send(job_for(folder, site.config, token=TOKEN))
+    assert (result.failed_fixity, result.unverified_fixity) == ((), ())
+    assert result.algorithm == GIT_BLOB
+    assert len(site.files(supervisor.opened.container_id)) == 1000
+    assert fake.actions == [100] * 10
+    # ten pages of a hundred, and one more since folders are listed too
+    assert fake.count() <= 26
+
+
+def test_a_new_project_is_private_and_carries_title_and_mark(
+    fake: GitLabFake, target: Target
+) -> None:
+    fields = {"title": "My data: (2026)", "description": "Two\nlines"}
+    request = replace(request_for(None, title_from("My data: (2026)")), fields=fields)
+    container = target.container(request)
+    project = fake.projects[int(container.id)]
+    assert project.visibility == "private"
+    assert project.name == container.title == "My data- -2026-"
+    assert project.path == "My-data-2026"
+    assert project.description == f"My data: (2026)\n\nTwo\nlines\n\n{MARK}{TICKET}"
+    assert container.link == f"https://gitlab.com/{LOGIN}/My-data-2026"
+    assert container.added == ()
+
+
+def test_a_public_project_is_made_only_on_request(fake: GitLabFake, config: TargetConfig) -> None:
+    target = connect(replace(config, visibility="public"), TOKEN)
+    assert fake.projects[int(make(target).id)].visibility == "public"
+    target.close()
+
+
+def test_nothing_is_sent_to_a_project_that_became_public(fake: GitLabFake, target: Target) -> None:
+    fake.makes_public = True
+    with pytest.raises(TargetFault, match="public, not private"):
+        make(target)
+
+
+def test_a_group_gets_the_project(fake: GitLabFake, config: TargetConfig) -> None:
+    target = connect(replace(config, organisation="lab/data"), TOKEN)
+    fake.new("Theirs", "lab/data")
+    assert set(target.titles()) == {"Theirs"}
+    assert fake.projects[int(make(target).id)].namespace == "lab/data"
+    target.close()
+
+
+def test_a_group_that_is_not_there_is_said(config: TargetConfig) -> None:
+    target = connect(replace(config, organisation="lab"), TOKEN)
+    target._projects = []  # type: ignore[attr-defined]
+    with pytest.raises(UserFault, match="The group 'lab'"):
+        make(target)
+    target.close()
+
+
+def test_titles_are_listed_to_the_last_page(fake: GitLabFake, target: Target) -> None:
+    for number in range(205):
+        fake.new(f"old {number}")
+    assert len(target.titles()) == 205
+
+
+@pytest.mark.parametrize(
+    ("title", "written"),
+    [
+        ("My data (2026)", "My data -2026-"),
+        ("Grüße 数据 🎉", "Grüße 数据 🎉"),
+        ("-- draft", "draft"),
+        ("e\u0301tude", "e\u0301tude"),
+        ("a/b:c", "a-b-c"),
+        ("???", "untitled"),
+        ("x" * 300, "x" * 240),
+    ],
+)
+def test_a_title_is_mapped_as_gitlab_takes_it(target: Target, title: str, written: str) -> None:
+    assert title_from(title) == written
+    assert make(target, written).title == written
+    with pytest.raises(FileExistsError):
+        target.container(replace(request_for(None, written), ticket="another"))
+
+
+def test_titles_with_one_address_get_two_projects(fake: GitLabFake, target: Target) -> None:
+    fake.new("My data")
+    with pytest.raises(FileExistsError):
+        make(target, "My+data")
+
+
+def test_a_project_whose_creation_was_not_answered_is_found_by_its_mark(
+    fake: GitLabFake, target: Target
+) -> None:
+    target.titles()
+    made = fake.new("Project", description=f"Project\n\n{MARK}{TICKET}")
+    assert make(target).id == str(made.id)
+
+
+def test_a_refused_name_is_said_in_gitlabs_words(target: Target) -> None:
+    with pytest.raises(TargetFault, match="can contain only letters") as raised:
+        make(target, "(x)")
+    assert not raised.value.retryable
+
+
+@pytest.mark.parametrize("name", ["99999999", "no/such", "..", "../user", "a/..", ""])
+def test_a_project_that_is_not_there_is_said_in_presqts_words(target: Target, name: str) -> None:
+    with pytest.raises(UserFault) as raised:
+        target.container(request_for(name))
+    assert raised.value.code == "resource-not-found"
+    assert raised.value.message == f"Project with id, {name}, could not be found."
+
+
+def test_a_file_is_refused_in_presqts_words(site: GitLabSite, target: Target) -> None:
+    identity = f"{site.make('Theirs', {'dir/a.txt': b'a'})}:dir/a.txt"
+    with pytest.raises(UserFault) as raised:
+        target.container(request_for(identity))
+    assert raised.value.status_code == 400
+    assert raised.value.message == f"Resource with id, {identity}, belongs to a file."
+
+
+def test_a_folder_that_is_not_there_is_not_made_by_mistake(
+    site: GitLabSite, target: Target
+) -> None:
+    identity = site.make("Theirs", {"dir/a.txt": b"a"})
+    with pytest.raises(UserFault, match=f"id, {identity}:dri, could not be found"):
+        target.container(request_for(f"{identity}:dri"))
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_files_go_into_a_folder_of_a_project(
+    fake: GitLabFake, site: GitLabSite, target: Target, by_name: bool
+) -> None:
+    number = site.make("Theirs", {"dir/in/a.txt": b"a", "top.txt": b"top"})
+    container = target.container(
+        request_for(f"{LOGIN}/Theirs:dir/in" if by_name else f"{number}:dir/in")
+    )
+    assert set(target.listing(container)) == {PurePosixPath("a.txt")}
+    said = bring(target, container, file("a.txt", b"new"), file("sub/b.txt", b"b"))
+    assert set(said) == {PurePosixPath("a.txt"), PurePosixPath("sub/b.txt")}
+    assert site.files(number) == {
+        "dir/in/a.txt": b"new",
+        "dir/in/sub/b.txt": b"b",
+        "top.txt": b"top",
+    }
+
+
+def test_the_default_branch_is_asked_for(fake: GitLabFake, target: Target) -> None:
+    project = fake.new("Theirs", branch="trunk/2026")
+    fake.push(project, {"a.txt": b"a"})
+    bring(target, target.container(request_for(str(project.id))), file("b.txt", b"b"))
+    assert set(fake.contents(project)) == {"a.txt", "b.txt"}
+    assert set(project.heads) == {"trunk/2026"}
+
+
+def test_an_archived_project_is_refused_at_once(fake: GitLabFake, target: Target) -> None:
+    project = fake.new("Theirs", archived=True)
+    with pytest.raises(UserFault, match="User does not have access") as raised:
+        target.container(request_for(str(project.id)))
+    assert raised.value.code == "forbidden"
+
+
+def test_a_protected_branch_is_explained(fake: GitLabFake, target: Target) -> None:
+    container = make(target)
+    fake.projects[int(container.id)].is_protected = True
+    with pytest.raises(UserFault, match="It is protected; ask") as raised:
+        bring(target, container, file("a.txt", b"a"))
+    assert raised.value.code == "forbidden"
+
+
+@pytest.mark.parametrize("name", ["dir/.git/config", ".GIT"])
+def test_what_git_cannot_hold_is_refused_by_name(
+    fake: GitLabFake, target: Target, name: str
+) -> None:
+    with pytest.raises(UserFault, match=r"git takes no file or folder called \.git") as raised:
+        target.put(make(target), file(name, b"x"), None)
+    assert name in raised.value.message
+
+
+def test_a_file_that_came_meanwhile_is_updated_and_one_that_went_is_created(
+    fake: GitLabFake, site: GitLabSite, target: Target
+) -> None:
+    identity = site.make("Theirs", {"went": b"old", "keep": b"keep"})
+    project = fake.projects[int(identity)]
+
+    def meanwhile() -> None:
+        store = fake.stores["sha1"]
+        flat = {"keep": ("100644", store.add_blob(b"keep"))}
+        project.heads["main"] = store.add_commit(store.add_tree(flat), [], "theirs")
+        fake.push(project, {"came": b"theirs", "same": b"same"})
+
+    fake.before_commit = [meanwhile]
+    container = target.container(request_for(identity))
+    said = bring(
+        target, container, file("went", b"new"), file("came", b"ours"), file("same", b"same")
+    )
+    assert site.files(identity) == {
+        "came": b"ours", "keep": b"keep", "same": b"same", "went": b"new",
+    }  # fmt: skip
+    assert set(map(str, said)) == {"came", "same", "went"}
+
+
+def test_a_commit_whose_answer_was_lost_is_not_made_twice(
+    fake: GitLabFake, site: GitLabSite, target: Target
+) -> None:
+    container = make(target)
+    fake.fault("swallow", "POST", "/commits", after=1)
+    with pytest.raises(TargetFault):
+        bring(target, container, *(file(f"{number}.txt", b"x") for number in range(250)))
+    assert len(target.commit(container)) == 250
+    assert fake.actions == [100, 100, 50]
+    assert len(site.files(container.id)) == 250
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "is_retryable"),
+    [(409, "Resource lock", True), (409, "Conflict", False), (400, "content is invalid", False)],
+)
+def test_only_a_lock_is_worth_another_go(
+    fake: GitLabFake, target: Target, status: int, said: str, is_retryable: bool
+) -> None:
+    container = make(target)
+    fake.refusals = [(status, said)]
+    with pytest.raises(TargetFault, match=said) as raised:
+        bring(target, container, file("a.txt", b"a"))
+    assert raised.value.retryable == is_retryable
+
+
+def test_a_limit_is_reported_with_gitlabs_own_time(fake: GitLabFake, target: Target) -> None:
+    container = make(target)
+    fake.fault("status 429 1234", "POST", "/commits")
+    with pytest.raises(TargetFault) as raised:
+        bring(target, container, file("a.txt", b"a"))
+    assert (raised.value.code, raised.value.retry_after) == ("rate-limited", 1234.0)
+
+
+def test_two_tickets_into_one_project_at_once_lose_nothing(
+    site: GitLabSite, tmp_path: Path
+) -> None:
+    identity = site.make("Theirs", {"keep.txt": b"keep"})
+    results = send_at_once(
+        [
+            job_for(
+                staged(tmp_path, payload_of(who), extra=(GIT_BLOB,)),
+                site.config,
+                token=TOKEN,
+                resource_id=identity,
+            )
+            for who in ("one", "two", "three")
+        ]
+    )
+    assert [result.failed_fixity for result in results] == [(), (), ()]
+    for who in ("one", "two", "three"):
+        assert payload_of(who).items() <= site.files(identity).items()
+    assert len(site.files(identity)) == 61
+
+
+@pytest.mark.parametrize("content", [b"a text\n", bytes(range(256)), b""])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_file_that_gitlab_spoils_is_sent_once_more(
+    fake: GitLabFake, site: GitLabSite, tmp_path: Path, content: bytes, times: int
+) -> None:
+    folder = staged(tmp_path, {"P/a": content}, extra=(GIT_BLOB,))
+    fake.spoils = times
+    supervisor = Supervisor()
+    result = supervisor.send(job_for(folder, site.config, token=TOKEN))
+    assert result.failed_fixity == (() if times == 1 else ("/P/a",))
+    assert (site.files(supervisor.opened.container_id)["a"] == content) == (times == 1)
+
+
+@pytest.mark.parametrize("action", DuplicateAction)
+def test_a_project_of_the_sha256_format_is_verified_too(
+    fake: GitLabFake, site: GitLabSite, tmp_path: Path, action: DuplicateAction
+) -> None:
+    project = fake.new("Theirs", format="sha256")
+    fake.push(project, {"same.txt": b"same", "other.txt": b"theirs"})
+    payload = {"same.txt": b"same", "other.txt": b"ours", "new.txt": b"new"}
+    folder = staged(tmp_path, payload, extra=(GIT_BLOB,))
+    fake.fault("swallow", "POST", "/commits")
+    result = Supervisor().send(
+        job_for(folder, site.config, token=TOKEN, resource_id=str(project.id), action=action)
+    )
+    assert (result.failed_fixity, result.unverified_fixity) == ((), ())
+    assert result.algorithm == GIT_BLOB_SHA256
+    assert fake.contents(project)["new.txt"] == b"new"
+    assert len(fake.actions) == 1
+
+
+def test_digests_of_one_file_are_asked_without_its_bytes(
+    fake: GitLabFake, site: GitLabSite, target: Target
+) -> None:
+    identity = site.make("Theirs", {"dir/a b.txt": b"alpha"})
+    container = target.container(request_for(f"{identity}:dir"))
+    item = target.listing(container)[PurePosixPath("a b.txt")]
+    asked = target.digest(container, item, ("sha256", GIT_BLOB, "md5"))
+    assert asked == digests_of(b"alpha", ("sha256", GIT_BLOB))
+    gone = replace(item, path=PurePosixPath("gone"))
+    assert target.digest(container, gone, ("sha256",)) == {}
+    assert fake.count("GET", "/files/") == 0
+
+
+def test_links_and_submodules_have_no_digest(fake: GitLabFake, target: Target) -> None:
+    project = fake.new("Theirs", branch="main")
+    store = fake.stores["sha1"]
+    flat = {"link": ("120000", store.add_blob(b"a")), "module": ("160000", "1" * 40)}
+    project.heads["main"] = store.add_commit(store.add_tree(flat), [], "by hand")
+    listing = target.listing(target.container(request_for(str(project.id))))
+    assert [(item.digests, item.is_folder) for item in listing.values()] == [({}, False)] * 2
+
+
+def test_a_killed_upload_is_finished_by_the_next(
+    fake: GitLabFake, site: GitLabSite, tmp_path: Path
+) -> None:
+    payload = {f"P/{n}.bin": b"\0" + bytes([n % 256]) * 1000 for n in range(450)}
+    folder = staged(tmp_path, payload, extra=(GIT_BLOB,))
+    job = job_for(folder, site.config, token=TOKEN)
+    fake.fault("hang", "POST", "/commits", after=2)
+    kill_while_sending(job, lambda: fake.count("POST", "/commits") >= 3)
+    supervisor = Supervisor()
+    result = supervisor.send(job)
+    assert (result.failed_fixity, result.unverified_fixity, result.ignored) == ((), (), ())
+    stored = site.files(supervisor.opened.container_id)
+    assert {f"P/{name}": content for name, content in stored.items()} == payload
+    assert len(fake.projects) == 1
+    assert fake.actions == [100, 100, 100, 100, 50]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([], []),
+        ([1] * 250, [100, 100, 50]),
+        ([30_000_000, 1, 1], [1, 2]),
+        ([1, 30_000_000, 1], [1, 1, 1]),
+        ([5_000_000] * 4, [2, 2]),
+        ([0] * 101, [100, 1]),
+    ],
+)
+def test_files_are_committed_in_batches_gitlab_can_take(
+    sizes: list[int], expected: list[int]
+) -> None:
+    base = file("x", b"")
+    actions = [
+        Action(path=f"{n}", file=replace(base, size=size), is_update=False)
+        for n, size in enumerate(sizes)
+    ]
+    found = list(batches(actions))
+    assert [len(batch) for batch in found] == expected
+    assert [action for batch in found for action in batch] == actions
+    assert max(expected, default=0) <= ACTIONS
+
+
+def test_a_large_file_goes_alone_in_little_memory(
+    fake: GitLabFake, config: TargetConfig, tmp_path: Path, full: bool
+) -> None:
+    size = FILE_BYTES if full else 48 * 10**6
+    path = tmp_path / "sparse"
+    with path.open("wb") as stream:
+        stream.truncate(size)
+    fake.keep_bytes = 1 << 20
+    assert peak_bytes(config, TOKEN, path) < 100 * 10**6
+    expected = hashlib.sha256(
+        b'{"branch":"main","commit_message":"PresQT Upload","stats":false,"actions":[{"action":'
+        b'"create","file_path":"big.bin","encoding":"base64","content":"'
+    )
+    whole, rest = divmod(size, 3 << 20)
+    for _ in range(whole):
+        expected.update(b"A" * (4 << 20))
+    expected.update(base64.b64encode(bytes(rest)) + b'"}]}')
+    assert fake.bodies == [expected.hexdigest()]
+
+
+@pytest.mark.parametrize("url", ["", "/", "/api/v4", "/api/v4/"])
+def test_the_server_is_named_with_or_without_the_path_of_its_api(
+    fake: GitLabFake, config: TargetConfig, url: str
+) -> None:
+    target = connect(replace(config, url=fake.url + url), TOKEN)
+    assert target.account().id == str(USER)
+    target.close()
+
+
+def test_python_gitlab_works_with_the_fake_and_sees_what_the_adapter_did(
+    fake: GitLabFake, target: Target
+) -> None:
+    gitlab = pytest.importorskip("gitlab")
+    client = gitlab.Gitlab(fake.url, private_token=TOKEN)
+    client.auth()
+    assert client.user.username == LOGIN
+    theirs = client.projects.create({"name": "by python-gitlab", "visibility": "private"})
+    content = base64.b64encode(b"\0binary").decode()
+    action = {"action": "create", "file_path": "d/a.bin", "content": content, "encoding": "base64"}
+    theirs.commits.create({"branch": "main", "commit_message": "theirs", "actions": [action]})
+    listing = target.listing(target.container(request_for(str(theirs.id))))
+    assert listing[PurePosixPath("d/a.bin")].digests == digests_of(b"\0binary", [GIT_BLOB])
+    assert listing[PurePosixPath("d")].is_folder
+    container = make(target)
+    bring(target, container, *(file(f"dir/ä {n}.bin", b"\0%d" % n) for n in range(130)))
+    ours = client.projects.get(container.id)
+    assert ours.visibility == "private"
+    rows = ours.repository_tree(recursive=True, get_all=True, pagination="keyset", per_page=50)
+    assert len(rows) == 131
+    assert ours.files.get("dir/ä 7.bin", "main").decode() == b"\x007"
+    with pytest.raises(gitlab.GitlabCreateError, match="already exists"):
+        theirs.commits.create({"branch": "main", "commit_message": "x", "actions": [action]})
+    client.session.close()

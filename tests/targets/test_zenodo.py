@@ -1,0 +1,696 @@
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar
+
+import pytest
+
+from presqt_daemon.config import TargetConfig, UploadsConfig
+from presqt_daemon.digest import digest_stream
+from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.model import DuplicateAction
+from presqt_daemon.reports import Created, Go, Report, WantsCreate
+from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest, Target, connect
+from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.zenodo import TRAITS, api_url
+from presqt_daemon.targets.zenodo_drafts import Lookout, words_of
+from presqt_daemon.targets.zenodo_files import DraftFiles
+from presqt_daemon.targets.zenodo_metadata import has_mark, record_metadata
+from presqt_daemon.targets.zenodo_records import RecordsTarget
+from presqt_daemon.upload.send import send
+from presqt_daemon.upload.waiting import MustWait
+from tests.fakes.contract import Contract
+from tests.fakes.zenodo import OWNER, STRANGER, TOKEN, FakeZenodo
+from tests.targets.conformance import BIG, OTHER_TICKET, TICKET, Conformance, Site, sending
+from tests.upload.tickets import Supervisor, job_for, staged
+
+MD5 = ("md5",)
+ZIP = "Project.presqt.zip"
+NOT_IN_DOCUMENT = (
+    r"GET /api/user/records",
+    r"GET /api/records/[^/]+(/files(/.*)?)?$",
+    r"DELETE ",
+    r"POST .*/commit$",
+    r"POST .*/actions/publish$",
+    r"GET .*/content$",
+)
+"""The document lacks the first two, of the next three it names another status than the API answers,
+and it takes the content of a file for JSON."""
+
+
+DESCRIBED = {
+    "creators": [{"name": "Doe, Jane"}],
+    "descriptions": [{"description": "What it is"}],
+    "types": {"resourceTypeGeneral": "Dataset"},
+}
+
+
+def config_for(fake: FakeZenodo, api: str, **changes: Any) -> TargetConfig:
+    return TargetConfig(name="zenodo", type="zenodo", url=f"{fake.url}/api", api=api, **changes)
+
+
+class ZenodoSite:
+    """The account, seen by its owner."""
+
+    token: str | None = TOKEN
+
+    def __init__(self, fake: FakeZenodo, api: str) -> None:
+        self.fake = fake
+        self.config = config_for(fake, api)
+
+    def files(self, container_id: str) -> Mapping[str, bytes]:
+        return self.fake.contents(container_id)
+
+    def make(self, title: str, files: Mapping[str, bytes]) -> str:
+        return self.fake.make(title, files)
+
+    def file_id(self, container_id: str, path: str) -> str:
+        raise NotImplementedError
+
+    def spoil(self, path: str) -> None:
+        self.fake.spoils[path] = 1
+
+    def fault(self, kind: str) -> None:
+        hows = {
+            "limited": "status 429 7",
+            "unavailable": "status 503",
+            "cut": "cut",
+            "lost": "swallow",
+        }
+        self.fake.fault(hows[kind], "PUT")
+
+
+class ZenodoConformance(Conformance):
+    faults: ClassVar[frozenset[str]] = frozenset({
+        "limited", "unavailable", "cut", "lost", "unauthorized",
+    })  # fmt: skip
+    titles_are_unique = False  # two drafts may share a title
+    has_file_ids = False  # a file's id is a UUID that no other call takes
+
+    def test_two_tickets_of_one_title_get_two_containers(self, site: Site, tmp_path: Path) -> None:
+        """At once, but creating one after another, as the supervisor has it done."""
+        creating = threading.Lock()
+        supervisors = [Supervisor(), Supervisor()]
+
+        def run(supervisor: Supervisor) -> None:
+            def ask(_question: WantsCreate) -> Go:
+                creating.acquire()
+                return Go()
+
+            def report(report: Report) -> None:
+                supervisor.reports.append(report)
+                if isinstance(report, Created):
+                    creating.release()
+
+            job = job_for(staged(tmp_path), site.config, token=site.token)
+            send(job, ask, report, sleep=supervisor.sleep)
+
+        threads = [threading.Thread(target=run, args=(one,)) for one in supervisors]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        opened = [supervisor.opened for supervisor in supervisors]
+        assert sorted(one.title for one in opened) == ["Project", "Project (PresQT1)"]
+        assert [set(site.files(one.container_id)) for one in opened] == [{ZIP}, {ZIP}]
+
+
+class TestRecords(ZenodoConformance):
+    @pytest.fixture
+    def site(self) -> Iterator[Site]:
+        with (
+            FakeZenodo(has_deposit=False) as fake,
+            Contract("inveniordm-upload.json", fake.url, undescribed=NOT_IN_DOCUMENT),
+        ):
+            yield ZenodoSite(fake, "auto")
+
+
+class TestDeposit(ZenodoConformance):
+    @pytest.fixture
+    def site(self) -> Iterator[Site]:
+        with FakeZenodo(has_records=False) as fake:
+            yield ZenodoSite(fake, "auto")
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeZenodo]:
+    with FakeZenodo() as server:
+        yield server
+
+
+@pytest.fixture(params=["records", "deposit"])
+def config(fake: FakeZenodo, request: pytest.FixtureRequest) -> TargetConfig:
+    return config_for(fake, request.param)
+
+
+@pytest.fixture
+def target(config: TargetConfig) -> Iterator[Target]:
+    connection = connect(config, TOKEN)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def parts(fake: FakeZenodo) -> Iterator[RecordsTarget]:
+    """A connection that sends everything from 10 bytes in parts of 4."""
+    target = in_parts(fake, large_bytes=10, sleep=lambda _seconds: None)
+    yield target
+    target.close()
+
+
+def in_parts(fake: FakeZenodo, **options: Any) -> RecordsTarget:
+    http = Http("zenodo", own_urls=(fake.url,), credentials={"Authorization": f"Bearer {TOKEN}"})
+    files = DraftFiles(http, f"{fake.url}/api/records", part_bytes=4, **options)
+    return RecordsTarget(http, f"{fake.url}/api", config_for(fake, "records"), TRAITS, files=files)
+
+
+def new(target: Target, title: str = "Project", ticket: str = TICKET, **fields: Any) -> Container:
+    return target.container(
+        ContainerRequest(ticket=ticket, resource_id=None, title=title, fields=fields)
+    )
+
+
+def existing(target: Target, resource_id: str) -> Container:
+    return target.container(
+        ContainerRequest(ticket=TICKET, resource_id=resource_id, title="Project")
+    )
+
+
+class TestChoosingAnApi:
+    def test_the_server_is_asked_once(self, fake: FakeZenodo) -> None:
+        target = connect(config_for(fake, "auto"), TOKEN)
+        new(target)
+        target.titles()
+        target.close()
+        assert fake.count("POST", "/api/records") == 1
+        asked = [one for one in fake.seen("GET", "/api/user/records") if one.query["size"] == "1"]
+        assert len(asked) == 1
+
+    def test_a_server_without_records_is_spoken_to_in_the_older_way(self, fake: FakeZenodo) -> None:
+        fake.has_records = False
+        target = connect(config_for(fake, "auto"), TOKEN)
+        container = new(target)
+        target.close()
+        assert container.link == f"{fake.url}/deposit/{container.id}"
+
+    def test_what_is_configured_is_not_asked_for(
+        self, fake: FakeZenodo, config: TargetConfig, target: Target
+    ) -> None:
+        new(target)
+        unwanted = "/deposit/" if config.api == "records" else "records"
+        assert fake.count("*", unwanted) == 0
+
+    def test_a_container_of_one_api_goes_on_in_the_other(self, fake: FakeZenodo) -> None:
+        first = connect(config_for(fake, "records"), TOKEN)
+        container = new(first)
+        second = connect(config_for(fake, "deposit"), TOKEN)
+        item = second.put(container, sending("a.txt", b"alpha", MD5), None)
+        assert second.listing(container) == first.listing(container)
+        assert item.digests == digest_of(b"alpha")
+        first.close()
+        second.close()
+
+    @pytest.mark.parametrize(
+        ("given", "api"),
+        [
+            ("https://zenodo.org", "https://zenodo.org/api"),
+            ("https://sandbox.zenodo.org/api/", "https://sandbox.zenodo.org/api"),
+            ("http://host/data/api", "http://host/data/api"),
+        ],
+    )
+    def test_the_sites_address_is_enough(self, given: str, api: str) -> None:
+        assert api_url(given) == api
+
+    def test_no_token_is_the_operators_to_mend(self, fake: FakeZenodo) -> None:
+        with pytest.raises(UserFault) as raised:
+            connect(config_for(fake, "auto"), None)
+        assert raised.value.code == "unauthorized"
+
+
+class TestToken:
+    def test_it_goes_by_header_and_never_by_address(self, fake: FakeZenodo, target: Target) -> None:
+        target.put(new(target), sending("a.txt", b"alpha", MD5), None)
+        for one in fake.seen():
+            assert TOKEN not in one.target
+            assert one.headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+class TestContainer:
+    def test_titles_are_complete_over_all_pages(self, fake: FakeZenodo, target: Target) -> None:
+        fake.page_cap = 3
+        for number in range(10):
+            fake.make(f"Title {number}")
+        fake.make("Somebody else's", owner=STRANGER)
+        assert sorted(target.titles()) == [f"Title {number}" for number in range(10)]
+
+    def test_two_bags_of_one_title_one_after_another_are_numbered(
+        self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path
+    ) -> None:
+        fake.index_lag = 1
+        titles = []
+        for _ in range(3):
+            supervisor = Supervisor()
+            supervisor.send(job_for(staged(tmp_path), config, token=TOKEN))
+            titles.append(supervisor.opened.title)
+        assert titles == ["Project", "Project (PresQT1)", "Project (PresQT2)"]
+
+    def test_a_creation_whose_answer_was_lost_is_found_though_the_index_lags(
+        self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path
+    ) -> None:
+        fake.index_lag = 2
+        fake.fault("swallow", "POST")
+        supervisor = Supervisor()
+        supervisor.send(job_for(staged(tmp_path), config, token=TOKEN))
+        assert list(fake.drafts) == [supervisor.opened.container_id]
+
+    def test_the_mark_of_another_ticket_is_not_ours(self, fake: FakeZenodo, target: Target) -> None:
+        assert new(target).id != new(target, ticket=OTHER_TICKET).id
+
+    def test_a_refused_description_costs_the_description_only(
+        self, fake: FakeZenodo, target: Target
+    ) -> None:
+        fake.refuses_metadata = True
+        container = new(target, description="odd")
+        assert "metadata.description" in container.state[UNDESCRIBED]
+        assert fake.drafts[container.id].metadata["title"] == "Project"
+
+    def test_an_existing_draft_is_opened_with_its_title_and_page(
+        self, fake: FakeZenodo, target: Target, config: TargetConfig
+    ) -> None:
+        identity = fake.make("Theirs")
+        container = existing(target, identity)
+        page = "uploads" if config.api == "records" else "deposit"
+        assert (container.title, container.is_new) == ("Theirs", False)
+        assert container.link == f"{fake.url}/{page}/{identity}"
+
+    def test_a_published_record_is_refused_with_what_to_do(
+        self, fake: FakeZenodo, target: Target
+    ) -> None:
+        identity = fake.make("Published", published=True)
+        with pytest.raises(UserFault, match="make a new version") as raised:
+            existing(target, identity)
+        assert raised.value.code == "bad-request"
+
+    def test_somebody_elses_draft_is_forbidden(self, fake: FakeZenodo, target: Target) -> None:
+        identity = fake.make("Not ours", owner=STRANGER)
+        with pytest.raises(UserFault) as raised:
+            existing(target, identity)
+        assert raised.value.code == "forbidden"
+
+    @pytest.mark.parametrize("identity", ["12345", "../../user/records", "a b", "x?y=z#"])
+    def test_no_such_record_is_said_in_presqts_words(self, target: Target, identity: str) -> None:
+        with pytest.raises(UserFault) as raised:
+            existing(target, identity)
+        assert raised.value.code == "resource-not-found"
+        assert raised.value.message == f"Can't find the resource with id {identity}, on Zenodo"
+
+    def test_the_account_is_the_owner_of_its_records(
+        self, fake: FakeZenodo, target: Target
+    ) -> None:
+        fake.make("Mine")
+        assert target.account().id == str(OWNER)
+
+
+class TestLookout:
+    """The list of drafts is a search index, which hears of a new one a moment late."""
+
+    def test_a_new_draft_is_given_when_the_list_shows_it(self) -> None:
+        drafts, slept = [{"id": 7}], list[float]()
+        lookout = Lookout(lambda: drafts if len(slept) >= 3 else [], has_mark, slept.append)
+        assert lookout.create(lambda: drafts[0]) == {"id": 7}
+        assert len(slept) == 3
+
+    def test_one_that_is_never_listed_is_given_all_the_same(self) -> None:
+        slept = list[float]()
+        lookout = Lookout(list, has_mark, slept.append)
+        assert lookout.create(lambda: {"id": 7}) == {"id": 7}
+        assert 0 < sum(slept) < 10
+
+    def test_only_after_a_lost_answer_a_draft_is_looked_for_again(self) -> None:
+        draft = {"id": 7, "metadata": record_metadata("T", {}, TICKET)}
+        slept = list[float]()
+        lookout = Lookout(lambda: [draft] if len(slept) >= 3 else [], has_mark, slept.append)
+        assert lookout.find(TICKET) is None
+        assert slept == []
+
+        def lose() -> dict[str, Any]:
+            raise TargetFault("target-unavailable", "no answer", outcome_unknown=True)
+
+        with pytest.raises(TargetFault):
+            lookout.create(lose)
+        assert lookout.find(TICKET) is draft
+
+
+class TestFiles:
+    def test_an_older_file_is_replaced_only_when_told(
+        self, fake: FakeZenodo, target: Target
+    ) -> None:
+        identity = fake.make("Theirs", {"a.txt": b"theirs", "b.txt": b"stays"})
+        container = existing(target, identity)
+        old = target.listing(container)[PurePosixPath("a.txt")]
+        item = target.put(container, sending("a.txt", b"ours", MD5), old)
+        assert item.digests == digest_of(b"ours")
+        assert fake.contents(identity) == {"a.txt": b"ours", "b.txt": b"stays"}
+
+    def test_an_old_file_stays_when_the_new_one_cannot_be_opened(
+        self, fake: FakeZenodo, target: Target
+    ) -> None:
+        identity = fake.make("Theirs", {"a.txt": b"theirs"})
+        container = existing(target, identity)
+        old = target.listing(container)[PurePosixPath("a.txt")]
+
+        def unreadable() -> Any:
+            raise OSError("gone")
+
+        file = sending("a.txt", b"ours", MD5)
+        broken = type(file)(path=file.path, size=4, digests=file.digests, open=unreadable)
+        with pytest.raises(OSError, match="gone"):
+            target.put(container, broken, old)
+        assert fake.contents(identity) == {"a.txt": b"theirs"}
+
+    @pytest.mark.parametrize("name", ["with space.zip", "Grüße €.zip", "100%20#&'.zip", "a+b.zip"])
+    def test_odd_names_arrive_as_they_are(
+        self, fake: FakeZenodo, target: Target, name: str
+    ) -> None:
+        container = new(target)
+        target.put(container, sending(name, b"x", MD5), None)
+        assert fake.contents(container.id) == {name: b"x"}
+        assert PurePosixPath(name) in target.listing(container)
+
+    def test_an_empty_file_is_stored(self, fake: FakeZenodo, target: Target) -> None:
+        container = new(target)
+        item = target.put(container, sending("empty", b"", MD5), None)
+        assert item.digests == digest_of(b"")
+
+    def test_a_full_record_is_not_tried_again(self, fake: FakeZenodo, target: Target) -> None:
+        container = new(target)
+        fake.quota = 10
+        with pytest.raises(TargetFault) as raised:
+            target.put(container, sending("a.bin", BIG, MD5), None)
+        assert raised.value.code == "target-full"
+        assert not raised.value.retryable
+
+    def test_a_retry_after_on_a_good_answer_means_nothing(
+        self, config: TargetConfig, tmp_path: Path
+    ) -> None:
+        supervisor = Supervisor()
+        supervisor.send(job_for(staged(tmp_path), config, token=TOKEN))
+        assert supervisor.slept == []
+
+    def test_a_named_wait_is_kept(
+        self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path
+    ) -> None:
+        fake.fault("status 429 7", "PUT")
+        supervisor = Supervisor()
+        supervisor.send(job_for(staged(tmp_path), config, token=TOKEN))
+        assert sum(supervisor.slept) >= 7
+
+    def test_a_wait_beside_another_error_means_nothing(
+        self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path
+    ) -> None:
+        fake.fault("status 502 1000", "PUT")
+        result = Supervisor().send(job_for(staged(tmp_path), config, token=TOKEN))
+        assert result.failed_fixity == ()
+
+    def test_a_long_wait_parks_the_ticket(
+        self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path
+    ) -> None:
+        fake.fault("status 429 1000", "PUT")
+        with pytest.raises(MustWait) as raised:
+            Supervisor().send(job_for(staged(tmp_path), config, token=TOKEN))
+        assert raised.value.limited.seconds == 1000
+
+
+class TestRecordsFiles:
+    @pytest.fixture
+    def config(self, fake: FakeZenodo) -> TargetConfig:
+        return config_for(fake, "records")
+
+    def test_no_checksum_of_ours_is_sent_that_the_server_would_only_echo(
+        self, fake: FakeZenodo, parts: RecordsTarget
+    ) -> None:
+        container = new(parts)
+        fake.spoils["a.bin"] = 1
+        item = parts.put(container, sending("a.bin", b"0123456789ab", MD5), None)
+        digests = item.digests or parts.digest(container, item, MD5)
+        assert digests
+        assert digests != digest_of(b"0123456789ab")
+
+    def test_a_file_that_was_begun_counts_as_absent_and_is_taken_over(
+        self, fake: FakeZenodo, target: Target
+    ) -> None:
+        container = new(target)
+        fake.fault("cut", "PUT")
+        with pytest.raises(TargetFault):
+            target.put(container, sending("a.bin", BIG, MD5), None)
+        assert target.listing(container) == {}
+        assert target.put(container, sending("a.bin", BIG, MD5), None).digests == digest_of(BIG)
+
+    @pytest.mark.parametrize("part", ["/draft/files", "/commit"])
+    def test_an_answer_lost_at_any_step_is_got_over(
+        self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path, part: str
+    ) -> None:
+        fake.fault("swallow", "POST", part)
+        supervisor = Supervisor()
+        result = supervisor.send(job_for(staged(tmp_path), config, token=TOKEN))
+        assert (result.failed_fixity, result.unverified_fixity) == ((), ())
+        assert fake.stored == {ZIP: 1}
+
+
+class TestParts:
+    def test_a_large_file_goes_in_parts(self, fake: FakeZenodo, parts: RecordsTarget) -> None:
+        container = new(parts)
+        with Contract("inveniordm-upload.json", fake.url, undescribed=NOT_IN_DOCUMENT):
+            item = parts.put(container, sending("a.bin", b"0123456789", MD5), None)
+        assert [one.size for one in fake.seen("PUT")] == [4, 4, 2]
+        assert fake.contents(container.id) == {"a.bin": b"0123456789"}
+        assert item.digests == digest_of(b"0123456789")
+
+    def test_a_small_one_goes_whole(self, fake: FakeZenodo, parts: RecordsTarget) -> None:
+        parts.put(new(parts), sending("a.bin", b"012345678", MD5), None)
+        assert [one.size for one in fake.seen("PUT")] == [9]
+
+    def test_a_server_that_takes_no_parts_gets_it_whole(
+        self, fake: FakeZenodo, parts: RecordsTarget
+    ) -> None:
+        fake.takes_parts = False
+        container = new(parts)
+        for name in ("a.bin", "b.bin"):
+            parts.put(container, sending(name, b"0123456789", MD5), None)
+        assert [one.size for one in fake.seen("PUT")] == [10, 10]
+        assert fake.count("POST", "/draft/files") - fake.count("POST", "/commit") == 3
+
+    def test_the_md5_is_waited_for(self, fake: FakeZenodo, parts: RecordsTarget) -> None:
+        fake.checksum_polls = 3
+        container = new(parts)
+        item = parts.put(container, sending("a.bin", b"0123456789", MD5), None)
+        assert item.digests == {}
+        assert parts.digest(container, item, MD5) == digest_of(b"0123456789")
+
+    def test_an_md5_that_never_comes_is_no_digest(self, fake: FakeZenodo) -> None:
+        now = [0.0]
+
+        def sleep(seconds: float) -> None:
+            now[0] += seconds
+
+        target = in_parts(fake, large_bytes=1, sleep=sleep, clock=lambda: now[0])
+        fake.checksum_polls = 10**6
+        container = new(target)
+        item = target.put(container, sending("a.bin", b"0123456789", MD5), None)
+        assert target.digest(container, item, MD5) == {}
+        assert now[0] <= 900
+        target.close()
+
+    def test_a_cut_costs_one_part(self, fake: FakeZenodo, parts: RecordsTarget) -> None:
+        container = new(parts)
+        fake.fault("cut", "PUT", after=2)
+        with pytest.raises(TargetFault):
+            parts.put(container, sending("a.bin", b"0123456789abcdef", MD5), None)
+        item = parts.put(container, sending("a.bin", b"0123456789abcdef", MD5), None)
+        assert item.digests == digest_of(b"0123456789abcdef")
+        assert fake.count("PUT", "/content/") == 5
+
+    def test_another_connection_begins_anew(self, fake: FakeZenodo, parts: RecordsTarget) -> None:
+        container = new(parts)
+        fake.fault("cut", "PUT", after=2)
+        with pytest.raises(TargetFault):
+            parts.put(container, sending("a.bin", b"0123456789abcdef", MD5), None)
+        other = connect(config_for(fake, "records"), TOKEN)
+        item = other.put(container, sending("a.bin", b"another content", MD5), None)
+        other.close()
+        assert item.digests == digest_of(b"another content")
+
+
+class TestUpload:
+    def test_a_bag_arrives_as_one_zip_in_a_draft(
+        self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path
+    ) -> None:
+        supervisor = Supervisor()
+        result = supervisor.send(job_for(staged(tmp_path), config, token=TOKEN))
+        assert set(fake.contents(supervisor.opened.container_id)) == {ZIP}
+        assert result.algorithm == "md5"
+        assert (result.failed_fixity, result.unverified_fixity) == ((), ())
+        assert result.note == f"Draft, not published: open {supervisor.opened.link}."
+        assert not fake.drafts[supervisor.opened.container_id].published
+
+    @pytest.mark.parametrize(("times", "failed"), [(1, ()), (2, (f"/Project/{ZIP}",))])
+    def test_a_file_spoilt_once_is_sent_again_and_spoilt_twice_is_told(
+        self,
+        fake: FakeZenodo,
+        config: TargetConfig,
+        tmp_path: Path,
+        times: int,
+        failed: tuple[str, ...],
+    ) -> None:
+        fake.spoils[ZIP] = times
+        result = Supervisor().send(job_for(staged(tmp_path), config, token=TOKEN))
+        assert result.failed_fixity == failed
+        assert fake.stored[ZIP] == 2
+
+    @pytest.mark.parametrize("action", DuplicateAction)
+    def test_a_zip_of_that_name_follows_the_action(
+        self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path, action: DuplicateAction
+    ) -> None:
+        identity = fake.make("Theirs", {ZIP: b"theirs", "keep.txt": b"keep"})
+        job = job_for(staged(tmp_path), config, token=TOKEN, resource_id=identity, action=action)
+        result = Supervisor().send(job)
+        is_update = action is DuplicateAction.UPDATE
+        assert (fake.contents(identity)[ZIP] == b"theirs") is not is_update
+        assert fake.contents(identity)["keep.txt"] == b"keep"
+        assert result.updated == ((f"/Project/{ZIP}",) if is_update else ())
+        assert result.ignored_different == (() if is_update else (f"/Project/{ZIP}",))
+
+    def test_too_large_a_bag_is_refused_before_anything_is_made(self) -> None:
+        assert TRAITS.max_file_bytes == 50 * 10**9
+
+    def test_a_process_killed_in_the_middle_leaves_what_the_next_one_finishes(
+        self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path
+    ) -> None:
+        folder = staged(tmp_path)
+        points = ["send-intent", "send-created", "zenodo-begun", "zenodo-sent"]
+        for point in points:
+            assert killed_at(point, folder, config) == -signal.SIGKILL
+        supervisor = Supervisor()
+        result = supervisor.send(job_for(folder, config, token=TOKEN))
+        assert (result.failed_fixity, result.ignored) == ((), ())
+        assert {warning.code for warning in result.warnings} == {"metadata-missing"}
+        assert list(fake.drafts) == [supervisor.opened.container_id]
+        assert set(fake.contents(supervisor.opened.container_id)) == {ZIP}
+
+
+class TestPublishing:
+    FIELDS: ClassVar[dict[str, Any]] = {
+        "description": "What it is",
+        "creators": [{"name": "Doe, Jane"}],
+        "resource_type": "Dataset",
+    }
+
+    @pytest.fixture
+    def config(self, fake: FakeZenodo, request: pytest.FixtureRequest) -> TargetConfig:
+        return config_for(fake, request.param, publish="after_verified")
+
+    both = pytest.mark.parametrize("config", ["records", "deposit"], indirect=True)
+
+    @both
+    def test_it_happens_once_and_gives_the_records_page(
+        self, fake: FakeZenodo, target: Target, config: TargetConfig
+    ) -> None:
+        container = new(target, **self.FIELDS)
+        link = target.publish(container)
+        assert fake.drafts[container.id].published
+        assert target.publish(container) == link
+        assert link is not None
+        assert "/record" in link
+        assert fake.count("POST", "/actions/publish") == 1
+
+    @both
+    def test_a_504_that_hides_a_success_is_a_success(
+        self, fake: FakeZenodo, target: Target
+    ) -> None:
+        container = new(target, **self.FIELDS)
+        fake.overloaded_publish = 1
+        assert "/record" in str(target.publish(container))
+        assert fake.count("POST", "/actions/publish") == 1
+
+    @both
+    def test_a_refusal_names_what_is_missing(self, target: Target) -> None:
+        with pytest.raises(TargetFault, match=r"metadata\.creators: Missing data"):
+            target.publish(new(target))
+
+    @both
+    def test_a_bag_with_failed_fixity_is_not_published(
+        self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path
+    ) -> None:
+        fake.spoils[ZIP] = 2
+        supervisor = Supervisor()
+        result = supervisor.send(job_for(staged(tmp_path), config, token=TOKEN))
+        assert result.failed_fixity
+        assert not fake.drafts[supervisor.opened.container_id].published
+        assert fake.count("POST", "/actions/publish") == 0
+
+    @both
+    def test_an_upload_that_died_after_publishing_ends_well(
+        self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path
+    ) -> None:
+        folder = staged(tmp_path, {"P/datacite.json": json.dumps(DESCRIBED).encode()})
+        job = job_for(folder, config, token=TOKEN, uploads=UploadsConfig())
+        result = Supervisor().send(job)
+        assert (result.warnings, result.note) == ((), None)
+        assert Supervisor().send(job) == result
+        assert fake.count("POST", "/actions/publish") == 1
+        assert dict(fake.stored) == {"P.presqt.zip": 1, "PRESQT_FTS_METADATA.json": 1}
+
+    @both
+    def test_a_draft_that_cannot_be_published_stays_one_with_a_warning(
+        self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path
+    ) -> None:
+        supervisor = Supervisor()
+        result = supervisor.send(job_for(staged(tmp_path), config, token=TOKEN))
+        assert "not-published" in {warning.code for warning in result.warnings}
+        assert result.note == f"Draft, not published: open {supervisor.opened.link}."
+
+    @pytest.mark.parametrize("config", ["records"], indirect=True)
+    def test_private_files_of_a_record_we_publish_are_restricted(
+        self, fake: FakeZenodo, target: Target
+    ) -> None:
+        container = new(target, **self.FIELDS)
+        assert fake.drafts[container.id].access == {"record": "public", "files": "restricted"}
+
+    @pytest.mark.parametrize("config", ["deposit"], indirect=True)
+    def test_so_they_are_in_the_older_api(self, fake: FakeZenodo, target: Target) -> None:
+        container = new(target, **self.FIELDS)
+        assert fake.drafts[container.id].metadata["access_right"] == "restricted"
+
+
+def test_a_refusal_is_told_with_its_fields() -> None:
+    tree = {
+        "message": "A validation error occurred.",
+        "errors": [{"field": "metadata.title", "messages": ["Too short."]}],
+    }
+    assert words_of(tree) == "A validation error occurred; metadata.title: Too short"
+    assert words_of([]) is None
+
+
+def digest_of(content: bytes) -> dict[str, str]:
+    return digest_stream(io.BytesIO(content), MD5, len(content))
+
+
+def killed_at(point: str, folder: Path, config: TargetConfig) -> int:
+    """The exit code of an upload in a process of its own that is armed to die."""
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from presqt_daemon.config import TargetConfig\n"
+        "from tests.upload.tickets import Supervisor, job_for\n"
+        "config = TargetConfig(name='zenodo', type='zenodo', url=sys.argv[2], api=sys.argv[3])\n"
+        "Supervisor().send(job_for(Path(sys.argv[1]), config, token=sys.argv[4]))\n"
+    )
+    environment = {**os.environ, "PRESQT_DAEMON_FAILPOINT": point}
+    command = [sys.executable, "-c", code, str(folder), str(config.url), config.api, TOKEN]
+    return subprocess.run(command, env=environment, check=False, timeout=60).returncode
