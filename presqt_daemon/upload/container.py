@@ -1,0 +1,109 @@
+"""The place at the target: opened, found again after a crash, or created once."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.model import Finding, Resolved
+from presqt_daemon.reports import Created, Go, Report, WantsCreate
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.targets.base import Container, ContainerRequest, Target
+from presqt_daemon.upload.journal import Journal, Record
+from presqt_daemon.upload.lane import Lane
+from presqt_daemon.upload.titles import numbered_title
+
+MAX_TITLES = 100
+"""How many taken titles are met before the target is not believed any more."""
+
+
+def open_container(
+    target: Target,
+    resolved: Resolved,
+    ticket: str,
+    record: Record,
+    journal: Journal,
+    lane: Lane,
+    ask: Callable[[WantsCreate], Go],
+    report: Callable[[Report], None],
+    *,
+    fields: Mapping[str, object] = MappingProxyType({}),
+) -> tuple[Container, tuple[Finding, ...]]:
+    """The container, and warnings about what an earlier go may have left behind.
+
+    An existing one is opened anew in each run, one that this ticket created is taken from the
+    journal, else it is created, described by `fields`. Raises what the target says.
+    """
+    if resolved.resource_id is not None:
+        request = ContainerRequest(
+            ticket=ticket, resource_id=resolved.resource_id, title=resolved.title
+        )
+        return lane.run(lambda _doubtful: target.container(request)), ()
+    if record.container is not None:
+        return record.container, ()
+    title = check_title_length(target, resolved.title)
+    warnings = _left_behind(target, record)
+    ask(WantsCreate())
+    # the target may write the title in another way, so it also goes along as it was given
+    described = {**fields, "title": resolved.title}
+    try:
+        container = _create(target, title, ticket, journal, lane, described)
+    finally:
+        report(Created())
+    journal.have_container(container)
+    return container, warnings
+
+
+def check_title_length(target: Target, title: str) -> str:
+    """The title as the target writes it; UserFault `bad-request` for one that is too short."""
+    written = target.traits.title_from(title)
+    least = target.traits.min_title_length
+    if len(written) < least:
+        raise UserFault(
+            "bad-request",
+            f"The title {written!r} is too short: the target asks for at least {least} characters. "
+            "Give another with PresQT-Title in bag-info.txt or `title` in a side-car.",
+        )
+    return written
+
+
+def _create(
+    target: Target,
+    title: str,
+    ticket: str,
+    journal: Journal,
+    lane: Lane,
+    fields: Mapping[str, object],
+) -> Container:
+    """A new container under the first title that is free, numbered as PresQT does."""
+    tried: set[str] = set()
+    for _ in range(MAX_TITLES):
+        titles = lane.run(lambda _doubtful: set(target.titles()))
+        name = numbered_title(title, titles | tried, target.traits.title_format)
+        request = ContainerRequest(ticket=ticket, resource_id=None, title=name, fields=fields)
+        journal.intend_container(name)
+        reach("send-intent")
+        try:
+            container = lane.run(
+                lambda _doubtful, wanted=request: target.container(wanted),  # type: ignore[misc]
+                is_repeatable=target.traits.carries_mark,
+            )
+        except FileExistsError:
+            tried.add(name)
+            continue
+        reach("send-created")
+        return container
+    raise TargetFault(
+        "target-misbehaved", f"The target says of {MAX_TITLES} titles that they are taken."
+    )
+
+
+def _left_behind(target: Target, record: Record) -> tuple[Finding, ...]:
+    if not record.was_creating or target.traits.carries_mark:
+        return ()
+    return (
+        Finding(
+            code="maybe-left-behind",
+            message="An earlier attempt was interrupted while it created the resource: "
+            "there may be an empty one of the same title.",
+        ),
+    )

@@ -1,0 +1,127 @@
+"""All that one upload sends, checked against what the target can take."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from presqt_daemon.digest import choose_algorithm, is_known
+from presqt_daemon.targets.base import Traits
+from presqt_daemon.tickets.payload import PayloadHead, read_files
+from presqt_daemon.upload.layout import (
+    Layout,
+    Survey,
+    layout_for,
+    payload_parcels,
+    refuse_unfit,
+    survey,
+    tag_parcels,
+)
+from presqt_daemon.upload.pack import PACKED_NAME, pack, packed_name
+from presqt_daemon.upload.plan import Parcel
+
+FALLBACK_ALGORITHM = "sha512"
+"""What our own digests are in where neither target nor staging names an algorithm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A bag on disk: its `payload.jsonl`, what that begins with, and the bag's own folder."""
+
+    payload: Path
+    head: PayloadHead
+    root: Path
+
+    @property
+    def packed(self) -> Path:
+        """Where the bag's zip is made when one is needed."""
+        return self.payload.parent / PACKED_NAME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freight:
+    """The files to send and their sum; `packed` is the one zip where the target has no folders.
+
+    `found` is what the payload was seen to be made of, empty for a packed bag.
+    """
+
+    staged: Staged
+    files: int
+    size: int
+    algorithm: str | None
+    found: Survey
+    layout: Layout
+    tags: tuple[Parcel, ...] = ()
+    packed: Parcel | None = None
+
+    def parcels(self) -> Iterator[Parcel]:
+        """Every file on its way, always in the same order."""
+        if self.packed is not None:
+            yield self.packed
+            return
+        yield from self.tags
+        yield from payload_parcels(read_files(self.staged.payload), self.layout, self.staged.root)
+
+
+def load_freight(
+    staged: Staged,
+    traits: Traits,
+    target: str,
+    *,
+    is_new: bool,
+    keeps_bag: bool,
+    beat: Callable[[], None],
+) -> Freight:
+    """What is sent. Raises UserFault where the target cannot take it, PayloadSpoilt.
+
+    `beat` is called while the bag is packed.
+    """
+    found = survey(read_files(staged.payload), staged.head.folders)
+    if not traits.has_folders:
+        _refuse_zip(traits, target, found.size, packed_name(found))
+        freight = _pack(staged, traits, found, beat)
+        _refuse_zip(traits, target, freight.size, packed_name(found))
+        return freight
+    refuse_unfit(
+        traits, target, files=found.files, largest=found.largest, empty_files=found.empty_files
+    )
+    head = staged.head
+    layout = layout_for(found, is_new=is_new, keeps_bag=keeps_bag, bag_folder=head.bag.folder)
+    algorithms = (head.algorithm or FALLBACK_ALGORITHM,)
+    tags = tuple(tag_parcels(layout, staged.root, algorithms)) if keeps_bag else ()
+    return Freight(
+        staged=staged,
+        files=found.files + len(tags),
+        size=found.size + sum(tag.size for tag in tags),
+        algorithm=head.algorithm,
+        found=found,
+        layout=layout,
+        tags=tags,
+    )
+
+
+def _pack(staged: Staged, traits: Traits, found: Survey, beat: Callable[[], None]) -> Freight:
+    """The whole bag as one zip."""
+    offered = tuple(filter(is_known, traits.algorithms)) or (FALLBACK_ALGORITHM,)
+    packed = pack(
+        staged.packed,
+        packed_name(found),
+        bag_folder=staged.head.bag.folder,
+        tags=tag_parcels(Layout(), staged.root, (FALLBACK_ALGORITHM,)),
+        payload=payload_parcels(read_files(staged.payload), Layout(), staged.root),
+        empty_folders=found.empty_folders,
+        algorithms=offered,
+        beat=beat,
+    )
+    return Freight(
+        staged=staged,
+        files=1,
+        size=packed.size,
+        algorithm=choose_algorithm(traits.algorithms, ()),
+        found=Survey(),
+        layout=Layout(),
+        packed=packed,
+    )
+
+
+def _refuse_zip(traits: Traits, target: str, size: int, name: str) -> None:
+    refuse_unfit(traits, target, files=1, largest=(size, name), empty_files=[])

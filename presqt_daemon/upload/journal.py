@@ -1,0 +1,151 @@
+"""`journal.jsonl`: what this ticket has durably done, so that it is not done twice."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from presqt_daemon.model import FileResult, Fixity, Outcome
+from presqt_daemon.targets.base import Container
+from presqt_daemon.tickets.file_rows import (
+    KEY,
+    PACKED_KEY,
+    RowError,
+    result_from_row,
+    row_from_result,
+)
+from presqt_daemon.tickets.store import append_lines
+
+GROUP_FILES = 64
+GROUP_SECONDS = 1.0
+"""Files are made durable in groups, since the target's listing decides after a crash."""
+
+_SENT = frozenset({Outcome.CREATED, Outcome.UPDATED})
+
+
+@dataclass(slots=True)
+class Record:
+    """What the journal says of earlier goes at this ticket.
+
+    `planned` holds the outcome of every file that was sent or may have been; `sent` names those
+    whose end is known and good.
+    """
+
+    container: Container | None = None
+    was_creating: bool = False
+    verified_boot: str | None = None
+    planned: dict[str, Outcome] = field(default_factory=dict)
+    sent: set[str] = field(default_factory=set)
+
+
+def replay(path: Path) -> Record:
+    """The record so far, an empty one without a journal; a torn end is cut off for good."""
+    record = Record()
+    try:
+        stream = path.open("r+b")
+    except FileNotFoundError:
+        return record
+    with stream:
+        whole = 0
+        for line in stream:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                row = None
+            if not line.endswith(b"\n") or not isinstance(row, dict) or not _read(row, record):
+                stream.truncate(whole)
+                break
+            whole += len(line)
+    return record
+
+
+class Journal:
+    """The writing end. Called from one thread."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._clock = clock
+        self._rows: list[dict[str, object]] = []
+        self._since = 0.0
+
+    def intend_container(self, title: str) -> None:
+        """A container is about to be created."""
+        self._write({"creating": title})
+
+    def have_container(self, container: Container) -> None:
+        """The container exists."""
+        tree = asdict(container)
+        tree["state"] = dict(container.state)
+        self._write({"container": tree})
+
+    def have_verified(self, boot_id: str) -> None:
+        """The payload on disk was verified under this boot."""
+        self._write({"verified": boot_id})
+
+    def have_packed(self, name: str) -> None:
+        """The whole bag travels as one file of this name."""
+        self._write({PACKED_KEY: name})
+
+    def intend_files(self, planned: Mapping[str, Outcome]) -> None:
+        """These files are about to be sent into a container that others write to as well."""
+        if planned:
+            self._write({"sending": dict(planned)})
+
+    def have_file(self, result: FileResult) -> None:
+        """A file's end is known; durable with its group."""
+        if not self._rows:
+            self._since = self._clock()
+        self._rows.append(row_from_result(result))
+        if len(self._rows) >= GROUP_FILES:
+            self.flush()
+
+    def tick(self) -> None:
+        """Make an old enough group durable."""
+        if self._rows and self._clock() - self._since >= GROUP_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Make everything durable."""
+        if self._rows:
+            append_lines(self._path, self._rows, durable=True)
+            self._rows = []
+
+    def _write(self, row: dict[str, object]) -> None:
+        append_lines(self._path, [*self._rows, row], durable=True)
+        self._rows = []
+
+
+def _read(row: dict[str, object], record: Record) -> bool:
+    """Put one line into the record; False for a line that cannot be one of ours."""
+    fields = cast("dict[str, Any]", row)
+    try:
+        if KEY in fields:
+            _read_file(result_from_row(row), record)
+        elif "sending" in fields:
+            for name, text in fields["sending"].items():
+                record.planned[str(name)] = Outcome(text)
+        elif "container" in fields:
+            tree = fields["container"]
+            record.container = Container(**{**tree, "added": tuple(tree["added"])})
+        elif "creating" in fields:
+            record.was_creating = True
+        elif "verified" in fields:
+            record.verified_boot = str(fields["verified"])
+    except (RowError, TypeError, KeyError, ValueError, AttributeError):
+        return False
+    return True
+
+
+def _read_file(result: FileResult, record: Record) -> None:
+    name = str(result.path)
+    if result.outcome not in _SENT:
+        record.planned.pop(name, None)
+        record.sent.discard(name)
+        return
+    record.planned[name] = result.outcome
+    if result.fixity is Fixity.MISMATCHED:
+        record.sent.discard(name)
+    else:
+        record.sent.add(name)

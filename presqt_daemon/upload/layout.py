@@ -1,0 +1,168 @@
+"""Where each file of a bag goes in the container, and whether the target can take it there."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from presqt_daemon.digest import digest_stream
+from presqt_daemon.errors import UserFault
+from presqt_daemon.model import PayloadFile
+from presqt_daemon.system.files import walk_files
+from presqt_daemon.targets.base import Traits
+from presqt_daemon.units import text_from_bytes
+from presqt_daemon.upload.plan import Parcel
+
+DATA = "data"
+_NAMED = 5
+"""How many offending files one message names."""
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a payload is made of.
+
+    `folders` holds those with files somewhere below them, `hollow` those without; `empty_folders`
+    are the hollow ones with nothing at all in them.
+    """
+
+    files: int = 0
+    size: int = 0
+    top_folders: set[str] = field(default_factory=set)
+    top_files: list[str] = field(default_factory=list)
+    folders: set[PurePosixPath] = field(default_factory=set)
+    hollow: set[PurePosixPath] = field(default_factory=set)
+    empty_folders: list[PurePosixPath] = field(default_factory=list)
+    largest: tuple[int, str] = (0, "")
+    empty_files: list[str] = field(default_factory=list)
+
+
+def survey(files: Iterable[PayloadFile], folders: Iterable[str]) -> Survey:
+    """One look at every payload path; `folders` names those that the paths may not show."""
+    found = Survey()
+    for file in files:
+        found.files += 1
+        found.size += file.size
+        found.largest = max(found.largest, (file.size, f"/{file.path}"))
+        if file.size == 0 and len(found.empty_files) < _NAMED:
+            found.empty_files.append(f"/{file.path}")
+        if len(file.path.parts) > 1:
+            found.top_folders.add(file.path.parts[0])
+        else:
+            found.top_files.append(str(file.path))
+        _add_with_parents(file.path.parent, found.folders)
+    for name in folders:
+        _add_with_parents(PurePosixPath(name), found.hollow)
+    found.hollow -= found.folders
+    found.empty_folders = sorted(found.hollow - {path.parent for path in found.hollow})
+    found.top_folders.update(path.parts[0] for path in found.hollow)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How payload paths become paths in the container.
+
+    `stripped` is the top folder whose content goes there without it; `prefix` stands before all.
+    """
+
+    stripped: str | None = None
+    prefix: PurePosixPath = PurePosixPath()
+
+    def remote(self, path: PurePosixPath) -> PurePosixPath:
+        """Where a payload path goes; no parts for the stripped folder itself."""
+        if self.stripped is not None and path.parts[:1] == (self.stripped,):
+            path = PurePosixPath(*path.parts[1:])
+        return self.prefix / path
+
+
+def layout_for(found: Survey, *, is_new: bool, keeps_bag: bool, bag_folder: str) -> Layout:
+    """Where payload paths go, by PresQT's rule.
+
+    A new resource gets the content of the payload's only top folder, an existing container gets
+    everything below `data/`. A bag that is kept whole stands in a new container as it is, and in an
+    existing one below its own name, so that two bags never mix.
+    """
+    if keeps_bag:
+        return Layout(prefix=PurePosixPath(DATA) if is_new else PurePosixPath(bag_folder, DATA))
+    if is_new and len(found.top_folders) == 1 and not found.top_files:
+        return Layout(stripped=next(iter(found.top_folders)))
+    return Layout()
+
+
+def remote_folders(found: Survey, layout: Layout, *, with_empty: bool) -> list[PurePosixPath]:
+    """Every folder that the container needs, parents first."""
+    wanted: set[PurePosixPath] = set()
+    for path in found.folders | found.hollow if with_empty else found.folders:
+        _add_with_parents(layout.remote(path), wanted)
+    _add_with_parents(layout.prefix, wanted)
+    return sorted(wanted, key=lambda path: (len(path.parts), path))
+
+
+def payload_parcels(
+    files: Iterable[PayloadFile], layout: Layout, bag_root: Path
+) -> Iterator[Parcel]:
+    """Every payload file on its way, in the order staged."""
+    for file in files:
+        yield Parcel(
+            name=f"/{file.path}",
+            source=bag_root / DATA / file.path,
+            remote=layout.remote(file.path),
+            size=file.size,
+            digests=file.digests,
+        )
+
+
+def tag_parcels(layout: Layout, bag_root: Path, algorithms: tuple[str, ...]) -> list[Parcel]:
+    """The bag's tag files on their way, with digests taken now."""
+    found = []
+    for entry in walk_files(bag_root):
+        path = PurePosixPath(Path(entry.path).relative_to(bag_root).as_posix())
+        if path.parts[0] == DATA or not entry.is_file(follow_symlinks=False):
+            continue
+        with open(entry.path, "rb", buffering=0) as stream:
+            size = entry.stat(follow_symlinks=False).st_size
+            digests = digest_stream(stream, algorithms, size)
+        found.append(
+            Parcel(
+                name=str(path),
+                source=Path(entry.path),
+                remote=layout.prefix.parent / path,
+                size=size,
+                digests=digests,
+            )
+        )
+    return sorted(found, key=lambda parcel: parcel.name)
+
+
+def refuse_unfit(
+    traits: Traits,
+    target: str,
+    *,
+    files: int,
+    largest: tuple[int, str],
+    empty_files: list[str],
+) -> None:
+    """UserFault when the target cannot take the files, before anything is created there."""
+    limit = traits.max_file_bytes
+    if limit is not None and largest[0] > limit:
+        raise UserFault(
+            "too-large",
+            f"{largest[1]} has {text_from_bytes(largest[0])}; {target} takes files of at most "
+            f"{text_from_bytes(limit)}.",
+        )
+    if traits.max_files is not None and files > traits.max_files:
+        raise UserFault(
+            "too-large",
+            f"The bag has {files} files; {target} takes at most {traits.max_files}.",
+        )
+    if empty_files and not traits.takes_empty_files:
+        raise UserFault(
+            "bad-request",
+            f"{target} takes no empty files: remove {', '.join(empty_files)} and bag it again.",
+        )
+
+
+def _add_with_parents(path: PurePosixPath, into: set[PurePosixPath]) -> None:
+    while path.parts and path not in into:
+        into.add(path)
+        path = path.parent

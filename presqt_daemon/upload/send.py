@@ -1,0 +1,235 @@
+"""A staged bag becomes a deposit: the one entry of the upload room."""
+
+import contextlib
+import errno
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from presqt_daemon.config import TargetConfig, UploadsConfig
+from presqt_daemon.errors import PresqtError
+from presqt_daemon.model import Finding, Resolved, UploadResult
+from presqt_daemon.reports import Go, Limited, Opened, Progress, Report, WantsCreate
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.targets import base
+from presqt_daemon.targets.base import Container, Item, Target
+from presqt_daemon.tickets.payload import read_files, read_head
+from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.upload.bag_metadata import read_bag_metadata
+from presqt_daemon.upload.container import open_container
+from presqt_daemon.upload.delivery import Delivery
+from presqt_daemon.upload.describe import describe, refused_fields, required_but_missing
+from presqt_daemon.upload.freight import Freight, Staged, load_freight
+from presqt_daemon.upload.fts_metadata import FtsJob, write_fts_metadata
+from presqt_daemon.upload.journal import Journal, Record, replay
+from presqt_daemon.upload.lane import Lane
+from presqt_daemon.upload.layout import Layout, payload_parcels
+from presqt_daemon.upload.messages import draft_note
+from presqt_daemon.upload.progress import Meter
+from presqt_daemon.upload.recheck import recheck_payload
+from presqt_daemon.upload.reporting import Reporter
+from presqt_daemon.upload.tally import Tally
+from presqt_daemon.upload.transfer import Transfer
+from presqt_daemon.upload.waiting import MustWait, Patience
+
+WAIT_SHARE = 0.5
+"""How much of the stall limit one call may spend waiting: a wait is no progress."""
+
+_NO_SPACE = Limited(
+    reason="The server has no room for its own notes on this upload.",
+    waiting_for="disk space",
+    seconds=60.0,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendJob:
+    """What an upload needs to know; `folder` is the ticket's, `boot_id` this machine's boot."""
+
+    folder: Path
+    resolved: Resolved
+    target: TargetConfig
+    token: str | None
+    uploads: UploadsConfig
+    boot_id: str
+    ticket: str
+
+
+def send(
+    job: SendJob,
+    ask: Callable[[WantsCreate], Go],
+    report: Callable[[Report], None],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+    connect: Callable[[TargetConfig, str | None], Target] = base.connect,
+) -> UploadResult:
+    """The end of the upload; sends only what an earlier go has not brought there.
+
+    `ask` and `report` are called from this thread alone. Raises PresqtError when the ticket fails,
+    MustWait when it goes on later, PayloadSpoilt and PayloadError when it must be staged again.
+    """
+    try:
+        return _send(job, ask, report, sleep, clock, connect)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise MustWait(_NO_SPACE) from error
+
+
+def _send(
+    job: SendJob,
+    ask: Callable[[WantsCreate], Go],
+    report: Callable[[Report], None],
+    sleep: Callable[[float], None],
+    clock: Callable[[], float],
+    connect: Callable[[TargetConfig, str | None], Target],
+) -> UploadResult:
+    folder = TicketFolder(job.folder)
+    head = read_head(folder.payload)
+    staged = Staged(payload=folder.payload, head=head, root=job.folder / head.bag.folder)
+    record = replay(folder.journal)
+    journal = Journal(folder.journal, clock)
+    reporter = Reporter(report, clock)
+    patience = Patience(
+        target=job.target.name,
+        retries=job.uploads.retries,
+        limit=job.uploads.stall_limit * WAIT_SHARE,
+        sleep=sleep,
+        clock=clock,
+    )
+    with contextlib.ExitStack() as stack:
+        stack.callback(staged.packed.unlink, missing_ok=True)
+        _recheck_after_reboot(job, staged, record, journal, reporter)
+        target = patience.call(lambda _doubtful: connect(job.target, job.token))
+        stack.callback(target.close)
+        target.heard = reporter.heard
+        stack.callback(journal.flush)
+        width = min(job.target.connections or job.uploads.connections, target.traits.parallel_puts)
+        lane = Lane(max(1, width), patience, [journal.tick, reporter.look])
+        stack.callback(lane.close)
+        account = lane.run(lambda _doubtful: target.account())
+        told = read_bag_metadata(staged.root)
+        freight = _load(job, staged, target, journal, reporter)
+        described = describe(head.bag.info, told.extra, told.datacite)
+        container, warnings = open_container(
+            target,
+            job.resolved,
+            job.ticket,
+            record,
+            journal,
+            lane,
+            ask,
+            report,
+            fields=described.fields(),
+        )
+        if container.is_new:
+            warnings += told.warnings + required_but_missing(job.target.type, described)
+            warnings += refused_fields(container)
+        reporter.tell(Opened(container_id=container.id, link=container.link, title=container.title))
+        reach("send-opened")
+        tally = Tally()
+        listing = _deliver(job, target, container, freight, lane, record, journal, tally, reporter)
+        if job.uploads.fts_metadata:
+            fts = FtsJob(
+                ticket=job.ticket,
+                target_type=job.target.type,
+                account=account.name,
+                journal=folder.journal,
+                source=told.fts,
+                now=datetime.now(UTC),
+            )
+            warnings += write_fts_metadata(target, container, listing, lane, fts)
+        link, note, more = _publish(job, target, container, lane, tally)
+        reporter.end()
+        return tally.result(
+            link=link, algorithm=freight.algorithm, note=note, warnings=warnings + more
+        )
+
+
+def _recheck_after_reboot(
+    job: SendJob, staged: Staged, record: Record, journal: Journal, reporter: Reporter
+) -> None:
+    """Know again that the disk holds what was staged. Raises PayloadSpoilt when it does not."""
+    if job.boot_id in {staged.head.boot_id, record.verified_boot}:
+        return
+    reporter.tell(Progress(message="Verifying the files again after a restart..."))
+    parcels = payload_parcels(read_files(staged.payload), Layout(), staged.root)
+    recheck_payload(parcels, staged.head.algorithm, reporter.pulse)
+    journal.have_verified(job.boot_id)
+
+
+def _load(
+    job: SendJob, staged: Staged, target: Target, journal: Journal, reporter: Reporter
+) -> Freight:
+    """What is sent; its totals are told."""
+    if not target.traits.has_folders:
+        reporter.tell(Progress(message="Packing the bag into one zip..."))
+    freight = load_freight(
+        staged,
+        target.traits,
+        job.target.name,
+        is_new=job.resolved.resource_id is None,
+        keeps_bag=job.target.keep == "bag",
+        beat=reporter.pulse,
+    )
+    if freight.packed is not None:
+        journal.have_packed(freight.packed.name)
+    meter = Meter(files_total=freight.files, bytes_total=freight.size)
+    reporter.begin(meter, f"Uploading files to {job.target.name}...")
+    return freight
+
+
+def _deliver(
+    job: SendJob,
+    target: Target,
+    container: Container,
+    freight: Freight,
+    lane: Lane,
+    record: Record,
+    journal: Journal,
+    tally: Tally,
+    reporter: Reporter,
+) -> Mapping[PurePosixPath, Item]:
+    """Bring everything there; the listing as it was before."""
+    listing = lane.run(lambda _doubtful: target.listing(container))
+    transfer = Transfer(
+        target,
+        container,
+        listing,
+        lane.patience,
+        reporter.meter,
+        action=job.resolved.duplicate_action,
+        algorithm=freight.algorithm,
+        planned=record.planned,
+        sent=record.sent,
+    )
+    delivery = Delivery(
+        target,
+        container,
+        freight,
+        lane,
+        action=job.resolved.duplicate_action,
+        record=record,
+        journal=journal,
+        tally=tally,
+    )
+    delivery.run(transfer, listing)
+    return listing
+
+
+def _publish(
+    job: SendJob, target: Target, container: Container, lane: Lane, tally: Tally
+) -> tuple[str | None, str | None, tuple[Finding, ...]]:
+    """The link, a note and warnings: published where that is wanted and all is verified."""
+    note = draft_note(container.link) if target.traits.makes_drafts else None
+    if job.target.publish != "after_verified" or not tally.is_verified:
+        return container.link, note, ()
+    try:
+        link = lane.run(lambda _doubtful: target.publish(container))
+    except PresqtError as error:
+        message = f"All files are there, but publishing failed: {error.message}"
+        return container.link, note, (Finding(code="not-published", message=message),)
+    return link or container.link, None, ()
