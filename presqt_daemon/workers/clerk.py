@@ -1,0 +1,146 @@
+"""Changes of tickets that no worker has: reject, cancel, reopen. Done on one thread, in order."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from presqt_daemon.errors import PresqtError, UserFault
+from presqt_daemon.model import Stage, Status
+from presqt_daemon.system.host import boot_id
+from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.tickets.lease import HeldError, lease_ended
+from presqt_daemon.tickets.payload import PayloadError, read_files, read_head
+from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
+from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.workers.endings import end_failed
+from presqt_daemon.workers.run import RunEnd, RunKind
+from presqt_daemon.workers.supervisor import CANCELLED, WRITE_RETRY_SECONDS, Supervisor
+
+LEASE_SECONDS = 30.0
+"""How long a record that is being written is waited for."""
+
+
+class Refusal(StrEnum):
+    """Why a ticket cannot be reopened."""
+
+    OPEN = "it has not ended"
+    MATCHED = "it has ended well"
+    NO_ZIP = "its zip is gone: drop it again"
+    LOST = "there is no such ticket"
+    DISK = "its status cannot be written now"
+    BUSY = "another program is changing its record: ask again"
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """What came of asking a ticket to go again."""
+
+    ticket: str
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clerk:
+    """Writes as the holder of tickets that wait or have ended."""
+
+    supervisor: Supervisor
+
+    def reject(self, ticket: str, error: PresqtError) -> RunEnd:
+        """End a ticket that must not be worked on."""
+        return self._with_holder(ticket, error)
+
+    def cancel(self, ticket: str) -> RunEnd:
+        """End a waiting ticket as its sender or the operator asked."""
+        return self._with_holder(ticket, UserFault("cancelled", CANCELLED))
+
+    def note_waiting(self, ticket: str, waiting_for: str) -> None:
+        """Say on a waiting ticket what it waits for; a failure to do so changes nothing."""
+        folder = self.supervisor.uploads.folder(ticket)
+        try:
+            holder = self.supervisor.open_holder(folder)
+            message = f"Waiting for {waiting_for}."
+            holder.fact(replace(holder.info, waiting_for=waiting_for, message=message))
+        except OSError as error:
+            ticket_log(ticket).debug("could not note its wait: %s", error.strerror)
+
+    def reopen(self, ticket: str) -> Reopened:
+        """Let an ended ticket go on: from its staged bag where that is there, else from its zip."""
+        supervisor = self.supervisor
+        folder = supervisor.uploads.folder(ticket)
+        try:
+            info = folder.read_info()
+            refusal = why_not_again(info, has_zip=folder.find_zip() is not None)
+            if refusal is not None:
+                return Reopened(ticket, refusal)
+            with lease_ended(folder.path, wait_seconds=LEASE_SECONDS):
+                holder = supervisor.open_holder(folder)
+                holder.fact(reopened(info, is_staged=_is_staged(folder)))
+                folder.receipt.unlink(missing_ok=True)
+        except HeldError:
+            return Reopened(ticket, Refusal.BUSY)
+        except InfoError:
+            return Reopened(ticket, Refusal.LOST)
+        except OSError as error:
+            ticket_log(ticket).warning("cannot be reopened now: %s", error.strerror)
+            return Reopened(ticket, Refusal.DISK)
+        ticket_log(ticket).info("goes again, attempt %d", holder.info.attempt)
+        return Reopened(ticket)
+
+    def _with_holder(self, ticket: str, error: PresqtError) -> RunEnd:
+        folder = self.supervisor.uploads.folder(ticket)
+        try:
+            holder = self.supervisor.open_holder(folder)
+            info = holder.info
+            if info.is_open:
+                info = end_failed(holder, error, self.supervisor.config)
+        except OSError as problem:
+            if not folder.path.is_dir():
+                return RunEnd(ticket=ticket, kind=RunKind.OVER, info=None)
+            ticket_log(ticket).warning("cannot be ended now: %s", problem.strerror)
+            return RunEnd(
+                ticket=ticket, kind=RunKind.PARKED, info=None, seconds=WRITE_RETRY_SECONDS
+            )
+        return RunEnd(ticket=ticket, kind=RunKind.OVER, info=info)
+
+
+def why_not_again(info: ProcessInfo, *, has_zip: bool) -> Refusal | None:
+    """Why a ticket may not be retried, None when it may."""
+    if info.is_open:
+        return Refusal.OPEN
+    if info.status is Status.FINISHED and not (info.failed_fixity or info.unverified_fixity):
+        return Refusal.MATCHED
+    return None if has_zip else Refusal.NO_ZIP
+
+
+def reopened(info: ProcessInfo, *, is_staged: bool) -> ProcessInfo:
+    """The status of a ticket that goes again; what was learnt about its route stays."""
+    return ProcessInfo(
+        ticket_number=info.ticket_number,
+        message="The ticket goes again.",
+        stage=Stage.HASHED if is_staged and info.target is not None else Stage.RECEIVED,
+        source_file=info.source_file,
+        target=info.target,
+        resource_id=info.resource_id,
+        title=info.title,
+        file_duplicate_action=info.file_duplicate_action,
+        options_from=info.options_from,
+        dropped_by=info.dropped_by,
+        staging_attempt=info.staging_attempt if is_staged else 0,
+        attempt=info.attempt + 1,
+        hash_algorithm=info.hash_algorithm if is_staged else None,
+        link_to_resource=info.link_to_resource,
+        waiting_for="a worker",
+        received_at=info.received_at,
+        updated_at=info.updated_at,
+    )
+
+
+def _is_staged(folder: TicketFolder) -> bool:
+    """Whether the unpacked bag is there as it was staged, under this boot."""
+    try:
+        head = read_head(folder.payload)
+        bag = folder.path / head.bag.folder / "data"
+        return head.boot_id == boot_id() and all(
+            (bag / file.path).is_file() for file in read_files(folder.payload)
+        )
+    except (PayloadError, OSError):
+        return False

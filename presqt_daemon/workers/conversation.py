@@ -1,0 +1,224 @@
+"""The talk with one worker about one task: reports in, answers out, limits and requests obeyed."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from presqt_daemon.errors import HouseFault, PresqtError
+from presqt_daemon.model import Stage
+from presqt_daemon.reports import (
+    Alive,
+    Attempt,
+    Created,
+    Failed,
+    Go,
+    Limited,
+    Opened,
+    Progress,
+    Question,
+    Reached,
+    Report,
+    Spoilt,
+    Staged,
+    Stop,
+    Stopped,
+    Surveyed,
+    Uploaded,
+    WantsCreate,
+)
+from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.tickets.holder import Holder
+from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings, advance
+from presqt_daemon.workers.pool import TICKET_VARIABLE, Worker
+from presqt_daemon.workers.reaper import Limits, Sample, end_tree, judge, tree_memory
+from presqt_daemon.workers.run import ParkError, Run
+from presqt_daemon.workers.tasks import Task
+
+TICK_SECONDS = 0.25
+"""How soon a request to cancel or stop is seen."""
+
+MEMORY_EVERY_SECONDS = 1.0
+STOP_GRACE_SECONDS = 1.0
+LET_GO_SECONDS = 10.0
+
+End = Staged | Uploaded | Failed | Limited | Spoilt
+_ENDS = (Staged, Uploaded, Failed, Limited, Spoilt)
+
+
+class BrokenKind(StrEnum):
+    """Why a worker did not come to an end of its own."""
+
+    DIED = "died"
+    REAPED = "reaped"
+    CANCELLED = "cancelled"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A run whose worker is gone before its end."""
+
+    kind: BrokenKind
+    pid: int
+    exit_code: int | None = None
+    fault: HouseFault | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Conversation:
+    """One worker, one task.
+
+    `answer` gives the answer to a question, None while there is none yet; what it raises ends the
+    task and is raised by `hold`.
+    """
+
+    worker: Worker
+    holder: Holder
+    run: Run
+    limits: Limits
+    answer: Callable[[Question], Go | None]
+    end_creating: Callable[[], None]
+    clock: Callable[[], float] = time.monotonic
+    is_worker_free: bool = False
+    _moved_at: float = 0.0
+    _open_question: Question | None = None
+
+    def hold(self, task: Task) -> End | Broken:
+        """Talk until the task has ended, one way or another; a worker that lives stays usable."""
+        started = self._moved_at = self.clock()
+        looked = started
+        memory = 0
+        if not self.worker.send(task):
+            return self._died()
+        while True:
+            message, lives = self.worker.receive(TICK_SECONDS)
+            if isinstance(message, _ENDS):
+                self.is_worker_free = True
+                return message
+            if message is not None:
+                self._take_in(message)
+            elif not lives:
+                return self._died()
+            self._answer_if_possible()
+            now = self.clock()
+            if self.run.interruption.cancelled.is_set():
+                return self._end_worker(BrokenKind.CANCELLED)
+            stop_by = self.run.interruption.stop_by
+            if stop_by is not None and now >= stop_by:
+                return self._end_worker(BrokenKind.STOPPED)
+            if now - looked >= MEMORY_EVERY_SECONDS:
+                looked, memory = now, tree_memory(self.worker.pid)
+            sample = Sample(
+                elapsed_seconds=now - started,
+                quiet_seconds=now - self._moved_at,
+                memory_bytes=memory,
+            )
+            if (fault := judge(sample, self.limits)) is not None:
+                ticket_log(self.run.ticket).warning("reaping its worker: %s", fault.message)
+                return self._end_worker(BrokenKind.REAPED, fault)
+            self.holder.keep_up()
+
+    def _take_in(self, message: Report | Stopped) -> None:
+        if isinstance(message, Surveyed | WantsCreate):
+            self._open_question = message
+        elif isinstance(message, Created):
+            self.end_creating()
+        elif isinstance(message, Reached):
+            self._reach(message)
+        elif not isinstance(message, Alive | Stopped):
+            self.holder.note(project(self.holder.info, message))
+        self._moved_at = self.clock()
+
+    def _reach(self, message: Reached) -> None:
+        info = advance(self.holder.info, message.stage)
+        if message.bag is not None:
+            info = add_warnings(info, message.bag.warnings)
+            info = replace(
+                info,
+                staging_total_bytes=max(info.staging_total_bytes, info.staging_bytes_finished),
+                upload_total_files=message.bag.payload_files,
+                upload_total_bytes=message.bag.payload_bytes,
+            )
+        if message.algorithm is not None:
+            info = replace(info, hash_algorithm=message.algorithm)
+        if message.stage is Stage.HASHED:
+            info = replace(info, staging_bytes_finished=info.staging_total_bytes)
+            self.holder.fact(info)
+        else:
+            self.holder.note(info)
+
+    def _answer_if_possible(self) -> None:
+        question = self._open_question
+        if question is None:
+            return
+        try:
+            answer = self.answer(question)
+        except (PresqtError, ParkError, OSError):
+            self._let_go()
+            raise
+        if answer is not None:
+            self._open_question = None
+            self._moved_at = self.clock()
+            self.worker.send(answer)
+        elif isinstance(question, WantsCreate):
+            # waiting for another ticket's creation is no stall of this one
+            self._moved_at = self.clock()
+
+    def _let_go(self) -> None:
+        """Tell the worker to drop the task; one that does not answer is ended."""
+        deadline = self.clock() + LET_GO_SECONDS
+        lives = self.worker.send(Stop())
+        while lives and self.clock() < deadline:
+            message, lives = self.worker.receive(TICK_SECONDS)
+            if isinstance(message, Stopped | Staged | Uploaded | Failed | Limited | Spoilt):
+                self.is_worker_free = True
+                return
+        self._end_worker(BrokenKind.STOPPED)
+
+    def _died(self) -> Broken:
+        """The worker is gone; what it started goes too."""
+        pid = self.worker.pid
+        end_tree(pid, (TICKET_VARIABLE, self.run.ticket), grace=0)
+        code = self.worker.exit_code(5.0)
+        self.worker.close()
+        return Broken(kind=BrokenKind.DIED, pid=pid, exit_code=code)
+
+    def _end_worker(self, kind: BrokenKind, fault: HouseFault | None = None) -> Broken:
+        pid = self.worker.pid
+        end_tree(pid, (TICKET_VARIABLE, self.run.ticket), grace=STOP_GRACE_SECONDS)
+        code = self.worker.exit_code(5.0)
+        self.worker.close()
+        return Broken(kind=kind, pid=pid, exit_code=code, fault=fault)
+
+
+def project(info: ProcessInfo, message: Attempt | Opened | Progress) -> ProcessInfo:
+    """The status after a report. Figures never shrink and never pass their totals."""
+    if isinstance(message, Attempt):
+        return replace(
+            info,
+            staging_attempt=message.number,
+            staging_bytes_finished=0,
+            message=message.message,
+        )
+    if isinstance(message, Opened):
+        return replace(
+            info, link_to_resource=message.link or info.link_to_resource, title=message.title
+        )
+    if message.message is not None:
+        info = replace(info, message=message.message)
+    if info.stage in {Stage.RECEIVED, Stage.VALIDATED}:
+        total = max(info.staging_total_bytes, message.bytes_total)
+        done = max(info.staging_bytes_finished, message.bytes_done)
+        return replace(
+            info, staging_total_bytes=total, staging_bytes_finished=min(done, total or done)
+        )
+    files = max(info.upload_total_files, message.files_total)
+    total = max(info.upload_total_bytes, message.bytes_total)
+    return replace(
+        info,
+        upload_total_files=files,
+        upload_total_bytes=total,
+        upload_files_finished=min(max(info.upload_files_finished, message.files_done), files),
+        upload_bytes_finished=min(max(info.upload_bytes_finished, message.bytes_done), total),
+    )

@@ -1,0 +1,100 @@
+"""How a ticket ends: record first, then status, then what is no longer needed goes."""
+
+import logging
+from dataclasses import replace
+
+from presqt_daemon import __version__
+from presqt_daemon.config import Config
+from presqt_daemon.errors import PresqtError
+from presqt_daemon.model import Stage, UploadResult
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import remove_tree
+from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.tickets.holder import Holder
+from presqt_daemon.tickets.payload import PayloadError, read_head
+from presqt_daemon.tickets.process_info import ProcessInfo, advance, fail, finish
+from presqt_daemon.tickets.receipt import write_receipt
+from presqt_daemon.tickets.retention import expiration_of
+from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.tickets.verdict import Verdict, verdict
+from presqt_daemon.upload.messages import final_message
+
+_log = logging.getLogger(__name__)
+
+
+def end_failed(holder: Holder, error: PresqtError, config: Config) -> ProcessInfo:
+    """The ticket ends with an error that has a name. Raises OSError when that cannot be told."""
+    now = holder.now()
+    info = replace(fail(holder.info, error, now), updated_at=now)
+    info = replace(info, expiration=expiration_of(info, config.retention))
+    _write(holder, info, config)
+    ticket_log(info.ticket_number).info("failed: %s (%s)", error.message, error.code)
+    if info.stage in {Stage.RECEIVED, Stage.VALIDATED}:
+        _remove_bag(holder.folder)
+    return info
+
+
+def end_finished(holder: Holder, result: UploadResult, config: Config) -> ProcessInfo:
+    """The ticket ends with a deposit. Raises OSError when that cannot be told."""
+    now = holder.now()
+    message = final_message(result, holder.info.target or "the target")
+    info = finish(advance(holder.info, Stage.UPLOADED), result, message, now)
+    info = replace(info, updated_at=now)
+    info = replace(info, expiration=expiration_of(info, config.retention))
+    _write(holder, info, config)
+    ticket_log(info.ticket_number).info("finished: %s", message)
+    if verdict(info) is Verdict.VERIFIED:
+        _remove_bag(holder.folder)
+    return info
+
+
+def end_pointed(holder: Holder, first: ProcessInfo, config: Config) -> ProcessInfo:
+    """The ticket ends with an earlier one's deposit. Raises OSError when that cannot be told."""
+    now = holder.now()
+    message = (
+        f"The same content is there already, by ticket {first.ticket_number}; "
+        "nothing was sent again."
+    )
+    result = UploadResult(link=first.link_to_resource, algorithm=first.hash_algorithm)
+    info = finish(advance(holder.info, Stage.UPLOADED), result, message, now)
+    info = replace(info, updated_at=now)
+    info = replace(info, expiration=expiration_of(info, config.retention))
+    _write(holder, info, config, same_as=first.ticket_number)
+    ticket_log(info.ticket_number).info("finished: %s", message)
+    _remove_bag(holder.folder)
+    return info
+
+
+def _write(
+    holder: Holder, info: ProcessInfo, config: Config, *, same_as: str | None = None
+) -> None:
+    def write() -> None:
+        write_receipt(
+            holder.folder,
+            info,
+            agent_version=__version__,
+            now=holder.now(),
+            status_mode=config.permissions.status,
+            same_as=same_as,
+        )
+
+    try:
+        write()
+    except OSError as error:
+        if not holder.make_room(error):
+            raise
+        write()
+    reach("receipt-written")
+    holder.fact(info)
+
+
+def _remove_bag(folder: TicketFolder) -> None:
+    """Remove the unpacked bag; what cannot be removed now goes with the ticket's expiry."""
+    try:
+        name = read_head(folder.payload).bag.folder
+        if name and "/" not in name and not name.startswith("."):
+            remove_tree(folder.path / name)
+    except PayloadError:
+        return
+    except OSError as error:
+        _log.warning("%s the unpacked bag stays: %s", folder.ticket, error.strerror)

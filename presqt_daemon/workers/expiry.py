@@ -1,0 +1,70 @@
+"""The lane that removes what may go, once an hour; a failure of one ticket stops no other."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from presqt_daemon.config import Config
+from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.tickets.holder import utc_now
+from presqt_daemon.tickets.process_info import InfoError
+from presqt_daemon.tickets.retention import decide, expire, sweep_gone
+from presqt_daemon.tickets.store import Uploads
+
+EVERY_SECONDS = 3600.0
+FIRST_SECONDS = 60.0
+"""Not at once: a start has better things to do with the disk."""
+
+
+class Expiry:
+    """Ended tickets belong to nobody else, and a retry takes no ticket whose zip is gone."""
+
+    def __init__(
+        self,
+        uploads: Uploads,
+        config: Callable[[], Config],
+        *,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._uploads = uploads
+        self._config = config
+        self._now = now
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._live, name="expiry", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first round comes a minute later."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End within the removal that goes on."""
+        self._stopped.set()
+
+    def look(self) -> int:
+        """One round over all tickets; how many lost something. Makes a spent reserve again."""
+        count = 0
+        self._uploads.keep_reserve()
+        sweep_gone(self._uploads.root)
+        for name in list(self._uploads.tickets()):
+            if self._stopped.is_set():
+                break
+            folder = self._uploads.folder(name)
+            try:
+                parts = decide(folder.read_info(), self._now(), self._config().retention)
+                if parts and expire(folder, parts):
+                    count += 1
+                    ticket_log(name).info("expired: removed its %s", " and ".join(sorted(parts)))
+            except InfoError:
+                continue
+            except OSError as error:
+                ticket_log(name).warning("could not be expired: %s", error.strerror)
+        return count
+
+    def _live(self) -> None:
+        wait = FIRST_SECONDS
+        while not self._stopped.wait(wait):
+            wait = EVERY_SECONDS
+            try:
+                self.look()
+            except OSError as error:
+                ticket_log("-").warning("the tickets cannot be listed: %s", error.strerror)

@@ -1,0 +1,122 @@
+"""What a worker is handed for a run: the task, with all it needs to know, and its limits."""
+
+from dataclasses import replace
+
+from presqt_daemon.config import Config, TargetConfig
+from presqt_daemon.errors import HouseFault, UserFault
+from presqt_daemon.model import Resolved, Stage
+from presqt_daemon.staging.stage import StageJob
+from presqt_daemon.system.host import boot_id
+from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.tickets.holder import Holder
+from presqt_daemon.tickets.process_info import ProcessInfo, advance
+from presqt_daemon.upload.send import SendJob
+from presqt_daemon.workers.reaper import Limits
+from presqt_daemon.workers.run import ParkError, Run, Work
+from presqt_daemon.workers.tasks import StageTask, Task, UploadTask
+from presqt_daemon.workers.tokens import MissingTokenError, Tokens
+
+STAGING_MESSAGE = "Saving files to server and validating bag..."
+TOKEN_RETRY_SECONDS = 15.0
+
+
+def prepare(run: Run, holder: Holder, config: Config, tokens: Tokens) -> tuple[Task, Limits]:
+    """The task and its limits; the status says that it begins.
+
+    Raises PresqtError for a ticket that cannot go on, ParkError for one that has to wait.
+    """
+    info = replace(
+        holder.info,
+        waiting_for=None,
+        next_attempt_at=None,
+        resumes=holder.info.resumes + run.is_resume,
+    )
+    if run.work is Work.STAGE:
+        task: Task = _stage_task(run, holder, info, config)
+        wall = config.staging.time_limit
+    else:
+        target = _target_of(info, config)
+        task = _upload_task(run, holder, info, config, target, _token_of(run, target, tokens))
+        wall = target.time_limit or config.uploads.time_limit
+    limits = Limits(
+        wall_seconds=wall,
+        stall_seconds=config.uploads.stall_limit,
+        memory_bytes=config.uploads.memory_limit,
+    )
+    return task, limits
+
+
+def _stage_task(run: Run, holder: Holder, info: ProcessInfo, config: Config) -> StageTask:
+    zip_path = holder.folder.find_zip()
+    if zip_path is None:
+        raise HouseFault("state-lost", "The zip is no longer in its place: drop it again.")
+    if zip_path.stat().st_size > config.staging.max_zip_bytes:
+        raise UserFault(
+            "too-large",
+            f"The zip {info.source_file} is larger than staging.max_zip_bytes allows: split the "
+            "bag, or ask the operator.",
+        )
+    if info.stage is not Stage.RECEIVED:
+        info = advance(info, Stage.RECEIVED)
+    holder.note(replace(info, message=STAGING_MESSAGE))
+    job = StageJob(
+        folder=holder.folder.path,
+        zip_name=zip_path.name,
+        config=config.staging,
+        payload_mode=config.permissions.payload,
+        boot_id=boot_id(),
+    )
+    return StageTask(ticket=run.ticket, job=job, targets=config.targets)
+
+
+def _upload_task(
+    run: Run,
+    holder: Holder,
+    info: ProcessInfo,
+    config: Config,
+    target: TargetConfig,
+    token: str | None,
+) -> UploadTask:
+    holder.note(replace(info, message=f"Uploading files to {target.name}..."))
+    job = SendJob(
+        folder=holder.folder.path,
+        ticket=run.ticket,
+        resolved=_resolved_from(info),
+        target=target,
+        token=token,
+        uploads=config.uploads,
+        boot_id=boot_id(),
+    )
+    return UploadTask(ticket=run.ticket, job=job)
+
+
+def _token_of(run: Run, target: TargetConfig, tokens: Tokens) -> str | None:
+    try:
+        return tokens.of(target)
+    except MissingTokenError as error:
+        ticket_log(run.ticket).warning("target %s waits for %s", target.name, error)
+        raise ParkError("a token", TOKEN_RETRY_SECONDS, whole_target=True) from None
+
+
+def _target_of(info: ProcessInfo, config: Config) -> TargetConfig:
+    target = config.targets.get(info.target or "")
+    if target is None:
+        folders = ", ".join(f"{name}/" for name in config.targets)
+        raise UserFault(
+            "unknown-target",
+            f"The target {info.target!r} is no longer configured; there are {folders}.",
+        )
+    return target
+
+
+def _resolved_from(info: ProcessInfo) -> Resolved:
+    assert info.target is not None
+    assert info.title is not None
+    assert info.file_duplicate_action is not None
+    return Resolved(
+        target=info.target,
+        resource_id=info.resource_id,
+        title=info.title,
+        duplicate_action=info.file_duplicate_action,
+        options_from=info.options_from,
+    )

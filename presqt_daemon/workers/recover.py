@@ -1,0 +1,72 @@
+"""What a daemon finds when it starts: tickets that have not ended, and the last one's leftovers."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from presqt_daemon.errors import PresqtError
+from presqt_daemon.model import Stage
+from presqt_daemon.tickets.claim_record import ClaimRecordError
+from presqt_daemon.tickets.process_info import InfoError, NewerInfoError
+from presqt_daemon.tickets.store import TicketFolder, Uploads
+from presqt_daemon.workers.agenda import OpenTicket
+from presqt_daemon.workers.pool import TICKET_VARIABLE
+from presqt_daemon.workers.reaper import end_leftovers
+from presqt_daemon.workers.run import Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An open ticket; `fault` ends it at once (it was taken only to be told)."""
+
+    ticket: OpenTicket
+    fault: PresqtError | None
+
+
+def find_open(uploads: Uploads, names: Iterable[str]) -> Iterator[Found]:
+    """Those of the tickets that have not ended. Raises NewerInfoError."""
+    for name in names:
+        found = _look(uploads.folder(name))
+        if found is not None:
+            yield found
+
+
+def open_ticket(folder: TicketFolder) -> OpenTicket | None:
+    """What the arbiter must know of a ticket, None when it has ended. Raises NewerInfoError."""
+    zip_path = folder.find_zip()
+    zip_bytes = 0 if zip_path is None else zip_path.stat().st_size
+    try:
+        info = folder.read_info()
+    except NewerInfoError:
+        raise
+    except InfoError:
+        return OpenTicket(ticket=folder.ticket, work=Work.STAGE, zip_bytes=zip_bytes)
+    if not info.is_open:
+        return None
+    is_staged = info.stage in {Stage.HASHED, Stage.UPLOADED} and info.target is not None
+    return OpenTicket(
+        ticket=folder.ticket,
+        work=Work.UPLOAD if is_staged else Work.STAGE,
+        zip_bytes=zip_bytes,
+        target=info.target,
+        resource_id=info.resource_id,
+        is_resume=info.function_process_id is not None,
+    )
+
+
+def end_strays(tickets: list[OpenTicket]) -> int:
+    """Kill programs that workers of a dead daemon left running; how many there were."""
+    resumed = {ticket.ticket for ticket in tickets if ticket.is_resume}
+    return end_leftovers(TICKET_VARIABLE, resumed) if resumed else 0
+
+
+def _look(folder: TicketFolder) -> Found | None:
+    ticket = open_ticket(folder)
+    if ticket is None:
+        return None
+    fault = None
+    if ticket.work is Work.STAGE:
+        try:
+            fault = folder.read_claim().fault
+        except ClaimRecordError:
+            fault = None
+    return Found(ticket=ticket, fault=fault)

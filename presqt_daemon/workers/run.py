@@ -1,0 +1,102 @@
+"""One run of a ticket as values: what is asked, what may interrupt it, how it ended."""
+
+import signal
+import threading
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from presqt_daemon.errors import HouseFault, PresqtError, TargetFault, UserFault
+from presqt_daemon.tickets.process_info import ProcessInfo
+from presqt_daemon.units import text_from_seconds
+
+
+class Work(StrEnum):
+    """What a run does."""
+
+    STAGE = "stage"
+    UPLOAD = "upload"
+
+
+class RunKind(StrEnum):
+    """How a run ended, as far as the arbiter needs to know."""
+
+    STAGED = "staged"
+    OVER = "over"
+    PARKED = "parked"
+    AGAIN = "again"
+    HANDED_BACK = "handed back"
+
+
+@dataclass(slots=True)
+class Interruption:
+    """What others may ask of a run that goes on; read by its own thread."""
+
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    stop_by: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One go at a ticket. `deaths` counts goes before it that ended without new progress."""
+
+    ticket: str
+    work: Work
+    interruption: Interruption
+    deaths: int = 0
+    is_resume: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """What came of a run.
+
+    `seconds` until a parked ticket is tried again (None: not before its cause is mended);
+    `whole_target` says that no other ticket of that target would fare better.
+    """
+
+    ticket: str
+    kind: RunKind
+    info: ProcessInfo | None
+    seconds: float | None = None
+    waiting_for: str | None = None
+    whole_target: bool = False
+    made_progress: bool = False
+
+
+class ParkError(Exception):
+    """The run cannot go on now; fields as in `RunEnd`."""
+
+    def __init__(
+        self, waiting_for: str, seconds: float | None, *, whole_target: bool = False
+    ) -> None:
+        super().__init__(waiting_for)
+        self.waiting_for = waiting_for
+        self.seconds = seconds
+        self.whole_target = whole_target
+
+
+def given_up(waiting_for: str, waited_seconds: float) -> PresqtError:
+    """The error that ends a ticket which has waited for longer than `uploads.deadline`."""
+    text = f"Given up after waiting {text_from_seconds(waited_seconds)} for {waiting_for}; retry "
+    text += "when it is mended. The drop is kept."
+    match waiting_for:
+        case "a token":
+            return UserFault("unauthorized", text)
+        case "the target's rate limit":
+            return TargetFault("rate-limited", text)
+        case "disk space" | "the disk":
+            return HouseFault("out-of-space", text)
+    return TargetFault("target-unavailable", text)
+
+
+def describe_exit(code: int | None) -> str:
+    """How a process ended, as a sentence's end: `was killed by signal 9 (SIGKILL)`."""
+    if code is None:
+        return "stopped answering"
+    if code < 0:
+        try:
+            name = f" ({signal.Signals(-code).name})"
+        except ValueError:
+            name = ""
+        return f"was killed by signal {-code}{name}"
+    return f"ended by itself with exit code {code}"

@@ -1,0 +1,126 @@
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from presqt_daemon.workers.reaper import (
+    TIMED_OUT,
+    Limits,
+    Sample,
+    end_leftovers,
+    end_tree,
+    judge,
+    tree_memory,
+)
+
+LIMITS = Limits(wall_seconds=3600, stall_seconds=600, memory_bytes=10**9)
+FINE = Sample(elapsed_seconds=3600, quiet_seconds=600, memory_bytes=10**9)
+
+FAMILY = """
+import os, signal, subprocess, sys, time
+out = open(sys.argv[1], "a", buffering=1)
+def note(): out.write(f"{os.getpid()}\\n")
+os.setsid()
+note()
+if os.fork() == 0:
+    note(); time.sleep(100)
+if os.fork() == 0:
+    os.setsid(); note(); time.sleep(100)
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN); note(); time.sleep(100)
+if os.fork() == 0:
+    if os.fork() == 0:
+        note(); time.sleep(100)
+    os._exit(0)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        out.write(f"{os.getpid()}\\n")
+        os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(100)"])
+    os._exit(0)
+time.sleep(100)
+"""
+
+
+def wait_until(predicate: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not predicate():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def test_a_run_at_its_limits_goes_on() -> None:
+    assert judge(FINE, LIMITS) is None
+
+
+@pytest.mark.parametrize(
+    ("sample", "code", "words"),
+    [
+        (replace(FINE, elapsed_seconds=3601), "timed-out", "1 h (limit 1 h)"),
+        (replace(FINE, quiet_seconds=601), "timed-out", "Nothing moved for 10 min"),
+        (replace(FINE, memory_bytes=10**9 + 1), "worker-died", "1.0 GB of memory (limit 1.0 GB)"),
+    ],
+)
+def test_a_passed_limit_is_named_with_its_figures(sample: Sample, code: str, words: str) -> None:
+    fault = judge(sample, LIMITS)
+    assert fault is not None
+    assert fault.code == code
+    assert words in fault.message
+
+
+def test_the_time_limit_speaks_in_presqts_words_and_is_a_504() -> None:
+    fault = judge(replace(FINE, elapsed_seconds=4000), LIMITS)
+    assert fault is not None
+    assert fault.message.startswith(TIMED_OUT)
+    assert fault.status_code == 504
+
+
+def test_a_whole_family_ends_with_orphans_sessions_and_the_deaf(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    environment = {**os.environ, "PRESQT_TICKET": "ticket-of-the-family"}
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(FAMILY), str(pids)], env=environment
+    ) as leader:
+        wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 6)
+        members = [int(word) for word in pids.read_text().split()]
+        assert all(is_alive(pid) for pid in members)
+        assert tree_memory(leader.pid) > 0
+        ended = end_tree(leader.pid, ("PRESQT_TICKET", "ticket-of-the-family"), grace=0.3)
+        assert not [pid for pid in members if is_alive(pid)]
+        assert ended >= 6
+        assert leader.wait(5) < 0
+
+
+def test_a_neighbour_with_another_mark_lives_on() -> None:
+    environment = {**os.environ, "PRESQT_TICKET": "other"}
+    sleep = [sys.executable, "-c", "import time; time.sleep(100)"]
+    with (
+        subprocess.Popen(sleep, start_new_session=True, env=environment) as other,
+        subprocess.Popen(sleep, start_new_session=True) as worker,
+    ):
+        end_tree(worker.pid, ("PRESQT_TICKET", "mine"), grace=0.2)
+        assert not is_alive(worker.pid)
+        assert is_alive(other.pid)
+        assert end_leftovers("PRESQT_TICKET", {"other"}) == 1
+        assert other.wait(5) == -9
+        worker.wait(5)
+
+
+def test_a_process_that_is_gone_holds_no_memory() -> None:
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as gone:
+        gone.wait(10)
+    assert tree_memory(gone.pid) == 0
