@@ -1,0 +1,100 @@
+"""What is left of a past ticket's bag: its files by manifest, from the unpacked bag or the zip.
+
+Manifests are taken at their word; nothing is read but tag files and sizes.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from presqt_daemon.config import StagingConfig
+from presqt_daemon.errors import UserFault
+from presqt_daemon.staging.archive import open_archive
+from presqt_daemon.staging.bag import Structure, read_structure
+from presqt_daemon.staging.folder import tree_from_folder
+from presqt_daemon.staging.survey import survey
+from presqt_daemon.tickets.fingerprint import Fingerprint
+
+DECLARATION = "bagit.txt"
+PAYLOAD = "data/"
+
+_NO_LIMITS = StagingConfig(max_ratio=1 << 40, max_files=1 << 40, profile=None)
+"""The zip was taken once, by the limits of its day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastFile:
+    """A payload file; `path` is relative to the payload folder, `size` None where it is gone."""
+
+    path: str
+    size: int | None
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastBag:
+    """A bag as its tag files describe it; `files` in order of path."""
+
+    folder: str
+    version: str | None
+    algorithms: tuple[str, ...]
+    files: tuple[PastFile, ...]
+
+    @property
+    def payload_bytes(self) -> int | None:
+        """Bytes of the payload, None where a file's size is not known."""
+        sizes = [file.size for file in self.files]
+        known = [size for size in sizes if size is not None]
+        return sum(known) if len(known) == len(sizes) else None
+
+    def fingerprint(self) -> str | None:
+        """The content fingerprint, as staging would take it."""
+        fingerprint = Fingerprint()
+        for file in self.files:
+            fingerprint.add(file.path, file.size, file.digests)
+        return fingerprint.text()
+
+
+def find_past_bag(folder: Path, zip_path: Path | None) -> PastBag | None:
+    """The bag in a ticket's folder, None where there is none any more. Raises OSError."""
+    for entry in sorted(os.scandir(folder), key=lambda found: found.name):
+        if entry.is_dir(follow_symlinks=False) and os.path.lexists(f"{entry.path}/{DECLARATION}"):
+            return _from_folder(Path(entry.path))
+    if zip_path is not None:
+        with contextlib.suppress(UserFault), open_archive(zip_path, _NO_LIMITS) as archive:
+            found = survey(archive, _NO_LIMITS)
+            sizes = {path: member.size for path, member in found.members.items()}
+            return _past_bag(found.root.rstrip("/") or zip_path.stem, found.structure, sizes)
+    return None
+
+
+def _from_folder(root: Path) -> PastBag:
+    tree = tree_from_folder(root)
+    sizes = {path: entry.size for path, entry in tree.files.items()}
+    return _past_bag(root.name, read_structure(tree), sizes)
+
+
+def _past_bag(folder: str, structure: Structure, sizes: Mapping[str, int]) -> PastBag:
+    digests: dict[str, dict[str, str]] = {}
+    for manifest in structure.manifests:
+        if not manifest.file.is_tag:
+            for listed in (manifest.listed, manifest.absent):
+                for path, digest in listed.items():
+                    digests.setdefault(path, {})[manifest.file.algorithm] = digest
+    paths = {path for path in {*digests, *sizes} if path.startswith(PAYLOAD)}
+    return PastBag(
+        folder=folder,
+        version=structure.version or None,
+        algorithms=structure.algorithms,
+        files=tuple(_files(sorted(paths), sizes, digests)),
+    )
+
+
+def _files(
+    paths: Iterable[str], sizes: Mapping[str, int], digests: Mapping[str, Mapping[str, str]]
+) -> Iterable[PastFile]:
+    for path in paths:
+        name = path.removeprefix(PAYLOAD)
+        yield PastFile(path=name, size=sizes.get(path), digests=digests.get(path, {}))

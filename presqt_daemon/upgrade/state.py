@@ -1,0 +1,237 @@
+"""`prepare_upgrade/process_info.json`: how far the job is; the one place where that is told.
+
+Its existence is the queue: whoever makes the file has asked, everybody else reads it.
+"""
+
+import contextlib
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from presqt_daemon.model import Status
+from presqt_daemon.system.files import json_bytes, replace_file, sync_folder
+from presqt_daemon.tickets.process_info import NewerInfoError, text_from_time, time_from_text
+from presqt_daemon.tickets.store import INFO_NAME, is_ticket
+
+SCHEMA_VERSION = 1
+MAX_FAILED = 50
+"""Failures listed; all are counted."""
+
+LIST_NAME = "tickets"
+AT_NAME = "at"
+QUEUED = "The job is queued."
+_MAX_BYTES = 16 << 20
+_TIMES = frozenset({"requested_at", "started_at", "updated_at", "finished_at"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobState:
+    """The job as its file tells it; field names are the keys, in their order.
+
+    `total` is taken once, when the run starts; `progress` counts every ticket looked at, whatever
+    came of it: `already_had`, `added`, `left_open` and `failed_total` together. `gone` counts
+    tickets that were removed meanwhile, which are not in `progress`.
+    """
+
+    complete: bool = False
+    progress: int = 0
+    total: int = 0
+    status: Status = Status.IN_PROGRESS
+    status_code: int | None = None
+    message: str = QUEUED
+    run: str = field(default_factory=lambda: str(uuid.uuid4()))
+    requested_at: datetime
+    started_at: datetime | None = None
+    updated_at: datetime
+    finished_at: datetime | None = None
+    already_had: int = 0
+    added: int = 0
+    left_open: int = 0
+    gone: int = 0
+    failed: tuple[tuple[str, str], ...] = ()
+    failed_total: int = 0
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the job is queued or runs."""
+        return self.status is Status.IN_PROGRESS
+
+
+class StateError(Exception):
+    """The file is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateFile:
+    """The file and the list of tickets beside it; written by one party at a time."""
+
+    folder: Path
+    mode: int = 0o644
+
+    @property
+    def path(self) -> Path:
+        """The status file."""
+        return self.folder / INFO_NAME
+
+    def read(self) -> JobState | None:
+        """The state, None when nobody has asked yet.
+
+        Raises StateError for a damaged file, NewerInfoError for one of a later version.
+        """
+        try:
+            handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        with open(handle, "rb") as stream:
+            return state_from_bytes(stream.read(_MAX_BYTES))
+
+    def create(self, state: JobState) -> bool:
+        """Make the file, whole at once; False when it is there already. Raises OSError."""
+        self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        aside = self.folder / f".new-{state.run}"
+        replace_file(aside, json_bytes(tree_from_state(state)), mode=self.mode)
+        try:
+            os.link(aside, self.path)
+        except FileExistsError:
+            return False
+        finally:
+            aside.unlink(missing_ok=True)
+        sync_folder(self.folder)
+        return True
+
+    def write(self, state: JobState, *, durable: bool) -> None:
+        """Replace the file as a whole. Raises OSError."""
+        content = json_bytes(tree_from_state(state))
+        replace_file(self.path, content, mode=self.mode, durable=durable)
+
+    def keep_tickets(self, run: str, tickets: list[str]) -> None:
+        """Write down which tickets a run is about, so that it can go on after a restart."""
+        content = "\n".join([run, *tickets, ""]).encode("ascii")
+        replace_file(self.folder / LIST_NAME, content, mode=self.mode)
+
+    def kept_tickets(self, run: str) -> list[str] | None:
+        """The tickets that a run is about, None where they were not written down."""
+        try:
+            lines = (self.folder / LIST_NAME).read_text(encoding="ascii").splitlines()
+        except (OSError, ValueError):
+            return None
+        if lines[:1] != [run]:
+            return None
+        return [line for line in lines[1:] if is_ticket(line)]
+
+    def note_ticket(self, ticket: str) -> None:
+        """Say which ticket is looked at, for whoever finds this process dead."""
+        handle = os.open(
+            self.folder / AT_NAME, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
+        try:
+            os.pwrite(handle, f"{ticket:36}".encode("ascii"), 0)
+        finally:
+            os.close(handle)
+
+    def noted_ticket(self) -> str:
+        """The ticket that was said last, empty for none."""
+        try:
+            return (self.folder / AT_NAME).read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return ""
+
+    def drop_tickets(self) -> None:
+        """Forget the list of a run that has ended, and where it was."""
+        for name in (LIST_NAME, AT_NAME):
+            with contextlib.suppress(OSError):
+                (self.folder / name).unlink()
+
+
+def queued(now: datetime, total: int) -> JobState:
+    """A job that has just been asked for; `total` as it would be now."""
+    return JobState(requested_at=now, updated_at=now, total=total)
+
+
+def started(state: JobState, now: datetime, total: int) -> JobState:
+    """The run begins; or goes on, with its first beginning and counts made anew."""
+    return replace(
+        state,
+        total=total,
+        started_at=state.started_at or now,
+        updated_at=now,
+        message="Past tickets get their records.",
+        already_had=0,
+        added=0,
+        left_open=0,
+        gone=0,
+        failed=(),
+        failed_total=0,
+    )
+
+
+def ended(state: JobState, now: datetime) -> JobState:
+    """The run is over: every ticket was looked at."""
+    message = "Every past ticket has its record."
+    if state.failed_total:
+        message = (
+            f"{state.failed_total} past tickets could not get a record, see `failed`; "
+            "mend or remove them, then ask with force."
+        )
+    return replace(
+        state,
+        complete=True,
+        progress=state.total - state.gone,
+        status=Status.FINISHED,
+        status_code=200,
+        message=message,
+        updated_at=now,
+        finished_at=now,
+    )
+
+
+def broken_off(state: JobState, now: datetime, reason: str) -> JobState:
+    """The run has failed as a whole."""
+    return replace(
+        state,
+        status=Status.FAILED,
+        status_code=500,
+        message=reason,
+        updated_at=now,
+        finished_at=now,
+    )
+
+
+def tree_from_state(state: JobState) -> dict[str, Any]:
+    """The file's JSON object, keys in the interface's order."""
+    tree: dict[str, Any] = {}
+    for name in JobState.__slots__:
+        value = getattr(state, name)
+        if name == "failed":
+            value = [{"ticket": ticket, "reason": reason} for ticket, reason in value]
+        elif isinstance(value, datetime):
+            value = text_from_time(value)
+        tree[name] = value
+    return tree
+
+
+def state_from_bytes(content: bytes) -> JobState:
+    """The state in a file of ours. Raises StateError, NewerInfoError."""
+    try:
+        tree = json.loads(content)
+        version = tree["schema_version"]
+        if version > SCHEMA_VERSION:
+            raise NewerInfoError(f"prepare_upgrade/{INFO_NAME} has schema version {version}")
+        return JobState(**{name: _value(tree, name) for name in JobState.__slots__})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise StateError(f"prepare_upgrade/{INFO_NAME} is damaged ({error!r})") from None
+
+
+def _value(tree: Mapping[str, Any], name: str) -> Any:
+    raw = tree[name]
+    if name in _TIMES:
+        return None if raw is None else time_from_text(raw)
+    if name == "failed":
+        return tuple((str(item["ticket"]), str(item["reason"])) for item in raw)
+    return Status(raw) if name == "status" else raw

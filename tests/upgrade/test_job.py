@@ -1,0 +1,236 @@
+import fcntl
+import json
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from presqt_daemon.upgrade.job import Job, Order
+from presqt_daemon.upgrade.lane import queue_job
+from presqt_daemon.upgrade.state import JobState, started
+from tests.upgrade.past import TOKEN, kept, ours, presqt
+
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+SCHEMA = json.loads(
+    resources.files("presqt_daemon.schemas").joinpath("prepare_upgrade.json").read_bytes()
+)
+
+
+class CutError(BaseException):
+    """The process ends here."""
+
+
+def order_for(mediafiles: Path, **more: Any) -> Order:
+    return Order(mediafiles=mediafiles, mode=0o644, **more)
+
+
+def run(order: Order, *, force: bool = False, **more: Any) -> JobState:
+    """The job from where it is to its end; its file must be by the schema all the time."""
+    assert queue_job(order, force=force)
+    state = order.state_file.read()
+    assert state is not None
+
+    def show(_state: JobState) -> None:
+        jsonschema.validate(json.loads(order.state_file.path.read_bytes()), SCHEMA)
+
+    ended = Job(order, state, show=show, **more).run()
+    assert order.state_file.read() == ended
+    assert ended.progress == ended.total - ended.gone
+    counts = (ended.already_had, ended.added, ended.left_open, ended.failed_total)
+    assert ended.progress == sum(counts)
+    return ended
+
+
+def test_every_kind_of_past_ticket_is_counted_once(tmp_path: Path) -> None:
+    uploads = tmp_path / "uploads"
+    for name in ("finished", "rejected", "cut"):
+        kept(name, uploads)
+    presqt(uploads)
+    ours(uploads)
+    damaged = presqt(uploads)
+    damaged.info.write_text("{")
+    state = run(order_for(tmp_path))
+    assert (state.total, state.added, state.left_open, state.failed_total) == (6, 4, 1, 1)
+    [(ticket, reason)] = state.failed
+    assert ticket == damaged.ticket
+    assert reason.startswith("not JSON")
+    assert state.complete
+    assert state.status_code == 200
+
+
+def test_a_second_run_finds_everything_done(tmp_path: Path) -> None:
+    for _ in range(3):
+        presqt(tmp_path / "uploads")
+    order = order_for(tmp_path)
+    run(order)
+    assert not queue_job(order, force=False)
+    again = run(order, force=True)
+    assert (again.already_had, again.added) == (3, 0)
+
+
+def test_a_run_that_was_cut_short_goes_on_and_counts_right(tmp_path: Path) -> None:
+    for _ in range(12):
+        presqt(tmp_path / "uploads")
+    order = order_for(tmp_path)
+    for stop_at in (3, 7, 11):
+        seen: list[str] = []
+
+        def begin(ticket: str, seen: list[str] = seen, stop_at: int = stop_at) -> None:
+            seen.append(ticket)
+            if len(seen) > stop_at:
+                raise CutError
+
+        queue_job(order, force=False)
+        state = order.state_file.read()
+        assert state is not None
+        with pytest.raises(CutError):
+            Job(order, state, begin=begin, group_size=2).run()
+        presqt(tmp_path / "uploads")
+    before = order.state_file.read()
+    ended = run(order)
+    assert (ended.total, ended.added, ended.already_had) == (12, 12, 0)
+    assert before is not None
+    assert ended.started_at == before.started_at
+
+
+def test_progress_is_never_seen_to_go_back(tmp_path: Path) -> None:
+    for _ in range(6):
+        presqt(tmp_path / "uploads")
+    order = order_for(tmp_path)
+    queue_job(order, force=False)
+    state = order.state_file.read()
+    assert state is not None
+    ticks = iter(range(10**6))
+    shown: list[int] = []
+
+    def begin(_ticket: str) -> None:
+        if len(shown) > 3:
+            raise CutError
+
+    def job(state: JobState, begin: Callable[[str], None]) -> Job:
+        return Job(
+            order,
+            state,
+            begin=begin,
+            show=lambda s: shown.append(s.progress),
+            clock=lambda: float(next(ticks)),
+            group_size=1,
+        )
+
+    with pytest.raises(CutError):
+        job(state, begin).run()
+    state = order.state_file.read()
+    assert state is not None
+    job(state, lambda _ticket: None).run()
+    assert shown == sorted(shown)
+    assert shown[-1] == 6
+
+
+def test_a_busy_ticket_is_left_till_last_and_waited_for(tmp_path: Path) -> None:
+    uploads = tmp_path / "uploads"
+    folders = sorted((presqt(uploads) for _ in range(3)), key=lambda folder: folder.ticket)
+    handle = os.open(folders[0].path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    order: list[str] = []
+
+    def begin(ticket: str) -> None:
+        order.append(ticket)
+        if len(order) == 4:
+            os.close(handle)
+
+    state = run(order_for(tmp_path), begin=begin)
+    assert order == [*(folder.ticket for folder in folders), folders[0].ticket]
+    assert (state.added, state.failed_total) == (3, 0)
+
+
+def test_a_ticket_that_goes_meanwhile_is_simply_gone(tmp_path: Path) -> None:
+    uploads = tmp_path / "uploads"
+    folders = sorted((presqt(uploads) for _ in range(3)), key=lambda folder: folder.ticket)
+    state = run(order_for(tmp_path), begin=lambda _ticket: shutil.rmtree(folders[1].path, True))
+    assert (state.total, state.progress, state.gone, state.added) == (3, 2, 1, 2)
+
+
+def test_a_ticket_that_cannot_be_looked_at_is_given_up(tmp_path: Path) -> None:
+    bad, good = (presqt(tmp_path / "uploads") for _ in range(2))
+    state = run(order_for(tmp_path, given_up={bad.ticket: "the process died"}))
+    assert state.failed == ((bad.ticket, "the process died"),)
+    assert good.receipt.exists()
+    assert not bad.receipt.exists()
+
+
+def test_failures_are_capped_and_all_counted(tmp_path: Path) -> None:
+    for _ in range(55):
+        presqt(tmp_path / "uploads").info.write_text("[]")
+    state = run(order_for(tmp_path))
+    assert (len(state.failed), state.failed_total) == (50, 55)
+    assert state.complete
+    assert "55 past tickets" in state.message
+
+
+def test_no_token_reaches_the_log_or_the_state(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    uploads = tmp_path / "uploads"
+    presqt(uploads, status=TOKEN)
+    presqt(uploads, resources_ignored=TOKEN, status_code=[TOKEN], expiration=TOKEN)
+    presqt(uploads).info.write_text('{"presqt-destination-token": "' + TOKEN)
+    presqt(uploads).path.joinpath("receipt.json").mkdir()
+    with caplog.at_level(logging.DEBUG):
+        logging.getLogger("presqt_daemon").propagate = True
+        state = run(order_for(tmp_path))
+    assert state.failed_total == 3
+    assert TOKEN not in caplog.text
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and path.parent.name == "prepare_upgrade":
+            assert TOKEN not in path.read_text()
+
+
+def test_a_run_that_goes_on_counts_anew_and_keeps_its_beginning() -> None:
+    before = JobState(
+        requested_at=NOW,
+        updated_at=NOW,
+        started_at=NOW,
+        progress=7,
+        total=9,
+        already_had=3,
+        added=2,
+        left_open=1,
+        gone=1,
+        failed=(("t", "r"),),
+        failed_total=1,
+    )
+    after = started(before, datetime(2026, 3, 1, tzinfo=UTC), 9)
+    counts = (after.already_had, after.added, after.left_open, after.gone, after.failed_total)
+    assert counts == (0, 0, 0, 0, 0)
+    assert (after.progress, after.started_at, after.run) == (7, NOW, before.run)
+
+
+def test_only_the_first_to_ask_queues_the_job(tmp_path: Path) -> None:
+    order = order_for(tmp_path)
+    (tmp_path / "uploads").mkdir()
+    assert queue_job(order, force=False)
+    first = order.state_file.read()
+    assert queue_job(order, force=False)
+    assert queue_job(order, force=True)
+    assert order.state_file.read() == first
+    assert [path.name for path in order.state_file.folder.iterdir()] == ["process_info.json"]
+
+
+def test_a_run_ends_with_no_tickets_too(tmp_path: Path) -> None:
+    (tmp_path / "uploads").mkdir()
+    assert run(order_for(tmp_path)).total == 0
+
+
+def test_junk_beside_the_tickets_is_passed_over(tmp_path: Path) -> None:
+    presqt(tmp_path / "uploads")
+    (tmp_path / "uploads" / "notes.txt").touch()
+    (tmp_path / "uploads" / f".new-{uuid.uuid4()}").mkdir()
+    assert run(order_for(tmp_path)).total == 1
