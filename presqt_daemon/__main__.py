@@ -1,0 +1,81 @@
+"""The program's entry: finds the command, and turns every error into one line and a number."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from presqt_daemon.cli.context import context_from_options
+from presqt_daemon.cli.exits import Exit, Refusal
+from presqt_daemon.cli.parser import parse
+from presqt_daemon.cli.show import complain
+from presqt_daemon.cli.text import shown
+from presqt_daemon.errors import ConfigError, PresqtError
+
+MODULES = {
+    "run": "run",
+    "submit": "submit",
+    "status": "status",
+    "wait": "wait",
+    "cancel": "control",
+    "retry": "control",
+    "validate": "validate",
+    "check": "check",
+    "prune": "prune",
+    "prepare-upgrade": "upgrade",
+    "verify": "verify",
+}
+"""Command -> the module of `cli` that does it; loaded only when it is asked for."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code of the command."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    is_verbose = False
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+        is_verbose = options.verbose
+        module = importlib.import_module(f"presqt_daemon.cli.{MODULES[options.command]}")
+        code: int = module.main(context_from_options(options))
+        sys.stdout.flush()
+        return int(code)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # what is left in the buffer must not fail again when Python closes it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.BROKEN_PIPE
+    except ConfigError as error:
+        for problem in error.problems:
+            complain(shown(problem))
+        return Exit.CONFIG
+    except Refusal as error:
+        complain(shown(error.message))
+        return error.code
+    except PresqtError as error:
+        complain(f"{shown(error.message)} [{error.code}]")
+        return Exit.FAILED
+    except OSError as error:
+        _explain(is_verbose=is_verbose)
+        complain(_text_from_os_error(error))
+        return Exit.FILES
+    except Exception as error:  # noqa: BLE001  (the last resort: one line instead of a traceback)
+        _explain(is_verbose=is_verbose)
+        complain(f"internal error, please report it: {shown(repr(error))} (-v shows more)")
+        return Exit.INTERNAL
+
+
+def _explain(*, is_verbose: bool) -> None:
+    if is_verbose:
+        sys.__excepthook__(*sys.exc_info())
+
+
+def _text_from_os_error(error: OSError) -> str:
+    reason = error.strerror or repr(error)
+    place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    return shown(f"{place}{reason}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

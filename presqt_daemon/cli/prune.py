@@ -1,0 +1,70 @@
+"""`prune`: what may go by the rules of retention, or one zip that the operator gives up."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from presqt_daemon.cli.context import Context
+from presqt_daemon.cli.exits import Exit, Refusal
+from presqt_daemon.cli.find import NotTakenYetError, all_infos, find_ticket
+from presqt_daemon.cli.follow import read_status
+from presqt_daemon.cli.show import complain
+from presqt_daemon.cli.text import shown
+from presqt_daemon.config import Config
+from presqt_daemon.tickets.process_info import ProcessInfo
+from presqt_daemon.tickets.retention import Part, decide, expire, removable, sweep_gone
+from presqt_daemon.tickets.store import TicketFolder, Uploads
+from presqt_daemon.units import text_from_bytes
+
+
+def main(context: Context) -> int:
+    """0; what is removed is printed. Files of ended tickets are nobody's, so no daemon minds."""
+    config = context.config()
+    dry_run: bool = context.options.dry_run
+    if context.options.unverified is not None:
+        folder = _ended(config, context.options.unverified)
+        _remove(folder, frozenset({Part.PAYLOAD}), dry_run=dry_run)
+        return Exit.OK
+    uploads = Uploads(config.mediafiles)
+    now = datetime.now(UTC)
+    for folder, found in sorted(all_infos(uploads), key=lambda pair: pair[0].ticket):
+        if not isinstance(found, ProcessInfo):
+            complain(f"ticket {folder.ticket} is left alone: its status cannot be read ({found})")
+        elif parts := decide(found, now, config.retention):
+            _remove(folder, parts, dry_run=dry_run)
+    if not dry_run and uploads.root.is_dir():
+        sweep_gone(uploads.root)
+    return Exit.OK
+
+
+def _ended(config: Config, wanted: str) -> TicketFolder:
+    try:
+        folder = find_ticket(config, wanted)
+    except NotTakenYetError as waiting:
+        raise Refusal(
+            f"{shown(str(waiting.path))} has no ticket yet", Exit.UNKNOWN_TICKET
+        ) from None
+    if read_status(folder).is_open:
+        raise Refusal(f"ticket {folder.ticket} has not ended: cancel it first", Exit.NOT_POSSIBLE)
+    return folder
+
+
+def _remove(folder: TicketFolder, parts: frozenset[Part], *, dry_run: bool) -> None:
+    """Remove, or only list; a failure is told and the next ticket goes on."""
+    paths = removable(folder, parts)
+    sizes = {path: _bytes_in(path) for path in paths}
+    if not dry_run:
+        try:
+            paths = expire(folder, parts)
+        except OSError as error:
+            complain(f"ticket {folder.ticket}: {error.strerror}; what is left goes next time")
+            return
+    for path in paths:
+        verb = "would remove" if dry_run else "removed"
+        print(f"{verb} {shown(str(path))} ({text_from_bytes(sizes.get(path, 0))})")
+
+
+def _bytes_in(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder; links are not followed."""
+    if path.is_symlink() or not path.is_dir():
+        return path.lstat().st_size
+    return sum(item.lstat().st_size for item in path.rglob("*") if not item.is_dir())

@@ -1,0 +1,26 @@
+"""`run`: the daemon in the foreground."""
+
+from presqt_daemon.cli.context import Context
+from presqt_daemon.cli.exits import Exit, Refusal
+from presqt_daemon.daemon import run_daemon
+from presqt_daemon.system.logs import open_log
+from presqt_daemon.tickets.lease import HeldError
+from presqt_daemon.tickets.process_info import NewerInfoError
+
+
+def main(context: Context) -> int:
+    """The daemon's exit code; Refusal 75 beside another instance, 78 for files of a newer one."""
+    options = context.options
+    if options.max_wait is not None and not options.once:
+        raise Refusal("--max-wait is for --once", Exit.USAGE)
+    config = context.config()
+    open_log(int(options.verbose), journal="JOURNAL_STREAM" in context.environment)
+    try:
+        return run_daemon(config, once=options.once, max_wait=options.max_wait, load=context.config)
+    except HeldError as error:
+        raise Refusal(str(error), Exit.BUSY) from None
+    except NewerInfoError as error:
+        raise Refusal(
+            f"these folders were written by a newer version ({error}); install that one",
+            Exit.CONFIG,
+        ) from None

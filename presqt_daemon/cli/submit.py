@@ -1,0 +1,128 @@
+"""`submit`: one atomic drop into the right folder of the inbox."""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from presqt_daemon.cli.context import Context
+from presqt_daemon.cli.drop import Drop, place
+from presqt_daemon.cli.exits import Exit, Refusal
+from presqt_daemon.cli.find import notes_beside, ticket_in_note
+from presqt_daemon.cli.follow import POLL_SECONDS
+from presqt_daemon.cli.show import complain
+from presqt_daemon.cli.text import shown
+from presqt_daemon.cli.wait import wait_for
+from presqt_daemon.config import Config
+from presqt_daemon.inbox.names import Kind, is_zip_name, kind_of
+from presqt_daemon.staging.make import bag_and_zip
+from presqt_daemon.system.files import copy_durably
+from presqt_daemon.tickets.lease import is_held
+from presqt_daemon.tickets.options import check_resource_id, check_title, folder_from_resource_id
+from presqt_daemon.tickets.store import Uploads
+
+NOTE_PATIENCE_SECONDS = 3.0
+"""Without `--wait`: how much longer than `intake.settle` the ticket number is waited for."""
+
+
+def main(context: Context) -> int:
+    """0 when the drop is made; with `--wait` the ticket's exit code, 75 without a daemon."""
+    config = context.config()
+    options = context.options
+    if options.wait and not is_held(config.mediafiles):
+        raise Refusal("no daemon is running, so there is nothing to wait for", Exit.BUSY)
+    drop = Drop(
+        folder=_folder(config, options.target, options.resource_id),
+        name=_name(config, options.path),
+        title=None if options.title is None else check_title(options.title),
+        duplicates=options.duplicates,
+    )
+    older = _names_in(drop.folder)
+    path = place(drop, lambda temporary: _fill(options.path, temporary))
+    ticket = _ticket_of(config, path, older, patient=options.wait)
+    if ticket is None:
+        why = "no daemon is running" if not is_held(config.mediafiles) else "it is not taken yet"
+        complain(f"dropped as {shown(str(path))}; {why}")
+        return Exit.OK
+    print(ticket, flush=True)
+    if not options.wait:
+        return Exit.OK
+    return wait_for(config, Uploads(config.mediafiles).folder(ticket), None)
+
+
+def _folder(config: Config, target: str | None, resource_id: str | None) -> Path:
+    """The inbox folder whose drops go where the options say."""
+    name = target or config.default_target
+    known = ", ".join(config.targets)
+    if name is None:
+        raise Refusal(f"there is no default target: give --target ({known})", Exit.USAGE)
+    if name not in config.targets:
+        raise Refusal(f"there is no target {name!r}; there are: {known}", Exit.USAGE)
+    folder = config.inbox / name
+    if resource_id is None:
+        return folder
+    return folder / folder_from_resource_id(check_resource_id(resource_id))
+
+
+def _name(config: Config, path: Path) -> str:
+    """The drop's name; Refusal for a source that the daemon would pass over."""
+    if not path.exists():
+        raise Refusal(f"{path}: there is no such file or folder", Exit.FAILED)
+    name = f"{path.resolve().name}.zip" if path.is_dir() else path.name
+    if not is_zip_name(name):
+        raise Refusal(f"{path}: give a .zip, or a folder", Exit.FAILED)
+    if kind_of(name, config.intake.ignore) is not Kind.DROP:
+        raise Refusal(
+            f"{name}: the inbox passes over files of this name (intake.ignore); rename it",
+            Exit.FAILED,
+        )
+    return name
+
+
+def _fill(source: Path, temporary: Path) -> None:
+    """Write the zip under a name that the daemon passes over; the source is only read."""
+    if source.is_dir():
+        folder = source.resolve()
+        bag_and_zip(folder, temporary, scratch=_scratch_for(folder))
+        return
+    handle = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        copy_durably(handle, temporary, mode=0o644)
+    finally:
+        os.close(handle)
+
+
+def _scratch_for(folder: Path) -> Path:
+    """Where files are put together: beside the folder, so that they can be linked, else in /tmp."""
+    beside = folder.parent
+    if os.access(beside, os.W_OK | os.X_OK):
+        return beside
+    return Path(tempfile.gettempdir())
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    """The names that lie in a folder, which may be missing."""
+    try:
+        return frozenset(os.listdir(folder))
+    except FileNotFoundError:
+        return frozenset()
+
+
+def _ticket_of(config: Config, drop: Path, older: frozenset[str], *, patient: bool) -> str | None:
+    """The ticket that the drop got, from the note that takes its place; None when none came.
+
+    Notes named in `older` belong to earlier drops. Patient means as long as there is a daemon.
+    """
+    deadline = time.monotonic() + config.intake.settle + NOTE_PATIENCE_SECONDS
+    while True:
+        new = (note for note in notes_beside(drop) if note.name not in older)
+        ticket = next(filter(None, map(ticket_in_note, new)), None)
+        if ticket is not None:
+            return ticket
+        if not is_held(config.mediafiles):
+            if patient:
+                raise Refusal(f"the daemon has stopped; {drop} stays in the inbox", Exit.BUSY)
+            return None
+        if not patient and time.monotonic() >= deadline:
+            return None
+        time.sleep(POLL_SECONDS)

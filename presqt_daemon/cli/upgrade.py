@@ -1,0 +1,176 @@
+"""`prepare-upgrade`: asks for the job, or shows how far it is; without a daemon does it itself."""
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from presqt_daemon.cli.context import Context
+from presqt_daemon.cli.exits import Exit, Refusal
+from presqt_daemon.cli.show import pen, print_json, print_lines
+from presqt_daemon.cli.text import capped, text_from_moment
+from presqt_daemon.config import Config
+from presqt_daemon.daemon import make_folders
+from presqt_daemon.inbox.control import FORCE, UPGRADE_NAME
+from presqt_daemon.system.files import replace_file
+from presqt_daemon.system.logs import open_log
+from presqt_daemon.tickets.lease import FolderLock, HeldError, is_held
+from presqt_daemon.tickets.process_info import NewerInfoError
+from presqt_daemon.tickets.store import Uploads
+from presqt_daemon.tickets.survey import survey
+from presqt_daemon.upgrade.job import Job, Order
+from presqt_daemon.upgrade.lane import queue_job
+from presqt_daemon.upgrade.state import JobState, StateError, queued, tree_from_state
+from presqt_daemon.workers.pool import yield_to_others
+
+POLL_SECONDS = 0.1
+TAKEN_SECONDS = 10.0
+"""How long a running daemon may take to see a request."""
+
+
+def main(context: Context) -> int:
+    """0 complete, 3 queued or running, 1 some tickets could not get a record; Refusal 6."""
+    config, options = context.config(), context.options
+    order = Order(mediafiles=config.mediafiles, mode=config.permissions.status)
+    shows = options.wait and not options.json
+    try:
+        lock = _lock(config)
+        if lock is None:
+            state = _ask_daemon(config, order, force=options.force)
+            if options.wait:
+                with _following(shows=shows) as show:
+                    state = _wait(config, order, show)
+        else:
+            if options.verbose:
+                open_log(1, journal=False)
+            else:
+                # what went wrong stands in the result
+                logging.disable()
+            try:
+                with _following(shows=not options.json) as show:
+                    state = _do_it_here(config, order, show, force=options.force)
+            finally:
+                lock.release()
+    except NewerInfoError as error:
+        raise Refusal(
+            f"these folders were written by a newer version ({error}); install that one",
+            Exit.CONFIG,
+        ) from None
+    except StateError as error:
+        raise Refusal(f"{error}; --force begins anew", Exit.FAILED) from None
+    if options.json:
+        print_json(tree_from_state(state))
+    else:
+        print_lines(_lines(state))
+    return exit_of(state)
+
+
+def exit_of(state: JobState) -> Exit:
+    """The command's exit code for a state."""
+    if state.is_open:
+        return Exit.IN_PROGRESS
+    return Exit.OK if state.complete and not state.failed_total else Exit.FAILED
+
+
+def _lock(config: Config) -> FolderLock | None:
+    """The folder's lock, None while a daemon (or another of these) has it."""
+    config.mediafiles.mkdir(parents=True, exist_ok=True)
+    try:
+        return FolderLock(config.mediafiles)
+    except HeldError:
+        return None
+
+
+def _do_it_here(
+    config: Config, order: Order, show: Callable[[JobState], None], *, force: bool
+) -> JobState:
+    """The job in the foreground, where no daemon is."""
+    with contextlib.suppress(FileNotFoundError):
+        survey(Uploads(config.mediafiles))
+    file = order.state_file
+    with contextlib.suppress(StateError):
+        file.read()
+    make_folders(config)
+    has_work = queue_job(order, force=force)
+    state = file.read()
+    assert state is not None
+    if not has_work:
+        return state
+    yield_to_others()
+    return Job(order, state, show=show).run()
+
+
+def _ask_daemon(config: Config, order: Order, *, force: bool) -> JobState:
+    """Ask the daemon that runs; the state as it is then."""
+    state = order.state_file.read()
+    if state is None:
+        total = sum(1 for _ in Uploads(config.mediafiles).tickets())
+        order.state_file.create(queued(datetime.now(UTC), total))
+        state = order.state_file.read()
+        assert state is not None
+    elif force and state.is_open:
+        raise Refusal(
+            f"prepare-upgrade runs now ({state.progress} of {state.total} tickets): "
+            "--force is for a run that has ended",
+            Exit.NOT_POSSIBLE,
+        )
+    if force or not state.complete:
+        _request(config, FORCE if force else "")
+    if state.is_open or (state.complete and not force):
+        return state
+    old = state.run
+    return _seen(order, lambda found: found.run != old) or state
+
+
+def _request(config: Config, word: str) -> None:
+    """Put the request where the daemon sees it, whole at once."""
+    aside = config.control_folder / f".{UPGRADE_NAME}.{os.getpid()}"
+    replace_file(aside, word.encode("ascii"))
+    aside.rename(config.control_folder / UPGRADE_NAME)
+
+
+def _seen(order: Order, is_so: Callable[[JobState], bool]) -> JobState | None:
+    """The state once it is so, None when the daemon does not see to it in time."""
+    deadline = time.monotonic() + TAKEN_SECONDS
+    while time.monotonic() < deadline:
+        state = order.state_file.read()
+        if state is not None and is_so(state):
+            return state
+        time.sleep(POLL_SECONDS)
+    return None
+
+
+def _wait(config: Config, order: Order, show: Callable[[JobState], None]) -> JobState:
+    """The state at the job's end, or when the daemon has gone."""
+    while True:
+        is_served = is_held(config.mediafiles)
+        state = order.state_file.read()
+        assert state is not None
+        show(state)
+        if not state.is_open or not is_served:
+            return state
+        time.sleep(POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def _following(*, shows: bool) -> Iterator[Callable[[JobState], None]]:
+    if not shows:
+        yield lambda _state: None
+        return
+    with pen().following_job() as update:
+        yield update
+
+
+def _lines(state: JobState) -> Iterator[str]:
+    """The state for people."""
+    yield f"{state.progress} of {state.total} tickets: {state.message}"
+    yield (
+        f"{state.already_had} had their record, {state.added} got one, "
+        f"{state.left_open} are open and get it at their end, {state.failed_total} could not"
+    )
+    if state.finished_at is not None:
+        yield f"finished {text_from_moment(state.finished_at)}"
+    failed = (f"  {ticket}: {reason}" for ticket, reason in state.failed)
+    yield from capped(failed, state.failed_total)

@@ -1,0 +1,123 @@
+"""`validate`: what staging would say about one zip."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from presqt_daemon.cli.context import Context
+from presqt_daemon.cli.exits import Exit, Refusal
+from presqt_daemon.cli.show import print_json, print_lines
+from presqt_daemon.cli.text import LISTED, brief, shown
+from presqt_daemon.model import Finding, Severity
+from presqt_daemon.staging.inspect import Inspection, inspect_zip
+from presqt_daemon.system.files import printable_name
+from presqt_daemon.units import text_from_bytes
+
+
+def main(context: Context) -> int:
+    """0 valid, 1 invalid."""
+    path: Path = context.options.zip
+    config = context.config_or_defaults()
+    if not path.is_file():
+        raise Refusal(f"{path}: there is no such file", Exit.FAILED)
+    with tempfile.TemporaryDirectory(prefix="presqt-validate-") as scratch:
+        found = inspect_zip(path, config.staging, Path(scratch))
+    if context.options.json:
+        print_json(tree_from_inspection(path, found))
+    else:
+        print_lines(report(path, found))
+    return Exit.OK if is_valid(found) else Exit.FAILED
+
+
+def is_valid(found: Inspection) -> bool:
+    """Whether the daemon would go on with this zip."""
+    return found.error is None and found.bag is not None
+
+
+def report(path: Path, found: Inspection) -> Iterator[str]:
+    """The inspection for people: the verdict, errors before warnings, each kind together."""
+    errors = [item for item in found.findings if item.severity is Severity.ERROR]
+    warnings = [item for item in found.findings if item.severity is Severity.WARNING]
+    name = shown(path.name)
+    if is_valid(found):
+        yield f"{name}: valid{f', with {len(warnings)} warnings' if warnings else ''}"
+    else:
+        yield f"{name}: not valid"
+    if found.error is not None:
+        yield brief(found.error.message)
+    if found.bag is not None:
+        bag = found.bag
+        yield (
+            f"BagIt {shown(bag.version)}, {bag.payload_files} payload files, "
+            f"{text_from_bytes(bag.payload_bytes)}, {', '.join(bag.algorithms)}"
+        )
+    left_out = max(found.findings_total - len(found.findings), 0)
+    yield from _section("errors", errors)
+    yield from _section("warnings", warnings)
+    if left_out:
+        yield ""
+        yield f"{left_out} more findings are not listed"
+
+
+def tree_from_inspection(path: Path, found: Inspection) -> dict[str, Any]:
+    """The inspection as JSON; every finding that was kept, all counted."""
+    bag = found.bag
+    return {
+        "file": printable_name(path.name),
+        "valid": is_valid(found),
+        "error_code": None if found.error is None else found.error.code,
+        "message": None if found.error is None else found.error.message,
+        "findings_total": found.findings_total,
+        "findings": [
+            {
+                "code": item.code,
+                "severity": item.severity.value,
+                "path": printable_name(item.path),
+                "message": item.message,
+                "expected": item.expected,
+                "found": item.found,
+                "hint": item.hint,
+            }
+            for item in found.findings
+        ],
+        "bag": None
+        if bag is None
+        else {
+            "version": bag.version,
+            "algorithms": list(bag.algorithms),
+            "payload_files": bag.payload_files,
+            "payload_bytes": bag.payload_bytes,
+        },
+    }
+
+
+def _section(title: str, findings: Sequence[Finding]) -> Iterator[str]:
+    if not findings:
+        return
+    yield ""
+    yield f"{title} ({len(findings)}):"
+    ordered = sorted(findings, key=lambda item: item.code)
+    for code, group in groupby(ordered, key=lambda item: item.code):
+        same = list(group)
+        yield f"  {shown(code)} ({len(same)})"
+        for item in same[:LISTED]:
+            yield from _finding(item)
+        if len(same) > LISTED:
+            yield f"    ... and {len(same) - LISTED} more"
+
+
+def _finding(item: Finding) -> Iterator[str]:
+    """Path, what is wrong with it, the two values in full, what to do: each said once."""
+    if item.path:
+        yield f"    {shown(item.path)}"
+    message = item.message.removeprefix(f"{item.path}: ")
+    if item.hint is not None:
+        message = message.replace(f" {item.hint.rstrip('.')}.", "")
+    yield f"      {brief(message)}"
+    for label, value in (("expected", item.expected), ("found", item.found)):
+        if value is not None:
+            yield f"      {label + ':':<10}{shown(value)}"
+    if item.hint is not None:
+        yield f"      {shown(item.hint)}"

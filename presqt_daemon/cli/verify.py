@@ -1,0 +1,176 @@
+"""`verify`: targets are asked again for their digests, which are compared with the records."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from presqt_daemon import __version__
+from presqt_daemon.cli.context import Context
+from presqt_daemon.cli.exits import Exit, Refusal
+from presqt_daemon.cli.find import NotTakenYetError, find_ticket
+from presqt_daemon.cli.show import Row, complain, pen, print_lines
+from presqt_daemon.cli.text import capped, shown
+from presqt_daemon.config import Config
+from presqt_daemon.errors import PresqtError
+from presqt_daemon.targets.base import connect
+from presqt_daemon.tickets.events import event_tree
+from presqt_daemon.tickets.lease import HeldError, lease_ended
+from presqt_daemon.tickets.record import (
+    SCHEMA_VERSION,
+    RecordError,
+    append_event,
+    mark_of,
+    open_record,
+)
+from presqt_daemon.tickets.store import TicketFolder, Uploads
+from presqt_daemon.upload.verify import Now, Place, ask_again
+from presqt_daemon.workers.tokens import MissingTokenError, Tokens
+
+COLUMNS = ("ticket", "result", "same", "changed", "gone", "unknown", "detail")
+LEASE_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class Finding:
+    """What a target said of one deposit; `problem` is why it could not be asked."""
+
+    ticket: str
+    counts: dict[Now, int] = field(default_factory=lambda: dict.fromkeys(Now, 0))
+    differing: list[str] = field(default_factory=list)
+    problem: str | None = None
+
+    @property
+    def result(self) -> str:
+        """In one word."""
+        if self.counts[Now.CHANGED] or self.counts[Now.GONE]:
+            return "wrong"
+        return "warning" if self.problem or self.counts[Now.UNKNOWN] else "ok"
+
+    @property
+    def exit_code(self) -> Exit:
+        """The exit code for this deposit alone."""
+        return {"wrong": Exit.DIFFERS, "warning": Exit.FAILED, "ok": Exit.OK}[self.result]
+
+
+class NothingThereError(Exception):
+    """Nothing of a ticket is at a target, as far as its record tells; the message says why."""
+
+
+def main(context: Context) -> int:
+    """0 all match; 2 something changed or is gone; 1 a target could not tell; Refusal 4 or 6."""
+    config, options = context.config(), context.options
+    tokens = Tokens(config.targets, dict(context.environment))
+    if options.ticket is not None:
+        findings = [_verify_one(config, tokens, options.ticket)]
+    else:
+        if options.sample is not None and options.sample < 1:
+            raise Refusal("--sample takes a number from 1", Exit.USAGE)
+        findings = list(_verify_many(config, tokens, options.sample))
+    pen().print_table(COLUMNS, [_row(finding) for finding in findings])
+    for finding in findings:
+        print_lines(capped((f"{path} ({finding.ticket})" for path in finding.differing), most=50))
+    wrong = [finding for finding in findings if finding.result == "wrong"]
+    if wrong:
+        files = sum(item.counts[Now.CHANGED] + item.counts[Now.GONE] for item in wrong)
+        complain(f"{files} files of {len(wrong)} deposits changed or are gone at their target")
+        return Exit.DIFFERS
+    return max((finding.exit_code for finding in findings), default=Exit.OK)
+
+
+def _verify_one(config: Config, tokens: Tokens, wanted: str) -> Finding:
+    try:
+        folder = find_ticket(config, wanted)
+        return _verify(config, tokens, folder)
+    except NotTakenYetError as waiting:
+        raise Refusal(
+            f"{shown(str(waiting.path))} has no ticket yet", Exit.UNKNOWN_TICKET
+        ) from None
+    except NothingThereError as error:
+        raise Refusal(f"cannot verify ticket {folder.ticket}: {error}", Exit.NOT_POSSIBLE) from None
+
+
+def _verify_many(config: Config, tokens: Tokens, sample: int | None) -> Iterator[Finding]:
+    """Every deposit, or so many of them by chance; tickets without one are passed over."""
+    uploads = Uploads(config.mediafiles)
+    try:
+        names = sorted(uploads.tickets())
+    except FileNotFoundError:
+        return
+    if sample is not None:
+        random.SystemRandom().shuffle(names)
+    done = 0
+    for name in names:
+        if sample is not None and done >= sample:
+            return
+        try:
+            yield _verify(config, tokens, uploads.folder(name))
+        except NothingThereError:
+            continue
+        done += 1
+
+
+def _verify(config: Config, tokens: Tokens, folder: TicketFolder) -> Finding:
+    """One deposit; what was found stands in its record too."""
+    finding = Finding(ticket=folder.ticket)
+    try:
+        _ask(config, tokens, folder, finding)
+        _append(folder, finding)
+    except HeldError:
+        finding.problem = "the record is busy: what was found is not written into it"
+    except (RecordError, MissingTokenError) as error:
+        finding.problem = str(error)
+    except PresqtError as error:
+        finding.problem = f"{error.message} [{error.code}]"
+    except OSError as error:
+        finding.problem = f"cannot be reached: {error.strerror or error}"
+    return finding
+
+
+def _ask(config: Config, tokens: Tokens, folder: TicketFolder, finding: Finding) -> None:
+    mark = mark_of(folder.receipt)
+    if mark is None or mark.version < SCHEMA_VERSION:
+        raise NothingThereError("it has no record yet: run prepare-upgrade, or wait for its end")
+    with open_record(folder.receipt) as record:
+        tree = record.tree
+        if tree["same_as"] is not None:
+            raise NothingThereError(f"its content was brought by ticket {tree['same_as']}")
+        resource = tree["resource"]
+        if resource is None or not record.files:
+            raise NothingThereError("its record does not tell of anything at a target")
+        target = config.targets.get(tree["target"] or "")
+        if target is None:
+            raise NothingThereError(f"its target {tree['target']!r} is not configured")
+        place = Place(
+            ticket=folder.ticket,
+            resource_id=resource["id"],
+            title=resource["title"],
+            link=resource["link"],
+            state=resource["state"],
+        )
+        connection = connect(target, tokens.of(target))
+        try:
+            for path, now in ask_again(connection, place, record.files):
+                finding.counts[now] += 1
+                if now in {Now.CHANGED, Now.GONE}:
+                    finding.differing.append(f"{now}: {path}")
+        finally:
+            connection.close()
+    if not sum(finding.counts.values()):
+        raise NothingThereError("nothing of it is at the target")
+
+
+def _append(folder: TicketFolder, finding: Finding) -> None:
+    counts = ", ".join(f"{count} {now}" for now, count in finding.counts.items() if count)
+    listed = "; ".join(finding.differing[:10])
+    outcome = {"wrong": "failure", "warning": "warning", "ok": "success"}[finding.result]
+    detail = f"The target was asked again: {counts}.{f' {listed}' if listed else ''}"
+    event = event_tree("fixity check", datetime.now(UTC), outcome, detail, __version__)
+    with lease_ended(folder.path, wait_seconds=LEASE_SECONDS):
+        append_event(folder.receipt, event)
+
+
+def _row(finding: Finding) -> Row:
+    detail = finding.problem or ""
+    counts = (str(finding.counts[now]) for now in Now)
+    return (finding.ticket, finding.result, *counts, shown(detail))

@@ -1,0 +1,50 @@
+"""`wait`: returns when a ticket has ended."""
+
+import time
+
+from presqt_daemon.cli.context import Context
+from presqt_daemon.cli.describe import describe
+from presqt_daemon.cli.exits import Exit
+from presqt_daemon.cli.find import NotTakenYetError, find_ticket
+from presqt_daemon.cli.follow import POLL_SECONDS
+from presqt_daemon.cli.show import complain, print_lines
+from presqt_daemon.cli.status import not_taken_text, watch
+from presqt_daemon.config import Config
+from presqt_daemon.tickets.lease import is_held
+from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.tickets.verdict import verdict
+
+
+def main(context: Context) -> int:
+    """The exit code of the ticket; 3 when the time is over first."""
+    config = context.config()
+    timeout: float | None = context.options.timeout
+    until = None if timeout is None else time.monotonic() + timeout
+    folder = _taken(config, context.options.ticket, until)
+    if folder is None:
+        return Exit.IN_PROGRESS
+    return wait_for(config, folder, until)
+
+
+def wait_for(config: Config, folder: TicketFolder, until: float | None) -> int:
+    """Show progress until the ticket has ended or the clock says `until`, then how it stands."""
+    if not is_held(config.mediafiles):
+        complain("no daemon is running; an open ticket goes on when one is started")
+    info = watch(folder, until=until)
+    print_lines(["", *describe(info, folder)])
+    return verdict(info)
+
+
+def _taken(config: Config, wanted: str, until: float | None) -> TicketFolder | None:
+    """The ticket's folder, waited for while the drop lies in the inbox; None after `until`."""
+    is_told = False
+    while True:
+        try:
+            return find_ticket(config, wanted)
+        except NotTakenYetError as waiting:
+            if not is_told:
+                complain(not_taken_text(config, waiting))
+                is_told = True
+        if until is not None and time.monotonic() >= until:
+            return None
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,73 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.bags import bag_tree, bag_zip, zip_bytes
+from tests.cli.program import Program
+
+
+def _zip(tmp_path: Path, content: bytes) -> Path:
+    path = tmp_path / "thesis.zip"
+    path.write_bytes(content)
+    return path
+
+
+def _damaged() -> bytes:
+    tree = bag_tree({f"Project/{n:02}.txt": b"text" for n in range(15)})
+    for number in range(12):
+        tree[f"data/Project/{number:02}.txt"] = b"TEXT"
+    return zip_bytes(tree)
+
+
+def test_a_valid_bag_is_0_and_says_what_it_holds(program: Program, tmp_path: Path) -> None:
+    ended = program.run("validate", _zip(tmp_path, bag_zip()))
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[0].startswith("thesis.zip: valid")
+    assert "2 payload files, 11 B, sha512" in ended.stdout
+
+
+def test_an_invalid_bag_is_1_with_errors_grouped_capped_and_counted(
+    program: Program, tmp_path: Path
+) -> None:
+    ended = program.run("validate", _zip(tmp_path, _damaged()))
+    assert ended.returncode == 1
+    assert ended.stdout.startswith("thesis.zip: not valid\n")
+    assert "errors (" in ended.stdout
+    assert "... and 2 more" in ended.stdout
+    assert "expected:" in ended.stdout
+
+
+def test_json_names_every_finding(program: Program, tmp_path: Path) -> None:
+    ended = program.run("validate", _zip(tmp_path, _damaged()), "--json")
+    assert ended.returncode == 1
+    tree = json.loads(ended.stdout)
+    assert tree["valid"] is False
+    assert tree["bag"] is None
+    assert tree["error_code"] == "invalid-bag"
+    damaged = {item["path"] for item in tree["findings"] if item["expected"] is not None}
+    assert {f"data/Project/{number:02}.txt" for number in range(12)} <= damaged
+    valid = json.loads(program.run("validate", _zip(tmp_path, bag_zip()), "--json").stdout)
+    assert (valid["valid"], valid["error_code"], valid["bag"]["payload_files"]) == (True, None, 2)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 cut"])
+def test_what_is_no_zip_is_1_in_words(program: Program, tmp_path: Path, content: bytes) -> None:
+    ended = program.run("validate", _zip(tmp_path, content))
+    assert ended.returncode == 1
+    assert ended.stdout.startswith("thesis.zip: not valid\n")
+    assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_a_missing_zip_is_1(program: Program) -> None:
+    ended = program.run("validate", "none.zip")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "no such file" in ended.stderr
+
+
+def test_nothing_is_left_behind(program: Program, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    path = _zip(tmp_path, bag_zip())
+    program.run("validate", path, environment={"TMPDIR": str(scratch)})
+    assert list(scratch.iterdir()) == []
