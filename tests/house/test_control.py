@@ -1,0 +1,288 @@
+"""Cancel and retry, by the operator's folder, by command and by the sender's file."""
+
+import signal
+import time
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.bags import bag_tree, bag_zip, drop, zip_bytes
+from tests.house.house import House, open_house, wait_until
+from tests.house.shelf import Fault, Shelf
+
+PAYLOAD = {f"P/{number}.txt": f"{number}".encode() for number in range(5)}
+
+
+@pytest.fixture
+def shelf() -> Iterator[Shelf]:
+    with Shelf() as shelf:
+        yield shelf
+
+
+@pytest.fixture
+def house(tmp_path: Path, shelf: Shelf) -> Iterator[House]:
+    with open_house(
+        tmp_path,
+        targets={
+            "archive": {"type": "folder", "path": "archive"},
+            "shelf": {**shelf.target(), "workers": 1},
+        },
+        uploads={"retries": 0},
+    ) as house:
+        yield house
+
+
+def ask(house: House, ticket: str, word: str) -> None:
+    (house.control / f"{ticket}.{word}").touch()
+
+
+def assert_cancelled(house: House, name: str, began: float) -> None:
+    info = house.ended(name, 5)
+    assert time.monotonic() - began < 2.0
+    assert info["status"] == "failed"
+    assert info["status_code"] == 499
+    assert info["error_code"] == "cancelled"
+    assert info["message"] == "Upload was cancelled by the user"
+    assert (house.uploads / info["ticket_number"] / name).exists()
+    assert (house.uploads / info["ticket_number"] / "receipt.json").exists()
+
+
+def test_an_upload_that_hangs_is_cancelled_within_two_seconds(house: House, shelf: Shelf) -> None:
+    shelf.faults.append(Fault("hang", times=100))
+    house.start()
+    drop(bag_zip(PAYLOAD), house.inbox / "shelf" / "one.zip")
+    wait_until(lambda: any(method == "PUT" for method, _ in shelf.requests))
+    info = house.of("one.zip")
+    assert info is not None
+    began = time.monotonic()
+    ask(house, info["ticket_number"], "cancel")
+    assert_cancelled(house, "one.zip", began)
+    assert not list(house.control.iterdir())
+    link = house.info(info["ticket_number"])["link_to_resource"]
+    assert link is not None
+    assert house.receipt(info["ticket_number"])["link"] == link
+
+
+def test_a_ticket_in_the_queue_is_cancelled_and_never_sent(house: House, shelf: Shelf) -> None:
+    shelf.faults.append(Fault("hang", method="*", times=1))
+    house.start()
+    drop(bag_zip({"First/a": b"1"}), house.inbox / "shelf" / "first.zip")
+    wait_until(lambda: shelf.requests)
+    drop(bag_zip({"Second/a": b"1"}), house.inbox / "shelf" / "second.zip")
+    info = wait_until(
+        lambda: (i := house.of("second.zip")) and i["stage"] == "hashed" and i, what="to be staged"
+    )
+    began = time.monotonic()
+    ask(house, info["ticket_number"], "cancel")
+    assert_cancelled(house, "second.zip", began)
+    assert not any("Second" in path for _, path in shelf.requests)
+
+
+def test_staging_is_cancelled(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house:
+        house.start()
+        tree = bag_tree({"Big/a.bin": bytes(300 << 20)}, algorithms=("sha512", "sha256", "md5"))
+        aside = tmp_path / "aside.zip"
+        aside.write_bytes(zip_bytes(tree, method=zipfile.ZIP_STORED))
+        aside.rename(house.inbox / "archive" / "big.zip")
+        info = wait_until(lambda: (i := house.of("big.zip")) and i["staging_attempt"] and i)
+        began = time.monotonic()
+        ask(house, info["ticket_number"], "cancel")
+        assert_cancelled(house, "big.zip", began)
+        left = {path.name for path in (house.uploads / info["ticket_number"]).iterdir()}
+        assert "bag" not in left
+
+
+def test_what_has_finished_stays_finished(house: House) -> None:
+    house.start()
+    drop(bag_zip(PAYLOAD), house.inbox / "archive" / "one.zip")
+    ticket = house.ended("one.zip")["ticket_number"]
+    ask(house, ticket, "cancel")
+    wait_until(lambda: not list(house.control.iterdir()))
+    assert house.run("cancel", ticket).returncode == 6
+    assert house.info(ticket)["status"] == "finished"
+
+
+def test_a_failed_ticket_goes_again_and_sends_nothing_twice(house: House, shelf: Shelf) -> None:
+    shelf.faults.append(Fault("status 400", part="/files/4.txt", times=1))
+    house.start()
+    drop(bag_zip(PAYLOAD), house.inbox / "shelf" / "one.zip")
+    info = house.ended("one.zip")
+    assert info["status"] == "failed"
+    ticket = info["ticket_number"]
+    assert house.run("retry", ticket).returncode == 0
+    again = wait_until(
+        lambda: (i := house.info(ticket))["attempt"] == 2 and i["status"] != "in_progress" and i
+    )
+    assert again["status"] == "finished", again
+    assert again["error_code"] is None
+    assert again["resources_ignored"] == []
+    assert len(shelf.rooms) == 1
+    assert max(shelf.puts.values()) == 1
+    assert shelf.stored() == {"P": {k.removeprefix("P/"): v for k, v in PAYLOAD.items()}}
+
+
+def test_a_ticket_with_failed_fixity_goes_again_and_sends_what_was_spoilt(
+    house: House, shelf: Shelf
+) -> None:
+    shelf.faults.append(Fault("spoil", part="/files/2.txt", times=2))
+    house.start()
+    drop(bag_zip(PAYLOAD), house.inbox / "shelf" / "one.zip")
+    info = house.ended("one.zip")
+    assert info["status"] == "finished"
+    assert info["message"].startswith("Upload successful but with fixity errors.")
+    assert info["failed_fixity"] == ["/P/2.txt"]
+    ticket = info["ticket_number"]
+    assert house.run("status", ticket).returncode == 2
+    ask(house, ticket, "retry")
+    again = wait_until(
+        lambda: (i := house.info(ticket))["attempt"] == 2 and i["status"] != "in_progress" and i
+    )
+    assert again["failed_fixity"] == []
+    assert shelf.stored()["P"]["2.txt"] == b"2"
+    assert shelf.puts["P", "1.txt"] == 1
+
+
+def test_a_spoilt_file_is_sent_again_at_once(house: House, shelf: Shelf) -> None:
+    shelf.faults.append(Fault("spoil", part="/files/2.txt", times=1))
+    house.start()
+    drop(bag_zip(PAYLOAD), house.inbox / "shelf" / "one.zip")
+    info = house.ended("one.zip")
+    assert info["message"] == "Upload successful."
+    assert shelf.puts["P", "2.txt"] == 2
+
+
+def test_a_target_without_digests_of_its_own_is_never_called_matched(
+    house: House, shelf: Shelf
+) -> None:
+    shelf.faults.append(Fault("mute", times=100))
+    house.start()
+    drop(bag_zip(PAYLOAD), house.inbox / "shelf" / "one.zip")
+    info = house.ended("one.zip")
+    assert sorted(info["unverified_fixity"]) == sorted(f"/{name}" for name in PAYLOAD)
+    assert info["failed_fixity"] == []
+    assert "Fixity can't be determined because" in info["message"]
+    assert info["expiration"] is None
+
+
+def test_a_rejected_ticket_goes_again_from_its_zip_and_fails_alike(house: House) -> None:
+    house.start()
+    drop(zip_bytes({"a": b"1"}, folder="x"), house.inbox / "archive" / "nobag.zip")
+    ticket = house.ended("nobag.zip")["ticket_number"]
+    assert house.run("retry", ticket).returncode == 0
+    again = wait_until(
+        lambda: (i := house.info(ticket))["attempt"] == 2 and i["status"] != "in_progress" and i
+    )
+    assert again["error_code"] == "malformed-bag"
+
+
+def test_the_sender_cancels_beside_the_receipt(house: House, shelf: Shelf) -> None:
+    shelf.faults.append(Fault("hang", times=100))
+    house.start()
+    drop(bag_zip(PAYLOAD), house.inbox / "shelf" / "one.zip")
+    wait_until(lambda: any(method == "PUT" for method, _ in shelf.requests))
+    info = house.of("one.zip")
+    assert info is not None
+    request = house.inbox / "shelf" / f"one.zip.{info['ticket_number'][:8]}.cancel"
+    began = time.monotonic()
+    request.touch()
+    assert_cancelled(house, "one.zip", began)
+    assert not request.exists()
+
+
+def test_unknown_tickets_and_junk_in_the_control_folder_do_no_harm(house: House) -> None:
+    house.start()
+    ask(house, "11111111-1111-4111-8111-111111111111", "cancel")
+    ask(house, "11111111-1111-4111-8111-111111111111", "retry")
+    (house.control / "junk").write_text("?")
+    wait_until(lambda: [path.name for path in house.control.iterdir()] == ["junk"])
+    assert house.run("cancel", "11111111-1111-4111-8111-111111111111").returncode == 4
+    drop(bag_zip(), house.inbox / "archive" / "one.zip")
+    assert house.ended("one.zip")["status"] == "finished"
+
+
+def test_cancel_and_retry_at_random_moments_under_load(
+    house: House, shelf: Shelf, full: bool
+) -> None:
+    shelf.faults.append(Fault("slowly", times=10**6))
+    house.start()
+    count = 60 if full else 12
+    for number in range(count):
+        target = "shelf" if number % 2 else "archive"
+        content = bag_zip({f"R{number}/{n}": b"x" for n in range(4)})
+        drop(content, house.inbox / target / f"{number}.zip")
+        if number % 3 == 0:
+            found = wait_until(partial(house.of, f"{number}.zip"))
+            ask(house, found["ticket_number"], "cancel")
+    for number in range(count):
+        house.ended(f"{number}.zip", 120)
+    cancelled = [i for i in house.infos() if i["status"] == "failed"]
+    assert all(info["error_code"] == "cancelled" for info in cancelled), cancelled
+    for info in cancelled:
+        ask(house, info["ticket_number"], "retry")
+    wait_until(lambda: [i["status"] for i in house.infos()] == ["finished"] * count, 120)
+    stored = {**shelf.stored(), **{p.name: {} for p in house.archive.iterdir() if p.is_dir()}}
+    assert sorted(stored) == sorted(f"R{number}" for number in range(count))
+    assert house.stop() == 0
+
+
+def test_a_stop_hands_back_what_runs_and_the_next_start_goes_on(house: House, shelf: Shelf) -> None:
+    shelf.faults.append(Fault("hang", part="/files/3.txt", times=1))
+    house.configure(stop_grace="1s")
+    house.start()
+    drop(bag_zip(PAYLOAD), house.inbox / "shelf" / "one.zip")
+    wait_until(lambda: shelf.puts.total() >= 3)
+    began = time.monotonic()
+    assert house.stop() == 0
+    assert time.monotonic() - began < 5
+    info = house.of("one.zip")
+    assert info is not None
+    assert info["status"] == "in_progress"
+    assert info["function_process_id"] is None
+    house.start()
+    assert house.ended("one.zip")["status"] == "finished"
+    assert max(shelf.puts.values()) == 1
+    assert len(shelf.rooms) == 1
+
+
+def test_a_stop_lets_what_runs_finish_within_its_grace(house: House, shelf: Shelf) -> None:
+    shelf.faults.append(Fault("trickle", part="/files/3.txt", times=1))
+    house.start()
+    drop(bag_zip(PAYLOAD), house.inbox / "shelf" / "one.zip")
+    wait_until(lambda: shelf.puts.total() >= 3)
+    assert house.stop() == 0
+    info = house.of("one.zip")
+    assert info is not None
+    assert info["status"] == "finished"
+
+
+def test_control_c_ends_the_daemon_cleanly(house: House) -> None:
+    house.start()
+    assert house.stop(signal.SIGINT) == 0
+    assert "Traceback" not in house.log
+
+
+def test_a_changed_configuration_is_taken_over_and_a_bad_one_is_not(
+    house: House, tmp_path: Path
+) -> None:
+    house.start()
+    assert house.process is not None
+    (tmp_path / "config.yaml").write_text("nonsense: 1\n")
+    house.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "the new configuration is not used" in house.log)
+    drop(bag_zip(), house.inbox / "archive" / "one.zip")
+    assert house.ended("one.zip")["status"] == "finished"
+    house.configure(
+        targets={
+            "archive": {"type": "folder", "path": "archive"},
+            "second": {"type": "folder", "path": "second"},
+        }
+    )
+    house.process.send_signal(signal.SIGHUP)
+    wait_until((house.inbox / "second").is_dir)
+    drop(bag_zip(), house.inbox / "second" / "two.zip")
+    assert house.ended("two.zip")["status"] == "finished"
+    assert (tmp_path / "second" / "Project" / "a.txt").exists()

@@ -1,0 +1,169 @@
+"""kill -9 at any instant: after a restart every drop is finished, every file is there once."""
+
+import contextlib
+import random
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+import presqt_daemon
+from tests.bags import bag_zip, drop
+from tests.house.house import House, open_house, wait_until
+from tests.house.shelf import Fault, Shelf
+
+PACKAGE = Path(presqt_daemon.__file__).parent
+OTHER_TARGETS = ("osf-", "github-", "gitlab-", "zenodo-", "figshare-", "upgrade-")
+"""Points that other suites reach."""
+
+STATUS_POINTS = [
+    "status-in_progress-received",
+    "status-in_progress-hashed",
+    "status-finished-uploaded",
+]
+
+
+def failpoints() -> list[str]:
+    """Every name that the package's source can be made to die at."""
+    found = set(STATUS_POINTS)
+    for path in PACKAGE.rglob("*.py"):
+        found |= set(re.findall(r'reach\("([a-z-]+)"\)', path.read_text()))
+    return sorted(name for name in found if not name.startswith(OTHER_TARGETS))
+
+
+FOLDER_ONLY = {"put-written", "put-placed", "folder-intent", "folder-made"}
+COPY_ONLY = {name for name in failpoints() if name.startswith("copy-")}
+
+
+@pytest.fixture
+def shelf() -> Iterator[Shelf]:
+    with Shelf() as shelf:
+        yield shelf
+
+
+def payload(number: int, files: int = 3) -> dict[str, bytes]:
+    return {f"T{number}/{name}.txt": f"{number} {name}".encode() for name in range(files)}
+
+
+def drop_linked(content: bytes, house: House, destination: Path) -> None:
+    """A drop with a second name elsewhere, which has to be copied."""
+    kept = house.root / f"kept-{destination.name}"
+    kept.write_bytes(content)
+    destination.hardlink_to(kept)
+
+
+def end_the_daemon(house: House) -> None:
+    """Wait until the armed failpoint has killed daemon or worker, then kill what is left."""
+    assert house.process is not None
+    process = house.process
+    wait_until(
+        lambda: process.poll() is not None or "was killed by signal 9" in house.log,
+        what=f"for the failpoint\n{house.log}",
+    )
+    if process.poll() is None:
+        process.send_signal(signal.SIGKILL)
+    process.wait(10)
+
+
+def assert_gone(family: list[int]) -> None:
+    wait_until(lambda: not any(map(psutil.pid_exists, family)), 10)
+
+
+def assert_all_is_well(house: House, shelf: Shelf, count: int) -> None:
+    expected = {
+        f"T{number}": {f"{name}.txt": f"{number} {name}".encode() for name in range(3)}
+        for number in range(count)
+    }
+    infos = house.infos()
+    assert [info["status"] for info in infos] == ["finished"] * count, house.log
+    assert {info["source_file"] for info in infos} == {f"{n}.zip" for n in range(count)}
+    by_target = {info["title"]: info["target"] for info in infos}
+    stored = shelf.stored()
+    for title, files in expected.items():
+        if by_target[title] == "shelf":
+            assert stored.pop(title) == files
+        else:
+            assert house.deposited(title) == files
+    assert not stored, "a project nobody asked for"
+    kept = sorted(p.name for p in house.archive.iterdir()) if house.archive.exists() else []
+    assert kept == sorted(t for t, target in by_target.items() if target == "archive")
+    for info in infos:
+        folder = house.uploads / info["ticket_number"]
+        assert (folder / info["source_file"]).stat().st_size > 0
+        assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+    assert sorted(name for name in house.tickets()) == sorted(i["ticket_number"] for i in infos)
+    left = [path.name for path in house.inbox.rglob("*") if path.is_file()]
+    assert not [n for n in left if not n.endswith((".ticket.json", ".presqt-daemon.lock"))], left
+    assert sum(name.endswith(".ticket.json") for name in left) == count
+
+
+@pytest.mark.parametrize("point", failpoints())
+def test_a_death_at_this_point_loses_and_doubles_nothing(
+    tmp_path: Path, shelf: Shelf, point: str
+) -> None:
+    with open_house(
+        tmp_path,
+        targets={"archive": {"type": "folder", "path": "archive"}, "shelf": shelf.target()},
+        uploads={"max_resumes": 100},
+    ) as house:
+        house.start(failpoint=point, ready=False)
+        for folder in ("archive", "shelf"):
+            wait_until((house.inbox / folder).is_dir)
+        for number in range(3):
+            target = "archive" if number != 1 or point in FOLDER_ONLY else "shelf"
+            place = house.inbox / target / f"{number}.zip"
+            if point in COPY_ONLY:
+                drop_linked(bag_zip(payload(number)), house, place)
+            else:
+                side_car = place.with_name(f"{place.name}.yaml")
+                side_car.write_text("file_duplicate_action: ignore\n")
+                drop(bag_zip(payload(number)), place)
+        end_the_daemon(house)
+        house.start()
+        for number in range(3):
+            house.ended(f"{number}.zip")
+        assert house.stop() == 0
+        assert_all_is_well(house, shelf, 3)
+
+
+@pytest.mark.timeout(2400)
+def test_random_deaths_under_load_lose_and_double_nothing(
+    tmp_path: Path, shelf: Shelf, full: bool
+) -> None:
+    kills, seed = (500, 1) if full else (25, 1)
+    dice = random.Random(seed)
+    shelf.faults.append(Fault("slowly", method="PUT", times=10**6))
+    with open_house(
+        tmp_path,
+        targets={"archive": {"type": "folder", "path": "archive"}, "shelf": shelf.target()},
+        uploads={"max_resumes": 1000},
+    ) as house:
+        count = 0
+        for kill in range(kills):
+            house.start(ready=dice.random() < 0.5)
+            for _ in range(dice.randrange(3)):
+                folder = house.inbox / dice.choice(["archive", "shelf"])
+                wait_until(folder.is_dir)
+                drop(bag_zip(payload(count)), folder / f"{count}.zip")
+                count += 1
+            time.sleep(dice.random() * 0.8)
+            assert house.process is not None
+            family = [house.process.pid]
+            with contextlib.suppress(psutil.Error):
+                family = [member.pid for member in house.family()]
+            house.process.send_signal(signal.SIGKILL)
+            house.process.wait(10)
+            house.process = None
+            if kill % 10 == 0:
+                assert_gone(family)
+        house.start()
+        for number in range(count):
+            house.ended(f"{number}.zip", 120)
+        assert house.stop() == 0
+        assert_all_is_well(house, shelf, count)
+        sent_twice = {key: times for key, times in shelf.puts.items() if times > 1}
+        assert len(sent_twice) <= kills * 4, "more than the requests that were under way"

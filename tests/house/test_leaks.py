@@ -1,0 +1,194 @@
+"""What a long life costs, and what the daemon tells systemd about it."""
+
+import itertools
+import os
+import signal
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.bags import bag_zip, drop
+from tests.house.house import House, open_house, wait_until
+
+WATCHDOG_SECONDS = 3.0
+IDLE_SECONDS = 20.0
+"""After so long a worker that has nothing to do may leave; the pool's own figure."""
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with open_house(tmp_path) as house:
+        (tmp_path / "tmp").mkdir()
+        house.environment["TMPDIR"] = str(tmp_path / "tmp")
+        yield house
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What the daemon and its workers hold; `files` lie around that belong to no ticket."""
+
+    descriptors: int
+    threads: int
+    processes: int
+    files: int
+    memory: int
+
+
+def held(house: House) -> Held:
+    family = house.family()
+    daemon = family[0]
+    strangers = [
+        *(house.root / "tmp").rglob("*"),
+        *house.uploads.glob(".*"),
+        *house.uploads.glob("*/.*"),
+        *house.control.iterdir(),
+        *(path for path in house.inbox.rglob("*") if not path.name.endswith(".ticket.json")),
+        *(house.archive.glob(".*")),
+    ]
+    return Held(
+        descriptors=daemon.num_fds(),
+        threads=daemon.num_threads(),
+        processes=len(family),
+        files=len(strangers),
+        memory=daemon.memory_info().rss,
+    )
+
+
+def pass_through(house: House, first: int, count: int) -> None:
+    """So many tickets, a few at a time, to their end."""
+    for start in range(first, first + count, 10):
+        numbers = range(start, min(start + 10, first + count))
+        for number in numbers:
+            content = bag_zip({f"T{number}/a.txt": b"1"})
+            drop(content, house.inbox / "archive" / f"{number}.zip")
+        last = [house.archive / f"T{number}" / "a.txt" for number in numbers]
+        wait_until(lambda: all(map(Path.exists, last)), 60)  # noqa: B023
+    wait_until(lambda: len(house.tickets()) == first + count)
+    newest = sorted(house.uploads.iterdir(), key=lambda path: path.stat().st_mtime)[-12:]
+    for path in newest:
+        if not path.name.startswith("."):
+            wait_until(lambda: house.info(path.name)["finished_at"])  # noqa: B023
+
+
+def test_ticket_after_ticket_leaves_nothing_open_and_nothing_behind(
+    house: House, full: bool, record_property: Callable[[str, object], None]
+) -> None:
+    count = 1000 if full else 60
+    house.start()
+    pass_through(house, 0, 20)
+    before = held(house)
+    pass_through(house, 20, count)
+
+    def is_flat() -> bool:
+        now = held(house)
+        return (
+            now.descriptors <= before.descriptors + 4
+            and now.threads <= before.threads + 2
+            and now.processes <= before.processes + 2
+            and now.files <= before.files
+        )
+
+    try:
+        wait_until(is_flat, 10)
+    except AssertionError:
+        raise AssertionError(f"{before} became {held(house)}") from None
+    after = held(house)
+    record_property("before", before)
+    record_property("after", after)
+    print(f"after 20 tickets {before}\nafter {count} more {after}")
+    assert after.memory - before.memory < 10_000_000 + 4000 * count
+    assert all(info["status"] == "finished" for info in house.infos())
+
+
+@pytest.mark.full
+def test_workers_with_nothing_to_do_leave(house: House) -> None:
+    house.start()
+    pass_through(house, 0, 10)
+    # they are children of the fork server, which stays
+    workers = [member for child in house.family()[0].children() for member in child.children()]
+    assert workers
+    wait_until(
+        lambda: not any(map(psutil.Process.is_running, workers)), IDLE_SECONDS + 10, every=0.2
+    )
+    pass_through(house, 10, 5)
+
+
+@pytest.fixture
+def systemd(house: House) -> Iterator[list[tuple[float, str]]]:
+    """What the daemon says to its service manager, with the moment of each."""
+    said: list[tuple[float, str]] = []
+    folder = tempfile.mkdtemp()  # socket names must be short
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(f"{folder}/notify")
+        channel.settimeout(0.1)
+        house.environment["NOTIFY_SOCKET"] = f"{folder}/notify"
+        house.environment["WATCHDOG_USEC"] = str(int(WATCHDOG_SECONDS * 1e6))
+        stop = threading.Event()
+
+        def listen() -> None:
+            while not stop.is_set():
+                try:
+                    said.append((time.monotonic(), channel.recv(4096).decode()))
+                except TimeoutError:
+                    continue
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        try:
+            yield said
+        finally:
+            stop.set()
+            listener.join()
+    os.unlink(f"{folder}/notify")
+    os.rmdir(folder)
+
+
+def times_of(said: list[tuple[float, str]], word: str) -> list[float]:
+    return [moment for moment, text in list(said) if word in text.splitlines()]
+
+
+def test_the_service_manager_hears_ready_a_steady_watchdog_and_stopping(
+    house: House, systemd: list[tuple[float, str]]
+) -> None:
+    house.start()
+    wait_until(lambda: times_of(systemd, "READY=1"))
+    assert not times_of(systemd[:1], "WATCHDOG=1"), "alive before it was ready"
+    pass_through(house, 0, 10)
+    wait_until(lambda: times_of(systemd, "WATCHDOG=1"))
+    began = times_of(systemd, "WATCHDOG=1")[-1]
+    wait_until(lambda: times_of(systemd, "WATCHDOG=1")[-1] - began > WATCHDOG_SECONDS)
+    beats = times_of(systemd, "WATCHDOG=1")
+    assert max(b - a for a, b in itertools.pairwise(beats)) < WATCHDOG_SECONDS / 2
+    assert any(line.startswith("STATUS=") for _, text in systemd for line in text.splitlines())
+    assert not times_of(systemd, "STOPPING=1")
+    assert house.stop() == 0
+    wait_until(lambda: times_of(systemd, "STOPPING=1"))
+
+
+def test_a_daemon_that_hangs_is_no_longer_heard_of(
+    house: House, systemd: list[tuple[float, str]]
+) -> None:
+    house.start()
+    wait_until(lambda: times_of(systemd, "WATCHDOG=1"))
+    assert house.process is not None
+    house.process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: psutil.Process(house.process.pid).status() == psutil.STATUS_STOPPED)  # type: ignore[union-attr]
+    wait_until(is_quiet_for(WATCHDOG_SECONDS, systemd), 10)
+    # what systemd then does; the next one goes on
+    drop(bag_zip({"T/a.txt": b"1"}), house.inbox / "archive" / "one.zip")
+    house.stop(signal.SIGKILL)
+    house.start()
+    assert house.ended("one.zip")["status"] == "finished"
+
+
+def is_quiet_for(seconds: float, said: list[tuple[float, str]]) -> Callable[[], bool]:
+    """Whether nothing has been heard for so long."""
+    began = time.monotonic()
+    return lambda: time.monotonic() - max([began, *times_of(said, "WATCHDOG=1")]) > seconds

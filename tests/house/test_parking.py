@@ -1,0 +1,144 @@
+"""Long waits hold no worker, and a whole target's trouble fails no backlog."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bags import bag_zip, drop
+from tests.house.house import House, open_house, wait_until
+from tests.house.shelf import Fault, Shelf
+
+
+@pytest.fixture
+def shelf() -> Iterator[Shelf]:
+    with Shelf(token="right") as shelf:
+        yield shelf
+
+
+@pytest.fixture
+def house(tmp_path: Path, shelf: Shelf) -> Iterator[House]:
+    target = {**shelf.target(), "token_file": "token", "workers": 1}
+    with open_house(
+        tmp_path,
+        targets={"shelf": target, "archive": {"type": "folder", "path": "archive"}},
+        uploads={"retries": 0},
+    ) as house:
+        (tmp_path / "token").write_text("right\n")
+        yield house
+
+
+def drop_some(house: House, count: int) -> None:
+    for number in range(count):
+        content = bag_zip({f"P{number}/a.txt": b"1"})
+        drop(content, house.inbox / "shelf" / f"{number}.zip")
+
+
+def test_a_refused_token_fails_one_ticket_and_parks_the_rest_until_it_is_replaced(
+    house: House,
+) -> None:
+    (house.root / "token").write_text("wrong")
+    house.start()
+    drop_some(house, 4)
+    failed = wait_until(lambda: [i for i in house.infos() if i["status"] == "failed"])
+    wait_until(
+        lambda: sum(i["waiting_for"] == "a token" for i in house.infos()) == 3,
+        what="for three parked tickets",
+    )
+    assert [info["status_code"] for info in failed] == [401]
+    assert failed[0]["message"].startswith("Token is invalid. Response returned a 401")
+    (house.root / "token").write_text("right")
+    wait_until(lambda: sum(i["status"] == "finished" for i in house.infos()) == 3, 30)
+    assert sum(i["status"] == "failed" for i in house.infos()) == 1
+    house.run("retry", failed[0]["ticket_number"])
+    wait_until(lambda: sum(i["status"] == "finished" for i in house.infos()) == 4, 30)
+
+
+def test_a_missing_token_is_waited_for(tmp_path: Path, shelf: Shelf) -> None:
+    target = {**shelf.target(), "token_file": "later"}
+    with open_house(tmp_path, targets={"shelf": target}) as house:
+        house.start()
+        drop(bag_zip(), house.inbox / "shelf" / "one.zip")
+        info = wait_until(lambda: (i := house.of("one.zip")) and i["waiting_for"] and i)
+        wait_until(lambda: house.info(info["ticket_number"])["waiting_for"] == "a token")
+        assert not shelf.requests
+        (tmp_path / "later").write_text("right")
+        assert house.ended("one.zip", 40)["status"] == "finished"
+
+
+def test_a_rate_limit_gives_the_worker_back_and_says_until_when(house: House, shelf: Shelf) -> None:
+    shelf.faults.append(Fault("status 429 45", method="GET", times=1))
+    house.start()
+    drop_some(house, 1)
+    info = wait_until(lambda: (i := house.of("0.zip")) and i["next_attempt_at"] and i)
+    assert info["status"] == "in_progress"
+    assert "rate limit" in info["waiting_for"]
+    assert info["function_process_id"] is None
+    drop(bag_zip(), house.inbox / "archive" / "other.zip")
+    assert house.ended("other.zip")["status"] == "finished"
+
+
+def test_a_target_that_is_down_parks_the_backlog_and_a_reload_lets_it_go(
+    house: House, shelf: Shelf
+) -> None:
+    shelf.faults.append(Fault("status 503", method="*", times=10**6))
+    house.start()
+    drop_some(house, 3)
+    try:
+        wait_until(lambda: [i["waiting_for"] for i in house.infos()] == ["the target"] * 3)
+    except AssertionError:
+        raise AssertionError([(i["message"], i["waiting_for"]) for i in house.infos()]) from None
+    asked = len(shelf.requests)
+    assert asked <= 6, "the whole backlog was tried in vain"
+    shelf.faults.clear()
+    assert house.process is not None
+    house.process.send_signal(1)
+    wait_until(lambda: [i["status"] for i in house.infos()] == ["finished"] * 3, 40)
+
+
+def test_a_ticket_that_waits_longer_than_the_deadline_fails_and_says_for_what(
+    house: House, shelf: Shelf
+) -> None:
+    shelf.faults.append(Fault("status 429 31", method="*", times=10**6))
+    house.configure(uploads={"deadline": "1s"})
+    house.start()
+    drop_some(house, 1)
+    since = wait_until(lambda: (i := house.of("0.zip")) and i["waiting_since"])
+    assert house.stop() == 0
+    house.start()
+    info = house.ended("0.zip", 40)
+    assert info["error_code"] == "rate-limited"
+    assert info["status_code"] == 429
+    assert "Given up after waiting" in info["message"]
+    assert since is not None
+
+
+def test_no_token_is_ever_told(house: House, shelf: Shelf) -> None:
+    canary = "canary-6f1c9e"
+    (house.root / "token").write_text(canary)
+    shelf.token = canary
+    shelf.faults += [Fault("swallow", times=1), Fault("status 500", times=1)]
+    house.configure(uploads={"retries": 3})
+    house.start()
+    drop_some(house, 2)
+    for number in range(2):
+        house.ended(f"{number}.zip")
+    family = house.family()
+    told = house.log + "".join(" ".join(member.cmdline()) for member in family)
+    told += "".join(str(member.environ()) for member in family)
+    for path in house.root.rglob("*"):
+        if path.is_file() and path.name != "token":
+            told += path.read_bytes().decode(errors="replace")
+    assert canary not in told
+
+
+def test_a_token_from_the_environment_is_taken_out_of_it(tmp_path: Path, shelf: Shelf) -> None:
+    target = {**shelf.target(), "token_env": "SHELF_TOKEN"}
+    with open_house(tmp_path, targets={"shelf": target}) as house:
+        house.environment["SHELF_TOKEN"] = "right"
+        house.start()
+        drop(bag_zip(), house.inbox / "shelf" / "one.zip")
+        assert house.ended("one.zip")["status"] == "finished"
+        workers = house.family()[1:]
+        assert workers
+        assert not [member for member in workers if "SHELF_TOKEN" in member.environ()]

@@ -1,0 +1,135 @@
+"""Service, sender and stranger as three real users of the machine."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bags import bag_zip
+from tests.house.house import PLUGINS, House, open_house, wait_until
+from tests.house.shelf import Fault, Shelf
+
+SERVICE, SENDER, STRANGER, DROPPERS = 61001, 61002, 61003, 61100
+
+
+def as_user(
+    uid: int, *command: str, groups: tuple[int, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    extra = [f"--groups={','.join(map(str, groups))}"] if groups else ["--clear-groups"]
+    return subprocess.run(
+        ["setpriv", f"--reuid={uid}", f"--regid={uid}", *extra, *command],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def rooms() -> Iterator[tuple[House, Shelf]]:
+    if os.getuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("three users need root and the program setpriv")
+    # not below pytest's own folder, which is closed to other users
+    root = Path(tempfile.mkdtemp(prefix="three-users-"))
+    root.chmod(0o755)
+    os.chown(root, SERVICE, SERVICE)
+    with Shelf() as shelf, open_house(root) as house:
+        house.command = (
+            "setpriv", f"--reuid={SERVICE}", f"--regid={SERVICE}", f"--groups={DROPPERS}",
+        )  # fmt: skip
+        house.environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        open_to_all = python_for_all()
+        if open_to_all is None:
+            pytest.skip("no Python here that another user could run with this installation")
+        house.python, house.environment["PYTHONPATH"] = open_to_all
+        house.configure(
+            targets={"archive": {"type": "folder", "path": "archive"}, "shelf": shelf.target()}
+        )
+        for place in ("inbox", "inbox/archive", "inbox/shelf"):
+            (root / place).mkdir()
+            os.chown(root / place, SERVICE, DROPPERS)
+            (root / place).chmod(0o2770 if place != "inbox" else 0o755)
+        yield house, shelf
+    shutil.rmtree(root)
+
+
+def python_for_all() -> tuple[str, str] | None:
+    """An interpreter and its path that the service's user can use, None when there is none."""
+    search = os.pathsep.join([str(PLUGINS), *(path for path in sys.path if path)])
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
+        tried = as_user(
+            SERVICE, "env", f"PYTHONPATH={search}", python, "-c", "import presqt_daemon.daemon"
+        )
+        if tried.returncode == 0:
+            return python, search
+    return None
+
+
+def send(house: House, target: str, name: str) -> None:
+    """The sender moves a zip of his own, readable by everybody, into the inbox."""
+    aside = house.root / f"aside-{name}"
+    aside.write_bytes(bag_zip())
+    os.chown(aside, SENDER, SENDER)
+    aside.chmod(0o644)
+    landing = house.inbox / target
+    moved = as_user(SENDER, "cp", str(aside), str(landing / f"{name}.part"), groups=(DROPPERS,))
+    assert moved.returncode == 0, moved.stderr
+    moved = as_user(
+        SENDER, "mv", str(landing / f"{name}.part"), str(landing / name), groups=(DROPPERS,)
+    )
+    assert moved.returncode == 0, moved.stderr
+
+
+def test_the_sender_reads_the_status_and_the_stranger_no_payload(
+    rooms: tuple[House, Shelf],
+) -> None:
+    house, _ = rooms
+    house.start()
+    send(house, "archive", "one.zip")
+    info = house.ended("one.zip")
+    assert info["status"] == "finished", info
+    assert info["dropped_by"]["uid"] == SENDER
+    folder = house.uploads / info["ticket_number"]
+    for uid in (SENDER, STRANGER):
+        assert as_user(uid, "cat", str(folder / "process_info.json")).returncode == 0
+        assert as_user(uid, "touch", str(folder / "new")).returncode != 0
+    for path in folder.rglob("*"):
+        if path.name not in {"process_info.json", "receipt.json"}:
+            assert as_user(STRANGER, "cat", str(path)).returncode != 0, path
+            assert not path.stat().st_mode & (stat.S_IROTH | stat.S_IRGRP), path
+
+
+def test_the_sender_cancels_beside_the_receipt_and_the_stranger_cannot(
+    rooms: tuple[House, Shelf],
+) -> None:
+    house, shelf = rooms
+    shelf.faults.append(Fault("hang", method="PUT", times=100))
+    house.start()
+    send(house, "shelf", "two.zip")
+    info = wait_until(lambda: house.of("two.zip"))
+    wait_until(lambda: shelf.puts or any(method == "PUT" for method, _ in shelf.requests))
+    note = f"two.zip.{info['ticket_number'][:8]}"
+    request = house.inbox / "shelf" / f"{note}.cancel"
+    assert as_user(STRANGER, "touch", str(request)).returncode != 0
+    assert as_user(STRANGER, "touch", str(request), groups=(DROPPERS,)).returncode == 0
+    wait_until(lambda: f"{note}.cancel" in house.log, what="for the warning about a stranger")
+    assert house.info(info["ticket_number"])["status"] == "in_progress"
+    as_user(STRANGER, "rm", str(request), groups=(DROPPERS,))
+    touched = as_user(SENDER, "touch", str(request), groups=(DROPPERS,))
+    assert touched.returncode == 0, touched.stderr
+    info = house.ended("two.zip", seconds=5)
+    assert info["status_code"] == 499
+    assert info["message"] == "Upload was cancelled by the user"
+    assert not request.exists()
+
+
+def test_the_stranger_cannot_use_the_control_folder(rooms: tuple[House, Shelf]) -> None:
+    house, _ = rooms
+    house.start()
+    assert as_user(STRANGER, "ls", str(house.control)).returncode != 0
+    ticket = "11111111-1111-4111-8111-111111111111"
+    assert as_user(STRANGER, "touch", str(house.control / f"{ticket}.cancel")).returncode != 0

@@ -1,0 +1,435 @@
+"""Past tickets get their records: beside a running daemon, before the inbox opens, after deaths."""
+
+import json
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from presqt_daemon.system.files import json_bytes
+from tests.bags import bag_zip, drop
+from tests.house.house import House, open_house, wait_until
+from tests.house.shelf import Fault, Shelf
+from tests.upgrade.past import TOKEN, kept, ours, presqt
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with open_house(tmp_path) as house:
+        yield house
+
+
+def state_of(house: House) -> dict[str, Any] | None:
+    """The job's status as any reader would take it."""
+    try:
+        content = (house.root / "mediafiles/prepare_upgrade/process_info.json").read_bytes()
+    except FileNotFoundError:
+        return None
+    tree: dict[str, Any] = json.loads(content)
+    return tree
+
+
+def completed(house: House, *, not_run: str = "") -> dict[str, Any]:
+    """The job's status once it is complete."""
+    found: dict[str, Any] = wait_until(
+        lambda: (s := state_of(house)) and s["complete"] and s["run"] != not_run and s,
+        60,
+        what=f"for the job\n{house.log}",
+    )
+    return found
+
+
+def ask(house: House, word: str = "") -> None:
+    """The request as a shell writes it."""
+    subprocess.run(
+        f"printf '%s' '{word}' > {house.control}/prepare_upgrade", shell=True, check=True
+    )
+
+
+def many(house: House, count: int) -> None:
+    for _ in range(count):
+        presqt(house.uploads)
+
+
+def records(house: House) -> int:
+    return len(list(house.uploads.glob("*/receipt.json")))
+
+
+def test_folders_that_appear_get_their_records_while_the_daemon_is_up(house: House) -> None:
+    house.start()
+    many(house, 5)
+    ask(house)
+    state = completed(house)
+    assert list(state)[:3] == ["complete", "progress", "total"]
+    assert (state["progress"], state["total"], state["added"]) == (5, 5, 5)
+    assert not (house.control / "prepare_upgrade").exists()
+    drop(bag_zip(), house.inbox / "archive" / "one.zip")
+    assert house.ended("one.zip")["status"] == "finished"
+    assert TOKEN not in house.log
+
+
+def test_the_job_has_the_lowest_priority_and_ends_with_the_daemon(house: House) -> None:
+    house.start()
+    many(house, 400)
+    ask(house)
+
+    def at_work() -> psutil.Process | None:
+        for member in house.family():
+            try:
+                if member.nice() == 19:
+                    return member
+            except psutil.Error:
+                continue
+        return None
+
+    process: psutil.Process = wait_until(at_work)
+    assert process.ionice().ioclass == psutil.IOPRIO_CLASS_IDLE
+    began = time.monotonic()
+    assert house.stop() == 0
+    assert time.monotonic() - began < 3
+    assert not process.is_running()
+    state = state_of(house)
+    assert state is not None
+    assert not state["complete"]
+    assert state["status"] == "in_progress"
+    house.start()
+    state = completed(house)
+    assert (state["progress"], state["added"], records(house)) == (400, 400, 400)
+
+
+def test_kill_9_in_the_middle_and_the_next_start_goes_on(house: House) -> None:
+    house.start()
+    many(house, 300)
+    ask(house)
+    wait_until(lambda: records(house) > 20)
+    assert house.process is not None
+    family = house.family()
+    house.process.kill()
+    house.process.wait(10)
+    wait_until(lambda: not any(member.is_running() for member in family[1:]))
+    begun = records(house)
+    house.start()
+    state = completed(house)
+    assert begun < 300, "killed too late to prove anything"
+    assert (state["total"], state["progress"], state["added"]) == (300, 300, 300)
+    assert (state["already_had"], state["failed_total"], records(house)) == (0, 0, 300)
+
+
+def test_a_worker_that_is_killed_is_replaced(house: House) -> None:
+    house.environment["PRESQT_DAEMON_FAILPOINT"] = "upgrade-written:30"
+    house.start()
+    many(house, 70)
+    ask(house)
+    state = completed(house)
+    assert (state["progress"], state["added"], state["failed_total"]) == (70, 70, 0)
+    assert house.log.count("its process died") == 2
+
+
+def test_a_ticket_that_kills_every_worker_is_listed_and_the_job_goes_on(house: House) -> None:
+    house.environment["PRESQT_DAEMON_FAILPOINT"] = "upgrade-drafted:1"
+    house.start()
+    tickets = sorted(presqt(house.uploads).ticket for _ in range(2))
+    ask(house)
+    state = completed(house)
+    assert state["failed"] == [
+        {"ticket": ticket, "reason": "the process that looked at it died"} for ticket in tickets
+    ]
+    assert house.log.count("its process died") == 4
+
+
+def test_five_who_ask_at_once_get_one_job(house: House) -> None:
+    house.start()
+    many(house, 50)
+    answers: list[subprocess.CompletedProcess[str]] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(house.run("prepare-upgrade", "--json")))
+        for _ in range(5)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.returncode for answer in answers} <= {0, 3}, answers
+    assert len({json.loads(answer.stdout)["run"] for answer in answers}) == 1
+    state = completed(house)
+    assert state["added"] == 50
+    wait_until(lambda: "prepare-upgrade: 50 tickets" in house.log)
+    assert house.stop() == 0
+    assert house.log.count("prepare-upgrade: 50 tickets") == 1
+
+
+def test_force_is_refused_while_the_job_runs_and_runs_it_again_afterwards(house: House) -> None:
+    house.start()
+    many(house, 400)
+    assert house.run("prepare-upgrade").returncode == 3
+    refused = house.run("prepare-upgrade", "--force")
+    assert refused.returncode == 6, refused
+    assert "runs now" in refused.stderr
+    first = completed(house)["run"]
+    assert house.run("prepare-upgrade", "--json").returncode == 0
+    assert completed(house)["run"] == first
+    again = house.run("prepare-upgrade", "--force", "--wait", "--json")
+    assert again.returncode == 0
+    state = json.loads(again.stdout)
+    assert state["run"] != first
+    assert (state["already_had"], state["added"], state["progress"]) == (400, 0, 400)
+    ask(house, "force")
+    completed(house, not_run=state["run"])
+
+
+def test_damaged_unreadable_and_vanishing_tickets_stop_nothing(house: House) -> None:
+    house.start()
+    many(house, 200)
+    damaged, unreadable = presqt(house.uploads), presqt(house.uploads)
+    damaged.info.write_text("{ torn")
+    manifest = unreadable.path / "bag" / "manifest-sha512.txt"
+    manifest.unlink()
+    manifest.symlink_to("/proc/self/mem")
+    vanishing = sorted(house.tickets())[-40:]
+    for ticket in {damaged.ticket, unreadable.ticket} & set(vanishing):
+        vanishing.remove(ticket)
+    ask(house)
+    wait_until(lambda: records(house) > 3)
+    for ticket in vanishing:
+        shutil.rmtree(house.uploads / ticket, ignore_errors=True)
+    state = completed(house)
+    assert damaged.ticket in {item["ticket"] for item in state["failed"]}
+    assert state["progress"] == state["total"] - state["gone"]
+    assert state["total"] == 202
+    assert house.run("prepare-upgrade").returncode == 1
+
+
+def test_records_are_made_before_the_inbox_opens(house: House) -> None:
+    house.configure()
+    (house.inbox / "archive").mkdir(parents=True)
+    many(house, 60)
+    kept("finished", house.uploads)
+    drop(bag_zip(), house.inbox / "archive" / "new.zip")
+    house.start()
+    taken = house.log.index("ready: ")
+    assert "61 past tickets get their records before the inbox opens" in house.log[:taken]
+    assert "61 got one" in house.log[:taken]
+    assert completed(house)["added"] == 61
+    assert house.ended("new.zip")["status"] == "finished"
+    house.stop()
+    before = len(house.log)
+    house.start()
+    assert "past tickets" not in house.log[before:]
+
+
+def test_a_start_that_makes_records_obeys_sigterm_at_once(house: House) -> None:
+    many(house, 1500)
+    house.start(ready=False)
+    wait_until(lambda: records(house) > 5)
+    began = time.monotonic()
+    assert house.stop() == 0
+    assert time.monotonic() - began < 3
+    assert "ready" not in house.log
+    assert records(house) < 1500
+
+
+def test_a_ticket_without_hope_holds_up_no_later_start(house: House) -> None:
+    presqt(house.uploads)
+    bad = presqt(house.uploads)
+    bad.receipt.mkdir()
+    house.start()
+    assert completed(house)["failed_total"] == 1
+    house.stop()
+    before = len(house.log)
+    house.start()
+    assert "before the inbox opens" not in house.log[before:]
+
+
+def test_an_open_ticket_of_the_older_schema_is_finished_by_the_new_version(house: House) -> None:
+    folder = kept("cut", house.uploads)
+    house.start()
+    info = house.ended("cut.zip")
+    assert (info["status"], info["schema_version"]) == ("finished", 2), info
+    assert info["ticket_number"] == folder.ticket
+    assert house.deposited("Cut") == {"a.txt": b"1", "b.txt": b"2"}
+    assert house.receipt(folder.ticket)["schema_version"] == 2
+
+
+def snapshot(root: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path.relative_to(root)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name != ".presqt-daemon.lock"
+    }
+
+
+@pytest.mark.parametrize("what", ["status", "record", "job"])
+@pytest.mark.parametrize("command", ["run", "prepare-upgrade"])
+def test_files_of_a_newer_version_are_not_touched(house: House, what: str, command: str) -> None:
+    house.configure()
+    (house.inbox / "archive").mkdir(parents=True)
+    kept("finished", house.uploads)
+    kept("cut", house.uploads)
+    folder = presqt(house.uploads)
+    (house.uploads / ".new-11111111-1111-4111-8111-111111111111").mkdir()
+    drop(bag_zip(), house.inbox / "archive" / "one.zip")
+    newer = json_bytes({"schema_version": 99, "prepared_in": None})
+    if what == "job":
+        path = house.root / "mediafiles/prepare_upgrade/process_info.json"
+        path.parent.mkdir()
+    else:
+        path = folder.info if what == "status" else folder.receipt
+        newer = (
+            newer if what == "record" else json_bytes({"status": "finished", "schema_version": 99})
+        )
+    path.write_bytes(newer)
+    before = snapshot(house.root)
+    ended = house.run(command)
+    assert ended.returncode == 78, ended
+    assert "newer version" in ended.stderr
+    assert snapshot(house.root) == before
+    assert (house.uploads / ".new-11111111-1111-4111-8111-111111111111").is_dir()
+
+
+def test_without_a_daemon_the_command_does_it_itself(house: House) -> None:
+    many(house, 20)
+    ended = house.run("prepare-upgrade", "--json")
+    assert ended.returncode == 0, ended
+    assert list(json.loads(ended.stdout))[:3] == ["complete", "progress", "total"]
+    assert ended.stderr == ""
+    assert records(house) == 20
+    house.start()
+    assert "past tickets" not in house.log
+
+
+def test_the_commands_own_job_goes_on_where_it_was_cut(house: House) -> None:
+    many(house, 30)
+    cut = house.run("prepare-upgrade", failpoint="upgrade-written:10")
+    assert cut.returncode == -signal.SIGKILL
+    state = json.loads(house.run("prepare-upgrade", "--json").stdout)
+    assert (state["added"], state["already_had"], state["total"]) == (30, 0, 30)
+
+
+def test_presqts_own_tickets_are_shown_and_left_as_they_are(house: House) -> None:
+    folder = presqt(house.uploads, status="in_progress", status_code=None)
+    finished = presqt(house.uploads)
+    before = folder.info.read_bytes()
+    house.start()
+    drop(bag_zip(), house.inbox / "archive" / "one.zip")
+    house.ended("one.zip")
+    shown = house.run("status", folder.ticket)
+    assert shown.returncode == 3
+    assert TOKEN not in shown.stdout + shown.stderr
+    assert house.run("status", finished.ticket).returncode == 0
+    assert house.run("prune").stdout == ""
+    assert (finished.path / "bag" / "data").is_dir()
+    assert folder.info.read_bytes() == before
+    assert (folder.path / "bag" / "bagit.txt").exists()
+    assert house.stop() == 0
+    assert TOKEN not in house.log
+
+
+def test_a_daemon_killed_in_the_middle_of_an_upload_is_replaced_and_the_ticket_ends(
+    tmp_path: Path,
+) -> None:
+    with Shelf() as shelf, open_house(tmp_path, targets={"shelf": shelf.target()}) as house:
+        shelf.faults.append(Fault("hang", part="/files/2.txt", times=1))
+        house.start()
+        ours(house.uploads)
+        drop(bag_zip({f"P/{n}.txt": b"x" for n in range(5)}), house.inbox / "shelf" / "one.zip")
+        wait_until(lambda: shelf.puts.total() >= 2)
+        assert house.process is not None
+        house.process.kill()
+        house.process.wait(10)
+        house.start()
+        assert house.ended("one.zip")["status"] == "finished"
+        assert completed(house)["complete"]
+        assert records(house) == 2
+
+
+def test_the_same_content_is_noticed(house: House) -> None:
+    house.start()
+    drop(bag_zip(), house.inbox / "archive" / "one.zip")
+    first = house.ended("one.zip")
+    drop(bag_zip(), house.inbox / "archive" / "two.zip")
+    second = house.ended("two.zip")
+    assert [finding["code"] for finding in second["warnings"]] == ["same-content"]
+    assert first["ticket_number"] in second["warnings"][0]["message"]
+    assert len(list(house.archive.iterdir())) == 2
+    house.stop()
+    house.start()
+    drop(bag_zip({"Other/a": b"1"}), house.inbox / "archive" / "three.zip")
+    assert house.ended("three.zip")["warnings"] == []
+    drop(bag_zip(), house.inbox / "archive" / "four.zip")
+    assert len(house.ended("four.zip")["warnings"]) == 1
+
+
+def test_the_same_content_is_answered_with_the_first_link(house: House) -> None:
+    house.configure(intake={"same_content": "point"})
+    house.start()
+    drop(bag_zip(), house.inbox / "archive" / "0.zip")
+    # content is known once it is staged; bags staged at the same moment may not know each other
+    house.ended("0.zip")
+    for number in range(1, 4):
+        drop(bag_zip(), house.inbox / "archive" / f"{number}.zip")
+    infos = [house.ended(f"{number}.zip") for number in range(4)]
+    assert {info["status"] for info in infos} == {"finished"}
+    assert len({info["link_to_resource"] for info in infos}) == 1
+    assert [path.name for path in house.archive.iterdir() if path.is_dir()] == ["Project"]
+    pointed = [info for info in infos if "nothing was sent again" in info["message"]]
+    assert len(pointed) == 3
+    receipt = house.receipt(pointed[0]["ticket_number"])
+    assert receipt["same_as"] in {info["ticket_number"] for info in infos}
+    assert receipt["totals"]["not_sent"] == 2
+
+
+def test_a_deposit_that_is_not_verified_answers_nobody(house: House, tmp_path: Path) -> None:
+    with Shelf() as shelf:
+        house.configure(
+            targets={"shelf": shelf.target()},
+            intake={"same_content": "point"},
+            uploads={"retries": 0},
+        )
+        shelf.faults.append(Fault("status 400", part="/files/", times=1))
+        house.start()
+        drop(bag_zip(), house.inbox / "shelf" / "one.zip")
+        assert house.ended("one.zip")["status"] == "failed"
+        drop(bag_zip(), house.inbox / "shelf" / "two.zip")
+        assert house.ended("two.zip")["message"] == "Upload successful."
+
+
+def test_verify_finds_exactly_the_file_that_was_changed(house: House) -> None:
+    house.start()
+    for number in range(4):
+        files = {f"P{number}/{name}.txt": f"{number}{name}".encode() for name in "abc"}
+        drop(bag_zip(files), house.inbox / "archive" / f"{number}.zip")
+    tickets = [house.ended(f"{number}.zip")["ticket_number"] for number in range(4)]
+    assert house.run("verify", "--all").returncode == 0
+    assert house.run("verify", "--sample", "2").returncode == 0
+    (house.archive / "P2" / "b.txt").write_bytes(b"xx")
+    ended = house.run("verify", "--all")
+    assert ended.returncode == 2
+    assert ended.stdout.count("changed: ") == 1
+    assert f"changed: /P2/b.txt ({tickets[2]})" in ended.stdout
+    assert "1 files of 1 deposits changed" in ended.stderr
+    assert [house.run("verify", ticket).returncode for ticket in tickets] == [0, 0, 2, 0]
+    last = house.receipt(tickets[2])["events"][-1]
+    assert (last["event_type"], last["outcome"]) == ("fixity check", "failure")
+    assert "/P2/b.txt" in last["detail"]
+    assert house.receipt(tickets[0])["events"][-1]["outcome"] == "success"
+    (house.archive / "P1" / "a.txt").unlink()
+    shutil.rmtree(house.archive / "P3")
+    ended = house.run("verify", "--all")
+    assert ended.stdout.count("gone: ") == 4
+
+
+def test_verify_says_what_it_cannot_do(house: House) -> None:
+    folder = presqt(house.uploads)
+    house.start()
+    assert house.run("verify", folder.ticket).returncode == 6
+    assert house.run("verify", "11111111-1111-4111-8111-111111111111").returncode == 4
+    assert house.run("verify", "--all").returncode == 0
+    assert house.run("verify").returncode == 64
+    assert house.run("verify", "--sample", "0").returncode == 64

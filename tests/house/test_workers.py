@@ -1,0 +1,173 @@
+"""What a worker can do to itself must cost its own ticket only."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.bags import bag_zip, drop
+from tests.house.house import open_house, wait_until
+from tests.house.shelf import Fault, Shelf
+
+PAYLOAD = {f"P/{number}.txt": bytes([number]) * 1000 for number in range(6)}
+
+
+@pytest.fixture
+def shelf() -> Iterator[Shelf]:
+    with Shelf() as shelf:
+        yield shelf
+
+
+FILES = 40
+
+
+def targets(shelf: Shelf, misbehave: str, **more: Any) -> dict[str, Any]:
+    return {
+        "archive": {"type": "folder", "path": "archive"},
+        "bad": {**shelf.target(misbehave=misbehave), **more},
+    }
+
+
+@pytest.mark.parametrize(
+    ("misbehave", "code", "words"),
+    [
+        ("signal 15", "resume-limit", "SIGTERM"),
+        ("signal 9", "resume-limit", "SIGKILL"),
+        ("signal 11", "resume-limit", "SIGSEGV"),
+        ("exit 9", "resume-limit", "exit code 9"),
+        ("raise", "internal-error", "ZeroDivisionError"),
+        ("memory", "worker-died", "memory"),
+    ],
+)
+def test_a_worker_that_dies_costs_its_own_ticket_only(
+    tmp_path: Path, shelf: Shelf, misbehave: str, code: str, words: str
+) -> None:
+    with open_house(
+        tmp_path, targets=targets(shelf, misbehave), uploads={"max_resumes": 2, "retries": 0}
+    ) as house:
+        house.start()
+        drop(bag_zip(PAYLOAD), house.inbox / "bad" / "bad.zip")
+        for number in range(3):
+            drop(bag_zip(PAYLOAD), house.inbox / "archive" / f"good{number}.zip")
+        for number in range(3):
+            assert house.ended(f"good{number}.zip")["status"] == "finished"
+        info = house.ended("bad.zip")
+        assert (info["status"], info["error_code"]) == ("failed", code), info
+        assert words in info["message"]
+        assert info["status_code"] == 500
+        assert info["function_process_id"] is None
+        assert house.receipt(info["ticket_number"])["files"]
+        assert "Traceback" not in info["message"]
+
+
+def test_a_hanging_worker_is_reaped_at_its_time_limit_with_all_it_started(
+    tmp_path: Path, shelf: Shelf
+) -> None:
+    with open_house(tmp_path, targets=targets(shelf, "deaf", time_limit="1500ms")) as house:
+        house.start()
+        drop(bag_zip(PAYLOAD), house.inbox / "bad" / "bad.zip")
+        wait_until(lambda: sum("time.sleep(3600)" in " ".join(cmd(p)) for p in house.family()))
+        orphans = [p for p in psutil.process_iter() if "time.sleep(3600)" in " ".join(cmd(p))]
+        info = house.ended("bad.zip")
+        assert info["status_code"] == 504
+        assert info["error_code"] == "timed-out"
+        assert info["message"].startswith("The process took too long on the server.")
+        assert "limit 1.5 s" in info["message"]
+        wait_until(lambda: not any(is_alive(p) for p in orphans), 5)
+
+
+def cmd(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def test_a_worker_without_progress_is_reaped_and_one_that_trickles_is_not(
+    tmp_path: Path, shelf: Shelf
+) -> None:
+    house_targets = {
+        "silent": shelf.target(timeout="600"),
+        "slow": shelf.target(timeout="600"),
+    }
+    shelf.faults.append(Fault("hang", part="/files/0.txt", times=1))
+    with open_house(tmp_path, targets=house_targets, uploads={"stall_limit": "1500ms"}) as house:
+        house.start()
+        drop(bag_zip({"P/0.txt": b"0"}), house.inbox / "silent" / "silent.zip")
+        info = house.ended("silent.zip")
+        assert info["error_code"] == "timed-out"
+        assert "Nothing moved for" in info["message"]
+        shelf.faults.append(Fault("slowly", method="PUT", times=100))
+        many = {f"Q/{number}": b"x" for number in range(30)}
+        drop(bag_zip(many), house.inbox / "slow" / "slow.zip")
+        assert house.ended("slow.zip", 60)["status"] == "finished"
+
+
+def test_a_worker_that_eats_memory_is_reaped_with_the_figures(tmp_path: Path, shelf: Shelf) -> None:
+    with open_house(
+        tmp_path, targets=targets(shelf, "hog"), uploads={"memory_limit": "300 MB"}
+    ) as house:
+        house.start()
+        drop(bag_zip(PAYLOAD), house.inbox / "bad" / "bad.zip")
+        info = house.ended("bad.zip")
+        assert info["error_code"] == "worker-died"
+        assert "limit 300.0 MB" in info["message"]
+
+
+def test_the_pool_goes_on_when_the_forkserver_is_killed(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house:
+        house.start()
+        drop(bag_zip(PAYLOAD), house.inbox / "archive" / "one.zip")
+        house.ended("one.zip")
+        servers = [p for p in house.family() if "forkserver" in " ".join(cmd(p))]
+        assert servers
+        for server in servers:
+            server.send_signal(signal.SIGKILL)
+        for number in range(4):
+            drop(bag_zip(PAYLOAD), house.inbox / "archive" / f"next{number}.zip")
+        for number in range(4):
+            assert house.ended(f"next{number}.zip")["status"] == "finished"
+
+
+def test_killed_workers_under_load_lose_and_double_nothing(
+    tmp_path: Path, shelf: Shelf, full: bool
+) -> None:
+    shelf.faults.append(Fault("slowly", method="PUT", times=10**6))
+    with open_house(
+        tmp_path, targets={"shelf": shelf.target()}, uploads={"max_resumes": 1000}
+    ) as house:
+        house.start()
+        count = 40 if full else 8
+        for number in range(count):
+            payload = {f"T{number}/{file}": bytes([file]) * 50 for file in range(FILES)}
+            drop(bag_zip(payload), house.inbox / "shelf" / f"{number}.zip")
+        killed = 0
+        while any(info["status"] == "in_progress" for info in house.infos()) or (
+            len(house.infos()) < count
+        ):
+            for info in house.infos():
+                if info["function_process_id"] and killed < 5 * count:
+                    try:
+                        worker = psutil.Process(info["function_process_id"])
+                        if house.process and worker.ppid() != house.process.pid:
+                            worker.kill()
+                            killed += 1
+                    except psutil.Error:
+                        continue
+            time.sleep(0.05)
+        assert killed >= count
+        assert [i["status"] for i in house.infos()] == ["finished"] * count, house.log
+        stored = shelf.stored()
+        assert sorted(stored) == sorted(f"T{number}" for number in range(count))
+        assert all(len(files) == FILES for files in stored.values())
