@@ -1,6 +1,5 @@
 import json
 import stat
-import tracemalloc
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,6 +27,7 @@ from presqt_daemon.tickets.payload import PayloadHead, write_payload
 from presqt_daemon.tickets.process_info import ProcessInfo, fail, finish
 from presqt_daemon.tickets.receipt import write_receipt
 from presqt_daemon.tickets.store import TicketFolder, append_lines
+from tests.memory import traced_peak_bytes
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -265,14 +265,15 @@ def test_its_mode_is_that_of_the_status_file(folder: TicketFolder) -> None:
     assert stat.S_IMODE(folder.receipt.stat().st_mode) == 0o640
 
 
+def keep(folder: TicketFolder, info: ProcessInfo) -> None:
+    write_receipt(folder, info, agent_version="1", now=LATER)
+
+
 def test_many_files_pass_through_without_being_held(folder: TicketFolder, full: bool) -> None:
     count = 100_000 if full else 5_000
     names = [f"P/{number % 100}/{number:06}" for number in range(count)]
     with_payload(folder, *names)
     with_results(folder, *(result(f"/{name}") for name in names))
-    tracemalloc.start()
-    write_receipt(folder, finished(folder), agent_version="1", now=LATER)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    peak = traced_peak_bytes(keep, folder, finished(folder))
     assert peak < 1_000_000 + 400 * count
     assert len(json.loads(folder.receipt.read_bytes())["files"]) == count
