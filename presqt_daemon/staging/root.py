@@ -16,18 +16,18 @@ _MAX_NAMED = 10
 def find_root(files: Collection[str], folders: Collection[str]) -> str:
     """The bag's folder with a slash behind it; "" when the bag lies at the zip's root.
 
-    A bag inside the payload of a bag is payload. What operating systems leave beside a bag is
-    passed over. Raises UserFault `malformed-bag` when there is no bag, more than one, or something
-    beside it.
+    A bag inside the payload of a bag is payload; one among its tag files is a second bag, of which
+    nothing would be deposited. What operating systems leave beside a bag is passed over. Raises
+    UserFault `malformed-bag` when there is no bag, more than one, or something beside it.
     """
-    if DECLARATION in files:
-        return ""
-    declared = sorted(
-        name for name in files if name.endswith(f"/{DECLARATION}") and not is_junk(name)
-    )
-    roots = [name[: -len(DECLARATION)] for name in declared if name.count("/") == 1]
-    if not roots:
-        raise _no_bag(files, folders, declared)
+    declared = {
+        name[: -len(DECLARATION)]
+        for name in files
+        if name == DECLARATION or (name.endswith(f"/{DECLARATION}") and not is_junk(name))
+    }
+    roots = sorted(root for root in declared if not _is_payload(root, declared))
+    if all(root.count("/") > 1 for root in roots):
+        raise _no_bag(files, folders, roots)
     if len(roots) > 1:
         raise _fault(
             "more-than-one-bag",
@@ -63,9 +63,17 @@ def is_part(name: str, root: str) -> bool:
     return name.partition("/")[0] not in _JUNK_FOLDERS
 
 
-def _no_bag(files: Collection[str], folders: Collection[str], declared: list[str]) -> UserFault:
-    if declared:
-        deep = [name[: -len(DECLARATION)] for name in declared]
+def _is_payload(path: str, roots: Collection[str]) -> bool:
+    """Whether a folder lies in the payload of a bag at one of these roots."""
+    parts = path.split("/")
+    return any(
+        part == "data" and "".join(f"{folder}/" for folder in parts[:depth]) in roots
+        for depth, part in enumerate(parts)
+    )
+
+
+def _no_bag(files: Collection[str], folders: Collection[str], deep: list[str]) -> UserFault:
+    if deep:
         return _fault(
             "bag-too-deep",
             deep,
@@ -118,6 +126,8 @@ def _fault(code: str, names: list[str], what: str) -> UserFault:
 
 
 def _list(names: list[str]) -> str:
-    told = ", ".join(f'"{shown(name, 80)}"' for name in names[:_MAX_NAMED])
+    told = ", ".join(
+        f'"{shown(name, 80)}"' if name else "the zip's root" for name in names[:_MAX_NAMED]
+    )
     rest = len(names) - _MAX_NAMED
     return f"{told} and {rest} more" if rest > 0 else told

@@ -73,7 +73,8 @@ def bag_folder(root: str, zip_name: str) -> str:
     """The bag's folder in the ticket: its own name, or `<zip stem>.bag` where that is not free."""
     name = root.rstrip("/")
     stem = zip_name[:-4] if zip_name.lower().endswith(".zip") else zip_name
-    taken = {reserved.casefold() for reserved in RESERVED_NAMES} | {zip_name.casefold()}
+    own = (*RESERVED_NAMES, zip_name, f"{zip_name}.yaml")  # the last is the side-car's
+    taken = {reserved.casefold() for reserved in own}
     if name and not name.startswith(".") and name.casefold() not in taken:
         return name
     name = f"{_cut(stem.lstrip('.') or 'bag')}.bag"
@@ -158,7 +159,8 @@ def _keep(
     if not found.payload_files:
         raise UserFault(
             "bad-request",
-            "The bag is valid but holds no payload files; there is nothing to deposit.",
+            "The bag is valid but holds no payload files, so there is nothing to deposit: put the "
+            "files into its data/ folder, make the manifests again, and drop it again.",
         )
     rename_durably(written.folder, job.folder / name)
     report(Reached(stage=Stage.VALIDATED, bag=bag))

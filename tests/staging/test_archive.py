@@ -161,7 +161,7 @@ def malformed(*names: str) -> UserFault:
 def test_the_bag_is_the_folder_with_the_declaration_or_the_whole_zip() -> None:
     assert root_of("b/bagit.txt", "b/data/x", "b/") == "b/"
     assert root_of("bagit.txt", "data/x") == ""
-    assert root_of("bagit.txt", "data/inner/bagit.txt", "other/bagit.txt") == ""
+    assert root_of("bagit.txt", "data/inner/bagit.txt", "other/notes.txt") == ""
     assert root_of("b/bagit.txt", "b/data/inner/bagit.txt") == "b/"
     assert root_of("b/bagit.txt", "__MACOSX/b/._bagit.txt", ".DS_Store", "._b") == "b/"
     assert root_of("b/bagit.txt", "__MACOSX/bagit.txt") == "b/"
@@ -170,6 +170,27 @@ def test_the_bag_is_the_folder_with_the_declaration_or_the_whole_zip() -> None:
 def test_two_bags_side_by_side_are_named() -> None:
     fault = malformed("b/bagit.txt", "a/bagit.txt")
     assert '"a/", "b/"' in fault.message
+    assert fault.findings_total == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (
+            ("bagit.txt", "data/x", "second/bagit.txt", "second/data/y"),
+            '(the zip\'s root, "second/")',
+        ),
+        (("bagit.txt", "data/x", "a/b/c/bagit.txt"), '(the zip\'s root, "a/b/c/")'),
+        (("b/bagit.txt", "b/data/x", "b/tags/bagit.txt"), '("b/", "b/tags/")'),
+        (("bagit.txt", "data/x", "a/bagit.txt", "a/data/in/bagit.txt"), '(the zip\'s root, "a/")'),
+    ],
+)
+def test_a_second_bag_among_the_tag_files_of_the_first_is_named(
+    names: tuple[str, ...], told: str
+) -> None:
+    fault = malformed(*names)
+    assert told in fault.message
+    assert {finding.code for finding in fault.findings} == {"more-than-one-bag"}
     assert fault.findings_total == 2
 
 
