@@ -3,27 +3,23 @@
 It reports limits and decides nothing: retries and waits are the upload room's business.
 """
 
-import http.cookiejar
+import io
 import json
 import threading
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3.exceptions
-from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
 from presqt_daemon import __version__
 from presqt_daemon.errors import PayloadSpoilt, TargetFault
 from presqt_daemon.targets.answers import fault_from_answer
 from presqt_daemon.targets.base import Body
-
-BLOCK_BYTES = 256 << 10
-"""One write to the socket: about 0.6 of the CPU per byte that the usual 16 KiB cost."""
+from presqt_daemon.targets.wire import BLOCK_BYTES, Blocks, open_session
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 120.0
@@ -62,51 +58,6 @@ class Answer:
                 "target-misbehaved", f"{self.target} answered with JSON of an unexpected form."
             )
         return value
-
-
-class _Blocks:
-    """A body of known length for requests, which would else send it in chunks.
-
-    Every block is handed out in the same memory: it is sent before the next one is asked for.
-    """
-
-    def __init__(self, body: Body, size: int) -> None:
-        self._body = body
-        self._size = size
-        self._buffer = memoryview(bytearray(min(size, BLOCK_BYTES)))
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Iterator[bytes | memoryview]:
-        while block := self.read(BLOCK_BYTES):
-            yield block
-
-    def read(self, size: int = -1) -> bytes | memoryview:
-        if size < 0:
-            return self._body.read(size)
-        wanted = self._buffer[:size]
-        return wanted[: self._body.readinto(wanted)]
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._body.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._body.tell()
-
-
-class _Adapter(HTTPAdapter):
-    """requests' own adapter with larger blocks; it never retries by itself."""
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **{**options, "blocksize": BLOCK_BYTES})
-
-
-class _PlainAuth(requests.auth.AuthBase):
-    """Leaves the headers alone; without it requests would put a netrc entry over the token."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return request
 
 
 class Http:
@@ -168,19 +119,23 @@ class Http:
         """The answer, when its status is among `expect`; `doing` is for the error's sentence.
 
         One of `tree` (sent as JSON), `content` (bytes) and `body` with its `size` may be given.
-        Raises a named error for any other status, and TargetFault `target-unavailable` with
+        `read_seconds` holds for each block of the body, and then for the whole answer. Raises a
+        named error for any other status, and TargetFault `target-unavailable` with
         `outcome_unknown` when no whole answer came.
         """
         sent = {**self._headers, **(headers or {})}
-        data: Any = content
         if tree is not None:
-            data = json.dumps(tree, ensure_ascii=False).encode()
+            content = json.dumps(tree, ensure_ascii=False).encode()
             sent.setdefault("Content-Type", "application/json")
         elif body is not None:
-            # requests sends an empty stream in chunks, which targets refuse
-            data = _Blocks(body, size) if size else b""
             sent.setdefault("Content-Type", "application/octet-stream")
-        if data is None and method not in _SAFE:
+        if content is not None:
+            body, size = io.BytesIO(content), len(content)
+        data: Any = None
+        if body is not None and size:
+            data = Blocks(body, size, block_seconds=read_seconds)
+        elif body is not None or method not in _SAFE:
+            # requests sends an empty stream in chunks, which targets refuse
             data = b""
         answer = self._follow(method, url, data, sent, params, doing, read_seconds)
         self.heard()
@@ -263,7 +218,7 @@ class Http:
                 stream=True,
                 **self._surroundings(url, origin),
             ) as response:
-                content = self._read(response, doing, time.monotonic() + read_seconds)
+                content = self._read(response, doing)
                 return Answer(
                     status=response.status_code,
                     headers=CaseInsensitiveDict(response.headers),
@@ -281,17 +236,15 @@ class Http:
                 outcome_unknown=not _is_unsent(error),
             ) from None
 
-    def _read(self, response: requests.Response, doing: str, deadline: float) -> bytes:
-        """The whole answer, within bounds of size and time."""
+    def _read(self, response: requests.Response, doing: str) -> bytes:
+        """The whole answer, within bounds."""
         content = bytearray()
-        for block in _blocks_from(response):
+        for block in response.iter_content(BLOCK_BYTES):
             content += block
             if len(content) > MAX_ANSWER_BYTES:
                 raise TargetFault(
                     "target-misbehaved", f"{self.target} gave an endless answer to {doing}."
                 )
-            if time.monotonic() > deadline:
-                raise requests.exceptions.ReadTimeout
         return bytes(content)
 
     def _words(self, answer: Answer) -> str | None:
@@ -320,14 +273,7 @@ class Http:
         """One session for each thread; requests does not promise that one may be shared."""
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = requests.Session()
-            session.auth = _PlainAuth()
-            session.trust_env = False
-            session.headers.clear()
-            # a session cookie may outweigh the token, and is nothing that we asked for
-            session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
-            session.mount("https://", _Adapter(pool_maxsize=self._connections))
-            session.mount("http://", _Adapter(pool_maxsize=self._connections))
+            session = open_session(self._connections)
             self._local.session = session
             with self._lock:
                 self._sessions.append(session)
@@ -338,18 +284,6 @@ def _origin(url: str) -> _Origin:
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     return parts.scheme, parts.hostname or "", port
-
-
-def _blocks_from(response: requests.Response) -> Iterator[bytes]:
-    """The answer's body as it comes in.
-
-    `iter_content` waits until a block is full, so that a body that dribbles would outlast any
-    deadline; it serves where somebody has read the body before, or urllib3 is too old for more.
-    """
-    read = getattr(response.raw, "read1", None)
-    if read is None or response.raw.closed:
-        return response.iter_content(BLOCK_BYTES)
-    return iter(lambda: bytes(read(BLOCK_BYTES, decode_content=True)), b"")
 
 
 def _is_unsent(error: Exception) -> bool:

@@ -26,9 +26,10 @@ class Fault:
 
     `how` is one of: `status 503 [Retry-After]` (the body is read, nothing done), `cut` (closed in
     the middle of the body), `swallow` (done, but closed without an answer), `hang` (no answer until
-    the server stops), `trickle` (the answer comes byte by byte), `spoil` (one bit of the body is
-    turned before it is stored; also of one that is on its way when this is asked for), or a word
-    that the fake itself knows (`Request.fault`). `part` is looked for in the decoded path with its
+    the server stops), `trickle` (the answer comes byte by byte), `trickle head` (that of its head
+    already), `pause SECONDS` (before the body is read), `spoil` (one bit of the body is turned
+    before it is stored; also of one that is on its way when this is asked for), or a word that the
+    fake itself knows (`Request.fault`). `part` is looked for in the decoded path with its
     query; `method` `*` is any. The first `after` matching requests go well.
     """
 
@@ -227,6 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
     fake: FakeServer
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16
+    _headers_buffer: list[bytes]
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -275,6 +277,8 @@ class _Handler(BaseHTTPRequestHandler):
             fake.released.wait()
             self.close_connection = True
             return
+        if how.startswith("pause "):
+            fake.released.wait(float(how.split()[1]))
         if how == "cut":
             self._read(seen, (seen.size or 0) // 2)
             self._hang_up()
@@ -294,7 +298,7 @@ class _Handler(BaseHTTPRequestHandler):
         if how == "swallow":
             self._hang_up()
             return
-        self._send(reply, is_slow=how == "trickle")
+        self._send(reply, slow_from={"trickle head": "head", "trickle": "body"}.get(how))
 
     def _read(self, seen: Seen, length: int, *, spoil: bool = False) -> Content:
         """The body, with one bit turned where it shall be spoilt (an empty one gets a byte)."""
@@ -326,7 +330,7 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
 
-    def _send(self, reply: Reply, *, is_slow: bool = False) -> None:
+    def _send(self, reply: Reply, *, slow_from: str | None = None) -> None:
         content = reply.payload()
         has_body = reply.status not in {204, 304} and self.command != "HEAD"
         self.send_response(reply.status)
@@ -336,13 +340,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if reply.status not in {204, 304} and "Content-Length" not in reply.headers:
             self.send_header("Content-Length", str(len(content)))
+        if slow_from == "head":
+            head, self._headers_buffer = b"".join(self._headers_buffer), []
+            self._trickle(head)
         self.end_headers()
-        if has_body and is_slow:
-            for byte in content:
-                self.wfile.write(bytes([byte]))
-                self.wfile.flush()
-                if self.fake.released.wait(0.05):
-                    break
+        if has_body and slow_from is not None:
+            self._trickle(content)
         elif has_body:
             self.wfile.write(content)
         self.wfile.flush()
+
+    def _trickle(self, content: bytes) -> None:
+        for byte in content:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            if self.fake.released.wait(0.05):
+                break

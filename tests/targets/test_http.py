@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -214,7 +214,7 @@ def test_a_refused_connection_has_done_nothing() -> None:
     assert not raised.value.outcome_unknown
 
 
-@pytest.mark.parametrize("how", ["hang", "trickle"])
+@pytest.mark.parametrize("how", ["hang", "trickle", "trickle head"])
 def test_an_answer_that_takes_too_long_is_given_up(server: Echo, http: Http, how: str) -> None:
     server.fault(how, "GET")
     before = time.monotonic()
@@ -223,6 +223,30 @@ def test_an_answer_that_takes_too_long_is_given_up(server: Echo, http: Http, how
     assert raised.value.code == "target-unavailable"
     assert raised.value.outcome_unknown
     assert time.monotonic() - before < 5
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+def test_a_receiver_that_pauses_longer_than_connecting_may_take_gets_the_whole_body(
+    server: Echo, http: Http, monkeypatch: pytest.MonkeyPatch, is_used: bool
+) -> None:
+    monkeypatch.setattr("presqt_daemon.targets.http.CONNECT_SECONDS", 0.2)
+    if is_used:
+        ask(http, f"{server.url}/echo")
+    server.fault("pause 1")
+    content = bytes(32 << 20)
+    answer = http.ask("PUT", f"{server.url}/echo", doing="a put", body=body(content), size=32 << 20)
+    assert answer.tree()["length"] == str(32 << 20)
+
+
+@pytest.mark.parametrize("is_json", [False, True])
+def test_a_receiver_that_takes_no_more_is_given_up(server: Echo, http: Http, is_json: bool) -> None:
+    server.fault("hang", "PUT")
+    content = b"x" * (32 << 20)
+    sent: Any = {"tree": content.decode()} if is_json else {"body": body(content), "size": 32 << 20}
+    with pytest.raises(TargetFault) as raised:
+        http.ask("PUT", f"{server.url}/echo", doing="a put", read_seconds=0.3, **sent)
+    assert raised.value.code == "target-unavailable"
+    assert raised.value.outcome_unknown
 
 
 def test_a_connection_is_used_again(server: Echo, http: Http) -> None:

@@ -1,0 +1,154 @@
+"""What lies under the HTTP session: bodies in large blocks, and time-outs of one connection.
+
+urllib3 has two time-outs, one for connecting that goes on to hold while the request is sent, one
+between two pieces of the answer. Here connecting has its own, every block of the body has its own,
+and the answer as a whole, its head included, has one that starts when the body has been sent.
+"""
+
+import http.client
+import http.cookiejar
+import io
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from presqt_daemon.targets.base import Body
+
+BLOCK_BYTES = 256 << 10
+"""One write to the socket: about 0.6 of the CPU per byte that the usual 16 KiB cost."""
+
+
+class Blocks:
+    """A body of known length for requests, which would else send it in chunks.
+
+    Each block may take `block_seconds` to be taken by the other side. Every block is handed out in
+    the same memory: it is sent before the next one is asked for.
+    """
+
+    def __init__(self, body: Body, size: int, *, block_seconds: float) -> None:
+        self.block_seconds = block_seconds
+        self._body = body
+        self._size = size
+        self._buffer = memoryview(bytearray(min(size, BLOCK_BYTES)))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        while block := self.read(BLOCK_BYTES):
+            yield block
+
+    def read(self, size: int = -1) -> bytes | memoryview:
+        if size < 0:
+            return self._body.read(size)
+        wanted = self._buffer[:size]
+        return wanted[: self._body.readinto(wanted)]
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._body.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._body.tell()
+
+
+class _TimedReader(io.RawIOBase):
+    """An answer's bytes as they come; TimeoutError once its whole time has passed."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, seconds: float) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._deadline = time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    """An answer whose whole time is the socket's time-out at its beginning."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        seconds = sock.gettimeout()
+        if seconds is not None:
+            self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock, seconds))
+
+
+class _Connection(HTTPConnection):
+    """Waits for every block of a body as long as the body says."""
+
+    response_class = _TimedResponse
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **options: Any) -> None:
+        if isinstance(body, Blocks):
+            if self.sock is None:
+                self.connect()
+            # urllib3 puts it on the socket when that is there before the request
+            self.timeout = body.block_seconds
+        super().request(method, url, body, *args, **options)
+
+
+class _EncryptedConnection(_Connection, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _EncryptedPool(HTTPSConnectionPool):
+    ConnectionCls = _EncryptedConnection
+
+
+class _Adapter(HTTPAdapter):
+    """requests' own adapter over these connections; it never retries by itself."""
+
+    POOLS: ClassVar = {"http": _Pool, "https": _EncryptedPool}
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **{**options, "blocksize": BLOCK_BYTES})
+        self.poolmanager.pool_classes_by_scheme = self.POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **{**options, "blocksize": BLOCK_BYTES})
+        manager.pool_classes_by_scheme = self.POOLS
+        return manager
+
+
+class _PlainAuth(requests.auth.AuthBase):
+    """Leaves the headers alone; without it requests would put a netrc entry over the token."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+def open_session(connections: int) -> requests.Session:
+    """A session that adds nothing of its own to a request and keeps nothing of an answer."""
+    session = requests.Session()
+    session.auth = _PlainAuth()
+    session.trust_env = False
+    session.headers.clear()
+    # a session cookie may outweigh the token, and is nothing that we asked for
+    session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
+    session.mount("https://", _Adapter(pool_maxsize=connections))
+    session.mount("http://", _Adapter(pool_maxsize=connections))
+    return session
