@@ -1,7 +1,8 @@
 """One bag's way into one GitHub repository: put file by file, visible by a commit.
 
-GitHub allows 80 new objects a minute and 500 an hour, and a blob that no commit holds is lost to
-the worker that comes after a wait. So blobs are committed in steps that fit into a minute.
+GitHub allows 80 new objects a minute and 500 an hour, so a bag may take several goes. Blobs are
+committed in steps that fit into a minute, and those of an earlier go that no commit holds yet are
+found by their names: GitHub keeps them for weeks.
 """
 
 import threading
@@ -24,6 +25,10 @@ TEXT_BYTES = 256 << 10
 
 BLOBS_BEFORE_COMMIT = 50
 
+_VAIN_QUESTIONS = 16
+"""So many blobs in a row that are not there: an earlier go, which took the same order through more
+than one thread, has brought no more."""
+
 _MODE = "mode"
 _PATH_LENGTH = 4096
 _WORKFLOWS = ".github/workflows/"
@@ -43,6 +48,7 @@ class Deposit:
         self._stored: set[str] = set()
         self._pending: dict[str, Entry] = {}
         self._blobs = 0
+        self._questions = _VAIN_QUESTIONS
         self._texts: set[tuple[str, str | None]] = set()
         self._small: set[str] = set()
         self._large: set[str] = set()
@@ -114,11 +120,23 @@ class Deposit:
                 self._texts.add((path, wanted))
             return Entry(path=path, mode=mode, size=file.size, text=lambda: _text(file) or "")
         if sha is None:
-            sha = self._branch.store(file)
+            sha = wanted if wanted and self._is_there(wanted) else self._branch.store(file)
             with self._lock:
                 self._stored.add(sha)
                 self._blobs += 1
         return Entry(path=path, mode=mode, sha=sha)
+
+    def _is_there(self, blob: str) -> bool:
+        """Whether a go that was interrupted has stored the blob; asked as long as that may be."""
+        with self._lock:
+            if not self._questions:
+                return False
+            self._questions -= 1
+        is_there = self._branch.has_blob(blob)
+        if is_there:
+            with self._lock:
+                self._questions = _VAIN_QUESTIONS
+        return is_there
 
     def _begin(self, file: Sending, path: str) -> str | None:
         """The blob's name where this file made the repository's first commit, else None."""

@@ -68,13 +68,23 @@ class Branch:
         self._name = name
 
     def head(self) -> str | None:
-        """The commit that the branch stands at, None in a repository without any commit."""
+        """The commit that the branch stands at, None in a repository without any commit.
+
+        Raises UserFault where the branch has no commit although the repository has some.
+        """
         answer = self._http.ask(
             "GET",
             f"{self._api}/git/ref/{self._ref}",
             doing="the question where the branch is",
-            expect=(200, _EMPTY),
+            expect=(200, 404, _EMPTY),
         )
+        if answer.status == 404:
+            raise UserFault(
+                "bad-request",
+                f"The repository's default branch, {self._name}, does not exist: push a commit to "
+                f"it, or choose another default branch in the repository's settings at "
+                f"{self._http.target}, and retry.",
+            )
         return None if answer.status == _EMPTY else text_at(answer, "object", "sha")
 
     def files(self, commit: str) -> dict[str, Listed]:
@@ -115,6 +125,12 @@ class Branch:
         """The bytes of a stored blob."""
         answer = self._http.ask("GET", f"{self._api}/git/blobs/{sha}", doing=doing)
         return content_at(answer)
+
+    def has_blob(self, sha: str) -> bool:
+        """Whether the blob is stored, in a commit or not."""
+        url = f"{self._api}/git/blobs/{sha}"
+        answer = self._http.ask("HEAD", url, doing="the question for a blob", expect=(200, 404))
+        return answer.status == 200
 
     def store(self, file: Sending) -> str:
         """The name that GitHub gives the stored bytes: their git blob SHA-1."""

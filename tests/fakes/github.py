@@ -87,7 +87,8 @@ class Repository:
 class GitHubFake(FakeServer):
     """One account and its organisations; `spoils` counts writes that are stored wrong.
 
-    `creating_left` is how many objects may be made before the secondary limit, None without one.
+    `creating_left` is how many objects may be made before the secondary limit, None without one;
+    `taken` are the names of the blobs that were sent and stored, each as often as it was.
     `before_move` holds what somebody else does just before the branch would be moved. With
     `mends_lines` texts within a tree lose their carriage returns.
     """
@@ -107,6 +108,7 @@ class GitHubFake(FakeServer):
         ("PATCH", "/repos/([^/]+/[^/]+)/git/refs/(.+)", "move"),
         ("POST", "/repos/([^/]+/[^/]+)/git/blobs", "make_blob"),
         ("GET", "/repos/([^/]+/[^/]+)/git/blobs/(.+)", "blob"),
+        ("HEAD", "/repos/([^/]+/[^/]+)/git/blobs/(.+)", "blob"),
         ("POST", "/repos/([^/]+/[^/]+)/git/trees", "make_tree"),
         ("GET", "/repos/([^/]+/[^/]+)/git/trees/(.+)", "tree"),
         ("POST", "/repos/([^/]+/[^/]+)/git/commits", "make_commit"),
@@ -128,6 +130,7 @@ class GitHubFake(FakeServer):
         self.store = GitStore()
         self.spoils = 0
         self.creating_left: int | None = None
+        self.taken: list[str] = []
         self.before_move: list[Callable[[], None]] = []
         self.tree_limit = 100_000
         self.gives_digests = True
@@ -261,6 +264,7 @@ class GitHubFake(FakeServer):
         if len(content) > BLOB_BYTES:
             return _no(422, "Sorry, your input was too large to process.")
         sha = self.store.add_blob(self._spoilt(content))
+        self.taken.append(sha)
         return Reply(status=201, tree={"sha": sha, "url": f"{self._url(found)}/git/blobs/{sha}"})
 
     def blob(self, request: Request, name: str, sha: str) -> Reply:
