@@ -16,11 +16,11 @@ from presqt_daemon.errors import PresqtError
 from presqt_daemon.targets.base import connect
 from presqt_daemon.tickets.events import event_tree
 from presqt_daemon.tickets.lease import HeldError, lease_ended
+from presqt_daemon.tickets.mark import mark_of
 from presqt_daemon.tickets.record import (
     SCHEMA_VERSION,
     RecordError,
     append_event,
-    mark_of,
     open_record,
 )
 from presqt_daemon.tickets.store import TicketFolder, Uploads

@@ -39,6 +39,13 @@ class InfoError(Exception):
     """A status file that is missing, torn, or not one of ours."""
 
 
+class UnreadableInfoError(InfoError, OSError):
+    """A status file that may be whole and cannot be read now, for want of a right or of a disk."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
 class NewerInfoError(InfoError):
     """A status file written by a newer version, which this one must not touch."""
 

@@ -24,7 +24,7 @@ from presqt_daemon.tickets.payload import (
     read_head,
 )
 from presqt_daemon.tickets.process_info import ProcessInfo, text_from_time
-from presqt_daemon.tickets.record import SCHEMA_VERSION, Draft, draft_record, keep_durably
+from presqt_daemon.tickets.record import SCHEMA_VERSION, draft_record, keep_durably
 from presqt_daemon.tickets.store import TicketFolder
 
 DIGEST_ZIP_BYTES = 32 << 20
@@ -46,42 +46,12 @@ def write_receipt(
     outcome. A damaged payload file or journal is told as far as it can be read. `same_as` names
     the ticket that had brought the content there. Raises OSError.
     """
-    draft = draft_receipt(
-        folder,
-        info,
-        agent_version=agent_version,
-        now=now,
-        status_mode=status_mode,
-        same_as=same_as,
-    )
-    keep_durably(draft)
-
-
-def draft_receipt(
-    folder: TicketFolder,
-    info: ProcessInfo,
-    *,
-    agent_version: str,
-    now: datetime,
-    status_mode: int,
-    same_as: str | None = None,
-    prepared_in: str | None = None,
-) -> Draft:
-    """The same, not durable and not in its place yet.
-
-    `prepared_in` is the run of prepare-upgrade that makes up for a missing receipt.
-    """
     with ResultIndex(folder.journal) as results:
         tree = receipt_tree(
-            folder,
-            info,
-            results,
-            agent_version=agent_version,
-            now=now,
-            same_as=same_as,
-            prepared_in=prepared_in,
+            folder, info, results, agent_version=agent_version, now=now, same_as=same_as
         )
-        return draft_record(folder.receipt, tree, _file_trees(folder, results), mode=status_mode)
+        files = file_trees(folder, results)
+        keep_durably(draft_record(folder.receipt, tree, files, mode=status_mode))
 
 
 def receipt_tree(
@@ -94,7 +64,10 @@ def receipt_tree(
     same_as: str | None = None,
     prepared_in: str | None = None,
 ) -> dict[str, Any]:
-    """Everything in a receipt but its files, as `draft_receipt` says. Raises OSError."""
+    """Everything in a receipt but its files.
+
+    `prepared_in` is the run of prepare-upgrade that makes up for a missing one. Raises OSError.
+    """
     head = _read_head(folder.payload)
     tree = {
         "schema_version": SCHEMA_VERSION,
@@ -186,7 +159,7 @@ def _head_tree(
     }
 
 
-def _file_trees(folder: TicketFolder, results: ResultIndex) -> Iterator[dict[str, Any]]:
+def file_trees(folder: TicketFolder, results: ResultIndex) -> Iterator[dict[str, Any]]:
     """Every payload file in the order staged, then what else was sent (tag files, a packed zip)."""
     name = results.packed_name
     packed = None if name is None else results.read(name)

@@ -5,45 +5,42 @@ business for a ticket that ends, `upgrade`'s for one that ended long ago.
 """
 
 import contextlib
+import errno
 import json
 import os
-import re
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from presqt_daemon.model import Fixity, Outcome
 from presqt_daemon.system.files import sync_folder
 
 SCHEMA_VERSION = 2
-HEAD_BYTES = 256
-"""Enough for the first three keys, which tell whether a ticket has its record, and of what."""
-
 MAX_RECORD_BYTES = 1 << 30
-_FIRST = re.compile(
-    rb'\{\s*"schema_version": (?P<version>[0-9]{1,9}),'
-    rb'(?:\s*"prepared_in": (?:null|"(?P<run>[0-9a-f-]{36})"),)?'
-    rb'(?:\s*"content_fingerprint": "(?P<content>sha256:[0-9a-f]{64})",)?'
-)
+_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO})
+"""What says that there is no regular file, rather than that it cannot be read now."""
+
 _FILES_KEY = '    "files": [\n'
 _FILES_END = "    ],\n"
+_TEXTS = (
+    "outcome", "fixity", "algorithm", "local_digest", "remote_digest", "remote_path",
+)  # fmt: skip
+"""Keys of a file's entry that hold a text or null."""
 
 
 class RecordError(Exception):
     """A record that is missing, torn, or not one of ours."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """The beginning of a record: schema, run of prepare-upgrade that made it, fingerprint."""
+class UnreadableRecordError(RecordError, OSError):
+    """A record that may be whole and cannot be read now, for want of a right or of a disk."""
 
-    version: int
-    prepared_in: str | None
-    fingerprint: str | None
+    def __str__(self) -> str:
+        return f"its record cannot be read ({self.strerror})"
 
 
 @dataclass(slots=True)
@@ -52,26 +49,6 @@ class Record:
 
     tree: dict[str, Any]
     files: Iterable[dict[str, Any]] | None
-
-
-def mark_of(path: Path) -> Mark | None:
-    """The beginning of a record, None where there is none that is ours. Raises OSError."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        found = _FIRST.match(os.read(handle, HEAD_BYTES))
-    finally:
-        os.close(handle)
-    if found is None:
-        return None
-    run, content = found["run"], found["content"]
-    return Mark(
-        version=int(found["version"]),
-        prepared_in=None if run is None else run.decode("ascii"),
-        fingerprint=None if content is None else content.decode("ascii"),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,17 +132,21 @@ def keep_durably(draft: Draft) -> None:
 def open_record(path: Path) -> Iterator[Record]:
     """The record in a file, of this schema or an earlier one; its files are read as they are taken.
 
-    Raises RecordError, at once or on the way through the files.
+    Raises RecordError, at once or on the way through the files; UnreadableRecordError where that
+    is the disk's or a right's fault.
     """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        handle = os.open(path, flags)
+        opened = open(path, encoding="utf-8", opener=_open_plainly)  # noqa: SIM115  (closed below)
     except OSError as error:
-        raise RecordError(f"{path.name}: {error.strerror}") from None
-    with open(handle, encoding="utf-8") as stream:
+        if error.errno in _NO_FILE:
+            raise RecordError(f"{path.name}: {error.strerror}") from None
+        raise UnreadableRecordError(error.errno, error.strerror, path) from None
+    with opened as stream:
         try:
             record = _read_by_line(stream) or _read_whole(stream)
-        except (OSError, ValueError, RecursionError) as error:
+        except OSError as error:
+            raise UnreadableRecordError(error.errno, error.strerror, path) from None
+        except (ValueError, KeyError, RecursionError) as error:
             raise RecordError(f"{path.name} is damaged ({type(error).__name__})") from None
         version = record.tree.get("schema_version")
         if not isinstance(version, int) or version > SCHEMA_VERSION:
@@ -182,6 +163,11 @@ def append_event(path: Path, event: Mapping[str, Any]) -> None:
     with open_record(path) as record:
         tree = {**record.tree, "events": [*record.tree["events"], event]}
         write_record(path, tree, record.files, mode=mode)
+
+
+def _open_plainly(path: str, flags: int) -> int:
+    """Follows no link and waits for no pipe."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _write(
@@ -232,7 +218,9 @@ def _file_lines(first: str, stream: TextIO) -> Iterator[dict[str, Any]]:
                 return
             if line.strip():
                 yield _checked(json.loads(line.strip().removesuffix(",")))
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise UnreadableRecordError(error.errno, error.strerror, stream.name) from None
+    except (ValueError, KeyError, RecursionError) as error:
         raise RecordError(f"its list of files is damaged ({type(error).__name__})") from None
     raise RecordError("its list of files is cut short")
 
@@ -248,9 +236,17 @@ def _read_whole(stream: TextIO) -> Record:
 
 
 def _checked(file: Any) -> dict[str, Any]:
-    if not isinstance(file, dict) or not isinstance(file.get("path"), str):
-        raise ValueError("not a file's entry")  # noqa: TRY004
-    return file
+    """A file's entry as every version of ours has written it. Raises ValueError, KeyError."""
+    is_ours = (
+        isinstance(file, dict)
+        and isinstance(file["path"], str)
+        and isinstance(file["size"], int | None)
+        and isinstance(file["digests"], dict)
+        and all(isinstance(file[key], str | None) for key in _TEXTS)
+    )
+    if not is_ours:
+        raise ValueError("not a file's entry")
+    return cast("dict[str, Any]", file)
 
 
 def _give_to_owner(handle: int, folder: Path) -> None:

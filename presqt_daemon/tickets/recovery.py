@@ -8,7 +8,7 @@ from presqt_daemon.model import DuplicateAction, Fixity, Outcome, Stage, Status
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.claim_record import ClaimRecord, ClaimRecordError
 from presqt_daemon.tickets.process_info import ProcessInfo, time_from_text
-from presqt_daemon.tickets.record import RecordError, open_record
+from presqt_daemon.tickets.record import RecordError, UnreadableRecordError, open_record
 from presqt_daemon.tickets.store import TicketFolder
 
 
@@ -33,7 +33,8 @@ def info_from_claim(record: ClaimRecord) -> ProcessInfo:
 def rebuild_info(folder: TicketFolder, now: datetime) -> ProcessInfo:
     """The status to go on with: ended, where a record says so; else one to begin again with.
 
-    Without a claim record only the ticket's number is known.
+    Without a claim record only the ticket's number is known. Raises OSError when there is a record
+    that cannot be read now.
     """
     ended = _ended_info(folder)
     if ended is not None:
@@ -55,6 +56,8 @@ def _ended_info(folder: TicketFolder) -> ProcessInfo | None:
             if record.files is None and tree["status"] != Status.FAILED:
                 return None
             return _info_from_tree(tree, lists)
+    except UnreadableRecordError:
+        raise
     except (RecordError, KeyError, TypeError, ValueError, AttributeError):
         return None
 

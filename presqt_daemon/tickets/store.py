@@ -22,6 +22,7 @@ from presqt_daemon.tickets.process_info import (
     InfoError,
     NewerInfoError,
     ProcessInfo,
+    UnreadableInfoError,
     info_from_bytes,
     tree_from_info,
 )
@@ -40,6 +41,11 @@ RESERVE_BYTES = 1 << 20
 """Space kept aside so that the last status can be written on a full disk."""
 
 MAX_INFO_BYTES = 256 << 20
+_NO_FILE = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EAGAIN, errno.ENXIO}
+)
+"""What says that there is no regular file, rather than that it cannot be read now."""
+
 _line = json.JSONEncoder(ensure_ascii=False).encode
 _TICKET = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -81,16 +87,28 @@ class TicketFolder:
         return self.path / JOURNAL_NAME
 
     def read_info(self) -> ProcessInfo:
-        """The status; InfoError when it is missing or damaged, NewerInfoError when from later."""
+        """The status.
+
+        Raises InfoError when it is missing or damaged, UnreadableInfoError when it cannot be read
+        now, NewerInfoError when it is from later.
+        """
         try:
             content = self.read_info_bytes()
         except OSError as error:
-            raise InfoError(f"{INFO_NAME}: {error.strerror}") from None
+            reason = f"{INFO_NAME}: {error.strerror}"
+            if error.errno in _NO_FILE:
+                raise InfoError(reason) from None
+            raise UnreadableInfoError(error.errno, reason) from None
         return info_from_bytes(content)
 
     def read_info_bytes(self) -> bytes:
         """The status file as it is; follows no link and waits for no pipe. Raises OSError."""
         return _read_plain(self.info, MAX_INFO_BYTES)
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether the drop was taken by this program, whatever became of the folder since."""
+        return os.path.lexists(self.path / CLAIM_NAME)
 
     def read_claim(self) -> ClaimRecord:
         """How the drop was taken; ClaimRecordError when that is lost."""

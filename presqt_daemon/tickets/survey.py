@@ -1,32 +1,50 @@
 """What a start finds in `uploads/`: which tickets go on, which have no record, and newer files.
 
 Many thousands are looked at before the inbox opens, so that ended tickets are told by a few lines
-of their status and the first bytes of their record; nothing is changed.
+of their status and the first bytes of their record; what these do not tell is read as a whole.
+Nothing is changed.
 """
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from presqt_daemon.tickets.legacy import LegacyError, legacy_from_bytes
+from presqt_daemon.tickets.mark import Mark, mark_of
 from presqt_daemon.tickets.payload import read_fingerprint
-from presqt_daemon.tickets.process_info import SCHEMA_VERSION, NewerInfoError
+from presqt_daemon.tickets.process_info import (
+    SCHEMA_VERSION,
+    InfoError,
+    NewerInfoError,
+    info_from_bytes,
+)
 from presqt_daemon.tickets.record import SCHEMA_VERSION as RECORD_VERSION
-from presqt_daemon.tickets.record import Mark, mark_of
 from presqt_daemon.tickets.store import INFO_NAME, RECEIPT_NAME, TicketFolder, Uploads
 
 _ENDED = re.compile(rb'^    "status": "(?:finished|failed)",$', re.MULTILINE)
-_VERSION = re.compile(rb'^    "schema_version": (\d{1,9})\n}', re.MULTILINE)
+_VERSION = re.compile(rb'^    "schema_version": (\d{1,9})\n}\s*\Z', re.MULTILINE)
 _NO_TIME = datetime.fromtimestamp(0, UTC)
+
+
+class Kind(StrEnum):
+    """What a ticket's folder is to this program."""
+
+    OPEN = "open"
+    ENDED = "ended"
+    """Ours that has ended, or PresQT's, with which nothing goes on here."""
+
+    STRANGE = "strange"
+    """Without a status that can be read and without a claim of ours: nothing is done to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """Ticket numbers: all, those that have not ended, and ended ones without a record of today.
+    """Ticket numbers: all, those that have not ended, and others without a record of today.
 
-    `contents` holds the content fingerprint of every ticket that has one.
+    `contents` holds the content fingerprint of every ticket that has one, in the order in which
+    they were staged.
     """
 
     tickets: frozenset[str] = frozenset()
@@ -36,13 +54,15 @@ class Survey:
 
 
 def survey(uploads: Uploads) -> Survey:
-    """One look at every ticket.
+    """One look at every ticket, and at claims that were cut short.
 
     Raises NewerInfoError when a later version has been here, OSError when `uploads/` cannot be
-    listed. A ticket whose status cannot be read counts as open: its holder makes it anew.
+    listed. A claimed ticket whose status is lost counts as open: its holder makes it anew.
     """
     tickets, still_open, unrecorded = set(), set(), set()
-    contents: dict[str, str] = {}
+    staged: list[tuple[int, str, str]] = []
+    for name in uploads.new_tickets():
+        kind_of(uploads.new_folder(name))
     for name in uploads.tickets():
         tickets.add(name)
         folder = TicketFolder(uploads.root / name)
@@ -50,19 +70,42 @@ def survey(uploads: Uploads) -> Survey:
         if mark is not None and mark.version > RECORD_VERSION:
             raise NewerInfoError(f"{name}/{RECEIPT_NAME} has schema version {mark.version}")
         fingerprint = None if mark is None else mark.fingerprint
-        if not _has_ended(folder):
+        if kind_of(folder) is Kind.OPEN:
             still_open.add(name)
             fingerprint = read_fingerprint(folder.payload)
         elif mark is None or mark.version < RECORD_VERSION:
             unrecorded.add(name)
         if fingerprint is not None:
-            contents[name] = fingerprint
+            staged.append((_staged_at(folder), name, fingerprint))
     return Survey(
         tickets=frozenset(tickets),
         open=frozenset(still_open),
         unrecorded=frozenset(unrecorded),
-        contents=contents,
+        contents={name: fingerprint for _moment, name, fingerprint in sorted(staged)},
     )
+
+
+def kind_of(folder: TicketFolder) -> Kind:
+    """What a folder is, by its status. Raises NewerInfoError for one of a later version."""
+    lost = Kind.OPEN if folder.is_claimed else Kind.STRANGE
+    try:
+        content = folder.read_info_bytes()
+    except OSError:
+        return lost
+    found = _VERSION.search(content)
+    if found is not None and int(found.group(1)) <= SCHEMA_VERSION:
+        return Kind.OPEN if _ENDED.search(content) is None else Kind.ENDED
+    try:
+        return Kind.OPEN if info_from_bytes(content).is_open else Kind.ENDED
+    except NewerInfoError as error:
+        raise NewerInfoError(f"{folder.ticket}/{INFO_NAME} has {error}") from None
+    except InfoError:
+        pass
+    try:
+        legacy_from_bytes(content, folder.ticket, _NO_TIME)
+    except LegacyError:
+        return lost
+    return Kind.ENDED
 
 
 def _mark(folder: TicketFolder) -> Mark | None:
@@ -72,22 +115,9 @@ def _mark(folder: TicketFolder) -> Mark | None:
         return None
 
 
-def _has_ended(folder: TicketFolder) -> bool:
-    """Whether the ticket has ended, or is PresQT's, with which nothing goes on here."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+def _staged_at(folder: TicketFolder) -> int:
+    """When it became known what a ticket brings, in ns; 0 where nothing of its staging is left."""
     try:
-        with open(os.open(folder.info, flags), "rb", buffering=0) as stream:
-            content = stream.read() or b""
+        return folder.payload.lstat().st_mtime_ns
     except OSError:
-        return False
-    found = _VERSION.search(content)
-    if found is not None:
-        if int(found.group(1)) > SCHEMA_VERSION:
-            version = int(found.group(1))
-            raise NewerInfoError(f"{folder.ticket}/{INFO_NAME} has schema version {version}")
-        return _ENDED.search(content) is not None
-    try:
-        legacy_from_bytes(content, folder.ticket, _NO_TIME)
-    except LegacyError:
-        return False
-    return True
+        return 0

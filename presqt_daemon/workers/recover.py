@@ -31,7 +31,11 @@ def find_open(uploads: Uploads, names: Iterable[str]) -> Iterator[Found]:
 
 
 def open_ticket(folder: TicketFolder) -> OpenTicket | None:
-    """What the arbiter must know of a ticket, None when it has ended. Raises NewerInfoError."""
+    """What the arbiter must know of a ticket, None when nothing goes on with it here.
+
+    That is one that has ended, or a folder that is not this program's: without a status of ours
+    and without the record of its claim. Raises NewerInfoError.
+    """
     zip_path = folder.find_zip()
     zip_bytes = 0 if zip_path is None else zip_path.stat().st_size
     try:
@@ -39,6 +43,8 @@ def open_ticket(folder: TicketFolder) -> OpenTicket | None:
     except NewerInfoError:
         raise
     except InfoError:
+        if not folder.is_claimed:
+            return None
         return OpenTicket(ticket=folder.ticket, work=Work.STAGE, zip_bytes=zip_bytes)
     if not info.is_open:
         return None

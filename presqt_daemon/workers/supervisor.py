@@ -24,7 +24,7 @@ from presqt_daemon.reports import (
 from presqt_daemon.system.host import host_name
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.holder import Holder, utc_now
-from presqt_daemon.tickets.process_info import InfoError, add_warnings, advance
+from presqt_daemon.tickets.process_info import InfoError, UnreadableInfoError, add_warnings, advance
 from presqt_daemon.tickets.recovery import rebuild_info
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.workers.contents import Contents, SameContentError
@@ -95,9 +95,14 @@ class Supervisor:
         return None if config is None else self.tokens.mark_of(config)
 
     def open_holder(self, folder: TicketFolder) -> Holder:
-        """The holder of a ticket; a damaged or missing status is made anew from the rest."""
+        """The holder of a ticket; a damaged or missing status is made anew from the rest.
+
+        Raises OSError when the status cannot be read now.
+        """
         try:
             info = folder.read_info()
+        except UnreadableInfoError:
+            raise
         except InfoError as error:
             ticket_log(folder.ticket).warning("its status was lost (%s); made anew", error)
             info = rebuild_info(folder, self.now())

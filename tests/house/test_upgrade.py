@@ -275,14 +275,14 @@ def test_files_of_a_newer_version_are_not_touched(house: House, what: str, comma
     folder = presqt(house.uploads)
     (house.uploads / ".new-11111111-1111-4111-8111-111111111111").mkdir()
     drop(bag_zip(), house.inbox / "archive" / "one.zip")
-    newer = json_bytes({"schema_version": 99, "prepared_in": None})
+    newer = b'{"ticket_number":"a","schema_version":99,"prepared_in":null}'
     if what == "job":
         path = house.root / "mediafiles/prepare_upgrade/process_info.json"
         path.parent.mkdir()
     else:
         path = folder.info if what == "status" else folder.receipt
         newer = (
-            newer if what == "record" else json_bytes({"status": "finished", "schema_version": 99})
+            newer if what == "record" else json_bytes({"schema_version": 99, "status": "finished"})
         )
     path.write_bytes(newer)
     before = snapshot(house.root)
@@ -310,6 +310,41 @@ def test_the_commands_own_job_goes_on_where_it_was_cut(house: House) -> None:
     assert cut.returncode == -signal.SIGKILL
     state = json.loads(house.run("prepare-upgrade", "--json").stdout)
     assert (state["added"], state["already_had"], state["total"]) == (30, 0, 30)
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"status": "fini'])
+def test_a_folder_of_presqts_that_cannot_be_read_is_listed_and_left_as_it_is(
+    house: House, content: bytes | None
+) -> None:
+    folder = presqt(house.uploads)
+    folder.info.unlink()
+    if content is not None:
+        folder.info.write_bytes(content)
+    before = snapshot(folder.path)
+    for _ in range(2):
+        house.start()
+        state = completed(house)
+        assert [item["ticket"] for item in state["failed"]] == [folder.ticket]
+        assert house.stop() == 0
+        assert snapshot(folder.path) == before
+
+
+def test_a_ticket_of_presqts_that_is_copied_in_while_the_start_makes_records_stays_theirs(
+    house: House,
+) -> None:
+    many(house, 600)
+    house.start(ready=False)
+    wait_until(lambda: records(house) > 5)
+    late = presqt(house.root / "elsewhere")
+    content = late.info.read_bytes()
+    folder = house.uploads / late.ticket
+    folder.mkdir()
+    wait_until(lambda: "ready: " in house.log, 60)
+    (folder / "process_info.json").write_bytes(content)
+    drop(bag_zip(), house.inbox / "archive" / "one.zip")
+    house.ended("one.zip")
+    assert house.stop() == 0
+    assert (folder / "process_info.json").read_bytes() == content
 
 
 def test_presqts_own_tickets_are_shown_and_left_as_they_are(house: House) -> None:

@@ -16,10 +16,9 @@ from presqt_daemon.tickets.legacy import (
     read_legacy,
 )
 from presqt_daemon.tickets.process_info import InfoError, NewerInfoError
-from presqt_daemon.tickets.store import TicketFolder, Uploads
-from presqt_daemon.tickets.survey import survey
+from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.tickets.verdict import Verdict, verdict
-from tests.upgrade.past import TOKEN, kept, ours, presqt
+from tests.upgrade.past import TOKEN, ours, presqt
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 
@@ -114,18 +113,3 @@ def test_a_status_of_nobody_keeps_its_error(tmp_path: Path) -> None:
         read_any_info(folder)
     with pytest.raises(LegacyError, match="No such file"):
         read_legacy(TicketFolder(tmp_path / str(uuid.uuid4())))
-
-
-def test_a_survey_tells_open_past_and_recorded_tickets(tmp_path: Path) -> None:
-    uploads = Uploads(tmp_path)
-    still_open = kept("cut", uploads.root)
-    theirs = presqt(uploads.root, status="in_progress")
-    old, failed = kept("finished", uploads.root), ours(uploads.root, failed=True)
-    damaged = presqt(uploads.root)
-    damaged.info.write_bytes(b"{")
-    missing = presqt(uploads.root)
-    missing.info.unlink()
-    found = survey(uploads)
-    assert found.open == {folder.ticket for folder in (still_open, damaged, missing)}
-    assert found.unrecorded == {folder.ticket for folder in (theirs, old, failed)}
-    assert len(found.tickets) == 6

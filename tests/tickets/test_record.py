@@ -7,12 +7,13 @@ import pytest
 
 from presqt_daemon.system.files import json_bytes
 from presqt_daemon.tickets.fingerprint import Fingerprint
+from presqt_daemon.tickets.mark import mark_of
 from presqt_daemon.tickets.media_type import media_type_of
 from presqt_daemon.tickets.record import (
     RecordError,
+    UnreadableRecordError,
     append_event,
     draft_record,
-    mark_of,
     open_record,
     write_record,
 )
@@ -29,7 +30,17 @@ HEAD: dict[str, Any] = {
 
 
 def entry(path: str) -> dict[str, Any]:
-    return {"path": path, "size": 1, "outcome": "created", "fixity": "matched", "digests": {}}
+    return {
+        "path": path,
+        "size": 1,
+        "outcome": "created",
+        "fixity": "matched",
+        "algorithm": None,
+        "local_digest": None,
+        "remote_digest": None,
+        "remote_path": "a",
+        "digests": {},
+    }
 
 
 FILES = [entry("/a"), entry("/b\n"), entry("/\u20ac ],")]
@@ -79,6 +90,33 @@ def test_what_is_no_record_is_an_error(tmp_path: Path, content: bytes) -> None:
         read(path)
 
 
+@pytest.mark.parametrize("key", sorted(entry("/a").keys()))
+def test_a_files_entry_that_lacks_something_is_an_error(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "receipt.json"
+    write_record(path, HEAD, FILES, mode=0o644)
+    lines = path.read_text().splitlines(keepends=True)
+    index = next(n for n, line in enumerate(lines) if '"path": "/b' in line)
+    row = json.loads(lines[index].strip().removesuffix(","))
+    lines[index] = json.dumps({k: v for k, v in row.items() if k != key}) + ",\n"
+    path.write_text("".join(lines))
+    with pytest.raises(RecordError):
+        read(path)
+    path.write_text(json.dumps(json.loads(path.read_text())))
+    with pytest.raises(RecordError):
+        read(path)
+
+
+def test_a_record_that_cannot_be_read_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    # its first bytes are mapped by nobody: EIO
+    with pytest.raises(UnreadableRecordError, match="Input/output error"):
+        read(Path("/proc/self/mem"))
+    path = tmp_path / "receipt.json"
+    path.mkdir()
+    with pytest.raises(RecordError) as raised:
+        read(path)
+    assert not isinstance(raised.value, OSError)
+
+
 def test_its_first_keys_tell_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "receipt.json"
     assert mark_of(path) is None
@@ -90,6 +128,22 @@ def test_its_first_keys_tell_what_it_is(tmp_path: Path) -> None:
     mark = mark_of(path)
     assert mark is not None
     assert (mark.version, mark.prepared_in, mark.fingerprint) == (2, None, None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"schema_version":99,"prepared_in":null}',
+        b'{\n    "ticket_number": "a",\n    "schema_version": 99\n}\n',
+        b'{"padding": "' + b"x" * 4000 + b'", "schema_version": 99}',
+    ],
+)
+def test_another_layout_is_told_all_the_same(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "receipt.json"
+    path.write_bytes(content)
+    mark = mark_of(path)
+    assert mark is not None
+    assert mark.version == 99
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"a": 1, "schema_version": 2,', b"\xff" * 300])
