@@ -4,6 +4,7 @@ Manifests are taken at their word; nothing is read but tag files and sizes.
 """
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,8 +14,11 @@ from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.staging.archive import open_archive
 from presqt_daemon.staging.bag import Structure, read_structure
+from presqt_daemon.staging.findings import Findings
 from presqt_daemon.staging.folder import tree_from_folder
+from presqt_daemon.staging.manifests import manifest_names
 from presqt_daemon.staging.survey import survey
+from presqt_daemon.staging.tree import Kind
 from presqt_daemon.tickets.fingerprint import Fingerprint
 
 DECLARATION = "bagit.txt"
@@ -58,7 +62,11 @@ class PastBag:
 
 
 def find_past_bag(folder: Path, zip_path: Path | None) -> PastBag | None:
-    """The bag in a ticket's folder, None where there is none any more. Raises OSError."""
+    """The bag in a ticket's folder, None where there is none any more.
+
+    Raises OSError, for a manifest too that is no regular file: a record without its digests would
+    stand for good, where mending the bag could still give them.
+    """
     for entry in sorted(os.scandir(folder), key=lambda found: found.name):
         if entry.is_dir(follow_symlinks=False) and os.path.lexists(f"{entry.path}/{DECLARATION}"):
             return _from_folder(Path(entry.path))
@@ -72,11 +80,15 @@ def find_past_bag(folder: Path, zip_path: Path | None) -> PastBag | None:
 
 def _from_folder(root: Path) -> PastBag:
     tree = tree_from_folder(root)
-    sizes = {path: entry.size for path, entry in tree.files.items()}
+    for manifest in manifest_names(tree.files, Findings()):
+        if tree.files[manifest.name].kind is not Kind.FILE:
+            raise OSError(errno.ELOOP, "is no regular file", str(root / manifest.name))
+    # what a link leads to is not the payload's, and its size is not known
+    sizes = {path: e.size if e.kind is Kind.FILE else None for path, e in tree.files.items()}
     return _past_bag(root.name, read_structure(tree), sizes)
 
 
-def _past_bag(folder: str, structure: Structure, sizes: Mapping[str, int]) -> PastBag:
+def _past_bag(folder: str, structure: Structure, sizes: Mapping[str, int | None]) -> PastBag:
     digests: dict[str, dict[str, str]] = {}
     for manifest in structure.manifests:
         if not manifest.file.is_tag:
@@ -93,7 +105,7 @@ def _past_bag(folder: str, structure: Structure, sizes: Mapping[str, int]) -> Pa
 
 
 def _files(
-    paths: Iterable[str], sizes: Mapping[str, int], digests: Mapping[str, Mapping[str, str]]
+    paths: Iterable[str], sizes: Mapping[str, int | None], digests: Mapping[str, Mapping[str, str]]
 ) -> Iterable[PastFile]:
     for path in paths:
         name = path.removeprefix(PAYLOAD)

@@ -15,16 +15,18 @@ from presqt_daemon.tickets.file_rows import ResultIndex
 from presqt_daemon.tickets.fingerprint import Fingerprint
 from presqt_daemon.tickets.lease import lease_ended
 from presqt_daemon.tickets.legacy import Legacy, LegacyError, read_legacy
+from presqt_daemon.tickets.mark import mark_of
 from presqt_daemon.tickets.media_type import media_type_of
 from presqt_daemon.tickets.payload import PayloadError, read_head
 from presqt_daemon.tickets.process_info import (
     InfoError,
     NewerInfoError,
     ProcessInfo,
+    UnreadableInfoError,
     text_from_time,
 )
 from presqt_daemon.tickets.receipt import (
-    draft_receipt,
+    file_trees,
     receipt_tree,
     resource_tree,
     zip_tree,
@@ -33,11 +35,12 @@ from presqt_daemon.tickets.record import (
     SCHEMA_VERSION,
     Draft,
     RecordError,
+    UnreadableRecordError,
     draft_record,
-    mark_of,
     open_record,
 )
 from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.upgrade.damaged import carried_over, keep_aside, known, old_head
 from presqt_daemon.upgrade.past_bag import find_past_bag
 from presqt_daemon.upgrade.past_files import (
     ends_from_info,
@@ -61,6 +64,8 @@ class Prepared:
 
     draft: Draft
     lease: ExitStack
+    keeps_damaged: bool = False
+    """Whether the record in its place, which is damaged, stays beside it under another name."""
 
     def sync(self) -> None:
         """Make its content durable. Raises OSError."""
@@ -69,6 +74,8 @@ class Prepared:
     def keep(self) -> None:
         """Put it in its place. Raises OSError."""
         with self.lease:
+            if self.keeps_damaged:
+                keep_aside(self.draft.path)
             self.draft.keep()
         reach("upgrade-written")
 
@@ -103,26 +110,34 @@ def prepare(
     with ExitStack() as lease:
         lease.enter_context(lease_ended(folder.path, wait_seconds=wait_seconds))
         info = _read(folder)
-        if isinstance(info, Legacy):
-            draft = _draft_for_presqt(folder, info, maker, now)
-        elif info.is_open:
+        if info is None or (isinstance(info, ProcessInfo) and info.is_open):
             return Made.OPEN
-        else:
-            raised = None if mark is None else _raise_schema(folder, info, maker, now)
-            draft = raised or _draft_anew(folder, info, maker, now)
+        draft = None
+        if mark is not None and isinstance(info, ProcessInfo):
+            draft = _raise_schema(folder, info, maker, now)
+        is_damaged = draft is None and folder.receipt.exists()
+        if draft is None:
+            old = old_head(folder) if is_damaged else {}
+            if isinstance(info, Legacy):
+                draft = _draft_for_presqt(folder, info, old, maker, now)
+            else:
+                draft = _draft_anew(folder, info, old, maker, now)
         reach("upgrade-drafted")
-        return Prepared(draft=draft, lease=lease.pop_all())
+        return Prepared(draft=draft, lease=lease.pop_all(), keeps_damaged=is_damaged)
 
 
-def _read(folder: TicketFolder) -> ProcessInfo | Legacy:
+def _read(folder: TicketFolder) -> ProcessInfo | Legacy | None:
+    """A ticket's status; None where it is lost, so that the daemon makes it anew."""
     try:
         return folder.read_info()
-    except NewerInfoError:
+    except (NewerInfoError, UnreadableInfoError):
         raise
     except InfoError as error:
         try:
             return read_legacy(folder)
         except LegacyError:
+            if folder.is_claimed:
+                return None
             raise error from None
 
 
@@ -138,34 +153,23 @@ def _raise_schema(
             tree = {
                 **_first_keys(maker, fingerprint),
                 **{key: value for key, value in old.items() if key != "schema_version"},
-                "source": {**old["source"], **_known(zip_tree(folder.find_zip()))},
+                "source": {**old["source"], **known(zip_tree(folder.find_zip()))},
                 "resource": resource,
                 "same_as": None,
                 "events": [*old["events"], preparation(now, maker.agent_version)],
             }
             files = None if record.files is None else map(_with_media_type, record.files)
             return draft_record(folder.receipt, tree, files, mode=maker.mode)
+    except UnreadableRecordError:
+        raise
     except (RecordError, KeyError, TypeError):
         return None
 
 
-def _draft_anew(folder: TicketFolder, info: ProcessInfo, maker: Maker, now: datetime) -> Draft:
+def _draft_anew(
+    folder: TicketFolder, info: ProcessInfo, old: Mapping[str, Any], maker: Maker, now: datetime
+) -> Draft:
     """The record that the ticket should have got at its end."""
-    try:
-        read_head(folder.payload)
-    except PayloadError:
-        pass
-    else:
-        return draft_receipt(
-            folder,
-            info,
-            agent_version=maker.agent_version,
-            now=now,
-            status_mode=maker.mode,
-            prepared_in=maker.run,
-        )
-    was_staged = info.stage in {Stage.HASHED, Stage.UPLOADED}
-    bag = find_past_bag(folder.path, folder.find_zip()) if was_staged else None
     with ResultIndex(folder.journal) as results:
         tree = receipt_tree(
             folder,
@@ -175,8 +179,14 @@ def _draft_anew(folder: TicketFolder, info: ProcessInfo, maker: Maker, now: date
             now=now,
             prepared_in=maker.run,
         )
+        tree = carried_over(tree, old)
+        if _has_payload(folder):
+            files: Iterable[Mapping[str, Any]] | None = file_trees(folder, results)
+            return draft_record(folder.receipt, tree, files, mode=maker.mode)
+    was_staged = info.stage in {Stage.HASHED, Stage.UPLOADED}
+    bag = find_past_bag(folder.path, folder.find_zip()) if was_staged else None
     # a drop that was never a valid bag has no files; of a staged one they are not known any more
-    files: Iterable[Mapping[str, Any]] | None = None if was_staged else []
+    files = None if was_staged else []
     if bag is not None:
         tree["bag"] = past_bag_tree(bag)
         tree["content_fingerprint"] = bag.fingerprint()
@@ -184,7 +194,17 @@ def _draft_anew(folder: TicketFolder, info: ProcessInfo, maker: Maker, now: date
     return draft_record(folder.receipt, tree, files, mode=maker.mode)
 
 
-def _draft_for_presqt(folder: TicketFolder, legacy: Legacy, maker: Maker, now: datetime) -> Draft:
+def _has_payload(folder: TicketFolder) -> bool:
+    try:
+        read_head(folder.payload)
+    except PayloadError:
+        return False
+    return True
+
+
+def _draft_for_presqt(
+    folder: TicketFolder, legacy: Legacy, old: Mapping[str, Any], maker: Maker, now: datetime
+) -> Draft:
     """The record of a ticket of PresQT's own, which said little."""
     zips = sorted(path for path in folder.path.glob("*.zip") if path.is_file())
     zip_path = zips[0] if len(zips) == 1 else None
@@ -219,7 +239,7 @@ def _draft_for_presqt(folder: TicketFolder, legacy: Legacy, maker: Maker, now: d
         "events": [preparation(now, maker.agent_version)],
     }
     files = None if bag is None else past_file_trees(bag, ends_from_legacy(legacy))
-    return draft_record(folder.receipt, tree, files, mode=maker.mode)
+    return draft_record(folder.receipt, carried_over(tree, old), files, mode=maker.mode)
 
 
 def _first_keys(maker: Maker, fingerprint: str | None) -> dict[str, Any]:
@@ -249,7 +269,3 @@ def _with_media_type(file: Mapping[str, Any]) -> dict[str, Any]:
         if key == "size":
             tree["media_type"] = media_type_of(file["path"])
     return tree
-
-
-def _known(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value is not None}

@@ -133,6 +133,84 @@ def test_a_damaged_record_is_made_anew(tmp_path: Path) -> None:
         assert len(made(again)["files"]) == 2
 
 
+def expired(root: Path) -> TicketFolder:
+    """A ticket of which nothing is left but its status and its record of schema 1."""
+    folder = kept("finished", root)
+    for name in ("payload.jsonl", "journal.jsonl", "finished.zip"):
+        (folder.path / name).unlink()
+    return folder
+
+
+def test_a_damaged_record_of_an_expired_ticket_is_kept_and_its_head_is_carried_over(
+    tmp_path: Path,
+) -> None:
+    old = json.loads((SCHEMA_1 / "finished" / "receipt.json").read_bytes())
+    content = (SCHEMA_1 / "finished" / "receipt.json").read_bytes()
+    files = content.index(b'"files": [')
+    for number, end in enumerate((files, files + 60, len(content) - 200)):
+        folder = expired(tmp_path / str(number))
+        folder.receipt.write_bytes(content[:end])
+        tree = made(folder)
+        for key in set(old) - {"schema_version", "source", "files", "totals", "events"}:
+            assert tree[key] == old[key], key
+        assert tree["events"][:-1] == old["events"]
+        assert tree["files"] is None
+        damaged = folder.path / "receipt.json.damaged"
+        assert damaged.read_bytes() == content[:end]
+
+
+def test_only_whole_keys_are_carried_over(tmp_path: Path) -> None:
+    content = (SCHEMA_1 / "finished" / "receipt.json").read_bytes()
+    end = content.index(b'"times"') + 20
+    folder = expired(tmp_path)
+    folder.receipt.write_bytes(content[:end] + b"\0" * 300)
+    tree = made(folder)
+    assert tree["bag"]["algorithms"] == ["sha512"]
+    assert tree["times"]["finished_at"] is not None, "the status tells it too"
+    other = expired(tmp_path / "other")
+    other.receipt.write_bytes(content[:end].replace(other.ticket.encode(), RUN.encode()))
+    assert made(other)["bag"] is None, "another ticket's record"
+
+
+def test_a_draft_of_a_damaged_record_that_is_dropped_leaves_no_copy(tmp_path: Path) -> None:
+    folder = expired(tmp_path)
+    folder.receipt.write_bytes(b"{")
+    prepared = prepare(folder, MAKER, NOW)
+    assert isinstance(prepared, Prepared)
+    prepared.drop()
+    assert folder.receipt.read_bytes() == b"{"
+    assert not (folder.path / "receipt.json.damaged").exists()
+
+
+def test_a_manifest_that_is_a_link_is_an_error_and_no_record_without_digests(
+    tmp_path: Path,
+) -> None:
+    folder = presqt(tmp_path)
+    manifest = folder.path / "bag" / "manifest-sha512.txt"
+    manifest.rename(tmp_path / "elsewhere")
+    manifest.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="no regular file"):
+        prepare(folder, MAKER, NOW)
+    assert not folder.receipt.exists()
+
+
+def test_a_payload_file_that_is_a_link_has_no_size(tmp_path: Path) -> None:
+    folder = presqt(tmp_path)
+    path = folder.path / "bag" / "data" / "Project" / "a.txt"
+    path.unlink()
+    path.symlink_to("sub/b.png")
+    tree = made(folder)
+    assert [file["size"] for file in tree["files"]] == [None, 5]
+    assert tree["files"][0]["digests"]
+    assert (tree["bag"]["payload_bytes"], tree["content_fingerprint"]) == (None, None)
+
+
+def test_a_claimed_ticket_whose_status_is_lost_is_left_to_the_daemon(tmp_path: Path) -> None:
+    folder = kept("finished", tmp_path)
+    folder.info.write_bytes(b"{")
+    assert prepare(folder, MAKER, NOW) is Made.OPEN
+
+
 def test_presqts_ticket_gets_what_its_status_and_its_bag_tell(tmp_path: Path) -> None:
     folder = presqt(tmp_path, failed_fixity=["/Project/a.txt"], resources_updated=["/Project/x"])
     before = folder.info.read_bytes()
@@ -229,9 +307,14 @@ def test_a_draft_that_is_dropped_leaves_the_ticket_as_it_was(tmp_path: Path) -> 
 
 def test_what_a_newer_version_wrote_is_left_alone(tmp_path: Path) -> None:
     folder = kept("finished", tmp_path)
-    folder.receipt.write_bytes(b'{\n    "schema_version": 3,\n    "prepared_in": null\n}\n')
-    with pytest.raises(NewerInfoError):
-        prepare(folder, MAKER, NOW)
+    for content in (
+        b'{\n    "schema_version": 3,\n    "prepared_in": null\n}\n',
+        b'{"schema_version":3}',
+    ):
+        folder.receipt.write_bytes(content)
+        with pytest.raises(NewerInfoError):
+            prepare(folder, MAKER, NOW)
+        assert folder.receipt.read_bytes() == content
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"status": "ok"}', b"\xff\xfe"])
