@@ -18,8 +18,9 @@ from presqt_daemon.inbox.names import Kind, is_zip_name, kind_of
 from presqt_daemon.staging.make import bag_and_zip
 from presqt_daemon.system.files import copy_durably
 from presqt_daemon.tickets.lease import is_held
-from presqt_daemon.tickets.options import check_resource_id, check_title, folder_from_resource_id
+from presqt_daemon.tickets.options import check_resource_id, folder_from_resource_id
 from presqt_daemon.tickets.store import Uploads
+from presqt_daemon.tickets.title import check_title
 
 NOTE_PATIENCE_SECONDS = 3.0
 """Without `--wait`: how much longer than `intake.settle` the ticket number is waited for."""

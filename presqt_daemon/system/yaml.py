@@ -5,6 +5,7 @@ from typing import Any
 import yaml
 
 MAX_BYTES = 1 << 20
+_NULL_TAG = "tag:yaml.org,2002:null"
 
 
 class YamlError(Exception):
@@ -39,15 +40,37 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+class _TextLoader(_Loader):
+    """Takes no word for a number, a date or a truth value: `0123` and `12:30` stay as written."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        tag: str = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+        if kind is yaml.ScalarNode and tag != _NULL_TAG:
+            return self.DEFAULT_SCALAR_TAG
+        return tag
+
+
 def read_yaml(content: bytes) -> Any:
     """The document's plain values (dict, list, str, int, float, bool, None, date).
 
     Raises YamlError for text that is not UTF-8, is larger than `MAX_BYTES`, or is no clean YAML.
     """
+    return _read(content, _Loader)
+
+
+def read_yaml_as_text(content: bytes) -> Any:
+    """The same with every value as it is written: dict, list, str, and None for what is left empty.
+
+    Raises YamlError as `read_yaml` does.
+    """
+    return _read(content, _TextLoader)
+
+
+def _read(content: bytes, loader: type[_Loader]) -> Any:
     if len(content) > MAX_BYTES:
         raise YamlError(f"the file is larger than {MAX_BYTES} bytes")
     try:
-        return yaml.load(content.decode("utf-8"), Loader=_Loader)  # noqa: S506  (a safe loader)
+        return yaml.load(content.decode("utf-8"), Loader=loader)  # noqa: S506  (a safe loader)
     except UnicodeDecodeError as error:
         raise YamlError(f"the file is not UTF-8 (byte {error.start})") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:

@@ -5,17 +5,21 @@ never silently dropped.
 """
 
 import re
-import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 from presqt_daemon.config import Config
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import DuplicateAction, Labels, Resolved, Route
-from presqt_daemon.system.yaml import YamlError, read_yaml
+from presqt_daemon.system.yaml import YamlError, read_yaml_as_text
+from presqt_daemon.tickets.title import (
+    DEFAULT_TITLE,
+    check_title,
+    quoted,
+    title_from_name,
+    why_unsafe,
+)
 
-MAX_TITLE_BYTES = 200
 _KEYS = ("target", "resource_id", "file_duplicate_action", "title")
 _BAD_ACTION = (
     "PresQT Error: '{0}' is not a valid file_duplicate_action. "
@@ -35,9 +39,13 @@ class Choices:
 
 
 def choices_from_sidecar(content: bytes, name: str) -> Choices:
-    """The side-car's choices; UserFault `bad-sidecar` for what is no clean mapping of them."""
+    """The side-car's choices, every value as it is written.
+
+    Raises UserFault `bad-sidecar` for what is no clean mapping of them, `bad-request` for a choice
+    of nothing.
+    """
     try:
-        tree = read_yaml(content)
+        tree = read_yaml_as_text(content)
     except YamlError as error:
         raise _bad_sidecar(name, str(error)) from None
     if tree is None:
@@ -50,19 +58,24 @@ def choices_from_sidecar(content: bytes, name: str) -> Choices:
             raise _bad_sidecar(name, f"the key {key!r} is unknown; known are {', '.join(_KEYS)}")
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, str | int):
+        if not isinstance(value, str):
             raise _bad_sidecar(name, f"the value of {key} must be text")
-        values[key] = str(value)
+        if not value.strip():
+            raise UserFault(
+                "bad-request",
+                f"The side-car {name} asks for an empty {key}: write one, or leave the line out.",
+            )
+        values[key] = value
     return Choices(**values)
 
 
 def choices_from_labels(labels: Labels) -> Choices:
-    """The bag's own choices."""
+    """The bag's own choices; a label without a value, as of a form not filled in, is none."""
     return Choices(
-        target=labels.target,
-        resource_id=labels.resource_id,
-        file_duplicate_action=labels.duplicate_action,
-        title=labels.title,
+        target=labels.target or None,
+        resource_id=labels.resource_id or None,
+        file_duplicate_action=labels.duplicate_action or None,
+        title=labels.title or None,
     )
 
 
@@ -154,29 +167,14 @@ def check_presqt_structure(labels: Labels, *, is_new: bool) -> None:
         )
 
 
-def check_title(title: str) -> str:
-    """The title, NFC; UserFault for one that is not a safe single name."""
-    text = unicodedata.normalize("NFC", title).strip()
-    problem = _unsafe(text)
-    if problem is None and ("/" in text or "\\" in text):
-        problem = "holds a path separator"
-    if problem is None and len(text.encode("utf-8", "surrogatepass")) > MAX_TITLE_BYTES:
-        problem = f"is longer than {MAX_TITLE_BYTES} bytes"
-    if problem is not None:
-        raise UserFault(
-            "bad-request", f"The title {_shown(title)} {problem}: choose another title."
-        )
-    return text
-
-
 def check_resource_id(resource_id: str) -> str:
     """The container id; UserFault for one that climbs, or has an empty part."""
     parts = re.split(r"[/\\]", resource_id)
-    problem = next((found for part in parts if (found := _unsafe(part)) is not None), None)
+    problem = next((found for part in parts if (found := why_unsafe(part)) is not None), None)
     if problem is not None:
         raise UserFault(
             "bad-request",
-            f"The resource id {_shown(resource_id)} {problem}: "
+            f"The resource id {quoted(resource_id)} {problem}: "
             "name the folder after an existing container's id.",
         )
     return resource_id
@@ -227,41 +225,24 @@ def _action(
 
 
 def _title(sidecar: Choices, labels: Labels, zip_stem: str, sources: dict[str, str]) -> str:
-    candidates: Mapping[str, str | None] = {
-        "sidecar": sidecar.title,
-        "bag": labels.title,
-        "payload": labels.top_folder,
-        "external-identifier": labels.external_identifier,
-        "zip": zip_stem,
-    }
-    for source, text in candidates.items():
-        if text is None or not text.strip():
-            continue
-        if source in {"external-identifier", "zip"}:
-            text = re.sub(r"[/\\\x00-\x1f\x7f]+", "-", text).strip(". ") or "deposit"
-        sources["title"] = source
-        return check_title(text)
+    for source, text in (("sidecar", sidecar.title), ("bag", labels.title)):
+        if text is not None and text.strip():
+            sources["title"] = source
+            return check_title(text)
+    for source, text in (
+        ("payload", labels.top_folder),
+        ("external-identifier", (labels.external_identifier or "").strip(". ")),
+        ("zip", zip_stem.strip(". ")),
+    ):
+        if text is not None and text.strip():
+            sources["title"] = source
+            return check_title(title_from_name(text))
     sources["title"] = "default"
-    return "deposit"
-
-
-def _unsafe(part: str) -> str | None:
-    """Why a name is not a safe single component, None when it is."""
-    if not part.strip():
-        return "has an empty part"
-    if part in {".", ".."}:
-        return "climbs out of its place"
-    if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in part):
-        return "holds a control character or is not UTF-8"
-    return None
+    return DEFAULT_TITLE
 
 
 def _source(*given: tuple[str | None, str]) -> str | None:
     return next((source for value, source in given if value is not None), None)
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 80 else f"{text[:77]}...")
 
 
 def _bad_sidecar(name: str, problem: str) -> UserFault:

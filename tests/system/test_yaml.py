@@ -1,6 +1,6 @@
 import pytest
 
-from presqt_daemon.system.yaml import MAX_BYTES, YamlError, read_yaml
+from presqt_daemon.system.yaml import MAX_BYTES, YamlError, read_yaml, read_yaml_as_text
 
 
 def test_plain_values_are_read() -> None:
@@ -8,6 +8,14 @@ def test_plain_values_are_read() -> None:
     assert read_yaml(content) == {"a": 1, "b": ["x", 2.5, True, None], "c": {"d": "e"}, "f": 0o644}
     assert read_yaml(b"") is None
     assert read_yaml("t: Ü".encode()) == {"t": "Ü"}
+
+
+def test_values_are_read_as_they_are_written() -> None:
+    content = b"a: 0123\nb: [1_0, 2.50, true, null, ~, ]\n12:30: {d: 'e'}\n<<: {y: 1}\n"
+    assert read_yaml_as_text(content) == {
+        "a": "0123", "b": ["1_0", "2.50", "true", None, None], "12:30": {"d": "e"},
+        "<<": {"y": "1"},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from presqt_daemon.tickets.options import (
     Choices,
     check_presqt_structure,
     check_resource_id,
-    check_title,
     choices_from_sidecar,
     folder_from_resource_id,
     resolve,
     resource_id_from_folder,
 )
+from presqt_daemon.tickets.title import MAX_TITLE_BYTES, check_title
 
 TARGETS = {
     "archive": TargetConfig(name="archive", path=Path("/archive")),
@@ -138,8 +138,12 @@ def test_a_resource_that_contradicts_the_folder_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "title", ["", "  ", ".", "..", "a/b", "a\\b", "a\nb", "a\x00", "x" * 201, "\ud800", "\u2028"]
-)
+    "title",
+    [
+        "", "  ", ".", "..", "a/b", "a\\b", "a\nb", "a\x00", "x" * 201, "\ud800", "\u2028",
+        "report\u202etxt.exe", "a\u2066b", "\ufeffa", "a\u200bb",
+    ],
+)  # fmt: skip
 def test_a_title_that_is_no_safe_name_is_refused(title: str) -> None:
     with pytest.raises(UserFault) as caught:
         check_title(title)
@@ -148,6 +152,36 @@ def test_a_title_that_is_no_safe_name_is_refused(title: str) -> None:
 
 def test_a_title_is_normalised() -> None:
     assert check_title(" Mu\u0308sli ") == "M\u00fcsli"
+
+
+@pytest.mark.parametrize("title", ["\u0645\u06cc\u200c\u062e\u0648", "\U0001f469\u200d\U0001f52c"])
+def test_a_title_may_join_letters_and_emoji(title: str) -> None:
+    assert check_title(title) == title
+
+
+@pytest.mark.parametrize(
+    ("labels", "stem", "title"),
+    [
+        (Labels(top_folder="\u00e4" * 120), "zip", "\u00e4" * 100),
+        (Labels(top_folder="x" * 199 + "\u00e4"), "zip", "x" * 199),
+        (Labels(top_folder="evil\u202egpj.exe"), "zip", "evil-gpj.exe"),
+        (Labels(top_folder=".config"), "zip", ".config"),
+        (Labels(external_identifier="y" * 300), "zip", "y" * 200),
+        (Labels(external_identifier="doi:10.1/x\u200b/y"), "zip", "doi:10.1-x-y"),
+        (Labels(), "z" * 250, "z" * 200),
+        (Labels(), "w" * 199 + " w", "w" * 199),
+    ],
+)
+def test_a_title_that_the_sender_did_not_choose_is_made_to_fit(
+    labels: Labels, stem: str, title: str
+) -> None:
+    assert resolve(CONFIG, ARCHIVE, SILENT, labels, stem).title == title
+
+
+@given(st.text(), st.text())
+def test_a_title_that_nobody_chose_never_fails_a_drop(folder: str, stem: str) -> None:
+    title = resolve(CONFIG, ARCHIVE, SILENT, Labels(top_folder=folder), stem).title
+    assert 0 < len(title.encode()) <= MAX_TITLE_BYTES
 
 
 @pytest.mark.parametrize("resource_id", ["", "..", "a/../b", "/a", "a//b", "a/", "a\x1f", "a\\.."])
@@ -167,15 +201,36 @@ def test_only_the_three_escapes_of_a_folders_name_are_decoded() -> None:
     assert resource_id_from_folder("a%2fb%3Ac%25d%20e%") == "a/b:c%d%20e%"
 
 
-def test_a_sidecar_is_read_with_numbers_as_text() -> None:
-    choices = choices_from_sidecar(b"resource_id: 123\ntitle: '2026'\ntarget:\n", "x.zip.yaml")
-    assert choices == Choices(resource_id="123", title="2026")
+@pytest.mark.parametrize(
+    "written",
+    ["0123", "010", "0x10", "12:30", "1_000", "1e3", "1.10", "yes", "true", "2026-01-31", "'007'"],
+)
+def test_a_value_in_a_sidecar_is_read_as_it_is_written(written: str) -> None:
+    content = f"resource_id: {written}\ntitle: {written}\n".encode()
+    text = written.strip("'")
+    assert choices_from_sidecar(content, "x.zip.yaml") == Choices(resource_id=text, title=text)
+
+
+def test_a_key_without_a_value_says_nothing() -> None:
+    choices = choices_from_sidecar(b"title: '2026'\ntarget:\nresource_id: ~\n", "x.zip.yaml")
+    assert choices == Choices(title="2026")
     assert choices_from_sidecar(b"", "x.zip.yaml") == SILENT
+    labels = Labels(target="", resource_id="", duplicate_action="", title="")
+    assert resolve(CONFIG, ARCHIVE, SILENT, labels, "zip").title == "zip"
+
+
+@pytest.mark.parametrize("key", ["title", "resource_id", "file_duplicate_action", "target"])
+@pytest.mark.parametrize("value", ['""', "'  '", '"\\t"', "!!str"])
+def test_an_empty_choice_is_refused_and_not_passed_over(key: str, value: str) -> None:
+    with pytest.raises(UserFault) as caught:
+        choices_from_sidecar(f"{key}: {value}\n".encode(), "x.zip.yaml")
+    assert caught.value.code == "bad-request"
+    assert key in caught.value.message
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"- a", b"title: [a]", b"title: true", b"titel: a", b"\xff", b"a: b: c", b"title: 2026-01-31"],
+    [b"- a", b"title: [a]", b"title: !!int 3", b"titel: a", b"\xff", b"a: b: c", b"title: {a: b}"],
 )
 def test_a_sidecar_that_is_not_clean_is_refused_by_name(content: bytes) -> None:
     with pytest.raises(UserFault) as caught:

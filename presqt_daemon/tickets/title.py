@@ -1,0 +1,63 @@
+"""Names that a sender chooses or that are made for one: what is safe as a single component."""
+
+import re
+import unicodedata
+
+from presqt_daemon.errors import UserFault
+from presqt_daemon.tickets.claim_record import shorten_name
+
+MAX_TITLE_BYTES = 200
+DEFAULT_TITLE = "deposit"
+_JOINERS = "\u200c\u200d"
+
+
+def check_title(title: str) -> str:
+    """The title, NFC; UserFault for one that is not a safe single name."""
+    text = unicodedata.normalize("NFC", title).strip()
+    problem = why_unsafe(text)
+    if problem is None and ("/" in text or "\\" in text):
+        problem = "holds a path separator"
+    if problem is None and any(map(_is_invisible, text)):
+        problem = "holds a character that cannot be seen and may turn the text around"
+    if problem is None and len(text.encode("utf-8", "surrogatepass")) > MAX_TITLE_BYTES:
+        problem = f"is longer than {MAX_TITLE_BYTES} bytes"
+    if problem is not None:
+        raise UserFault(
+            "bad-request", f"The title {quoted(title)} {problem}: choose another title."
+        )
+    return text
+
+
+def title_from_name(name: str) -> str:
+    """A title made of what was named for another purpose; what is unsafe in it is replaced."""
+    text = "".join(
+        "\0" if char in "/\\" or _is_control(char) or _is_invisible(char) else char
+        for char in unicodedata.normalize("NFC", name)
+    )
+    text = re.sub("\0+", "-", text).strip()
+    return shorten_name(text, MAX_TITLE_BYTES).rstrip() if text.strip(".") else DEFAULT_TITLE
+
+
+def why_unsafe(part: str) -> str | None:
+    """Why a name is not a safe single component, None when it is."""
+    if not part.strip():
+        return "has an empty part"
+    if part in {".", ".."}:
+        return "climbs out of its place"
+    if any(map(_is_control, part)):
+        return "holds a control character or is not UTF-8"
+    return None
+
+
+def quoted(text: str) -> str:
+    """The text for a message: in quotes, cut, nothing in it that cannot be seen."""
+    return repr(text if len(text) <= 80 else f"{text[:77]}...")
+
+
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}
+
+
+def _is_invisible(char: str) -> bool:
+    """Whether it formats text unseen, such as U+202E; what joins letters and emoji does not."""
+    return unicodedata.category(char) == "Cf" and char not in _JOINERS
