@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from presqt_daemon.config import Config
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.inbox import Inbox
-from presqt_daemon.inbox.control import ControlFolder, ControlRequest, UpgradeRequest
-from presqt_daemon.inbox.events import Action, Claimed, SenderRequest
+from presqt_daemon.inbox.asked import Asked
+from presqt_daemon.inbox.control import ControlFolder, UpgradeRequest
+from presqt_daemon.inbox.events import Claimed, Request
 from presqt_daemon.system.files import sync_folder
 from presqt_daemon.system.sd_notify import Notifier
 from presqt_daemon.tickets.lease import FolderLock
@@ -24,13 +25,14 @@ from presqt_daemon.tickets.verdict import Verdict, worst
 from presqt_daemon.upgrade.job import Order
 from presqt_daemon.upgrade.lane import Lane
 from presqt_daemon.workers.agenda import Agenda, OpenTicket
+from presqt_daemon.workers.clerk import Reopened
 from presqt_daemon.workers.contents import Contents
-from presqt_daemon.workers.dispatch import Dispatch, Event
+from presqt_daemon.workers.dispatch import Dispatch, Ended, Event
 from presqt_daemon.workers.expiry import Expiry
 from presqt_daemon.workers.permits import Permits
 from presqt_daemon.workers.pool import Pool
 from presqt_daemon.workers.recover import end_strays, find_open
-from presqt_daemon.workers.run import Work
+from presqt_daemon.workers.run import RunKind, Work
 from presqt_daemon.workers.supervisor import Supervisor
 from presqt_daemon.workers.tokens import Tokens
 
@@ -57,9 +59,7 @@ class _ReloadAsked:
     pass
 
 
-_Event = (
-    Claimed | SenderRequest | ControlRequest | UpgradeRequest | _StopAsked | _ReloadAsked | Event
-)
+_Event = Claimed | Request | UpgradeRequest | _StopAsked | _ReloadAsked | Event
 
 
 def run_daemon(
@@ -127,6 +127,11 @@ class Daemon:
             post=self.post,
             clock=clock,
             agenda=Agenda(small_bytes=config.staging.small),
+        )
+        self._asked = Asked(
+            lambda ticket: ticket in self._dispatch.agenda.tickets,
+            self._dispatch.cancel,
+            self._dispatch.retry,
         )
         self._inbox = Inbox(config, self._uploads, self.post, patience=not once)
         self._control = ControlFolder(config.control_folder, self.post)
@@ -201,10 +206,8 @@ class Daemon:
             case Claimed():
                 ticket = OpenTicket(ticket=event.ticket, work=Work.STAGE, zip_bytes=event.size)
                 self._dispatch.open(ticket, event.error)
-            case SenderRequest() | ControlRequest() if event.action is Action.CANCEL:
-                self._dispatch.cancel(event.ticket)
-            case SenderRequest() | ControlRequest():
-                self._dispatch.retry(event.ticket)
+            case Request():
+                self._asked.take(event)
             case UpgradeRequest():
                 self._upgrade.ask(force=event.force)
             case _StopAsked():
@@ -213,6 +216,10 @@ class Daemon:
                 self._reload()
             case _:
                 self._dispatch.handle(event)
+                if isinstance(event, Reopened):
+                    self._asked.reopened(event.ticket)
+                elif isinstance(event, Ended) and event.end.kind is RunKind.OVER:
+                    self._asked.ended(event.end.ticket)
 
     def _look_at_tickets(self) -> Survey:
         """What is there, before anything is changed. Raises NewerInfoError."""

@@ -2,6 +2,9 @@
 
 import os
 import stat
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from presqt_daemon.inbox.copying import Copier, Copy
 from presqt_daemon.inbox.desk import Desk, Notices
@@ -9,19 +12,26 @@ from presqt_daemon.inbox.names import UNUSED_SUFFIX, name_of_aside, ticket_of_as
 from presqt_daemon.inbox.new_ticket import Drop
 from presqt_daemon.inbox.places import OpenPlace, Place
 from presqt_daemon.inbox.probe import open_file
-from presqt_daemon.inbox.sender_requests import NotAllowedError, take_request
+from presqt_daemon.inbox.sender_requests import NotAllowedError, read_request
 from presqt_daemon.inbox.sidecar import UNUSED_AFTER_SECONDS, put_aside
+from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import printable_name
 
 
 class Beside:
     """The files of one lane that are no drops themselves; used by its thread alone."""
 
-    def __init__(self, desk: Desk, copier: Copier, notices: Notices) -> None:
+    def __init__(
+        self, desk: Desk, copier: Copier, notices: Notices, wake: Callable[[], None]
+    ) -> None:
+        """`wake` has the lane scanned soon; it is called from another thread."""
         self._desk = desk
         self._copier = copier
         self._notices = notices
+        self._wake = wake
         self._sidecars: dict[Place, dict[tuple[str, int], float]] = {}
+        self._asked: dict[Place, set[str]] = {}
+        self._answered: set[tuple[Place, str]] = set()
 
     def look_at_aside(self, folder: OpenPlace, name: str) -> None:
         """Go on with a drop that was ours when a daemon was ended, or copying was."""
@@ -56,20 +66,32 @@ class Beside:
         self._copier.put(Copy(place=folder.place, taken=taken))
 
     def look_at_request(self, folder: OpenPlace, name: str) -> None:
-        """Hand on what a sender asks for."""
+        """Hand on what a sender asks for; the file goes when it has been answered."""
         shown = f"{folder.place.shown}/{printable_name(name)}"
         key = (folder.place, name)
+        asked = self._asked.setdefault(folder.place, set())
         try:
-            request = take_request(name, folder.handle, self._desk.claimer.uploads)
+            if key in self._answered:
+                reach("request-answered")
+                os.unlink(name, dir_fd=folder.handle)
+                self._answered.discard(key)
+                asked.discard(name)
+            elif name not in asked:
+                request = read_request(name, folder.handle, self._desk.claimer.uploads)
+                asked.add(name)
+                self._desk.emit(replace(request, answered=partial(self._answer, key)))
+            self._notices.clear(key)
         except FileNotFoundError:
             return
         except NotAllowedError as error:
             self._notices.warn(key, f"{shown} is left alone: {error}")
         except OSError as error:
             self._notices.warn(key, f"{shown} cannot be taken: {error.strerror}")
-        else:
-            self._notices.clear(key)
-            self._desk.emit(request)
+
+    def _answer(self, key: tuple[Place, str]) -> None:
+        """Called by the arbiter's thread."""
+        self._answered.add(key)
+        self._wake()
 
     def look_at_sidecar(
         self, folder: OpenPlace, name: str, inode: int, *, is_awaited: bool
@@ -88,13 +110,18 @@ class Beside:
             return
         self._notices.warn(key, f"{shown}: no zip came, so it is {UNUSED_SUFFIX[1:]} now")
 
-    def keep_only(self, place: Place, sidecars: set[str]) -> None:
-        """All side-cars of a place that are not among these names are gone."""
+    def keep_only(self, place: Place, sidecars: set[str], requests: set[str]) -> None:
+        """All side-cars and requests of a place that are not among these names are gone."""
         known = self._sidecars.get(place, {})
         for key in [key for key in known if key[0] not in sidecars]:
             del known[key]
+        for name in self._asked.get(place, set()) - requests:
+            self._asked[place].discard(name)
+            self._answered.discard((place, name))
 
     def keep_only_places(self, places: set[Place]) -> None:
         """Places that are not among these are gone, with all that was in them."""
         for place in self._sidecars.keys() - places:
             del self._sidecars[place]
+        for place in self._asked.keys() - places:
+            del self._asked[place]

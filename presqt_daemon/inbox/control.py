@@ -1,13 +1,16 @@
 """What an operator asks for by a file in `mediafiles/control/`."""
 
+import contextlib
 import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from presqt_daemon.inbox.events import Action
+from presqt_daemon.inbox.events import Action, Request
+from presqt_daemon.system.failpoints import reach
 from presqt_daemon.tickets.store import is_ticket
 
 POLL_SECONDS = 0.25
@@ -22,30 +25,26 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ControlRequest:
-    """A ticket to cancel or retry."""
-
-    ticket: str
-    action: Action
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeRequest:
     """Past tickets are to get their records; `force`: again, after a run that has ended."""
 
     force: bool
 
 
-Request = ControlRequest | UpgradeRequest
-
-
 class ControlFolder:
-    """Watches the folder on a thread of its own; a request's file is removed when it is taken."""
+    """Watches the folder on a thread of its own.
 
-    def __init__(self, folder: Path, emit: Callable[[Request], None]) -> None:
+    The file of a cancel or retry is removed when it has been answered, so that none is lost.
+    """
+
+    def __init__(self, folder: Path, emit: Callable[[Request | UpgradeRequest], None]) -> None:
         self._folder = folder
         self._emit = emit
         self._stopped = threading.Event()
+        self._wake = threading.Event()
+        self._lock = threading.Lock()
+        self._asked: set[str] = set()
+        self._answered: set[str] = set()
         self._thread = threading.Thread(target=self._live, name="control", daemon=True)
         self._seen: int | None = None
         self._unknown: set[str] = set()
@@ -55,31 +54,51 @@ class ControlFolder:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more requests."""
+        """Take no more requests; those that are not answered lie there for the next start."""
         self._stopped.set()
+        self._wake.set()
         self._thread.join(2.0)
+        self._remove_answered()
 
-    def look(self) -> int:
-        """Take every request that lies there; how many there were."""
-        taken = 0
+    def look(self) -> None:
+        """Take every request that lies there and is not under way."""
         with os.scandir(self._folder) as entries:
             names = sorted(entry.name for entry in entries)
         for name in names:
-            request: Request | None = request_from_name(name)
+            request = request_from_name(name)
             if name == UPGRADE_NAME:
-                request = UpgradeRequest(force=self._read_word() == FORCE)
-            if request is None:
+                self._take_upgrade()
+            elif request is None:
                 if name not in self._unknown:
                     self._unknown.add(name)
                     _log.warning("control/%s is no request that is known here", name)
-                continue
+            elif name not in self._asked:
+                self._asked.add(name)
+                self._emit(replace(request, answered=partial(self._answer, name)))
+
+    def _answer(self, name: str) -> None:
+        """Called by the arbiter's thread."""
+        with self._lock:
+            self._answered.add(name)
+        self._wake.set()
+
+    def _remove_answered(self) -> None:
+        with self._lock:
+            names, self._answered = self._answered, set()
+        for name in names:
+            reach("control-answered")
             try:
-                (self._folder / name).unlink()
-            except FileNotFoundError:
+                (self._folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                _log.warning("control/%s cannot be removed: %s", name, error.strerror)
                 continue
+            self._asked.discard(name)
+
+    def _take_upgrade(self) -> None:
+        request = UpgradeRequest(force=self._read_word() == FORCE)
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder / UPGRADE_NAME).unlink()
             self._emit(request)
-            taken += 1
-        return taken
 
     def _read_word(self) -> str:
         """What `prepare_upgrade` says; a word that a shell is about to write is waited for."""
@@ -98,6 +117,8 @@ class ControlFolder:
 
     def _live(self) -> None:
         while not self._stopped.is_set():
+            self._wake.clear()
+            self._remove_answered()
             try:
                 changed = self._folder.stat().st_mtime_ns
                 if changed != self._seen:
@@ -107,12 +128,12 @@ class ControlFolder:
                 if self._seen != -1:
                     _log.warning("the control folder cannot be read: %s", error.strerror)
                 self._seen = -1
-            self._stopped.wait(POLL_SECONDS)
+            self._wake.wait(POLL_SECONDS)
 
 
-def request_from_name(name: str) -> ControlRequest | None:
+def request_from_name(name: str) -> Request | None:
     """The request that a file's name stands for, None for any other file."""
     ticket, _, word = name.rpartition(".")
     if word not in {Action.CANCEL, Action.RETRY} or not is_ticket(ticket):
         return None
-    return ControlRequest(ticket=ticket, action=Action(word))
+    return Request(ticket=ticket, action=Action(word))

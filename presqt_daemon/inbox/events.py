@@ -1,6 +1,7 @@
 """What the inbox tells the daemon, and what it shows of itself."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -24,18 +25,23 @@ class Claimed:
 
 
 class Action(StrEnum):
-    """What a sender may ask for beside the receipt; the value is the file name's ending."""
+    """What may be asked for by a file; the value is the file name's ending."""
 
     CANCEL = "cancel"
     RETRY = "retry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SenderRequest:
-    """Somebody who may has asked for something; the file that asked is gone."""
+class Request:
+    """Somebody who may has asked for something by a file.
+
+    The file lies where it is until `answered` is called, once, when what came of it is durable;
+    so a request that a crash or a stop interrupts is found again. It may be called by any thread.
+    """
 
     ticket: str
     action: Action
+    answered: Callable[[], None] = field(default=lambda: None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,4 +53,4 @@ class Waiting:
     why: str
 
 
-Event = Claimed | SenderRequest
+Event = Claimed | Request

@@ -36,7 +36,7 @@ class Lane:
         self._reception = Reception(desk, self._copier, self._notices)
         self._watch = FolderWatch(self._base.shown, self._hint)
         self.leftovers = LaneLeftovers(desk, self._copier)
-        beside = Beside(desk, self._copier, self._notices)
+        beside = Beside(desk, self._copier, self._notices, self.wake)
         self._scan = Scan(desk, self._reception, beside, self._notices, self.leftovers)
         self._lock = threading.Lock()
         self._hints: Hints = {}

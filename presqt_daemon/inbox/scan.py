@@ -93,7 +93,9 @@ class Scan:
             is_awaited = name.removesuffix(SIDECAR_SUFFIX) in waiting
             self._beside.look_at_sidecar(folder, name, found.inodes[name], is_awaited=is_awaited)
         self._reception.keep_only(folder.place, set(drops))
-        self._beside.keep_only(folder.place, set(found.kinds[Kind.SIDECAR]))
+        self._beside.keep_only(
+            folder.place, set(found.kinds[Kind.SIDECAR]), set(found.kinds[Kind.REQUEST])
+        )
         for name, mode in found.odd:
             self._guests.turn_odd_away(folder, name, mode, found.notes)
         inner = [

@@ -3,7 +3,7 @@
 import os
 import stat
 
-from presqt_daemon.inbox.events import Action, SenderRequest
+from presqt_daemon.inbox.events import Action, Request
 from presqt_daemon.inbox.receipt_note import record_of_receipt
 from presqt_daemon.tickets.store import Uploads
 
@@ -12,11 +12,11 @@ class NotAllowedError(Exception):
     """The file asks for nothing that its owner may ask for; it stays. The message says why."""
 
 
-def take_request(name: str, folder: int, uploads: Uploads) -> SenderRequest:
-    """The request that a file in an open folder makes; the file is removed.
+def read_request(name: str, folder: int, uploads: Uploads) -> Request:
+    """The request that a file in an open folder makes.
 
     It counts when it is a plain file of the drop's owner, the service or root, for a ticket whose
-    receipt has this name. Raises NotAllowedError, and OSError when the file cannot be removed.
+    receipt has this name. Raises NotAllowedError, and OSError when there is no such file.
     """
     stem, _, word = name.rpartition(".")
     status = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -27,5 +27,4 @@ def take_request(name: str, folder: int, uploads: Uploads) -> SenderRequest:
         raise NotAllowedError("there is no ticket for it")
     if status.st_uid not in {0, os.geteuid(), record.dropped_by_uid}:
         raise NotAllowedError("it is not owned by who dropped the zip")
-    os.unlink(name, dir_fd=folder)
-    return SenderRequest(ticket=record.ticket, action=Action(word))
+    return Request(ticket=record.ticket, action=Action(word))

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.model import Stage, Status
+from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.host import boot_id
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.lease import HeldError, lease_ended
@@ -75,6 +76,7 @@ class Clerk:
                 holder = supervisor.open_holder(folder)
                 holder.fact(reopened(info, is_staged=_is_staged(folder)))
                 folder.receipt.unlink(missing_ok=True)
+                reach("reopened")
         except HeldError:
             return Reopened(ticket, Refusal.BUSY)
         except InfoError:

@@ -60,7 +60,7 @@ def test_an_upload_that_hangs_is_cancelled_within_two_seconds(house: House, shel
     began = time.monotonic()
     ask(house, info["ticket_number"], "cancel")
     assert_cancelled(house, "one.zip", began)
-    assert not list(house.control.iterdir())
+    wait_until(lambda: not list(house.control.iterdir()))
     link = house.info(info["ticket_number"])["link_to_resource"]
     assert link is not None
     assert house.receipt(info["ticket_number"])["link"] == link
@@ -190,7 +190,46 @@ def test_the_sender_cancels_beside_the_receipt(house: House, shelf: Shelf) -> No
     began = time.monotonic()
     request.touch()
     assert_cancelled(house, "one.zip", began)
-    assert not request.exists()
+    wait_until(lambda: not request.exists())
+
+
+@pytest.mark.parametrize("by_sender", [False, True])
+def test_a_cancel_is_not_lost_by_a_kill_before_the_end_is_written(
+    house: House, shelf: Shelf, by_sender: bool
+) -> None:
+    shelf.faults.append(Fault("hang", times=100))
+    house.start(failpoint="receipt-written")
+    drop(bag_zip(PAYLOAD), house.inbox / "shelf" / "one.zip")
+    wait_until(lambda: any(method == "PUT" for method, _ in shelf.requests))
+    ticket = wait_until(lambda: house.of("one.zip"))["ticket_number"]
+    if by_sender:
+        (house.inbox / "shelf" / f"one.zip.{ticket[:8]}.cancel").touch()
+    else:
+        ask(house, ticket, "cancel")
+    assert house.process is not None
+    house.process.wait(20)
+    assert house.info(ticket)["status"] == "in_progress"
+    house.start()
+    assert_cancelled(house, "one.zip", time.monotonic())
+    wait_until(lambda: not [*house.control.iterdir(), *house.inbox.rglob("*.cancel")])
+
+
+def test_a_cancel_in_the_queue_of_a_daemon_that_stops_counts_at_the_next_start(
+    house: House, shelf: Shelf
+) -> None:
+    shelf.faults.append(Fault("hang", times=100))
+    house.configure(stop_grace="0s")
+    house.start()
+    drop(bag_zip(PAYLOAD), house.inbox / "shelf" / "one.zip")
+    wait_until(lambda: any(method == "PUT" for method, _ in shelf.requests))
+    ticket = wait_until(lambda: house.of("one.zip"))["ticket_number"]
+    assert house.process is not None
+    house.process.send_signal(signal.SIGTERM)
+    ask(house, ticket, "cancel")
+    assert house.stop() == 0
+    house.start()
+    assert_cancelled(house, "one.zip", time.monotonic())
+    wait_until(lambda: not list(house.control.iterdir()))
 
 
 def test_unknown_tickets_and_junk_in_the_control_folder_do_no_harm(house: House) -> None:

@@ -36,6 +36,9 @@ def failpoints() -> list[str]:
 
 
 FOLDER_ONLY = {"put-written", "put-placed", "folder-intent", "folder-made"}
+ASKED_ONLY = {"asked", "control-answered", "request-answered", "reopened"}
+"""Points that only a request reaches."""
+
 COPY_ONLY = {name for name in failpoints() if name.startswith("copy-")}
 
 
@@ -101,7 +104,7 @@ def assert_all_is_well(house: House, shelf: Shelf, count: int) -> None:
     assert sum(name.endswith(".ticket.json") for name in left) == count
 
 
-@pytest.mark.parametrize("point", failpoints())
+@pytest.mark.parametrize("point", sorted({*failpoints()} - ASKED_ONLY))
 def test_a_death_at_this_point_loses_and_doubles_nothing(
     tmp_path: Path, shelf: Shelf, point: str
 ) -> None:
@@ -128,6 +131,28 @@ def test_a_death_at_this_point_loses_and_doubles_nothing(
             house.ended(f"{number}.zip")
         assert house.stop() == 0
         assert_all_is_well(house, shelf, 3)
+
+
+@pytest.mark.parametrize("point", sorted(ASKED_ONLY))
+def test_a_death_at_this_point_loses_no_retry_and_repeats_none(
+    tmp_path: Path, shelf: Shelf, point: str
+) -> None:
+    shelf.faults.append(Fault("status 400", part="/files/2.txt", times=1))
+    with open_house(tmp_path, targets={"shelf": shelf.target()}, uploads={"retries": 0}) as house:
+        house.start(failpoint=point)
+        drop(bag_zip(payload(0)), house.inbox / "shelf" / "0.zip")
+        ticket = house.ended("0.zip")["ticket_number"]
+        if point == "request-answered":
+            (house.inbox / "shelf" / f"0.zip.{ticket[:8]}.retry").touch()
+        else:
+            (house.control / f"{ticket}.retry").touch()
+        end_the_daemon(house)
+        house.start()
+        wait_until(lambda: not [*house.control.iterdir(), *house.inbox.rglob("*.retry")])
+        assert house.ended("0.zip")["attempt"] == 2
+        assert house.stop() == 0
+        assert_all_is_well(house, shelf, 1)
+        assert max(shelf.puts.values()) == 1
 
 
 @pytest.mark.timeout(2400)

@@ -13,7 +13,7 @@ from typing import Any
 
 from presqt_daemon.config import Config, IntakeConfig, TargetConfig
 from presqt_daemon.inbox import Inbox
-from presqt_daemon.inbox.events import Claimed, Event, SenderRequest
+from presqt_daemon.inbox.events import Claimed, Event, Request
 from presqt_daemon.inbox.lane import Lane
 from presqt_daemon.tickets.store import Uploads
 
@@ -64,9 +64,9 @@ class Running:
         return [event for event in list(self.events) if isinstance(event, Claimed)]
 
     @property
-    def requests(self) -> list[SenderRequest]:
+    def requests(self) -> list[Request]:
         """All requests so far."""
-        return [event for event in list(self.events) if isinstance(event, SenderRequest)]
+        return [event for event in list(self.events) if isinstance(event, Request)]
 
     def claims(self, count: int) -> list[Claimed]:
         """The claims, as soon as there are so many; fails when there are more."""

@@ -4,11 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from presqt_daemon.inbox.control import ControlFolder, Request, UpgradeRequest
+from presqt_daemon.inbox.control import ControlFolder, UpgradeRequest
+from presqt_daemon.inbox.events import Action, Request
+from tests.inbox.running import until
+
+TICKET = "11111111-1111-4111-8111-111111111111"
 
 
-def taken(folder: Path) -> list[Request]:
-    found: list[Request] = []
+def taken(folder: Path) -> list[Request | UpgradeRequest]:
+    found: list[Request | UpgradeRequest] = []
     ControlFolder(folder, found.append).look()
     return found
 
@@ -44,3 +48,27 @@ def test_a_link_or_a_pipe_is_asked_for_nothing_more(tmp_path: Path) -> None:
     os.mkfifo(control / "prepare_upgrade")
     assert taken(control) == [UpgradeRequest(force=False)]
     assert elsewhere.exists()
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_a_request_lies_there_until_it_is_answered_and_is_handed_on_once(
+    tmp_path: Path, action: Action
+) -> None:
+    path = tmp_path / f"{TICKET}.{action.value}"
+    path.touch()
+    found: list[Request | UpgradeRequest] = []
+    folder = ControlFolder(tmp_path, found.append)
+    folder.start()
+    until(lambda: found)
+    (tmp_path / "prepare_upgrade").touch()
+    until(lambda: len(found) == 2)
+    assert found == [Request(ticket=TICKET, action=action), UpgradeRequest(force=False)]
+    assert path.exists()
+    request = found[0]
+    assert isinstance(request, Request)
+    request.answered()
+    until(lambda: not path.exists())
+    path.touch()
+    until(lambda: len(found) == 3)
+    folder.stop()
+    assert path.exists()

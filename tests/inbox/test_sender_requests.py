@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.config import Config
-from presqt_daemon.inbox.events import Action, SenderRequest
+from presqt_daemon.inbox.events import Action, Request
 from tests.bags import bag_zip, drop
 from tests.inbox.running import Running, make_config, note_of, running, until
 
@@ -34,7 +34,7 @@ def ask(daemon: Running, word: str) -> Path:
 
 @pytest.mark.parametrize("action", list(Action))
 @pytest.mark.parametrize("name", ["bag.zip", "x" * 251 + ".zip", "a\nb.zip"])
-def test_a_request_beside_the_receipt_is_taken(
+def test_a_request_beside_the_receipt_is_taken_once_and_goes_when_it_is_answered(
     daemon: Running, config: Config, action: Action, name: str
 ) -> None:
     aside = config.inbox / ".aside"
@@ -44,8 +44,13 @@ def test_a_request_beside_the_receipt_is_taken(
     path = ask(daemon, action.value)
     path.touch()
     until(lambda: daemon.requests)
-    assert daemon.requests == [SenderRequest(ticket=claim.ticket, action=action)]
-    assert not path.exists()
+    daemon.scanned()
+    assert daemon.requests == [Request(ticket=claim.ticket, action=action)]
+    assert path.exists()
+    daemon.requests[0].answered()
+    until(lambda: not path.exists())
+    path.touch()
+    until(lambda: len(daemon.requests) == 2)
 
 
 @needs_root
