@@ -108,7 +108,7 @@ class Conversation:
             if stop_by is not None and now >= stop_by:
                 return self._end_worker(BrokenKind.STOPPED)
             if now - looked >= MEMORY_EVERY_SECONDS:
-                looked, memory = now, tree_memory(self.worker.pid)
+                looked, memory = now, tree_memory(self.worker.identity)
             sample = Sample(
                 elapsed_seconds=now - started,
                 quiet_seconds=now - self._moved_at,
@@ -179,14 +179,14 @@ class Conversation:
     def _died(self) -> Broken:
         """The worker is gone; what it started goes too."""
         pid = self.worker.pid
-        end_tree(pid, (TICKET_VARIABLE, self.run.ticket), grace=0)
+        end_tree(self.worker.identity, (TICKET_VARIABLE, self.run.ticket), grace=0)
         code = self.worker.exit_code(5.0)
         self.worker.close()
         return Broken(kind=BrokenKind.DIED, pid=pid, exit_code=code)
 
     def _end_worker(self, kind: BrokenKind, fault: HouseFault | None = None) -> Broken:
         pid = self.worker.pid
-        end_tree(pid, (TICKET_VARIABLE, self.run.ticket), grace=STOP_GRACE_SECONDS)
+        end_tree(self.worker.identity, (TICKET_VARIABLE, self.run.ticket), grace=STOP_GRACE_SECONDS)
         code = self.worker.exit_code(5.0)
         self.worker.close()
         return Broken(kind=kind, pid=pid, exit_code=code, fault=fault)

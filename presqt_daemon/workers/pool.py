@@ -15,7 +15,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.popen_forkserver import Popen
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import psutil
@@ -34,19 +36,48 @@ MAX_TASKS = 200
 _log = logging.getLogger(__name__)
 
 
+class _Popen(Popen):
+    """The forkserver tells an exit code once; whoever asks second must not take that for 255.
+
+    Every start of a process asks after all others, beside the threads that wait for theirs.
+    """
+
+    def __init__(self, process: BaseProcess) -> None:
+        self._reading = threading.Lock()
+        super().__init__(process)
+
+    def poll(self, flag: int = os.WNOHANG) -> int | None:
+        """The exit code; None while the process runs, unless `flag` is 0, which waits for it."""
+        if self.returncode is None and not wait([self.sentinel], 0 if flag == os.WNOHANG else None):
+            return None
+        with self._reading:
+            return super().poll(os.WNOHANG)
+
+
+class _Process(ForkServerProcess):
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> _Popen:  # noqa: N802  (multiprocessing's name)
+        return _Popen(process_obj)
+
+
 @dataclass(slots=True)
 class Worker:
-    """The parent's end of one worker process."""
+    """The parent's end of one worker process.
+
+    The forkserver reaps a dead worker at once, so that its pid may soon be another's: `identity`
+    holds the start time too.
+    """
 
     process: ForkServerProcess
+    identity: psutil.Process
     channel: Connection
     tasks: int = 0
     idle_since: float = 0.0
 
     @property
     def pid(self) -> int:
-        """The process's pid, which stays reserved until `join`."""
-        return self.process.pid or 0
+        """The process's pid, to be shown; to signal it, use `identity`."""
+        return self.identity.pid
 
     def send(self, message: Any) -> bool:
         """Hand a task or an answer over; False when the worker is gone."""
@@ -136,32 +167,36 @@ class Pool:
         self, target: Callable[..., None], arguments: tuple[Any, ...], *, is_lowest: bool
     ) -> ForkServerProcess:
         """A process for work that is no task of a ticket; it ends with this one, if not before."""
-        process = _context().Process(
+        process = _process(
             target=serve_other,
-            args=(self.verbosity, self.journal, is_lowest, target, arguments),
+            arguments=(self.verbosity, self.journal, is_lowest, target, arguments),
             name="other",
-            daemon=True,
         )
         process.start()
         return process
 
     def _start(self) -> Worker:
-        context = _context()
-        ours, theirs = context.Pipe()
-        process = context.Process(
-            target=serve, args=(theirs, self.verbosity, self.journal), name="worker", daemon=True
+        ours, theirs = multiprocessing.Pipe()
+        process = _process(
+            target=serve, arguments=(theirs, self.verbosity, self.journal), name="worker"
         )
         process.start()
         theirs.close()
-        return Worker(process=process, channel=ours)
+        try:
+            identity = psutil.Process(process.pid)
+        except psutil.Error:
+            ours.close()
+            raise ChildProcessError("a worker ended before it began") from None
+        return Worker(process=process, identity=identity, channel=ours)
 
 
 def end_politely(worker: Worker) -> None:
     """Ask an idle worker to leave and wait a moment; one that will not is killed."""
     worker.send(None)
     if worker.exit_code(2.0) is None:
-        worker.process.kill()
-        worker.process.join(5.0)
+        with contextlib.suppress(psutil.Error):
+            worker.identity.kill()
+        worker.exit_code(5.0)
     worker.close()
 
 
@@ -203,10 +238,12 @@ def yield_to_others() -> None:
         psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
 
 
-def _context() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOAD))
-    return context
+def _process(
+    *, target: Callable[..., None], arguments: tuple[Any, ...], name: str
+) -> ForkServerProcess:
+    """A process of the preloaded forkserver that ends with this one; not started yet."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(PRELOAD))
+    return _Process(target=target, args=arguments, name=name, daemon=True)
 
 
 def _settle_in(verbosity: int, *, journal: bool) -> None:

@@ -58,19 +58,19 @@ def judge(sample: Sample, limits: Limits) -> HouseFault | None:
     return None
 
 
-def tree_memory(pid: int) -> int:
+def tree_memory(process: psutil.Process) -> int:
     """Resident bytes of a process and all its children; 0 when it is gone."""
     total = 0
     with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid)
-        for member in (process, *process.children(recursive=True)):
+        # children() notices a reused pid, memory_info() does not
+        for member in (*process.children(recursive=True), process):
             with contextlib.suppress(psutil.Error):
                 total += member.memory_info().rss
     return total
 
 
 def end_tree(
-    pid: int,
+    worker: psutil.Process,
     mark: tuple[str, str],
     *,
     grace: float = TERM_GRACE_SECONDS,
@@ -79,18 +79,19 @@ def end_tree(
 ) -> int:
     """End a worker with everything it started; the number of processes that were signalled.
 
-    `pid` must be our child's that has not been joined, so that it cannot belong to another.
-    Members are the worker, its children, whoever is in its session, and programs whose environment
-    holds `mark` (variable, value). First SIGTERM, after `grace` seconds SIGKILL until none is left.
+    `worker` was made when the process was: it knows the start time, so that nobody who has got
+    the pid since is taken for it. Members are the worker, its children, whoever is in its session,
+    and programs whose environment holds `mark` (variable, value). First SIGTERM, after `grace`
+    seconds SIGKILL until none is left.
     """
-    members = _members(pid, mark)
+    members = _members(worker, mark)
     seen = set(members)
     _signal(members, psutil.Process.terminate)
     deadline = clock() + grace
     while any(_is_alive(member) for member in members) and clock() < deadline:
         pause(_POLL_SECONDS)
     for _round in range(_MAX_ROUNDS):
-        members = _members(pid, mark)
+        members = _members(worker, mark)
         if not members:
             break
         seen.update(members)
@@ -108,14 +109,17 @@ def end_leftovers(variable: str, values: Collection[str]) -> int:
     return len(members)
 
 
-def _members(pid: int, mark: tuple[str, str]) -> list[psutil.Process]:
+def _members(worker: psutil.Process, mark: tuple[str, str]) -> list[psutil.Process]:
     found: dict[int, psutil.Process] = {}
     with contextlib.suppress(psutil.Error):
-        worker = psutil.Process(pid)
         for member in (worker, *worker.children(recursive=True)):
             found[member.pid] = member
+    # no process gets the number of a session that somebody is still in
+    is_session_ours = worker.is_running() or not psutil.pid_exists(worker.pid)
     for process in psutil.process_iter():
-        if process.pid not in found and (_session(process.pid) == pid or _is_marked(process, mark)):
+        if process.pid not in found and (
+            (is_session_ours and _session(process.pid) == worker.pid) or _is_marked(process, mark)
+        ):
             found[process.pid] = process
     return [member for member in found.values() if _is_alive(member)]
 

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import presqt_daemon
@@ -328,6 +329,8 @@ def test_a_wall_clock_that_jumps_reaps_nobody(tmp_path: Path) -> None:
     keeper = multiprocessing.get_context("spawn").Process(target=tell_later, args=(theirs,))
     keeper.start()
     theirs.close()
+    assert keeper.pid is not None
+    identity = psutil.Process(keeper.pid)
     asked: list[datetime] = []
 
     def clock() -> float:
@@ -338,7 +341,7 @@ def test_a_wall_clock_that_jumps_reaps_nobody(tmp_path: Path) -> None:
         return monotonic[0]
 
     conversation = Conversation(
-        worker=Worker(process=keeper, channel=ours),  # type: ignore[arg-type]
+        worker=Worker(process=keeper, identity=identity, channel=ours),  # type: ignore[arg-type]
         holder=Holder(uploads, folder, info, clock=clock, now=lambda: now[0]),
         run=Run(ticket=folder.ticket, work=Work.STAGE, interruption=Interruption()),
         limits=Limits(wall_seconds=3600, stall_seconds=600, memory_bytes=10**12),

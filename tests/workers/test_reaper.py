@@ -1,3 +1,4 @@
+import contextlib
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from presqt_daemon.workers.reaper import (
     tree_memory,
 )
 
+LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
 LIMITS = Limits(wall_seconds=3600, stall_seconds=600, memory_bytes=10**9)
 FINE = Sample(elapsed_seconds=3600, quiet_seconds=600, memory_bytes=10**9)
 
@@ -98,8 +100,10 @@ def test_a_whole_family_ends_with_orphans_sessions_and_the_deaf(tmp_path: Path) 
         wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 6)
         members = [int(word) for word in pids.read_text().split()]
         assert all(is_alive(pid) for pid in members)
-        assert tree_memory(leader.pid) > 0
-        ended = end_tree(leader.pid, ("PRESQT_TICKET", "ticket-of-the-family"), grace=0.3)
+        assert tree_memory(psutil.Process(leader.pid)) > 0
+        ended = end_tree(
+            psutil.Process(leader.pid), ("PRESQT_TICKET", "ticket-of-the-family"), grace=0.3
+        )
         assert not [pid for pid in members if is_alive(pid)]
         assert ended >= 6
         assert leader.wait(5) < 0
@@ -112,7 +116,7 @@ def test_a_neighbour_with_another_mark_lives_on() -> None:
         subprocess.Popen(sleep, start_new_session=True, env=environment) as other,
         subprocess.Popen(sleep, start_new_session=True) as worker,
     ):
-        end_tree(worker.pid, ("PRESQT_TICKET", "mine"), grace=0.2)
+        end_tree(psutil.Process(worker.pid), ("PRESQT_TICKET", "mine"), grace=0.2)
         assert not is_alive(worker.pid)
         assert is_alive(other.pid)
         assert end_leftovers("PRESQT_TICKET", {"other"}) == 1
@@ -121,6 +125,27 @@ def test_a_neighbour_with_another_mark_lives_on() -> None:
 
 
 def test_a_process_that_is_gone_holds_no_memory() -> None:
-    with subprocess.Popen([sys.executable, "-c", "pass"]) as gone:
-        gone.wait(10)
-    assert tree_memory(gone.pid) == 0
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        gone = psutil.Process(process.pid)
+    assert tree_memory(gone) == 0
+
+
+@pytest.mark.skipif(not os.access(LAST_PID, os.W_OK), reason="only root may choose the next pid")
+def test_whoever_has_got_a_dead_workers_pid_is_left_alone() -> None:
+    sleep = [sys.executable, "-c", "import time; time.sleep(100)"]
+    with subprocess.Popen(sleep, start_new_session=True) as worker:
+        identity = psutil.Process(worker.pid)
+        born = time.monotonic()
+        wait_until(lambda: time.monotonic() > born + 0.05)  # some of the clock's ticks of 10 ms
+        worker.kill()
+    with contextlib.ExitStack() as strangers:
+        for _ in range(100):
+            LAST_PID.write_text(str(worker.pid - 1))
+            stranger = strangers.enter_context(subprocess.Popen(sleep, start_new_session=True))
+            strangers.callback(stranger.kill)
+            if stranger.pid == worker.pid:
+                break
+        assert stranger.pid == worker.pid
+        assert tree_memory(identity) == 0
+        assert end_tree(identity, ("PRESQT_TICKET", "mine"), grace=0) == 0
+        assert is_alive(stranger.pid)
