@@ -1,8 +1,10 @@
-"""`--full`: whole suites instead of samples."""
+"""`--full`: whole suites instead of samples. At the end, how many calls the contracts have seen."""
 
 import signal
 
 import pytest
+
+from tests.fakes.contract import TOTALS, told
 
 
 def pytest_configure() -> None:
@@ -26,3 +28,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def full(request: pytest.FixtureRequest) -> bool:
     """Whether the long suites run whole."""
     return bool(request.config.getoption("--full"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    line = told(TOTALS)
+    if line is not None:
+        terminalreporter.write_line(line)

@@ -11,13 +11,14 @@ through `requests` in this process, our adapters and independent clients alike:
 Leaving the block raises ContractBroken with every call that broke it.
 """
 
+import copy
 import functools
 import importlib.util
 import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -39,6 +40,17 @@ _SERVER = "http://contract.invalid"
 _LOCK = threading.Lock()
 
 
+def told(totals: Mapping[tuple[str, str], int]) -> str | None:
+    """One line on what was checked, None when no call was seen."""
+    made, skipped, beyond = (
+        sum(count for (_document, kind), count in totals.items() if kind == what)
+        for what in ("checked", "skipped", "undescribed")
+    )
+    if not made + skipped + beyond:
+        return None
+    return f"contract checks: {made} made, {skipped} skipped; {beyond} calls are in no document"
+
+
 class ContractBroken(AssertionError):
     """Calls that the document does not allow."""
 
@@ -48,7 +60,9 @@ class Contract:
 
     `url` is the fake's address as the document's server stands for it. `undescribed` are patterns
     of `METHOD /path?query` that the API has but the document leaves out. Answers with a status of
-    `unchecked` (scripted faults) are not held against the document.
+    `unchecked` (scripted faults) are not held against the document, nor those that fit a pattern of
+    `METHOD /path?query -> status` in `unlike` or, in any JSON, what stands under a key of `without`
+    (where the document is known to be wrong).
     """
 
     def __init__(
@@ -58,6 +72,8 @@ class Contract:
         *,
         undescribed: Collection[str] = (),
         unchecked: Collection[int] = (429, *range(500, 600)),
+        unlike: Collection[str] = (),
+        without: Collection[str] = (),
     ) -> None:
         self.document = document
         self.url = url.rstrip("/")
@@ -65,6 +81,8 @@ class Contract:
         self.broken: list[str] = []
         self._patterns = [re.compile(pattern) for pattern in undescribed]
         self._unchecked = frozenset(unchecked)
+        self._unlike = [re.compile(pattern) for pattern in unlike]
+        self._without = frozenset(without)
         self._judge = _judge_for(document)
         self._stack = ExitStack()
 
@@ -108,10 +126,16 @@ class Contract:
         whole = _with_bytes(self._at_server(request))
         if whole is not None and (said := self._judge.request(whole)) is not None:
             self.broken.append(f"{where}\nrequest: {said}\n{str(whole.body)[:500]}")
-        if answer.status_code not in self._unchecked:
-            said = self._judge.answer(whole or _without_body(self._at_server(request)), answer)
+        if self._is_judged(request, answer):
+            seen = _stripped(answer, self._without) if self._without else answer
+            said = self._judge.answer(whole or _without_body(self._at_server(request)), seen)
             if said is not None:
                 self.broken.append(f"{where}\nanswer: {said}\n{answer.text[:500]}")
+
+    def _is_judged(self, request: requests.PreparedRequest, answer: requests.Response) -> bool:
+        call = f"{request.method} {str(request.url)[len(self.url) :]} -> {answer.status_code}"
+        is_unlike = any(found.fullmatch(call) for found in self._unlike)
+        return answer.status_code not in self._unchecked and not is_unlike
 
     def _at_server(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         moved = request.copy()
@@ -182,6 +206,21 @@ def _said(check: Any) -> str | None:
             cause = cause.__cause__
         return "\n".join(lines)
     return None
+
+
+def _stripped(answer: requests.Response, keys: Collection[str]) -> requests.Response:
+    """The answer without these keys, at any depth; as it is where it holds no JSON."""
+    try:
+        tree = json.loads(answer.content, object_pairs_hook=lambda pairs: _pruned(pairs, keys))
+    except ValueError:
+        return answer
+    seen = copy.copy(answer)
+    seen._content = json.dumps(tree).encode()
+    return seen
+
+
+def _pruned(pairs: list[tuple[str, Any]], keys: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in pairs if key not in keys}
 
 
 def _with_bytes(request: requests.PreparedRequest) -> requests.PreparedRequest | None:
