@@ -1,5 +1,6 @@
 """`prune`: what may go by the rules of retention, or one zip that the operator gives up."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,27 +11,28 @@ from presqt_daemon.cli.follow import read_status
 from presqt_daemon.cli.show import complain
 from presqt_daemon.cli.text import shown
 from presqt_daemon.config import Config
-from presqt_daemon.tickets.process_info import ProcessInfo
+from presqt_daemon.tickets.lease import HeldError
+from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
 from presqt_daemon.tickets.retention import Part, decide, expire, removable, sweep_gone
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.units import text_from_bytes
 
 
 def main(context: Context) -> int:
-    """0; what is removed is printed. Files of ended tickets are nobody's, so no daemon minds."""
+    """0; what is removed is printed. Each ticket is held meanwhile, so that no daemon minds."""
     config = context.config()
     dry_run: bool = context.options.dry_run
     if context.options.unverified is not None:
         folder = _ended(config, context.options.unverified)
-        _remove(folder, frozenset({Part.PAYLOAD}), dry_run=dry_run)
+        _remove(folder, lambda _info: frozenset({Part.PAYLOAD}), dry_run=dry_run)
         return Exit.OK
     uploads = Uploads(config.mediafiles)
     now = datetime.now(UTC)
     for folder, found in sorted(all_infos(uploads), key=lambda pair: pair[0].ticket):
         if not isinstance(found, ProcessInfo):
             complain(f"ticket {folder.ticket} is left alone: its status cannot be read ({found})")
-        elif parts := decide(found, now, config.retention):
-            _remove(folder, parts, dry_run=dry_run)
+        elif decide(found, now, config.retention):
+            _remove(folder, lambda info: decide(info, now, config.retention), dry_run=dry_run)
     if not dry_run and uploads.root.is_dir():
         sweep_gone(uploads.root)
     return Exit.OK
@@ -45,19 +47,29 @@ def _ended(config: Config, wanted: str) -> TicketFolder:
         ) from None
     if read_status(folder).is_open:
         raise Refusal(f"ticket {folder.ticket} has not ended: cancel it first", Exit.NOT_POSSIBLE)
+    if not folder.receipt.exists():
+        raise Refusal(
+            f"ticket {folder.ticket} has no record yet: run prepare-upgrade first",
+            Exit.NOT_POSSIBLE,
+        )
     return folder
 
 
-def _remove(folder: TicketFolder, parts: frozenset[Part], *, dry_run: bool) -> None:
+def _remove(
+    folder: TicketFolder, parts_of: Callable[[ProcessInfo], frozenset[Part]], *, dry_run: bool
+) -> None:
     """Remove, or only list; a failure is told and the next ticket goes on."""
-    paths = removable(folder, parts)
-    sizes = {path: _bytes_in(path) for path in paths}
-    if not dry_run:
-        try:
-            paths = expire(folder, parts)
-        except OSError as error:
-            complain(f"ticket {folder.ticket}: {error.strerror}; what is left goes next time")
-            return
+    try:
+        paths = removable(folder, parts_of(folder.read_info()))
+        sizes = {path: _bytes_in(path) for path in paths}
+        if not dry_run:
+            paths = expire(folder, parts_of)
+    except (HeldError, InfoError) as error:
+        complain(f"{error}; what is left goes next time")
+        return
+    except OSError as error:
+        complain(f"ticket {folder.ticket}: {error.strerror}; what is left goes next time")
+        return
     for path in paths:
         verb = "would remove" if dry_run else "removed"
         print(f"{verb} {shown(str(path))} ({text_from_bytes(sizes.get(path, 0))})")

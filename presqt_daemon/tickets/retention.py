@@ -4,7 +4,7 @@ A zip that is not verified never goes by itself.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +12,9 @@ from pathlib import Path
 from presqt_daemon.config import RetentionConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Stage, Status
+from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import remove_tree, rename_durably, sync_folder
+from presqt_daemon.tickets.lease import lease_ended
 from presqt_daemon.tickets.legacy import SCHEMA_VERSION as PRESQT_VERSION
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import CLAIM_NAME, INFO_NAME, RECEIPT_NAME, TicketFolder, is_ticket
@@ -21,7 +23,7 @@ from presqt_daemon.tickets.verdict import Verdict, verdict
 GONE_PREFIX = ".gone-"
 """A ticket's folder while it is removed: nobody takes it for a ticket that lost its status."""
 
-_RECORD_NAMES = frozenset({INFO_NAME, RECEIPT_NAME, CLAIM_NAME})
+_RECORD_NAMES = frozenset({INFO_NAME, RECEIPT_NAME, f"{RECEIPT_NAME}.damaged", CLAIM_NAME})
 
 
 class Part(StrEnum):
@@ -70,32 +72,44 @@ def decide(info: ProcessInfo, now: datetime, retention: RetentionConfig) -> froz
 
 
 def removable(folder: TicketFolder, parts: frozenset[Part]) -> tuple[Path, ...]:
-    """The paths that `expire` would remove, in order of name: entries of the folder, or itself."""
+    """The paths that `expire` would remove, in order of name: entries of the folder, or itself.
+
+    No payload goes before its ticket has a record: one may have to be made from it.
+    """
     try:
         payload = tuple(_payload_entries(folder.path))
     except FileNotFoundError:
+        return ()
+    if payload and not folder.receipt.exists():
         return ()
     if Part.RECORDS in parts and (Part.PAYLOAD in parts or not payload):
         return (folder.path,)
     return payload if Part.PAYLOAD in parts else ()
 
 
-def expire(folder: TicketFolder, parts: frozenset[Part]) -> tuple[Path, ...]:
-    """Remove what may go; returns what went. Repeatable; raises OSError.
+def expire(
+    folder: TicketFolder, parts_of: Callable[[ProcessInfo], frozenset[Part]]
+) -> tuple[Path, ...]:
+    """Remove what `parts_of` the status lets go, under the ticket's lease; returns what went.
 
-    Records go together with the payload or after it, never before.
+    Records go together with the payload or after it, never before. Repeatable. Raises HeldError
+    while the ticket is busy, InfoError when its status cannot be read, OSError.
     """
-    gone = removable(folder, parts)
-    if gone == (folder.path,):
-        hidden = folder.path.with_name(f"{GONE_PREFIX}{folder.path.name}")
-        rename_durably(folder.path, hidden)
-        remove_tree(hidden)
+    with lease_ended(folder.path):
+        info = folder.read_info()
+        gone = () if info.is_open else removable(folder, parts_of(info))
+        if gone == (folder.path,):
+            hidden = folder.path.with_name(f"{GONE_PREFIX}{folder.path.name}")
+            rename_durably(folder.path, hidden)
+            reach("expiry-renamed")
+            remove_tree(hidden)
+            return gone
+        for path in gone:
+            remove_tree(path)
+            reach("expiry-removed")
+        if gone:
+            sync_folder(folder.path)
         return gone
-    for path in gone:
-        remove_tree(path)
-    if gone:
-        sync_folder(folder.path)
-    return gone
 
 
 def sweep_gone(uploads: Path) -> None:

@@ -68,18 +68,18 @@ class Clerk:
         supervisor = self.supervisor
         folder = supervisor.uploads.folder(ticket)
         try:
-            info = folder.read_info()
-            refusal = why_not_again(info, has_zip=folder.find_zip() is not None)
-            if refusal is not None:
-                return Reopened(ticket, refusal)
             with lease_ended(folder.path, wait_seconds=LEASE_SECONDS):
+                info = folder.read_info()
+                refusal = why_not_again(info, has_zip=folder.find_zip() is not None)
+                if refusal is not None:
+                    return Reopened(ticket, refusal)
                 holder = supervisor.open_holder(folder)
                 holder.fact(reopened(info, is_staged=_is_staged(folder)))
                 folder.receipt.unlink(missing_ok=True)
                 reach("reopened")
         except HeldError:
             return Reopened(ticket, Refusal.BUSY)
-        except InfoError:
+        except (InfoError, FileNotFoundError):
             return Reopened(ticket, Refusal.LOST)
         except OSError as error:
             ticket_log(ticket).warning("cannot be reopened now: %s", error.strerror)

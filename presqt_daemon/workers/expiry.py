@@ -7,8 +7,9 @@ from datetime import datetime
 from presqt_daemon.config import Config
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.holder import utc_now
-from presqt_daemon.tickets.process_info import InfoError
-from presqt_daemon.tickets.retention import decide, expire, sweep_gone
+from presqt_daemon.tickets.lease import HeldError
+from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
+from presqt_daemon.tickets.retention import Part, decide, expire, sweep_gone
 from presqt_daemon.tickets.store import Uploads
 
 EVERY_SECONDS = 3600.0
@@ -17,7 +18,7 @@ FIRST_SECONDS = 60.0
 
 
 class Expiry:
-    """Ended tickets belong to nobody else, and a retry takes no ticket whose zip is gone."""
+    """Takes each ticket's lease; one that is busy is left to the next round."""
 
     def __init__(
         self,
@@ -50,15 +51,19 @@ class Expiry:
                 break
             folder = self._uploads.folder(name)
             try:
-                parts = decide(folder.read_info(), self._now(), self._config().retention)
-                if parts and expire(folder, parts):
+                # most have nothing to lose, which needs no lease
+                parts = self._due(folder.read_info())
+                if parts and expire(folder, self._due):
                     count += 1
                     ticket_log(name).info("expired: removed its %s", " and ".join(sorted(parts)))
-            except InfoError:
+            except (InfoError, HeldError):
                 continue
             except OSError as error:
                 ticket_log(name).warning("could not be expired: %s", error.strerror)
         return count
+
+    def _due(self, info: ProcessInfo) -> frozenset[Part]:
+        return decide(info, self._now(), self._config().retention)
 
     def _live(self) -> None:
         wait = FIRST_SECONDS

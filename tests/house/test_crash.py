@@ -39,6 +39,8 @@ FOLDER_ONLY = {"put-written", "put-placed", "folder-intent", "folder-made"}
 ASKED_ONLY = {"asked", "control-answered", "request-answered", "reopened"}
 """Points that only a request reaches."""
 
+EXPIRY_ONLY = {"expiry-renamed", "expiry-removed"}
+
 COPY_ONLY = {name for name in failpoints() if name.startswith("copy-")}
 
 
@@ -104,7 +106,7 @@ def assert_all_is_well(house: House, shelf: Shelf, count: int) -> None:
     assert sum(name.endswith(".ticket.json") for name in left) == count
 
 
-@pytest.mark.parametrize("point", sorted({*failpoints()} - ASKED_ONLY))
+@pytest.mark.parametrize("point", sorted({*failpoints()} - ASKED_ONLY - EXPIRY_ONLY))
 def test_a_death_at_this_point_loses_and_doubles_nothing(
     tmp_path: Path, shelf: Shelf, point: str
 ) -> None:
@@ -153,6 +155,26 @@ def test_a_death_at_this_point_loses_no_retry_and_repeats_none(
         assert house.stop() == 0
         assert_all_is_well(house, shelf, 1)
         assert max(shelf.puts.values()) == 1
+
+
+@pytest.mark.parametrize("point", sorted(EXPIRY_ONLY))
+def test_a_removal_that_is_killed_at_this_point_is_finished_by_the_next(
+    tmp_path: Path, point: str
+) -> None:
+    records = "1ms" if point == "expiry-renamed" else "forever"
+    retention = {"verified": "1ms", "records": records}
+    with open_house(tmp_path, retention=retention) as house:
+        (house.inbox / "archive").mkdir(parents=True)
+        drop(bag_zip(), house.inbox / "archive" / "one.zip")
+        assert house.run("run", "--once").returncode == 0
+        ticket = house.tickets()[0]
+        assert house.run("prune", failpoint=point).returncode == -signal.SIGKILL
+        assert house.run("prune").returncode == 0
+        if point == "expiry-renamed":
+            assert list(house.uploads.iterdir()) == []
+        else:
+            left = {path.name for path in (house.uploads / ticket).iterdir()}
+            assert left == {"claim.json", "process_info.json", "receipt.json"}
 
 
 @pytest.mark.timeout(2400)

@@ -410,6 +410,7 @@ def test_a_wall_clock_that_goes_back_expires_nothing_early(tmp_path: Path, jump:
         job_percentage=100,
     )
     uploads.write_info(folder, info)
+    folder.receipt.write_bytes(b"{}")
     wall = [NOW + jump]
     expiry = Expiry(uploads, lambda: Config(mediafiles=tmp_path), now=lambda: wall[0])
     assert expiry.look() == 0

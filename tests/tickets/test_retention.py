@@ -8,6 +8,7 @@ import pytest
 from presqt_daemon.config import RetentionConfig
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import UploadResult
+from presqt_daemon.tickets.lease import HeldError, lease_ended
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.retention import (
     GONE_PREFIX,
@@ -115,7 +116,7 @@ def test_a_clock_that_was_set_back_removes_nothing() -> None:
 def _ticket(tmp_path: Path, *, with_payload: bool = True) -> TicketFolder:
     uploads = Uploads(tmp_path)
     uploads.root.mkdir()
-    info = new_info()
+    info = finished_info()
     folder = uploads.folder(info.ticket_number)
     folder.path.mkdir()
     uploads.write_info(folder, info)
@@ -131,33 +132,38 @@ def _ticket(tmp_path: Path, *, with_payload: bool = True) -> TicketFolder:
     return folder
 
 
+def _expire(folder: TicketFolder, parts: frozenset[Part]) -> tuple[Path, ...]:
+    return expire(folder, lambda _info: parts)
+
+
 def test_the_payload_goes_and_the_records_stay(tmp_path: Path) -> None:
     folder = _ticket(tmp_path)
-    assert removable(folder, PAYLOAD) == expire(folder, PAYLOAD)
+    assert removable(folder, PAYLOAD) == _expire(folder, PAYLOAD)
     assert sorted(os.listdir(folder.path)) == ["claim.json", "process_info.json", "receipt.json"]
-    assert expire(folder, PAYLOAD) == ()
+    assert _expire(folder, PAYLOAD) == ()
 
 
 def test_records_wait_for_the_payload(tmp_path: Path) -> None:
     folder = _ticket(tmp_path)
-    assert expire(folder, frozenset({Part.RECORDS})) == ()
+    assert _expire(folder, frozenset({Part.RECORDS})) == ()
     assert (folder.path / "thesis.zip").exists()
-    assert expire(folder, ALL) == (folder.path,)
+    assert _expire(folder, ALL) == (folder.path,)
     assert os.listdir(folder.path.parent) == []
 
 
 def test_records_without_a_payload_go(tmp_path: Path) -> None:
     folder = _ticket(tmp_path, with_payload=False)
-    assert expire(folder, frozenset({Part.RECORDS})) == (folder.path,)
+    assert _expire(folder, frozenset({Part.RECORDS})) == (folder.path,)
     assert not folder.path.exists()
 
 
 def test_nothing_to_remove_removes_nothing(tmp_path: Path) -> None:
     folder = _ticket(tmp_path)
     before = sorted(os.listdir(folder.path))
-    assert expire(folder, frozenset()) == ()
+    assert _expire(folder, frozenset()) == ()
     assert sorted(os.listdir(folder.path)) == before
-    assert expire(TicketFolder(tmp_path / "none"), ALL) == ()
+    with pytest.raises(FileNotFoundError):
+        _expire(TicketFolder(tmp_path / "none"), ALL)
 
 
 def test_a_link_in_a_ticket_is_removed_and_not_followed(tmp_path: Path) -> None:
@@ -166,7 +172,7 @@ def test_a_link_in_a_ticket_is_removed_and_not_followed(tmp_path: Path) -> None:
     (outside / "keep").write_bytes(b"")
     folder = _ticket(tmp_path)
     (folder.path / "way out").symlink_to(outside)
-    expire(folder, PAYLOAD)
+    _expire(folder, PAYLOAD)
     assert (outside / "keep").exists()
     assert not (folder.path / "way out").is_symlink()
 
@@ -186,3 +192,28 @@ def test_a_removal_that_a_crash_cut_short_is_finished(tmp_path: Path) -> None:
 def test_the_rules_are_about_the_end_not_about_the_last_write() -> None:
     info = replace(finished_info(), updated_at=EVER_AFTER)
     assert decide(info, ENDED + 5 * DAY, RULES) == PAYLOAD
+
+
+def test_a_ticket_that_a_retry_has_just_opened_again_loses_nothing(tmp_path: Path) -> None:
+    folder = _ticket(tmp_path)
+    uploads = Uploads(tmp_path)
+    uploads.write_info(folder, new_info(ticket_number=folder.ticket))
+    assert _expire(folder, ALL) == ()
+    assert (folder.path / "thesis.zip").exists()
+
+
+def test_a_ticket_whose_record_is_being_written_is_busy_and_loses_nothing(tmp_path: Path) -> None:
+    folder = _ticket(tmp_path)
+    draft = folder.path / ".receipt.json.tmp"
+    with lease_ended(folder.path):
+        draft.write_bytes(b"{")
+        with pytest.raises(HeldError):
+            _expire(folder, PAYLOAD)
+        assert draft.exists()
+
+
+def test_a_payload_without_a_record_stays(tmp_path: Path) -> None:
+    folder = _ticket(tmp_path)
+    folder.receipt.unlink()
+    assert _expire(folder, ALL) == ()
+    assert (folder.path / "thesis.zip").exists()
