@@ -87,11 +87,14 @@ class ContainerRequest:
     `ticket` is the mark that a new container carries where the target can list it;
     `fields` are descriptive fields of a new container in the neutral form that
     `presqt_daemon.upload.describe.Description.fields` gives; the adapter maps what it knows.
+    `was_creating`: an earlier go began to create it and its end is not known, so a mark that is
+    not there yet must be waited for where lists come late.
     """
 
     ticket: str
     resource_id: str | None
     title: str
+    was_creating: bool = False
     fields: Mapping[str, object] = field(default_factory=dict)
 
 

@@ -76,7 +76,7 @@ class DepositTarget:
     def container(self, request: ContainerRequest) -> Container:
         if request.resource_id is not None:
             return self._existing(request.resource_id)
-        deposition = self._lookout.find(request.ticket)
+        deposition = self._lookout.find(request.ticket, was_creating=request.was_creating)
         if deposition is None:
             deposition = self._lookout.create(lambda: self._create(request))
         return self._container(deposition, is_new=True)

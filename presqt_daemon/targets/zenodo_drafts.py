@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import UNDESCRIBED, Account, ContainerRequest
 
 PAGE_ROWS = 100
@@ -48,9 +49,12 @@ class Lookout:
         self._sleep = sleep
         self._is_doubtful = False
 
-    def find(self, ticket: str) -> Row | None:
-        """The draft that carries the ticket's mark, None without one."""
-        waits = _INDEX_SECONDS if self._is_doubtful else ()
+    def find(self, ticket: str, *, was_creating: bool) -> Row | None:
+        """The draft that carries the ticket's mark, None without one.
+
+        One that may have been created, by us or by an earlier go, is waited for.
+        """
+        waits = _INDEX_SECONDS if was_creating or self._is_doubtful else ()
         for wait in (*waits, None):
             for row in self._rows():
                 if self._has_mark(row.get("metadata"), ticket):
@@ -66,6 +70,7 @@ class Lookout:
         except PresqtError as error:
             self._is_doubtful = self._is_doubtful or error.outcome_unknown
             raise
+        reach("zenodo-created")
         identity = str(draft.get("id"))
         for wait in (*_INDEX_SECONDS, None):
             with contextlib.suppress(PresqtError):

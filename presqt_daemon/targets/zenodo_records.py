@@ -72,7 +72,7 @@ class RecordsTarget:
     def container(self, request: ContainerRequest) -> Container:
         if request.resource_id is not None:
             return self._existing(request.resource_id)
-        draft = self._lookout.find(request.ticket)
+        draft = self._lookout.find(request.ticket, was_creating=request.was_creating)
         if draft is None:
             draft = self._lookout.create(lambda: self._create(request))
         return self._container(draft, is_new=True)

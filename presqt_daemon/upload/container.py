@@ -46,7 +46,9 @@ def open_container(
     # the target may write the title in another way, so it also goes along as it was given
     described = {**fields, "title": resolved.title}
     try:
-        container = _create(target, title, ticket, journal, lane, described)
+        container = _create(
+            target, title, ticket, journal, lane, described, was_creating=record.was_creating
+        )
     finally:
         report(Created())
     journal.have_container(container)
@@ -73,13 +75,21 @@ def _create(
     journal: Journal,
     lane: Lane,
     fields: Mapping[str, object],
+    *,
+    was_creating: bool,
 ) -> Container:
     """A new container under the first title that is free, numbered as PresQT does."""
     tried: set[str] = set()
     for _ in range(MAX_TITLES):
         titles = lane.run(lambda _doubtful: set(target.titles()))
         name = numbered_title(title, titles | tried, target.traits.title_format)
-        request = ContainerRequest(ticket=ticket, resource_id=None, title=name, fields=fields)
+        request = ContainerRequest(
+            ticket=ticket,
+            resource_id=None,
+            title=name,
+            was_creating=was_creating,
+            fields=fields,
+        )
         journal.intend_container(name)
         reach("send-intent")
         try:

@@ -277,6 +277,17 @@ class TestContainer:
         supervisor.send(job_for(staged(tmp_path), config, token=TOKEN))
         assert list(fake.drafts) == [supervisor.opened.container_id]
 
+    def test_a_kill_before_the_index_knows_the_draft_makes_no_second_one(
+        self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path
+    ) -> None:
+        folder = staged(tmp_path)
+        fake.index_lag = 4
+        assert killed_at("zenodo-created", folder, config) == -signal.SIGKILL
+        assert len(fake.drafts) == 1
+        supervisor = Supervisor()
+        supervisor.send(job_for(folder, config, token=TOKEN))
+        assert list(fake.drafts) == [supervisor.opened.container_id]
+
     def test_the_mark_of_another_ticket_is_not_ours(self, fake: FakeZenodo, target: Target) -> None:
         assert new(target).id != new(target, ticket=OTHER_TICKET).id
 
@@ -344,7 +355,7 @@ class TestLookout:
         draft = {"id": 7, "metadata": record_metadata("T", {}, TICKET)}
         slept = list[float]()
         lookout = Lookout(lambda: [draft] if len(slept) >= 3 else [], has_mark, slept.append)
-        assert lookout.find(TICKET) is None
+        assert lookout.find(TICKET, was_creating=False) is None
         assert slept == []
 
         def lose() -> dict[str, Any]:
@@ -352,7 +363,13 @@ class TestLookout:
 
         with pytest.raises(TargetFault):
             lookout.create(lose)
-        assert lookout.find(TICKET) is draft
+        assert lookout.find(TICKET, was_creating=False) is draft
+
+    def test_one_that_an_earlier_go_may_have_created_is_waited_for(self) -> None:
+        draft = {"id": 7, "metadata": record_metadata("T", {}, TICKET)}
+        slept = list[float]()
+        lookout = Lookout(lambda: [draft] if len(slept) >= 3 else [], has_mark, slept.append)
+        assert lookout.find(TICKET, was_creating=True) is draft
 
 
 class TestFiles:
