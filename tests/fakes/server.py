@@ -18,6 +18,7 @@ KEEP_BYTES = 32 << 20
 """Bodies up to this size are kept whole; of longer ones only size and digests."""
 
 ALGORITHMS = ("md5", "sha1", "sha256")
+TOKEN_HEADERS = ("Authorization", "PRIVATE-TOKEN")
 
 
 @dataclass(kw_only=True)
@@ -111,7 +112,8 @@ class FakeServer:
     A subclass lists its `ROUTES`: method, a regular expression for the whole path, and the name of
     the method that answers; groups of the expression are decoded and handed on as text. The path
     is matched as sent (undecoded), so that `%2F` stays apart from `/`. Routes run under `lock`.
-    A bug in a route is raised when the server is left.
+    A bug in a route is raised when the server is left; so is AssertionError when a token that any
+    request had in its headers stands in the address of one.
     """
 
     ROUTES: ClassVar[tuple[tuple[str, str, str], ...]] = ()
@@ -156,6 +158,16 @@ class FakeServer:
         self._thread.join()
         if self.bugs and kind is None:
             raise self.bugs[0]
+        if kind is None:
+            self._refuse_told_tokens()
+
+    def _refuse_told_tokens(self) -> None:
+        """AssertionError when an address holds a token: addresses stand in logs everywhere."""
+        tokens = {token for seen in self.requests if (token := _token_of(seen)) is not None}
+        for seen in self.requests:
+            address = urllib.parse.unquote(seen.target) + (seen.headers.get("Referer") or "")
+            told = any(token in address for token in tokens)
+            assert not told, f"a token stands in an address: {seen.method} {seen.path}"
 
     def fault(self, how: str, method: str = "PUT", part: str = "", **more: int) -> None:
         """Ask for a fault; see `Fault`."""
@@ -212,6 +224,12 @@ class FakeServer:
                     route: Callable[..., Reply] = getattr(self, name)
                     return route(request, *groups)
             return self.missing(request)
+
+
+def _token_of(seen: Seen) -> str | None:
+    """The token in a request's headers; none where it is too short to be looked for in a text."""
+    given = [seen.headers.get(name) or "" for name in TOKEN_HEADERS]
+    return next((words[-1] for one in given if (words := one.split()) and len(one) > 5), None)
 
 
 class _Server(ThreadingHTTPServer):

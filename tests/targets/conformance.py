@@ -5,6 +5,7 @@ attributes where the target deviates, each with the reason beside it.
 """
 
 import threading
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -52,6 +53,9 @@ from tests.upload.tickets import Supervisor, digests_of, job_for, staged
 
 TICKET = "0b8c1f7e-3b1e-4a56-9a55-3f0f6f0c5d11"
 OTHER_TICKET = "7d9a2c44-91f0-4a1b-8a43-5b1e3b2a9c22"
+LIMITED_SECONDS = 7.0
+"""How long a target's limit asks to wait; no number that our own code could come upon."""
+
 BIG = bytes(range(256)) * (10 << 10)
 """Two and a half blocks of a megabyte."""
 
@@ -159,7 +163,8 @@ class Conformance:
     """The suite. Skips what the target cannot do, by its traits or by the class attributes."""
 
     faults: ClassVar[frozenset[str]] = frozenset()
-    """What the site can make happen: `limited`, `unavailable`, `cut`, `lost`, `unauthorized`."""
+    """What the site can make happen: `limited` (by LIMITED_SECONDS), `unavailable`, `cut`, `lost`,
+    `unauthorized`."""
 
     refused_names: ClassVar[frozenset[str]] = frozenset()
     """Paths of NASTY that the target cannot hold, each with the reason beside it."""
@@ -526,6 +531,19 @@ class Conformance:
         assert raised.value.code == "unauthorized"
         assert "wrong" not in raised.value.message
 
+    def test_the_token_is_in_nothing_that_is_kept_or_told(self, site: Site, tmp_path: Path) -> None:
+        if site.token is None:
+            pytest.skip("the target has no accounts")
+        folder = staged(tmp_path, {"P/a.bin": BIG, "P/b/c.txt": b"c"}, extra=self.algorithms(site))
+        supervisor = Supervisor()
+        result = self.send(site, supervisor, job_for(folder, site.config, token=site.token))
+        target = self.connect(site)
+        container = self.existing(target, supervisor.opened.container_id)
+        told = [result, container, supervisor.reports, target.listing(container)]
+        target.close()
+        told += [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+        assert site.token not in urllib.parse.unquote(repr(told))
+
     @pytest.mark.parametrize(
         ("kind", "code"), [("limited", "rate-limited"), ("unavailable", "target-unavailable")]
     )
@@ -541,7 +559,7 @@ class Conformance:
         assert raised.value.code == code
         assert raised.value.retryable
         if kind == "limited":
-            assert raised.value.retry_after is not None
+            assert raised.value.retry_after == LIMITED_SECONDS
 
     @pytest.mark.parametrize("kind", ["cut", "lost"])
     def test_a_connection_cut_leaves_the_outcome_open(

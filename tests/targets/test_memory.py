@@ -10,11 +10,11 @@ import pytest
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Target, Traits
-from tests.targets.conformance import Conformance, Site
+from tests.targets.conformance import LIMITED_SECONDS, Conformance, Site
 from tests.targets.memory import MemoryStore, Room
 
 DOWN = TargetFault("target-unavailable", "down", retryable=True)
-LIMITED = TargetFault("rate-limited", "slow down", retryable=True, retry_after=2.0)
+LIMITED = TargetFault("rate-limited", "slow down", retryable=True, retry_after=LIMITED_SECONDS)
 CUT = TargetFault("target-unavailable", "cut", retryable=True, outcome_unknown=True)
 
 
