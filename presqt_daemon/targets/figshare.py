@@ -27,8 +27,9 @@ from presqt_daemon.targets.base import (
     Traits,
 )
 from presqt_daemon.targets.figshare_api import FigshareApi
+from presqt_daemon.targets.figshare_begun import Begun
 from presqt_daemon.targets.figshare_deposits import Deposits
-from presqt_daemon.targets.figshare_entries import TITLE_FORMAT, Stored
+from presqt_daemon.targets.figshare_entries import TITLE_FORMAT
 from presqt_daemon.targets.figshare_files import PARTS_AT_ONCE, ArticleFiles
 from presqt_daemon.targets.http import Http
 
@@ -78,7 +79,7 @@ class FigshareTarget:
         self._files = ArticleFiles(self._api, sleep)
         self._lock = threading.Lock()
         self._names: dict[str, set[PurePosixPath]] = {}
-        self._unfinished: dict[str, list[Stored]] = {}
+        self._begun = Begun()
         self._ours: set[tuple[str, int, str]] = set()
         self._replacing: dict[PurePosixPath, set[int]] = {}
 
@@ -105,7 +106,7 @@ class FigshareTarget:
         newest = {stored.path: stored for stored in found if not stored.is_unfinished}
         with self._lock:
             self._names[article] = set(newest)
-            self._unfinished[article] = [stored for stored in found if stored.is_unfinished]
+        self._begun.hear(article, found)
         return {path: stored.item() for path, stored in newest.items()}
 
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
@@ -116,8 +117,7 @@ class FigshareTarget:
             raise UserFault("bad-request", f"{self._name} takes no empty files: {file.path}.")
         article, md5 = container.state["article"], _md5_of(file)
         older = self._begin(container, file, replaces, md5)
-        begun = self._take_unfinished(article, file, md5)
-        identity = self._files.upload(article, file, md5, begun)
+        identity = self._files.upload(article, file, md5, self._begun)
         stored = self._files.computed(article, identity, file.path)
         is_right = stored.computed == md5
         doomed = older if is_right else set()
@@ -128,6 +128,7 @@ class FigshareTarget:
             self._names[article].add(file.path)
             if is_right:
                 self._replacing.pop(file.path, None)
+        self._begun.end(article, file, md5, identity)
         is_wrong = bool(stored.computed) and not is_right
         return stored.item(older=sorted(older - doomed), is_wrong=is_wrong)
 
@@ -147,7 +148,7 @@ class FigshareTarget:
         successor is there though the answer to its put was lost.
         """
         article = container.state["article"]
-        if not self._unfinished.get(article) and not self._replacing:
+        if not self._begun and not self._replacing:
             return {}
         for stored in list(self._files.all(article)):
             ours = (stored.path.name, stored.size, stored.supplied) in self._ours
@@ -201,15 +202,6 @@ class FigshareTarget:
             older |= {int(replaces.state["id"])} | self._replacing.get(file.path, set())
             self._replacing[file.path] = older
             return older
-
-    def _take_unfinished(self, article: str, file: Sending, md5: str) -> int | None:
-        """An upload of the same content to the same place that an earlier go has begun."""
-        with self._lock:
-            for stored in self._unfinished[article]:
-                if (stored.path, stored.size, stored.supplied) == (file.path, file.size, md5):
-                    self._unfinished[article].remove(stored)
-                    return stored.id
-        return None
 
 
 def _md5_of(file: Sending) -> str:

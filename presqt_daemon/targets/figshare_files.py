@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.figshare_api import FigshareApi
+from presqt_daemon.targets.figshare_begun import Begun
 from presqt_daemon.targets.figshare_entries import Stored, stored_from
 from presqt_daemon.targets.figshare_parts import send_parts
 
@@ -48,24 +49,28 @@ class ArticleFiles:
         for entry in self._api.pages(f"articles/{article}/files", "the list of files"):
             yield stored_from(entry, known, self._api.name)
 
-    def upload(self, article: str, file: Sending, md5: str, begun: int | None) -> int:
+    def upload(self, article: str, file: Sending, md5: str, begun: Begun) -> int:
         """The id of the file that now has all parts.
 
-        `begun` is an unfinished one of the same content, whose complete parts are not sent again;
-        it is deleted where it cannot be gone on with.
+        One that was begun for the same content is gone on with: its complete parts are not sent
+        again. It is deleted where that cannot be done.
         """
-        if begun is not None:
+        identity = begun.find(article, file, md5)
+        if identity is not None:
             try:
-                return self._fill(article, begun, file)
+                return self._fill(article, identity, file)
             except PresqtError as error:
                 if error.code not in _LOST:
                     raise
-                self.delete(article, [begun])
+                self.delete(article, [identity])
+                begun.end(article, file, md5, identity)
         body: dict[str, object] = {"name": file.path.name, "size": file.size, "md5": md5}
         if file.path.parent.parts:
             body["folder_path"] = str(file.path.parent)
         doing = f"the upload of {file.path}"
-        return self._fill(article, self._api.create(f"articles/{article}/files", doing, body), file)
+        identity = self._api.create(f"articles/{article}/files", doing, body)
+        begun.note(article, file, md5, identity)
+        return self._fill(article, identity, file)
 
     def computed(self, article: str, identity: int, path: PurePosixPath) -> Stored:
         """The file with the digest that Figshare takes some time after the upload has ended.
@@ -104,6 +109,8 @@ class ArticleFiles:
 
     def _fill(self, article: str, identity: int, file: Sending) -> int:
         http, tree = self._api.http, self._appeared(article, identity, file)
+        if not stored_from(tree, {}, self._api.name).is_unfinished:
+            return identity
         url = str(tree.get("upload_url")).rstrip("/")
         http.hide(url.rpartition("/")[2])
         http.hide(str(tree.get("upload_token") or ""))

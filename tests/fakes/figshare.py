@@ -154,6 +154,11 @@ class FigshareFake(FakeServer):
             file.content, file.status = stored, "available"
         return file
 
+    def entries(self, article: int) -> int:
+        """How many files an article lists, with content or without."""
+        with self.lock:
+            return sum(file.article == article for file in self.files.values())
+
     def tree(self, article: int) -> dict[str, Content]:
         """The finished files of an article by path; AssertionError where two share one."""
         found: dict[str, Content] = {}

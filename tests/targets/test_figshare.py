@@ -37,7 +37,9 @@ class FigshareSite:
     token: str | None = TOKEN
 
     def files(self, container_id: str) -> Mapping[str, bytes]:
-        tree = self.fake.tree(int(container_id.partition(":")[2]))
+        article = int(container_id.partition(":")[2])
+        tree = self.fake.tree(article)
+        assert len(tree) == self.fake.entries(article), "an entry without content was left behind"
         return {name: content.kept for name, content in tree.items() if content.kept is not None}
 
     def make(self, title: str, files: Mapping[str, bytes]) -> str:
@@ -275,6 +277,30 @@ def test_a_broken_upload_goes_on_with_the_parts_that_lack(
     assert [fake.count("PUT", f"/{number}") for number in (1, 2, 3)] == [1, 1, 2]
     assert len(fake.files) == 1
     assert fake.tree(article_of(container))["dir/big.bin"].kept == BIG
+
+
+@pytest.mark.parametrize(
+    ("method", "part", "after"),
+    [("PUT", "/3", 0), ("POST", "/files/", 0), ("GET", "/files/", 2)],
+)
+def test_a_rate_limit_at_any_step_leaves_one_entry_and_sends_no_part_twice(
+    fake: FigshareFake,
+    config: TargetConfig,
+    tmp_path: Path,
+    method: str,
+    part: str,
+    after: int,
+) -> None:
+    """The step of the third case is a question for the digest."""
+    fake.part_size = 1 << 20
+    fake.fault("status 429 7", method, part, after=after)
+    supervisor = Supervisor()
+    result = send(supervisor, config, tmp_path, {"Project/big.bin": BIG})
+    assert (result.failed_fixity, result.unverified_fixity) == ((), ())
+    assert sum(supervisor.slept) >= 7
+    assert fake.entries(next(iter(fake.articles))) == 1
+    sent = fake.count("PUT", "/upload/") - (1 if method == "PUT" else 0)
+    assert sent == -(-len(BIG) // fake.part_size)
 
 
 def test_a_begun_upload_of_another_place_is_left_alone(
