@@ -43,8 +43,6 @@ class Beside:
             if os.path.lexists(claimer.uploads.folder(ticket).path):
                 os.unlink(name, dir_fd=folder.handle)
                 return
-            if os.path.lexists(claimer.uploads.new_folder(ticket).path):
-                return
             handle = open_file(name, folder.handle)
         except FileNotFoundError:
             return
@@ -59,7 +57,8 @@ class Beside:
             drop = Drop(folder=folder, name=name_of_aside(name), handle=handle, status=status)
             taken = claimer.resume(self._desk.config, drop, ticket, name)
         except OSError as error:
-            self._notices.warn((folder.place, name), f"no ticket can be made: {error.strerror}")
+            shown = printable_name(name)
+            self._notices.warn((folder.place, name), f"{shown} must wait: {error.strerror}")
             return
         finally:
             os.close(handle)

@@ -7,6 +7,7 @@ then the commit point, and copied later. Three syncs for each claim: the record,
 folder and the folder of all tickets; the zip's own bytes are synced when it is staged.
 """
 
+import contextlib
 import errno
 import os
 import stat
@@ -21,11 +22,17 @@ from presqt_daemon.inbox.names import aside_name
 from presqt_daemon.inbox.new_ticket import Drop, fill_folder, make_folder, own_file, record_of
 from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.probe import writer_of
+from presqt_daemon.inbox.recover import is_alive, remove_twin_sidecar
 from presqt_daemon.inbox.settle import Writer, sight_of
 from presqt_daemon.inbox.sidecar import read_sidecar, remove_sidecar
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import remove_tree, sync_folder
-from presqt_daemon.tickets.claim_record import ClaimRecord
+from presqt_daemon.system.files import remove_tree, rename_to_free, sync_folder
+from presqt_daemon.tickets.claim_record import (
+    NAME_MAX_BYTES,
+    ClaimRecord,
+    ClaimRecordError,
+    shorten_name,
+)
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 
 
@@ -90,16 +97,27 @@ class Claimer:
             raise UnnamedError(taken, error.strerror or str(error)) from error
 
     def resume(self, config: Config, drop: Drop, ticket: str, aside: str) -> Taken:
-        """Make the ticket of a drop that was set aside, but has lost its folder. Raises OSError."""
-        record = record_of(drop, ticket, self._now(), None)
+        """Go on with a drop that was set aside: in the ticket begun for it, else in a new one.
+
+        Raises OSError, BlockingIOError while another daemon makes that ticket.
+        """
         folder = self.uploads.new_folder(ticket)
+        size = drop.status.st_size
+        with contextlib.suppress(ClaimRecordError):
+            record = folder.read_claim()
+            if is_alive(record.owner):
+                raise BlockingIOError(errno.EAGAIN, "another daemon has it")
+            remove_twin_sidecar(drop.folder, record, folder)
+            return Taken(folder=folder, record=record, size=size, aside=aside)
+        remove_tree(folder.path)
+        record = record_of(drop, ticket, self._now(), None)
         make_folder(folder.path, config)
         try:
             fill_folder(config, self.uploads, folder, record)
         except BaseException:
             _discard(folder, record)
             raise
-        return Taken(folder=folder, record=record, size=drop.status.st_size, aside=aside)
+        return Taken(folder=folder, record=record, size=size, aside=aside)
 
     def refuse(
         self, config: Config, folder: OpenPlace, name: str, status: os.stat_result, fault: UserFault
@@ -186,16 +204,19 @@ def _has_changed(drop: Drop, moved: os.stat_result) -> bool:
 
 
 def _put_back(source: str, source_folder: int | None, drop: Drop) -> None:
-    """Give a file its name in the inbox again, or one beside it where that is taken."""
-    folder = drop.folder.handle
+    """Give a file its name in the inbox again, or one beside it where that is taken.
+
+    Raises OSError; then the file stays where it is.
+    """
     name = drop.name
     for number in range(1, 1000):
         try:
-            os.stat(name, dir_fd=folder, follow_symlinks=False)
-        except FileNotFoundError:
-            break
-        name = f"{number}-{drop.name}"
-    os.rename(source, name, src_dir_fd=source_folder, dst_dir_fd=folder)
+            rename_to_free(source, name, src_dir_fd=source_folder, dst_dir_fd=drop.folder.handle)
+        except FileExistsError:
+            name = shorten_name(f"{number}-{drop.name}", NAME_MAX_BYTES)
+        else:
+            return
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), drop.name)
 
 
 def _discard(folder: TicketFolder, record: ClaimRecord) -> None:

@@ -52,11 +52,14 @@ class Copier:
         config: Callable[[], Config],
         clock: Callable[[], float],
         done: Callable[[OpenPlace, Taken], None],
+        owners: dict[str, object],
     ) -> None:
+        """`owners` is shared by all lanes: which copier has a ticket, until it has let go of it."""
         self._claimer = claimer
         self._config = config
         self._clock = clock
         self._done = done
+        self._owners = owners
         self._change = threading.Condition()
         self._tickets: dict[str, Copy] = {}
         self._queues: dict[bool, list[tuple[float, int, float, Copy]]] = {True: [], False: []}
@@ -67,8 +70,11 @@ class Copier:
     def put(self, copy: Copy) -> None:
         """Copy a drop as soon as its turn comes."""
         is_small = copy.taken.size < SMALL_BYTES
+        ticket = copy.taken.record.ticket
         with self._change:
-            self._tickets[copy.taken.record.ticket] = copy
+            if self._stopped or self._owners.setdefault(ticket, self) is not self:
+                return
+            self._tickets[ticket] = copy
             self._push(is_small, self._clock(), _FIRST_PAUSE_SECONDS, copy)
             if is_small not in self._threads:
                 thread = threading.Thread(target=self._live, args=(is_small,), daemon=True)
@@ -76,9 +82,8 @@ class Copier:
                 thread.start()
 
     def has(self, ticket: str) -> bool:
-        """Whether a ticket's drop is being copied or waits for it."""
-        with self._change:
-            return ticket in self._tickets
+        """Whether a ticket's drop is being copied or waits for it, here or in another lane."""
+        return ticket in self._owners
 
     def copies(self) -> tuple[Copy, ...]:
         """What is not copied yet."""
@@ -86,12 +91,17 @@ class Copier:
             return tuple(self._tickets.values())
 
     def stop(self, timeout: float) -> None:
-        """Give up what is being copied; it is copied again after the next start."""
+        """Give up what is being copied; another lane goes on with it, or the next start."""
         with self._change:
             self._stopped = True
             self._change.notify_all()
         for thread in self._threads.values():
             thread.join(timeout)
+
+    def _let_go(self, copy: Copy) -> None:
+        ticket = copy.taken.record.ticket
+        self._tickets.pop(ticket, None)
+        self._owners.pop(ticket, None)
 
     def _push(self, is_small: bool, due: float, pause: float, copy: Copy) -> None:
         heapq.heappush(self._queues[is_small], (due, next(self._order), pause, copy))
@@ -104,12 +114,14 @@ class Copier:
                 while not self._stopped and (not queue or queue[0][0] > self._clock()):
                     self._change.wait(queue[0][0] - self._clock() if queue else None)
                 if self._stopped:
+                    for *_, copy in queue:
+                        self._let_go(copy)
                     return
                 _, _, pause, copy = heapq.heappop(queue)
             is_done = self._try(copy, is_first=pause == _FIRST_PAUSE_SECONDS)
             with self._change:
                 if is_done:
-                    del self._tickets[copy.taken.record.ticket]
+                    self._let_go(copy)
                 else:
                     due = self._clock() + pause
                     self._push(is_small, due, min(pause * 2, _LONGEST_PAUSE_SECONDS), copy)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.claim import Claimer, Taken
@@ -29,6 +29,8 @@ class Desk:
     emit: Callable[[Event], None]
     clock: Callable[[], float]
     patience: bool
+    copying: dict[str, object] = field(default_factory=dict)
+    """Which lane's copier has a ticket's drop, by ticket."""
 
     @property
     def rules(self) -> Rules:

@@ -32,10 +32,12 @@ class Lane:
         self._desk = desk
         self._base = Place(parts=() if target is None else (target,))
         self._notices = Notices()
-        self._copier = Copier(desk.claimer, lambda: desk.config, desk.clock, self._copied)
+        self._copier = Copier(
+            desk.claimer, lambda: desk.config, desk.clock, self._copied, desk.copying
+        )
         self._reception = Reception(desk, self._copier, self._notices)
         self._watch = FolderWatch(self._base.shown, self._hint)
-        self.leftovers = LaneLeftovers(desk, self._copier)
+        self.leftovers = LaneLeftovers(desk)
         beside = Beside(desk, self._copier, self._notices, self.wake)
         self._scan = Scan(desk, self._reception, beside, self._notices, self.leftovers)
         self._lock = threading.Lock()

@@ -1,17 +1,14 @@
 """What the last daemon left for one lane to see to in the inbox, once a folder of it is open."""
 
 import logging
-import os
 from collections import defaultdict
 from collections.abc import Iterable
 
-from presqt_daemon.inbox.claim import Taken
-from presqt_daemon.inbox.copying import Copier, Copy
 from presqt_daemon.inbox.desk import Desk
 from presqt_daemon.inbox.names import ticket_of_aside
 from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.receipt_note import write_note
-from presqt_daemon.inbox.recover import Half, remove_twin_sidecar
+from presqt_daemon.inbox.recover import Half, holds_only_sidecar, remove_twin_sidecar
 from presqt_daemon.system.files import remove_tree
 from presqt_daemon.tickets.claim_record import ClaimRecord
 
@@ -21,9 +18,8 @@ _log = logging.getLogger(__name__)
 class LaneLeftovers:
     """Halves of claims, side-cars taken twice and missing notes, by the folder they lie in."""
 
-    def __init__(self, desk: Desk, copier: Copier) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._copier = copier
         self._halves: defaultdict[str, list[Half]] = defaultdict(list)
         self._finished: defaultdict[str, list[ClaimRecord]] = defaultdict(list)
         self._fresh: defaultdict[str, list[ClaimRecord]] = defaultdict(list)
@@ -54,13 +50,11 @@ class LaneLeftovers:
                     _log.info("%s: its note was missing", record.ticket)
             except OSError as error:
                 _log.warning("%s: no note: %s", record.ticket, error.strerror)
-        names = {ticket_of_aside(name): name for name in asides}
+        tickets = {ticket_of_aside(name) for name in asides}
         for half in self._halves.pop(path, ()):
-            aside = names.get(half.record.ticket)
-            if aside is None:
-                remove_tree(half.folder.path)
+            if half.record.ticket in tickets:  # the scan goes on with it
                 continue
-            remove_twin_sidecar(folder, half.record, half.folder)
-            size = os.stat(aside, dir_fd=folder.handle, follow_symlinks=False).st_size
-            taken = Taken(folder=half.folder, record=half.record, size=size, aside=aside)
-            self._copier.put(Copy(place=folder.place, taken=taken))
+            if holds_only_sidecar(folder, half):
+                _log.info("%s: its drop is not here, its side-car is kept", half.record.ticket)
+            else:
+                remove_tree(half.folder.path)

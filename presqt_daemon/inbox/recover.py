@@ -89,6 +89,18 @@ def remove_twin_sidecar(folder: OpenPlace, record: ClaimRecord, ticket: TicketFo
         remove_sidecar(sidecar, folder.handle)
 
 
+def holds_only_sidecar(folder: OpenPlace, half: Half) -> bool:
+    """Whether the inbox has no copy of the half's side-car.
+
+    It was taken with its drop, then, which may lie in a folder that is not mounted now.
+    """
+    if half.record.sidecar_name is None:
+        return False
+    own = _content(half.folder.path, half.record.sidecar_name)
+    sidecar = read_sidecar(half.record.inbox_name, folder.handle)
+    return own is not None and (sidecar is None or sidecar.content != own)
+
+
 def _holds_drop(folder: TicketFolder, record: ClaimRecord | None) -> bool:
     """Whether the commit point was passed; without a record, any file not ours counts."""
     if record is not None:

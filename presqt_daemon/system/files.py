@@ -1,6 +1,7 @@
 """Files that survive a crash: atomic replacement, durable renames, exclusive creation."""
 
 import contextlib
+import ctypes
 import errno
 import json
 import os
@@ -9,6 +10,10 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
+_libc = ctypes.CDLL(None, use_errno=True)
 
 COPY_BLOCK_BYTES = 8 << 20
 _NO_KERNEL_COPY = frozenset(
@@ -70,6 +75,31 @@ def rename_durably(source: Path, destination: Path) -> None:
     sync_folder(destination.parent)
     if source.parent != destination.parent:
         sync_folder(source.parent)
+
+
+def rename_to_free(
+    source: str, destination: str, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None
+) -> None:
+    """Rename, unless the new name is taken by whatever: then FileExistsError. Raises OSError.
+
+    One step where the file system can (renameat2); elsewhere a link, then an unlink.
+    """
+    result = _libc.renameat2(
+        _AT_FDCWD if src_dir_fd is None else src_dir_fd,
+        os.fsencode(source),
+        _AT_FDCWD if dst_dir_fd is None else dst_dir_fd,
+        os.fsencode(destination),
+        _RENAME_NOREPLACE,
+    )
+    if result == 0:
+        return
+    number = ctypes.get_errno()
+    if number not in {errno.EINVAL, errno.ENOSYS}:
+        raise OSError(number, os.strerror(number), source, None, destination)
+    os.link(
+        source, destination, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, follow_symlinks=False
+    )
+    os.unlink(source, dir_fd=src_dir_fd)
 
 
 def json_bytes(value: Any) -> bytes:

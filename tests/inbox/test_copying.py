@@ -2,7 +2,7 @@
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from presqt_daemon.config import Config
@@ -13,7 +13,7 @@ from presqt_daemon.inbox.places import OpenPlace, Place, open_place
 from presqt_daemon.tickets.holder import utc_now
 from presqt_daemon.tickets.store import Uploads
 from tests.bags import bag_zip
-from tests.inbox.running import left_in, make_config, names_in, until
+from tests.inbox.running import left_in, make_config, names_in, running, until
 
 ZIP = bag_zip()
 PLACE = Place(parts=("osf",))
@@ -61,7 +61,7 @@ def test_a_drop_that_changes_while_it_is_copied_is_copied_again(tmp_path: Path) 
     def finish(folder: OpenPlace, taken: Taken) -> None:
         done.append(taken)
 
-    copier = Copier(claimer, meddler, quick_clock, finish)
+    copier = Copier(claimer, meddler, quick_clock, finish, {})
     copier.put(set_aside(config, claimer))
     until(lambda: done)
     copier.stop(5.0)
@@ -76,12 +76,12 @@ def test_a_copy_that_is_stopped_can_be_made_later(tmp_path: Path) -> None:
     claimer = Claimer(Uploads(config.mediafiles), utc_now)
     done: list[Taken] = []
     copy = set_aside(config, claimer)
-    stopped = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken))
+    stopped = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken), {})
     stopped.stop(5.0)
     stopped.put(copy)
-    assert stopped.has(copy.taken.record.ticket)
+    assert not stopped.has(copy.taken.record.ticket)
     assert names_in(copy.taken.folder.path) == ["claim.json", "process_info.json"]
-    copier = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken))
+    copier = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken), {})
     copier.put(copy)
     until(lambda: done)
     until(lambda: not copier.copies())
@@ -96,9 +96,76 @@ def test_a_drop_removed_while_it_waits_leaves_no_ticket(tmp_path: Path) -> None:
     assert copy.taken.aside is not None
     (config.inbox / "osf" / copy.taken.aside).unlink()
     done: list[Taken] = []
-    copier = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken))
+    copier = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken), {})
     copier.put(copy)
     until(lambda: not copier.copies())
     copier.stop(5.0)
     assert done == []
     assert names_in(config.uploads_folder) == []
+
+
+def test_a_side_car_outlives_a_start_without_the_folder_of_its_drop(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    folder, away = config.inbox / "osf", tmp_path / "not mounted"
+    (folder / "bag.zip.yaml").write_text("title: T\n")
+    set_aside(config, Claimer(Uploads(config.mediafiles), utc_now))
+    folder.rename(away)
+    with running(config) as daemon:
+        daemon.scanned()
+        daemon.settled()
+    folder.rmdir()
+    away.rename(folder)
+    with running(config) as daemon:
+        claim = daemon.claim()
+        daemon.settled()
+    assert claim.record.sidecar_name == "bag.zip.yaml"
+    assert (claim.folder.path / "bag.zip.yaml").read_text() == "title: T\n"
+    assert left_in(folder) == []
+
+
+def test_a_half_claim_whose_drop_and_side_car_are_where_they_were_is_undone(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    side_car = config.inbox / "osf" / "bag.zip.yaml"
+    side_car.write_text("title: T\n")
+    copy = set_aside(config, Claimer(Uploads(config.mediafiles), utc_now))
+    assert copy.taken.aside is not None
+    side_car.write_text("title: T\n")
+    (config.inbox / "osf" / copy.taken.aside).rename(config.inbox / "osf" / "bag.zip")
+    with running(config) as daemon:
+        claim = daemon.claim()
+        daemon.settled()
+    assert claim.ticket != copy.taken.record.ticket
+    assert names_in(config.uploads_folder) == [claim.ticket]
+
+
+def test_a_drop_that_waited_to_be_copied_when_its_target_went_becomes_a_ticket(
+    tmp_path: Path,
+) -> None:
+    config = make_config(tmp_path)
+    targets = {name: target for name, target in config.targets.items() if name != "osf"}
+    with running(replace(config, targets=targets)) as daemon:
+        copy = set_aside(config, Claimer(Uploads(config.mediafiles), utc_now))
+        daemon.scanned()
+        assert daemon.claim().ticket == copy.taken.record.ticket
+        daemon.settled()
+    assert left_in(config.inbox / "osf") == []
+
+
+def test_two_lanes_never_copy_the_same_drop(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    claimer = Claimer(Uploads(config.mediafiles), utc_now)
+    done: list[str] = []
+    owners: dict[str, object] = {}
+    first = Copier(claimer, lambda: config, lambda: 0.0, lambda *_: done.append("first"), owners)
+    second = Copier(claimer, lambda: config, quick_clock, lambda *_: done.append("second"), owners)
+    copy = set_aside(config, claimer)
+    (config.inbox / "osf").rename(config.inbox / ".hidden")
+    first.put(copy)  # it has to wait, and its clock stands still
+    second.put(copy)
+    assert second.has(copy.taken.record.ticket)
+    assert second.copies() == ()
+    first.stop(10)
+    (config.inbox / ".hidden").rename(config.inbox / "osf")
+    second.put(copy)
+    until(lambda: done == ["second"])
+    second.stop(10)

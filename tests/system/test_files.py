@@ -17,6 +17,7 @@ from presqt_daemon.system.files import (
     printable_name,
     remove_tree,
     rename_durably,
+    rename_to_free,
     replace_file,
     walk_files,
 )
@@ -169,3 +170,26 @@ def test_json_is_indented_by_four_and_keeps_letters() -> None:
 
 def test_free_space_is_a_number_of_bytes(tmp_path: Path) -> None:
     assert free_bytes(tmp_path) > 0
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_a_rename_to_a_name_that_is_taken_overwrites_nothing(tmp_path: Path, kind: str) -> None:
+    source, taken = tmp_path / "source", tmp_path / "taken"
+    source.write_bytes(b"new")
+    if kind == "file":
+        taken.write_bytes(b"old")
+    elif kind == "folder":
+        taken.mkdir()
+    else:
+        taken.symlink_to("nowhere")
+    before = taken.lstat()
+    with pytest.raises(FileExistsError):
+        rename_to_free(str(source), str(taken))
+    assert taken.lstat() == before
+    handle = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    rename_to_free("source", "free", src_dir_fd=handle, dst_dir_fd=handle)
+    os.close(handle)
+    assert (tmp_path / "free").read_bytes() == b"new"
+    assert not source.exists()
+    with pytest.raises(FileNotFoundError):
+        rename_to_free(str(source), str(tmp_path / "other"))
