@@ -14,9 +14,18 @@ from presqt_daemon.cli.show import complain
 from presqt_daemon.cli.text import shown
 from presqt_daemon.cli.wait import wait_for
 from presqt_daemon.config import Config
-from presqt_daemon.inbox.names import Kind, is_zip_name, kind_of
+from presqt_daemon.inbox.names import (
+    SIDECAR_SUFFIX,
+    Kind,
+    is_system_folder,
+    is_zip_name,
+    kind_of,
+    name_of_aside,
+    ticket_of_aside,
+)
 from presqt_daemon.staging.make import bag_and_zip
 from presqt_daemon.system.files import copy_durably
+from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES
 from presqt_daemon.tickets.lease import is_held
 from presqt_daemon.tickets.options import check_resource_id, folder_from_resource_id
 from presqt_daemon.tickets.store import Uploads
@@ -24,6 +33,9 @@ from presqt_daemon.tickets.title import check_title
 
 NOTE_PATIENCE_SECONDS = 3.0
 """Without `--wait`: how much longer than `intake.settle` the ticket number is waited for."""
+
+SCANS = 3
+"""With `--wait`: a drop that has outlived so many scans of the inbox is not going to be taken."""
 
 
 def main(context: Context) -> int:
@@ -34,7 +46,7 @@ def main(context: Context) -> int:
         raise Refusal("no daemon is running, so there is nothing to wait for", Exit.BUSY)
     drop = Drop(
         folder=_folder(config, options.target, options.resource_id),
-        name=_name(config, options.path),
+        name=_name(config, options.path, has_sidecar=bool(options.title or options.duplicates)),
         title=None if options.title is None else check_title(options.title),
         duplicates=options.duplicates,
     )
@@ -62,16 +74,25 @@ def _folder(config: Config, target: str | None, resource_id: str | None) -> Path
     folder = config.inbox / name
     if resource_id is None:
         return folder
-    return folder / folder_from_resource_id(check_resource_id(resource_id))
+    inner = folder_from_resource_id(check_resource_id(resource_id))
+    if is_system_folder(inner):
+        raise Refusal(f"the inbox passes over folders called {inner}", Exit.FAILED)
+    return folder / inner
 
 
-def _name(config: Config, path: Path) -> str:
+def _name(config: Config, path: Path, *, has_sidecar: bool) -> str:
     """The drop's name; Refusal for a source that the daemon would pass over."""
     if not path.exists():
         raise Refusal(f"{path}: there is no such file or folder", Exit.FAILED)
     name = f"{path.resolve().name}.zip" if path.is_dir() else path.name
     if not is_zip_name(name):
         raise Refusal(f"{path}: give a .zip, or a folder", Exit.FAILED)
+    room = NAME_MAX_BYTES - (len(SIDECAR_SUFFIX) if has_sidecar else 0)
+    if len(os.fsencode(name)) > room:
+        raise Refusal(
+            f"{name}: the drop's name has more than {room} bytes; give {path.name} a shorter name",
+            Exit.FAILED,
+        )
     if kind_of(name, config.intake.ignore) is not Kind.DROP:
         raise Refusal(
             f"{name}: the inbox passes over files of this name (intake.ignore); rename it",
@@ -112,9 +133,12 @@ def _names_in(folder: Path) -> frozenset[str]:
 def _ticket_of(config: Config, drop: Path, older: frozenset[str], *, patient: bool) -> str | None:
     """The ticket that the drop got, from the note that takes its place; None when none came.
 
-    Notes named in `older` belong to earlier drops. Patient means as long as there is a daemon.
+    Notes named in `older` belong to earlier drops. Patient means as long as the daemon has the drop
+    or may be about to take it; Refusal when it has not.
     """
     deadline = time.monotonic() + config.intake.settle + NOTE_PATIENCE_SECONDS
+    if patient:
+        deadline += SCANS * config.intake.rescan
     while True:
         new = (note for note in notes_beside(drop) if note.name not in older)
         ticket = next(filter(None, map(ticket_in_note, new)), None)
@@ -124,6 +148,19 @@ def _ticket_of(config: Config, drop: Path, older: frozenset[str], *, patient: bo
             if patient:
                 raise Refusal(f"the daemon has stopped; {drop} stays in the inbox", Exit.BUSY)
             return None
-        if not patient and time.monotonic() >= deadline:
+        if time.monotonic() >= deadline and not (patient and _is_being_copied(drop)):
+            if patient:
+                raise Refusal(
+                    f"{drop} is not taken; the daemon's log says why, and `check` what is wrong",
+                    Exit.IN_PROGRESS,
+                )
             return None
         time.sleep(POLL_SECONDS)
+
+
+def _is_being_copied(drop: Path) -> bool:
+    """Whether the daemon has taken the drop, but copies it yet."""
+    return any(
+        ticket_of_aside(name) is not None and drop.name.startswith(name_of_aside(name))
+        for name in _names_in(drop.parent)
+    )

@@ -5,7 +5,7 @@ import stat
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.desk import Desk, Notices
-from presqt_daemon.inbox.names import Kind, is_zip_name, kind_of
+from presqt_daemon.inbox.names import Kind, is_tag_file_name, is_zip_name, kind_of
 from presqt_daemon.inbox.places import OpenPlace, Place, holds_bag
 from presqt_daemon.inbox.reception import unknown_target
 from presqt_daemon.inbox.turned_away import (
@@ -13,8 +13,11 @@ from presqt_daemon.inbox.turned_away import (
     deep_folder_fault,
     folder_fault,
     odd_file_fault,
+    unpacked_bag_fault,
 )
 from presqt_daemon.system.files import printable_name
+
+PAYLOAD_FOLDER = "data"
 
 
 class Guests:
@@ -35,6 +38,20 @@ class Guests:
         kind = "a link" if stat.S_ISLNK(mode) else "no plain file"
         self._notices.warn((folder.place, name), f"{shown} is {kind} and is left alone")
 
+    def turn_unpacked_bag_away(
+        self, folder: OpenPlace, folders: list[str], files: list[str], notes: list[str]
+    ) -> bool:
+        """Whether a bag lies unpacked among the drops of a folder; it is told to be zipped.
+
+        Then `data/` and every file but zips is taken for a part of it.
+        """
+        is_target = not folder.place.parts and PAYLOAD_FOLDER in self._desk.config.targets
+        if PAYLOAD_FOLDER not in folders or is_target or not any(map(is_tag_file_name, files)):
+            return False
+        parts = frozenset(name for name in files if not is_zip_name(name))
+        self._tell(folder, PAYLOAD_FOLDER, unpacked_bag_fault(folder), notes, parts)
+        return True
+
     def inner(self, folder: OpenPlace, name: str, notes: list[str]) -> Place | None:
         """The place that a folder in this one is, None for one that is not to be visited."""
         parts = (*folder.place.parts, name)
@@ -48,36 +65,48 @@ class Guests:
                 return None
             if len(parts) == 1:
                 place = Place(parts=parts, is_target=False)
-                if self._holds_loose_files(folder, name):
-                    self._tell(folder, name, unknown_target(place, tuple(targets)), notes)
+                loose = self._loose_files(folder, name)
+                if loose:
+                    self._tell(folder, name, unknown_target(place, tuple(targets)), notes, loose)
                 return place
             if len(parts) == 2 and folder.place.is_target:
                 return Place(parts=parts)
-            if self._holds_loose_files(folder, name, any_kind=True):
-                self._tell(folder, name, deep_folder_fault(name, folder), notes)
+            loose = self._loose_files(folder, name, any_kind=True)
+            if loose:
+                self._tell(folder, name, deep_folder_fault(name, folder), notes, loose)
         except FileNotFoundError:
             return None
         except OSError as error:
             self._notices.warn((folder.place, name), f"{shown} cannot be read: {error.strerror}")
         return None
 
-    def _holds_loose_files(self, folder: OpenPlace, name: str, *, any_kind: bool = False) -> bool:
-        """Whether a folder holds files that are no zips by name, or anything at all."""
+    def _loose_files(
+        self, folder: OpenPlace, name: str, *, any_kind: bool = False
+    ) -> frozenset[str]:
+        """The files in a folder that are no zips by name, or all that is in it."""
         handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder.handle)
         try:
             with os.scandir(handle) as entries:
-                return any(
-                    any_kind
+                return frozenset(
+                    entry.name
+                    for entry in entries
+                    if any_kind
                     or (
                         entry.is_file(follow_symlinks=False)
                         and not is_zip_name(entry.name)
                         and kind_of(entry.name, self._desk.config.intake.ignore) is Kind.DROP
                     )
-                    for entry in entries
                 )
         finally:
             os.close(handle)
 
-    def _tell(self, folder: OpenPlace, name: str, fault: UserFault, notes: list[str]) -> None:
-        if not self._turned_away.tell(folder, name, fault, notes):
+    def _tell(
+        self,
+        folder: OpenPlace,
+        name: str,
+        fault: UserFault,
+        notes: list[str],
+        parts: frozenset[str] = frozenset(),
+    ) -> None:
+        if not self._turned_away.tell(folder, name, fault, notes, parts):
             self.is_waiting = True

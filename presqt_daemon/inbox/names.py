@@ -4,11 +4,11 @@ import fnmatch
 import functools
 import re
 import unicodedata
+from collections.abc import Iterator
 from enum import StrEnum
 
 from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, NOTE_SUFFIX, shorten_name
 from presqt_daemon.tickets.lease import LOCK_NAME
-from presqt_daemon.tickets.options import resource_id_from_folder
 from presqt_daemon.tickets.store import RESERVED_NAMES, is_ticket
 
 SIDECAR_SUFFIX = ".yaml"
@@ -18,8 +18,14 @@ PLAIN_NAME = "drop.zip"
 """The name inside the ticket of a drop whose own name is not safe there."""
 
 _MAX_INSIDE_BYTES = 200
+_MAX_UNUSED_BYTES = NAME_MAX_BYTES - len(".yaml.unused-999")
 _TICKET_LENGTH = 36
 _REQUEST = re.compile(r"(?s).+\.([0-9a-f]{8})\.(cancel|retry)")
+_UNUSED = re.compile(rf"(?s).+{re.escape(SIDECAR_SUFFIX + UNUSED_SUFFIX)}(-[0-9]+)?")
+_SYSTEM_FOLDER = re.compile(
+    r"lost\+found|\.Trash(-[0-9]+)?|\.Trashes|\$RECYCLE\.BIN|#recycle|System Volume Information"
+    r"|\.snapshots?|\.zfs|@eaDir|\.fseventsd|\.Spotlight-V100|\.TemporaryItems|\.st(folder|versions)"
+)
 _TAG_FILE = re.compile(r"(?i)bagit\.txt|bag-info\.txt|fetch\.txt|(tag)?manifest-[a-z0-9]+\.txt")
 
 
@@ -37,7 +43,7 @@ def kind_of(name: str, ignore: tuple[str, ...]) -> Kind:
     """What a name stands for; `ignore` holds shell patterns, compared without case."""
     if name.startswith(ASIDE_PREFIX):
         return Kind.ASIDE if ticket_of_aside(name) else Kind.OTHER
-    if name == LOCK_NAME or name.endswith((NOTE_SUFFIX, SIDECAR_SUFFIX + UNUSED_SUFFIX)):
+    if name == LOCK_NAME or name.endswith(NOTE_SUFFIX) or _UNUSED.fullmatch(name):
         return Kind.OTHER
     if name.endswith(SIDECAR_SUFFIX) and is_zip_name(name.removesuffix(SIDECAR_SUFFIX)):
         return Kind.SIDECAR
@@ -56,9 +62,17 @@ def is_zip_name(name: str) -> bool:
     return name.lower().endswith(".zip")
 
 
-def is_encoded_id(name: str) -> bool:
-    """Whether a folder's name can only be meant as a resource id, however it begins."""
-    return resource_id_from_folder(name) != name
+def is_system_folder(name: str) -> bool:
+    """Whether a folder is the system's own: trash, snapshots, and what servers and syncing keep."""
+    return _SYSTEM_FOLDER.fullmatch(name) is not None
+
+
+def unused_names(name: str) -> Iterator[str]:
+    """Names for a side-car that nothing will use, the first that is free to be taken."""
+    stem = shorten_name(name.removesuffix(SIDECAR_SUFFIX), _MAX_UNUSED_BYTES)
+    yield f"{stem}{SIDECAR_SUFFIX}{UNUSED_SUFFIX}"
+    for number in range(2, 1000):
+        yield f"{stem}{SIDECAR_SUFFIX}{UNUSED_SUFFIX}-{number}"
 
 
 def is_tag_file_name(name: str) -> bool:

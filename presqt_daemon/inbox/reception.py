@@ -153,7 +153,7 @@ class Reception:
             status = os.fstat(handle)
             history = remember(history, sight_of(status), None, now)
             probe = probe_file(handle, sees_writers=folder.sees_writers)
-            decision = self._decide(probe, history, now, folder.place, name)
+            decision = self._decide(probe, history, now, name)
             if isinstance(decision, Wait):
                 self._wait(key, history, decision.until, decision.why)
                 return
@@ -176,14 +176,13 @@ class Reception:
         else:
             self._copier.put(Copy(place=folder.place, taken=taken))
 
-    def _decide(
-        self, probe: Probe, history: History, now: float, place: Place, name: str
-    ) -> Decision:
+    def _decide(self, probe: Probe, history: History, now: float, name: str) -> Decision:
         rules = self._desk.rules
         decision = decide(history, probe, rules, now, printable_name(name))
-        if isinstance(decision, TakeAsFailed) and len(place.parts) > 1 and is_tag_file_name(name):
-            # A bag's folder that is still being copied looks like a resource's folder at first.
-            until = history.since + rules.held_after
+        if isinstance(decision, TakeAsFailed) and is_tag_file_name(name):
+            # A bag's folder that is still being copied looks like a resource's folder at first, and
+            # a bag may be unpacked right here.
+            until = history.since + rules.incomplete_after
             if now < until:
                 return Wait(until=until, why="it may be part of a bag that is being copied")
         return decision

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from presqt_daemon.inbox.beside import Beside
 from presqt_daemon.inbox.desk import Desk, Notices
-from presqt_daemon.inbox.guests import Guests
+from presqt_daemon.inbox.guests import PAYLOAD_FOLDER, Guests
 from presqt_daemon.inbox.leftovers import LaneLeftovers
 from presqt_daemon.inbox.names import (
     SIDECAR_SUFFIX,
     Kind,
-    is_encoded_id,
-    is_ignored,
+    is_system_folder,
     is_zip_name,
     kind_of,
 )
@@ -23,8 +22,6 @@ from presqt_daemon.tickets.claim_record import NOTE_SUFFIX
 
 TURN_SECONDS = 2.0
 """After so long in one folder the others, and the requests in it, get a look."""
-
-_SYSTEM_FOLDERS = frozenset({"lost+found"})
 
 Hints = dict[Path, dict[str, Sight | None]]
 """Names to look at, by folder, with the file that was renamed to each, if one was."""
@@ -87,6 +84,9 @@ class Scan:
         for name in found.kinds[Kind.ASIDE]:
             self._beside.look_at_aside(folder, name)
         drops = [name for name in found.kinds[Kind.DROP] if _is_drop_in(folder.place, name)]
+        if self._guests.turn_unpacked_bag_away(folder, found.folders, drops, found.notes):
+            drops = [name for name in drops if is_zip_name(name)]
+            found.folders.remove(PAYLOAD_FOLDER)
         self._look_at_drops(folder, drops, hints.get(folder.path, {}))
         waiting = self._reception.candidates.get(folder.place, {})
         for name in found.kinds[Kind.SIDECAR]:
@@ -197,9 +197,8 @@ class Scan:
         for entry in list_folder(folder):
             kind = kind_of(entry.name, ignore)
             if entry.is_dir(follow_symlinks=False):
-                if entry.name not in _SYSTEM_FOLDERS and (
-                    not is_ignored(entry.name, ignore) or is_encoded_id(entry.name)
-                ):
+                # a container may have any name, so `ignore` is for files
+                if not is_system_folder(entry.name):
                     found.folders.append(entry.name)
             elif entry.is_file(follow_symlinks=False):
                 found.kinds[kind].append(entry.name)

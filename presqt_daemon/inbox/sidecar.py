@@ -1,11 +1,12 @@
 """The options file beside a drop: read safely, and put out of the way when no zip comes."""
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
 
 from presqt_daemon.errors import UserFault
-from presqt_daemon.inbox.names import SIDECAR_SUFFIX, UNUSED_SUFFIX
+from presqt_daemon.inbox.names import SIDECAR_SUFFIX, unused_names
 from presqt_daemon.inbox.probe import open_file
 from presqt_daemon.system.files import printable_name
 
@@ -64,8 +65,14 @@ def remove_sidecar(sidecar: Sidecar, folder: int) -> None:
 
 
 def put_aside(name: str, folder: int) -> None:
-    """Rename a side-car so that nothing will use it. Raises OSError."""
-    os.rename(name, name + UNUSED_SUFFIX, src_dir_fd=folder, dst_dir_fd=folder)
+    """Rename a side-car so that nothing will use it, over nothing else. Raises OSError."""
+    for free in unused_names(name):
+        try:
+            os.stat(free, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            os.rename(name, free, src_dir_fd=folder, dst_dir_fd=folder)
+            return
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
 
 
 def _fault(name: str, reason: str) -> UserFault:

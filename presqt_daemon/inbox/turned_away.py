@@ -1,31 +1,61 @@
-"""What is dropped but is no file: it stays where it is and is told once, by a ticket that fails."""
+"""What is dropped but is no file: it stays where it is and is told once, by a ticket that fails.
+
+What comes into a folder that has been told already is a drop of its own, so it is told as well.
+"""
 
 import os
 import stat
+from dataclasses import dataclass
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.desk import Desk, Notices
 from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.receipt_note import record_of_receipt
 from presqt_daemon.system.files import printable_name
-from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, NOTE_SUFFIX, shorten_name
+from presqt_daemon.tickets.claim_record import (
+    NAME_MAX_BYTES,
+    NOTE_SUFFIX,
+    ClaimRecord,
+    shorten_name,
+)
+from presqt_daemon.tickets.process_info import time_from_text
 
 _MARK_LENGTH = len(".01234567")
 _MAX_TOLD = 100_000
+_MAX_NAMED = 10
+
+Identity = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _News:
+    """What is to be told of: its parts, since when they are these, since when there are any."""
+
+    parts: frozenset[str]
+    since: float
+    first: float
 
 
 class TurnedAway:
-    """Who has been told already: by inode while we run, by the notes beside after a restart."""
+    """What has been told already: by inode while we run, by the notes beside after a restart."""
 
     def __init__(self, desk: Desk, notices: Notices) -> None:
         self._desk = desk
         self._notices = notices
-        self._told: set[tuple[int, int]] = set()
-        self._since: dict[tuple[int, int], float] = {}
+        self._told: dict[Identity, frozenset[str]] = {}
+        self._news: dict[Identity, _News] = {}
 
-    def tell(self, folder: OpenPlace, name: str, fault: UserFault, notes: list[str]) -> bool:
-        """Make the one failed ticket, once the thing has been there for `settle`.
+    def tell(
+        self,
+        folder: OpenPlace,
+        name: str,
+        fault: UserFault,
+        notes: list[str],
+        parts: frozenset[str],
+    ) -> bool:
+        """Make a failed ticket, once the thing and those `parts` of it have settled.
 
+        `parts` are the names in it that count as drops; where there are none it is one by itself.
         `notes` are the receipts in the same folder. False while there is still time to wait.
         """
         try:
@@ -33,38 +63,91 @@ class TurnedAway:
         except FileNotFoundError:
             return True
         identity = (status.st_dev, status.st_ino)
-        if identity in self._told:
+        told = self._told.get(identity)
+        if told is not None and parts <= told:
+            self._told[identity] = parts
             return True
-        now = self._desk.clock()
-        if now - self._since.setdefault(identity, now) < self._desk.rules.settle:
+        new = parts - (told or frozenset())
+        if not self._has_settled(identity, new):
             return False
-        if not self._was_told(name, status, notes):
-            try:
-                taken = self._desk.claimer.refuse(self._desk.config, folder, name, status, fault)
-            except OSError as error:
-                shown = f"{folder.place.shown}/{printable_name(name)}"
-                self._notices.warn(
-                    (folder.place, name), f"no ticket for {shown} can be made: {error.strerror}"
-                )
-                return False
-            self._desk.announce(folder, taken)
+        record = self._record_of(name, status, notes) if told is None else None
+        if record is not None:
+            new = parts - _parts_before(record, folder, name, parts)
+            if not new:
+                self._remember(identity, parts)
+                return True
+        try:
+            taken = self._desk.claimer.refuse(
+                self._desk.config, folder, name, status, _naming(fault, new)
+            )
+        except OSError as error:
+            shown = f"{folder.place.shown}/{printable_name(name)}"
+            self._notices.warn(
+                (folder.place, name), f"no ticket for {shown} can be made: {error.strerror}"
+            )
+            return False
+        self._desk.announce(folder, taken)
         self._notices.clear((folder.place, name))
-        self._since.pop(identity, None)
-        if len(self._told) >= _MAX_TOLD:
-            self._told.clear()
-        self._told.add(identity)
+        self._remember(identity, parts)
         return True
 
-    def _was_told(self, name: str, status: os.stat_result, notes: list[str]) -> bool:
+    def _has_settled(self, identity: Identity, parts: frozenset[str]) -> bool:
+        """Whether no part has come for `settle`; a copy that goes on and on is told meanwhile."""
+        now = self._desk.clock()
+        news = self._news.get(identity)
+        if news is None:
+            news = _News(parts=parts, since=now, first=now)
+        elif news.parts != parts:
+            news = _News(parts=parts, since=now, first=news.first)
+        self._news[identity] = news
+        rules = self._desk.rules
+        return now - news.since >= rules.settle or now - news.first >= rules.held_after
+
+    def _remember(self, identity: Identity, parts: frozenset[str]) -> None:
+        self._news.pop(identity, None)
+        if sum(map(len, self._told.values())) + len(self._told) >= _MAX_TOLD:
+            self._told.clear()
+        self._told[identity] = parts
+
+    def _record_of(self, name: str, status: os.stat_result, notes: list[str]) -> ClaimRecord | None:
+        """The record of the last ticket that this thing has got, None when there is none."""
         room = NAME_MAX_BYTES - _MARK_LENGTH - len(NOTE_SUFFIX)
         own = shorten_name(name, room)
-        for note in notes:
-            stem = note.removesuffix(NOTE_SUFFIX)
-            if stem[:-_MARK_LENGTH] == own:
-                record = record_of_receipt(stem, self._desk.claimer.uploads)
-                if record is not None and record.left_inode == status.st_ino:
-                    return True
-        return False
+        found = [
+            record
+            for note in notes
+            if (stem := note.removesuffix(NOTE_SUFFIX))[:-_MARK_LENGTH] == own
+            and (record := record_of_receipt(stem, self._desk.claimer.uploads)) is not None
+            and record.left_inode == status.st_ino
+        ]
+        return max(found, key=lambda record: record.received_at, default=None)
+
+
+def _parts_before(
+    record: ClaimRecord, folder: OpenPlace, name: str, parts: frozenset[str]
+) -> frozenset[str]:
+    """The parts that were there already when the ticket was made, by the kernel's own time."""
+    moment = time_from_text(record.received_at).timestamp()
+    return frozenset(part for part in parts if _came(folder, name, part) <= moment)
+
+
+def _came(folder: OpenPlace, name: str, part: str) -> float:
+    for path in (os.path.join(name, part), part):  # the parts of an unpacked bag lie beside data/
+        try:
+            return os.stat(path, dir_fd=folder.handle, follow_symlinks=False).st_ctime
+        except OSError:
+            continue
+    return 0.0
+
+
+def _naming(fault: UserFault, parts: frozenset[str]) -> UserFault:
+    """The fault, with the names of what it is about."""
+    if not parts:
+        return fault
+    names = sorted(map(printable_name, parts))
+    more = len(names) - _MAX_NAMED
+    told = ", ".join(names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return UserFault(fault.code, f"{fault.message} This is about: {told}.")
 
 
 def folder_fault(name: str) -> UserFault:
@@ -73,6 +156,15 @@ def folder_fault(name: str) -> UserFault:
         "bad-request",
         f"{printable_name(name)} is a folder, not a zip: zip the bag's folder and drop the zip. "
         "The folder stays where it is, and nothing in it is taken.",
+    )
+
+
+def unpacked_bag_fault(folder: OpenPlace) -> UserFault:
+    """The fault of a bag whose files lie among the drops, with no folder around them."""
+    return UserFault(
+        "bad-request",
+        f"A bag lies unpacked in {folder.place.shown} (a data/ with tag files beside it): put it "
+        "into a folder of its own, zip that folder and drop the zip. All of it stays where it is.",
     )
 
 

@@ -93,6 +93,7 @@ def test_a_resource_gets_its_folder_with_the_rights_of_the_one_above(
         (("--target", "archive", "--title", "../up"), 1, "title"),
         (("--target", "archive", "--title", ""), 1, "title"),
         (("--target", "archive", "--resource-id", "../../etc"), 1, "resource id"),
+        (("--target", "archive", "--resource-id", ".Trash-1000"), 1, ".Trash-1000"),
         (("--target", "archive", "--duplicates", "delete"), 64, "ignore"),
         (("--target", "archive", "--wait"), 75, "no daemon is running"),
     ],
@@ -105,6 +106,20 @@ def test_what_cannot_be_is_refused_before_anything_is_dropped(
     assert said in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert _names(program.inbox) == ["archive"]
+    assert _names(program.inbox / "archive") == []
+
+
+@pytest.mark.parametrize(("length", "more"), [(252, ()), (247, ("--title", "T"))])
+def test_a_folder_whose_zip_would_have_too_long_a_name_is_told_so(
+    program: Program, tmp_path: Path, length: int, more: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "desk" / ("n" * length)
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_bytes(b"a")
+    ended = program.run("submit", folder, "--target", "archive", *more)
+    assert ended.returncode == 1
+    assert "shorter name" in ended.stderr
+    assert ".submit-" not in ended.stderr
     assert _names(program.inbox / "archive") == []
 
 
@@ -209,6 +224,18 @@ def test_with_wait_a_daemon_that_stops_is_75(program: Program, source: Path) -> 
         _out, err = running.communicate(timeout=60)
     assert running.returncode == 75
     assert "stays in the inbox" in err
+
+
+def test_with_wait_a_drop_that_nobody_takes_is_3_and_not_waited_for(
+    tmp_path: Path, source: Path
+) -> None:
+    program = Program(tmp_path, "intake: {settle: 10ms, rescan: 10ms}\n")
+    lock = program.hold()
+    ended = program.run("submit", source, "--target", "archive", "--wait")
+    lock.release()
+    assert ended.returncode == 3
+    assert "is not taken" in ended.stderr
+    assert _names(program.inbox / "archive") == ["thesis.zip"]
 
 
 def test_a_note_that_is_a_link_is_not_believed(program: Program, source: Path) -> None:

@@ -16,7 +16,6 @@ from presqt_daemon.config import Config
 from presqt_daemon.model import RECEIVED_MESSAGE, Route, Stage, Status
 from tests.bags import bag_zip, drop
 from tests.inbox.running import (
-    INCOMPLETE_AFTER,
     Running,
     left_in,
     make_config,
@@ -254,89 +253,24 @@ def test_a_drop_on_another_file_system_is_copied(tmp_path: Path) -> None:
         shutil.rmtree(base)
 
 
-def test_a_bag_folder_stays_and_is_told_once_even_after_a_restart(
-    daemon: Running, config: Config
+@pytest.mark.parametrize("name", ["draft.part", "notes~", ".hidden", "Thumbs.db", "~$x", "a.tmp"])
+def test_a_container_may_have_a_name_that_is_ignored_for_files(
+    daemon: Running, config: Config, name: str
 ) -> None:
-    for folder in (config.inbox / "bag1", config.inbox / "osf" / "bag2"):
-        (folder / "data").mkdir(parents=True)
-        (folder / "manifest-sha512.txt").write_text("")
-        (folder / "inner.zip").write_bytes(ZIP)
-    claims = daemon.claims(2)
-    assert {claim.record.inbox_name for claim in claims} == {"bag1", "bag2"}
-    for claim in claims:
-        assert claim.error is not None
-        assert claim.error.code == "bad-request"
-        assert "zip the bag's folder" in claim.error.message
-        assert claim.record.zip_name is None
-        assert note_of(claim)[1]["ticket_number"] == claim.ticket
-    daemon.scanned()
-    daemon.inbox.stop()
-    with running(config) as again:
-        again.settled()
-        again.scanned()
-        assert again.claimed == []
-    assert (config.inbox / "osf" / "bag2" / "inner.zip").exists()
-    assert len(daemon.claimed) == 2
-
-
-def test_another_folder_of_the_same_name_is_told_too(daemon: Running, config: Config) -> None:
-    for number in (1, 2):
-        aside = config.inbox.parent / "aside"
-        (aside / "data").mkdir(parents=True)
-        place = config.inbox / "bag"
-        if place.exists():
-            place.rename(config.inbox.parent / "old")
-        aside.rename(place)
-        daemon.claims(number)
-
-
-def test_a_folder_inside_a_resource_folder_is_told_once(daemon: Running, config: Config) -> None:
-    deep = config.inbox / "osf" / "abc12" / "2024"
-    deep.mkdir(parents=True)
-    (deep / "bag.zip").write_bytes(ZIP)
-    claim = daemon.claim()
-    assert claim.error is not None
-    assert "put the zip directly there" in claim.error.message
-    daemon.scanned()
-    daemon.claims(1)
-    assert (deep / "bag.zip").exists()
-
-
-def test_loose_files_in_a_folder_of_no_target_stay_and_are_told_once(
-    daemon: Running, config: Config
-) -> None:
-    folder = config.inbox / "my project"
+    folder = config.inbox / "osf" / name
     folder.mkdir()
-    for number in range(3):
-        (folder / f"{number}.txt").write_text("text")
-    claim = daemon.claim()
-    assert claim.record.inbox_name == "my project"
-    assert claim.error is not None
-    assert claim.error.code == "unknown-target"
-    daemon.scanned()
-    daemon.claims(1)
-    assert names_in(folder) == ["0.txt", "1.txt", "2.txt"]
+    drop(ZIP, folder / "bag.zip")
+    assert daemon.claim().record.route == Route(target="osf", resource_id=name)
 
 
-@pytest.mark.parametrize("kind", ["link", "pipe", "dangling"])
-def test_a_link_or_pipe_called_zip_stays_and_is_told_once(
-    daemon: Running, config: Config, tmp_path: Path, kind: str
-) -> None:
-    path = config.inbox / "x.zip"
-    if kind == "pipe":
-        os.mkfifo(path)
-    else:
-        target = tmp_path / "secret.zip"
-        if kind == "link":
-            target.write_bytes(ZIP)
-        path.symlink_to(target)
-    claim = daemon.claim()
-    assert claim.error is not None
-    assert claim.error.code == "unreadable-file"
-    assert claim.record.zip_name is None
+def test_what_lies_in_the_systems_own_folders_is_no_drop(daemon: Running, config: Config) -> None:
+    for name in (".Trash-1000/files", ".snapshot/hourly", "lost+found"):
+        folder = config.inbox / "osf" / name
+        folder.mkdir(parents=True)
+        drop(ZIP, folder / "bag.zip")
     daemon.scanned()
-    daemon.claims(1)
-    assert os.path.lexists(path)
+    daemon.settled()
+    assert daemon.claimed == []
 
 
 def test_a_target_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
@@ -468,30 +402,3 @@ def test_the_wall_clock_and_odd_modification_times_do_not_matter(
         os.utime(path, (moment, moment))
         path.rename(config.inbox / name)
     daemon.claims(2)
-
-
-def test_tag_files_of_a_bag_that_is_still_being_copied_stay_in_it(
-    daemon: Running, config: Config
-) -> None:
-    folder = config.inbox / "osf" / "mybag"
-    folder.mkdir()
-    (folder / "manifest-sha512.txt").write_text("abc  data/x\n")
-    daemon.scanned()
-    threading.Event().wait(INCOMPLETE_AFTER / 3)
-    (folder / "data").mkdir()
-    claim = daemon.claim()
-    assert claim.record.inbox_name == "mybag"
-    assert (folder / "manifest-sha512.txt").exists()
-
-
-def test_a_zip_in_a_bag_that_is_being_copied_stays_in_it(daemon: Running, config: Config) -> None:
-    daemon.scanned()
-    folder = config.inbox / "osf" / "mybag"
-    folder.mkdir()
-    drop(ZIP, folder / "inner.zip")
-    (folder / "data").mkdir()
-    assert daemon.claim().record.inbox_name == "mybag"
-    drop(ZIP, folder / "second.zip")
-    daemon.scanned()
-    daemon.claims(1)
-    assert names_in(folder) == ["data", "inner.zip", "second.zip"]

@@ -1,5 +1,6 @@
 """What names in the inbox stand for, and the names given there."""
 
+import itertools
 import os
 
 import pytest
@@ -10,10 +11,12 @@ from presqt_daemon.config import DEFAULT_IGNORE
 from presqt_daemon.inbox.names import (
     Kind,
     aside_name,
+    is_system_folder,
     kind_of,
     name_inside,
     name_of_aside,
     ticket_of_aside,
+    unused_names,
 )
 from presqt_daemon.model import Route
 from presqt_daemon.tickets.claim_record import ClaimRecord, Owner, shorten_name
@@ -37,7 +40,8 @@ def test_every_other_regular_file_is_a_drop(name: str) -> None:
     "name",
     [".hidden.zip", "x.zip~", "~$x.zip", "x.zip.part", "x.zip.PART", "x.tmp", "x.zip.crdownload",
      "x.filepart", "thumbs.db", "THUMBS.DB", "Desktop.ini", "Icon\r", ".presqt-daemon.lock",
-     "bag.zip.0f8fad5b.ticket.json", "x.ticket.json", "bag.zip.yaml.unused", ".claimed-x"],
+     "bag.zip.0f8fad5b.ticket.json", "x.ticket.json", "bag.zip.yaml.unused", ".claimed-x",
+     "bag.zip.yaml.unused-2"],
 )  # fmt: skip
 def test_junk_and_our_own_files_are_no_drops(name: str) -> None:
     assert kind_of(name, DEFAULT_IGNORE) is Kind.OTHER
@@ -46,6 +50,27 @@ def test_junk_and_our_own_files_are_no_drops(name: str) -> None:
 def test_our_own_files_are_no_drops_whatever_is_configured() -> None:
     for name in (".presqt-daemon.lock", "x.ticket.json", "bag.zip.yaml.unused"):
         assert kind_of(name, ()) is Kind.OTHER
+
+
+@pytest.mark.parametrize(
+    "name", ["lost+found", ".Trash-1000", ".snapshot", "@eaDir", ".stversions"]
+)
+def test_trash_and_snapshots_are_the_systems_own(name: str) -> None:
+    assert is_system_folder(name)
+
+
+@pytest.mark.parametrize(
+    "name", [".hidden", "draft.part", "notes~", "Thumbs.db", ".Trashy", "a.zfs"]
+)
+def test_any_other_folder_may_be_named_after_a_container(name: str) -> None:
+    assert not is_system_folder(name)
+
+
+@given(FILE_NAMES)
+def test_a_side_car_that_is_put_away_has_a_name_that_fits_and_is_no_drop(raw: bytes) -> None:
+    for name in itertools.islice(unused_names(os.fsdecode(raw)), 3):
+        assert len(os.fsencode(name)) <= 255
+        assert kind_of(name, ()) in {Kind.OTHER, Kind.ASIDE}
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,17 @@ def test_a_sidecar_that_cannot_be_used_fails_the_drop(
     assert os.path.lexists(config.inbox / "bag.zip.yaml.unused")
 
 
+def test_a_sidecar_that_is_put_away_replaces_no_older_one(daemon: Running, config: Config) -> None:
+    for number in range(3):
+        (config.inbox / "bag.zip.yaml").write_bytes(b"#%d" % number + b"#" * 65_536)
+        drop(ZIP, config.inbox / "bag.zip")
+        daemon.claims(number + 1)
+    kept = {path.name: path.read_bytes()[:2] for path in config.inbox.glob("*.unused*")}
+    assert kept == {
+        "bag.zip.yaml.unused": b"#0", "bag.zip.yaml.unused-2": b"#1", "bag.zip.yaml.unused-3": b"#2"
+    }  # fmt: skip
+
+
 def test_a_sidecar_of_the_largest_size_is_read(daemon: Running, config: Config) -> None:
     (config.inbox / "bag.zip.yaml").write_bytes(b"#" * 65_536)
     drop(ZIP, config.inbox / "bag.zip")
