@@ -15,7 +15,7 @@ def refuse_conflicts(freight: Freight, listing: Mapping[PurePosixPath, Item]) ->
     if not listing:
         return
     folders = folders_in(listing)
-    for path in remote_folders(freight.found, freight.layout, with_empty=False):
+    for path in remote_folders(freight.found, freight.layout, freight.tags, with_empty=False):
         refuse_conflict(path, f"/{path}", listing, folders, is_folder=True)
     for parcel in freight.parcels():
         refuse_conflict(parcel.remote, parcel.name, listing, folders, is_folder=False)
@@ -25,7 +25,9 @@ def missing_folders(
     freight: Freight, traits: Traits, listing: Mapping[PurePosixPath, Item]
 ) -> Iterator[list[PurePosixPath]]:
     """The folders to make, level by level: all of one level may be made at once."""
-    wanted = remote_folders(freight.found, freight.layout, with_empty=traits.keeps_empty_folders)
+    wanted = remote_folders(
+        freight.found, freight.layout, freight.tags, with_empty=traits.keeps_empty_folders
+    )
     if not traits.needs_folders:
         hollow = {freight.layout.remote(path) for path in freight.found.hollow}
         wanted = [path for path in wanted if path in hollow]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from presqt_daemon.digest import choose_algorithm, is_known
@@ -15,6 +16,7 @@ from presqt_daemon.upload.layout import (
     refuse_unfit,
     survey,
     tag_parcels,
+    tags_beside,
 )
 from presqt_daemon.upload.pack import PACKED_NAME, pack, packed_name
 from presqt_daemon.upload.plan import Parcel
@@ -69,11 +71,13 @@ def load_freight(
     *,
     is_new: bool,
     keeps_bag: bool,
+    sends_tags: bool,
     beat: Callable[[], None],
 ) -> Freight:
     """What is sent. Raises UserFault where the target cannot take it, PayloadSpoilt.
 
-    `beat` is called while the bag is packed.
+    The tag files go along where the bag is kept whole or they are wanted beside the payload; a
+    packed bag holds them anyway. `beat` is called while the bag is packed.
     """
     found = survey(read_files(staged.payload), staged.head.folders)
     if not traits.has_folders:
@@ -81,13 +85,21 @@ def load_freight(
         freight = _pack(staged, traits, found, beat)
         _refuse_zip(traits, target, freight.size, packed_name(found))
         return freight
-    refuse_unfit(
-        traits, target, files=found.files, largest=found.largest, empty_files=found.empty_files
-    )
     head = staged.head
     layout = layout_for(found, is_new=is_new, keeps_bag=keeps_bag, bag_folder=head.bag.folder)
-    algorithms = (head.algorithm or FALLBACK_ALGORITHM,)
-    tags = tuple(tag_parcels(layout, staged.root, algorithms)) if keeps_bag else ()
+    tags: tuple[Parcel, ...] = ()
+    if keeps_bag or sends_tags:
+        if not keeps_bag:
+            paths = chain((file.path for file in read_files(staged.payload)), found.hollow)
+            layout = tags_beside(layout, paths, is_new=is_new, bag_folder=head.bag.folder)
+        tags = tuple(tag_parcels(layout, staged.root, (head.algorithm or FALLBACK_ALGORITHM,)))
+    refuse_unfit(
+        traits,
+        target,
+        files=found.files + len(tags),
+        largest=max([found.largest, *((tag.size, tag.name) for tag in tags)]),
+        empty_files=[*found.empty_files, *(tag.name for tag in tags if tag.size == 0)],
+    )
     return Freight(
         staged=staged,
         files=found.files + len(tags),

@@ -1,7 +1,8 @@
 """Where each file of a bag goes in the container, and whether the target can take it there."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path, PurePosixPath
 
 from presqt_daemon.digest import digest_stream
@@ -13,6 +14,9 @@ from presqt_daemon.units import text_from_bytes
 from presqt_daemon.upload.plan import Parcel
 
 DATA = "data"
+TAGS = "bag-tags"
+"""The folder beside the payload that holds the tag files under `uploads.tag_files: folder`."""
+
 _NAMED = 5
 """How many offending files one message names."""
 
@@ -63,10 +67,12 @@ class Layout:
     """How payload paths become paths in the container.
 
     `stripped` is the top folder whose content goes there without it; `prefix` stands before all.
+    `tags` is the folder of the tag files, where those are sent.
     """
 
     stripped: str | None = None
     prefix: PurePosixPath = PurePosixPath()
+    tags: PurePosixPath = PurePosixPath()
 
     def remote(self, path: PurePosixPath) -> PurePosixPath:
         """Where a payload path goes; no parts for the stripped folder itself."""
@@ -83,18 +89,37 @@ def layout_for(found: Survey, *, is_new: bool, keeps_bag: bool, bag_folder: str)
     existing one below its own name, so that two bags never mix.
     """
     if keeps_bag:
-        return Layout(prefix=PurePosixPath(DATA) if is_new else PurePosixPath(bag_folder, DATA))
+        place = PurePosixPath() if is_new else PurePosixPath(bag_folder)
+        return Layout(prefix=place / DATA, tags=place)
     if is_new and len(found.top_folders) == 1 and not found.top_files:
         return Layout(stripped=next(iter(found.top_folders)))
     return Layout()
 
 
-def remote_folders(found: Survey, layout: Layout, *, with_empty: bool) -> list[PurePosixPath]:
+def tags_beside(
+    layout: Layout, paths: Iterable[PurePosixPath], *, is_new: bool, bag_folder: str
+) -> Layout:
+    """The same layout with a folder for the tag files in which no path of the payload lies.
+
+    It is `bag-tags`, or `bag-tags-2` and so on where the payload has that itself. In an existing
+    container there is one folder in it for each bag, so that two bags never mix.
+    """
+    taken = {part.casefold() for path in paths for part in layout.remote(path).parts[:1]}
+    names = (TAGS if number == 1 else f"{TAGS}-{number}" for number in count(1))
+    folder = PurePosixPath(next(name for name in names if name not in taken))
+    return replace(layout, tags=folder if is_new else folder / bag_folder)
+
+
+def remote_folders(
+    found: Survey, layout: Layout, tags: Iterable[Parcel] = (), *, with_empty: bool
+) -> list[PurePosixPath]:
     """Every folder that the container needs, parents first."""
     wanted: set[PurePosixPath] = set()
     for path in found.folders | found.hollow if with_empty else found.folders:
         _add_with_parents(layout.remote(path), wanted)
     _add_with_parents(layout.prefix, wanted)
+    for tag in tags:
+        _add_with_parents(tag.remote.parent, wanted)
     return sorted(wanted, key=lambda path: (len(path.parts), path))
 
 
@@ -126,7 +151,7 @@ def tag_parcels(layout: Layout, bag_root: Path, algorithms: tuple[str, ...]) -> 
             Parcel(
                 name=str(path),
                 source=Path(entry.path),
-                remote=layout.prefix.parent / path,
+                remote=layout.tags / path,
                 size=size,
                 digests=digests,
             )

@@ -173,6 +173,7 @@ def _load(
         job.target.name,
         is_new=job.resolved.resource_id is None,
         keeps_bag=job.target.keep == "bag",
+        sends_tags=job.uploads.tag_files == "folder",
         beat=reporter.pulse,
     )
     if freight.packed is not None:
