@@ -22,6 +22,7 @@ from presqt_daemon.tickets.lease import FolderLock
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.tickets.survey import Survey, survey
 from presqt_daemon.tickets.verdict import Verdict, worst
+from presqt_daemon.upgrade.gate import Gate
 from presqt_daemon.upgrade.job import Order
 from presqt_daemon.upgrade.lane import Lane
 from presqt_daemon.workers.agenda import Agenda, OpenTicket
@@ -40,8 +41,8 @@ LONGEST_WAIT_SECONDS = 5.0
 """The loop turns at least this often, for the watchdog and the pool."""
 
 GATE_SECONDS = 0.25
-GATE_PATIENCE_SECONDS = 60.0
-"""What systemd is told, again and again, about a start that makes records first."""
+GATE_PATIENCE = 60.0
+"""Seconds that systemd is told, again and again, of a start that makes records first."""
 
 STOP_SLACK_SECONDS = 5.0
 """Runs are ended at the end of the grace; so much later the daemon leaves without them."""
@@ -73,7 +74,8 @@ def run_daemon(
     """Serve until told to stop, or until all is done (`once`); the exit code.
 
     Raises HeldError when another instance has these folders, NewerInfoError when a later version
-    has been here, OSError when the folders cannot be made.
+    has been here, GateError when past tickets cannot get their records, OSError when the folders
+    cannot be made.
     """
     with ExitStack() as stack:
         for folder in (config.mediafiles, config.inbox):
@@ -147,15 +149,13 @@ class Daemon:
     def serve(self) -> int:
         """Recover, then turn until there is nothing more to do or a signal says stop."""
         self._listen_to_signals()
-        found = self._look_at_tickets()
+        deadline = None if self._max_wait is None else self._clock() + self._max_wait
+        before = self._look_at_tickets()
         make_folders(self.config)
         self._uploads.keep_reserve()
         self._inbox.recover()
-        missing = found.unrecorded - self._upgrade.known_failures()
-        if missing and not self._make_missing_records(len(missing)):
-            self._upgrade.stop()
-            self._dispatch.close()
-            self._pool.close()
+        found = self._open_gate(before, deadline)
+        if found is None:
             return int(Verdict.OPEN) if self._once else 0
         self._take_up_open_tickets(found)
         self._inbox.start()
@@ -164,7 +164,6 @@ class Daemon:
         self._expiry.start()
         self._notifier.send(READY="1", STATUS=self._summary())
         _log.info("ready: drop zips into %s", self.config.inbox)
-        deadline = None if self._max_wait is None else self._clock() + self._max_wait
         try:
             while not self._is_done(deadline):
                 self._turn()
@@ -231,28 +230,34 @@ class Daemon:
         self._supervisor.contents.load(found.contents)
         return found
 
-    def _make_missing_records(self, count: int) -> bool:
-        """Make the records that this version needs; False when told to stop meanwhile.
+    def _open_gate(self, found: Survey, deadline: float | None) -> Survey | None:
+        """The tickets once all have their records; None when the start must go no further.
 
-        The inbox stays closed until then: `status`, `verify` and the search for the same content
-        rely on them. Tickets for which no record can be made hold up nothing.
+        What is asked meanwhile is done afterwards. Raises GateError.
         """
-        _log.info("%d past tickets get their records before the inbox opens", count)
-        self._upgrade.run_first()
-        while self._upgrade.is_running:
+        held: list[_Event] = []
+
+        def wait(what: str) -> bool:
+            self._notifier.send(STATUS=what, EXTEND_TIMEOUT_USEC=str(int(GATE_PATIENCE * 1e6)))
             try:
                 event = self._events.get(timeout=GATE_SECONDS)
             except queue.Empty:
-                state = self._upgrade.state()
-                done = "" if state is None else f" ({state.progress} of {state.total})"
-                self._notifier.send(
-                    STATUS=f"making records of past tickets{done}",
-                    EXTEND_TIMEOUT_USEC=str(int(GATE_PATIENCE_SECONDS * 1e6)),
-                )
-                continue
-            if isinstance(event, _StopAsked):
-                return False
-        return True
+                return deadline is None or self._clock() < deadline
+            held.append(event)
+            return not isinstance(event, _StopAsked)
+
+        gate = Gate(lane=self._upgrade, look=self._look_at_tickets, wait=wait, clock=self._clock)
+        opened = None
+        try:
+            opened = gate.open(found)
+        finally:
+            if opened is None:
+                self._upgrade.stop()
+                self._dispatch.close()
+                self._pool.close()
+        for event in held:
+            self.post(event)
+        return opened
 
     def _take_up_open_tickets(self, survey: Survey) -> None:
         names = survey.open | (set(self._uploads.tickets()) - survey.tickets)

@@ -6,10 +6,15 @@ from presqt_daemon.daemon import run_daemon
 from presqt_daemon.system.logs import open_log
 from presqt_daemon.tickets.lease import HeldError
 from presqt_daemon.tickets.process_info import NewerInfoError
+from presqt_daemon.upgrade.gate import GateError
 
 
 def main(context: Context) -> int:
-    """The daemon's exit code; Refusal 75 beside another instance, 78 for files of a newer one."""
+    """The daemon's exit code.
+
+    Refusal 75 beside another instance, 78 for files of a newer one, 74 where past tickets cannot
+    get the records that are needed.
+    """
     options = context.options
     if options.max_wait is not None and not options.once:
         raise Refusal("--max-wait is for --once", Exit.USAGE)
@@ -19,6 +24,8 @@ def main(context: Context) -> int:
         return run_daemon(config, once=options.once, max_wait=options.max_wait, load=context.config)
     except HeldError as error:
         raise Refusal(str(error), Exit.BUSY) from None
+    except GateError as error:
+        raise Refusal(str(error), Exit.FILES) from None
     except NewerInfoError as error:
         raise Refusal(
             f"these folders were written by a newer version ({error}); install that one",

@@ -21,7 +21,7 @@ from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.tickets.survey import survey
 from presqt_daemon.upgrade.job import Job, Order
-from presqt_daemon.upgrade.lane import queue_job
+from presqt_daemon.upgrade.lane import is_wanted, queue_job
 from presqt_daemon.upgrade.state import JobState, StateError, queued, tree_from_state
 from presqt_daemon.workers.pool import yield_to_others
 
@@ -105,20 +105,23 @@ def _do_it_here(
 def _ask_daemon(config: Config, order: Order, *, force: bool) -> JobState:
     """Ask the daemon that runs; the state as it is then."""
     state = order.state_file.read()
+    is_first = state is None
     if state is None:
         total = sum(1 for _ in Uploads(config.mediafiles).tickets())
         order.state_file.create(queued(datetime.now(UTC), total))
         state = order.state_file.read()
         assert state is not None
-    elif force and state.is_open:
+    is_under_way = state.is_open and state.is_of_today
+    if force and is_under_way and not is_first:
         raise Refusal(
             f"prepare-upgrade runs now ({state.progress} of {state.total} tickets): "
             "--force is for a run that has ended",
             Exit.NOT_POSSIBLE,
         )
-    if force or not state.complete:
-        _request(config, FORCE if force else "")
-    if state.is_open or (state.complete and not force):
+    if not is_under_way and not force and not is_wanted(order, state):
+        return state
+    _request(config, FORCE if force else "")
+    if is_under_way:
         return state
     old = state.run
     return _seen(order, lambda found: found.run != old) or state

@@ -19,6 +19,7 @@ from presqt_daemon.tickets.holder import utc_now
 from presqt_daemon.tickets.lease import HeldError
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import TicketFolder, Uploads
+from presqt_daemon.upgrade.failures import Failures
 from presqt_daemon.upgrade.prepare import Made, Maker, Prepared, prepare
 from presqt_daemon.upgrade.state import MAX_FAILED, JobState, StateFile, ended, started
 
@@ -50,17 +51,24 @@ class Order:
     """What a run works on. `given_up`: ticket -> why it is not even looked at.
 
     `yields`: others are at work on this machine, whose writes must not wait for the run's.
+    `before_inbox`: a start waits for the run's end.
     """
 
     mediafiles: Path
     mode: int
     yields: bool = False
+    before_inbox: bool = False
     given_up: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def state_file(self) -> StateFile:
         """Where the run tells how far it is."""
         return StateFile(self.mediafiles / "prepare_upgrade", self.mode)
+
+    @property
+    def failures(self) -> Failures:
+        """Where a run leaves the tickets for which no record can be made."""
+        return Failures(self.state_file.folder, self.mode)
 
 
 @dataclass(slots=True)
@@ -76,6 +84,7 @@ class Job:
     now: Callable[[], datetime] = utc_now
     group_size: int = GROUP
     _group: list[tuple[str, Prepared]] = field(default_factory=list)
+    _failed: list[tuple[str, str]] = field(default_factory=list)
     _looked: int = 0
     _rested_at: float = 0.0
     _noted_at: float = float("-inf")
@@ -87,7 +96,9 @@ class Job:
         tickets cannot be listed or the state cannot be told.
         """
         names = self._tickets()
-        self.state = started(self.state, self.now(), len(names))
+        self.state = started(
+            self.state, self.now(), len(names), before_inbox=self.order.before_inbox
+        )
         self._note(durable=True)
         self._rested_at = self.clock()
         with contextlib.ExitStack() as stack:
@@ -98,6 +109,7 @@ class Job:
             for name in put_off:
                 self._take(name, hands, is_last=True)
             self._keep_group(hands)
+        self.order.failures.keep(self.state.run, self._failed)
         self.state = ended(self.state, self.now())
         self._note(durable=True)
         self.order.state_file.drop_tickets()
@@ -197,10 +209,11 @@ class Job:
                 return
             case _:
                 ticket_log(name).warning("gets no record: %s", reason)
+                self._failed.append((name, reason))
                 state = replace(
                     state,
-                    failed=(*state.failed, (name, reason))[:MAX_FAILED],
-                    failed_total=state.failed_total + 1,
+                    failed=tuple(self._failed[:MAX_FAILED]),
+                    failed_total=len(self._failed),
                 )
         self._looked += 1
         # a run that goes on after a restart looks at some tickets again; nobody sees it go back

@@ -11,10 +11,11 @@ from dataclasses import replace
 from multiprocessing.context import ForkServerProcess
 from typing import Any, Protocol
 
-from presqt_daemon.model import Status
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.holder import utc_now
+from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import Uploads
+from presqt_daemon.tickets.survey import Survey, survey
 from presqt_daemon.upgrade.job import Job, Order
 from presqt_daemon.upgrade.state import JobState, StateError, StateFile, broken_off, queued
 
@@ -93,12 +94,9 @@ class Lane:
         except (StateError, OSError):
             return None
 
-    def known_failures(self) -> frozenset[str]:
-        """Tickets of which the last run says that no record can be made."""
-        state = self.state()
-        if state is None or not state.complete:
-            return frozenset()
-        return frozenset(ticket for ticket, _reason in state.failed)
+    def missing(self, found: Survey) -> frozenset[str]:
+        """Tickets that lack a record which a run could make."""
+        return found.unrecorded - hopeless(self._order, self.state())
 
     def stop(self) -> None:
         """End the run at once: whatever is written is whole, and the rest is found again."""
@@ -125,7 +123,7 @@ class Lane:
             try:
                 if queue_job(self._order, force=force):
                     self._work(is_lowest=is_lowest)
-            except (OSError, StateError) as error:
+            except (OSError, StateError, InfoError) as error:
                 _log.error("prepare-upgrade cannot go on: %s", error)
             with self._lock:
                 if not self._is_again or self._stopped.is_set():
@@ -135,7 +133,8 @@ class Lane:
 
     def _work(self, *, is_lowest: bool) -> None:
         """One process after another until the run has ended; a ticket that kills two is left."""
-        order, deaths = replace(self._order, yields=is_lowest), dict[str, int]()
+        order = replace(self._order, yields=is_lowest, before_inbox=not is_lowest)
+        deaths: dict[str, int] = {}
         while not self._stopped.is_set():
             last = self._one_process(order)
             state = self._state_file.read()
@@ -175,8 +174,9 @@ class Lane:
 def queue_job(order: Order, *, force: bool) -> bool:
     """See to it that a run is queued; whether there is one to be worked on.
 
-    The first to make the state's file has queued it. `force` begins another run after one that has
-    ended. Raises StateError for a damaged file unless forced, OSError.
+    The first to make the state's file has queued it. Another run begins after one that has ended
+    with `force`, where records are missing that it could have made, and where it was for records
+    of another version. Raises StateError for a damaged file unless forced, NewerInfoError, OSError.
     """
     file = order.state_file
     total = sum(1 for _ in Uploads(order.mediafiles).tickets())
@@ -189,12 +189,30 @@ def queue_job(order: Order, *, force: bool) -> bool:
         if not force:
             raise
         found = None
-    if found is not None and found.is_open:
+    if found is not None and found.is_open and found.is_of_today:
         return True
-    if force or found is None or found.status is Status.FAILED:
+    if force or is_wanted(order, found):
         file.write(state, durable=True)
         return True
     return False
+
+
+def is_wanted(order: Order, state: JobState | None) -> bool:
+    """Whether asking begins a run, where none is under way. Raises NewerInfoError, OSError."""
+    if state is None or not state.is_of_today or not state.complete:
+        return True
+    found = survey(Uploads(order.mediafiles))
+    return bool(found.unrecorded - hopeless(order, state))
+
+
+def hopeless(order: Order, state: JobState | None) -> frozenset[str]:
+    """Tickets of which a whole run of this version says that no record can be made."""
+    if state is None or not state.complete or not state.is_of_today:
+        return frozenset()
+    try:
+        return order.failures.tickets_of(state.run)
+    except OSError:
+        return frozenset()
 
 
 def work(order: Order) -> None:

@@ -16,15 +16,18 @@ from typing import Any
 from presqt_daemon.model import Status
 from presqt_daemon.system.files import json_bytes, replace_file, sync_folder
 from presqt_daemon.tickets.process_info import NewerInfoError, text_from_time, time_from_text
+from presqt_daemon.tickets.record import SCHEMA_VERSION as RECORD_VERSION
 from presqt_daemon.tickets.store import INFO_NAME, is_ticket
 
 SCHEMA_VERSION = 1
 MAX_FAILED = 50
-"""Failures listed; all are counted."""
+"""Failures listed; all are counted, and stand in the file of failures."""
 
 LIST_NAME = "tickets"
 AT_NAME = "at"
+FAILURES_NAME = "failed.jsonl"
 QUEUED = "The job is queued."
+BEFORE_INBOX = "Past tickets get their records; the inbox opens when this is done."
 _MAX_BYTES = 16 << 20
 _TIMES = frozenset({"requested_at", "started_at", "updated_at", "finished_at"})
 
@@ -33,6 +36,7 @@ _TIMES = frozenset({"requested_at", "started_at", "updated_at", "finished_at"})
 class JobState:
     """The job as its file tells it; field names are the keys, in their order.
 
+    `record_schema` is that of the records it makes: a job for another one has not been asked for.
     `total` is taken once, when the run starts; `progress` counts every ticket looked at, whatever
     came of it: `already_had`, `added`, `left_open` and `failed_total` together. `gone` counts
     tickets that were removed meanwhile, which are not in `progress`.
@@ -55,7 +59,13 @@ class JobState:
     gone: int = 0
     failed: tuple[tuple[str, str], ...] = ()
     failed_total: int = 0
+    record_schema: int = RECORD_VERSION
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def is_of_today(self) -> bool:
+        """Whether it is about records as this version needs them."""
+        return self.record_schema == RECORD_VERSION
 
     @property
     def is_open(self) -> bool:
@@ -154,14 +164,17 @@ def queued(now: datetime, total: int) -> JobState:
     return JobState(requested_at=now, updated_at=now, total=total)
 
 
-def started(state: JobState, now: datetime, total: int) -> JobState:
-    """The run begins; or goes on, with its first beginning and counts made anew."""
+def started(state: JobState, now: datetime, total: int, *, before_inbox: bool = False) -> JobState:
+    """The run begins; or goes on, with its first beginning and counts made anew.
+
+    `before_inbox`: a start waits for its end.
+    """
     return replace(
         state,
         total=total,
         started_at=state.started_at or now,
         updated_at=now,
-        message="Past tickets get their records.",
+        message=BEFORE_INBOX if before_inbox else "Past tickets get their records.",
         already_had=0,
         added=0,
         left_open=0,
@@ -176,7 +189,8 @@ def ended(state: JobState, now: datetime) -> JobState:
     message = "Every past ticket has its record."
     if state.failed_total:
         message = (
-            f"{state.failed_total} past tickets could not get a record, see `failed`; "
+            f"{state.failed_total} past tickets could not get a record, see "
+            f"{'`failed`' if state.failed_total <= MAX_FAILED else FAILURES_NAME}; "
             "mend or remove them, then ask with force."
         )
     return replace(
@@ -229,6 +243,9 @@ def state_from_bytes(content: bytes) -> JobState:
 
 
 def _value(tree: Mapping[str, Any], name: str) -> Any:
+    if name == "record_schema":
+        # a state from before that was told
+        return tree.get(name, 0)
     raw = tree[name]
     if name in _TIMES:
         return None if raw is None else time_from_text(raw)

@@ -184,6 +184,22 @@ def test_force_is_refused_while_the_job_runs_and_runs_it_again_afterwards(house:
     completed(house, not_run=state["run"])
 
 
+def test_force_through_the_control_folder_changes_nothing_while_the_job_runs(
+    house: House,
+) -> None:
+    house.start()
+    many(house, 400)
+    ask(house)
+    wait_until(lambda: records(house) > 5)
+    before = state_of(house)
+    assert before is not None
+    ask(house, "force")
+    wait_until(lambda: "force is refused until it has ended" in house.log)
+    state = completed(house)
+    assert state["run"] == before["run"]
+    assert (state["added"], state["progress"]) == (400, 400)
+
+
 def test_damaged_unreadable_and_vanishing_tickets_stop_nothing(house: House) -> None:
     house.start()
     many(house, 200)
@@ -200,7 +216,9 @@ def test_damaged_unreadable_and_vanishing_tickets_stop_nothing(house: House) -> 
     for ticket in vanishing:
         shutil.rmtree(house.uploads / ticket, ignore_errors=True)
     state = completed(house)
-    assert damaged.ticket in {item["ticket"] for item in state["failed"]}
+    reasons = {item["ticket"]: item["reason"] for item in state["failed"]}
+    assert reasons.keys() == {damaged.ticket, unreadable.ticket}
+    assert reasons[unreadable.ticket] == "bag/manifest-sha512.txt: is no regular file"
     assert state["progress"] == state["total"] - state["gone"]
     assert state["total"] == 202
     assert house.run("prepare-upgrade").returncode == 1
@@ -235,16 +253,112 @@ def test_a_start_that_makes_records_obeys_sigterm_at_once(house: House) -> None:
     assert records(house) < 1500
 
 
-def test_a_ticket_without_hope_holds_up_no_later_start(house: House) -> None:
+def test_tickets_without_hope_hold_up_no_later_start(house: House) -> None:
     presqt(house.uploads)
+    for _ in range(55):
+        presqt(house.uploads).receipt.mkdir()
+    house.start()
+    assert completed(house)["failed_total"] == 55
+    house.stop()
+    before = len(house.log)
+    house.start()
+    assert "before the inbox opens" not in house.log[before:]
+
+
+def killed_at_the_gate(house: House, count: int) -> None:
+    """A start that makes so many records is killed in the middle."""
+    many(house, count)
+    house.start(ready=False)
+    wait_until(lambda: records(house) > 5)
+    assert house.process is not None
+    family = house.family()
+    house.process.kill()
+    house.process.wait(10)
+    wait_until(lambda: not any(member.is_running() for member in family[1:]))
+    assert records(house) < count
+
+
+def test_folders_that_come_while_a_start_was_cut_get_their_records_too(house: House) -> None:
+    killed_at_the_gate(house, 600)
+    many(house, 3)
+    house.start()
+    assert records(house) == 603
+    state = completed(house)
+    assert (state["total"], state["failed_total"]) == (603, 0)
+
+
+def test_a_ticket_that_failed_for_older_records_is_tried_again_for_newer_ones(
+    house: House,
+) -> None:
     bad = presqt(house.uploads)
     bad.receipt.mkdir()
     house.start()
     assert completed(house)["failed_total"] == 1
     house.stop()
-    before = len(house.log)
+    bad.receipt.rmdir()
     house.start()
-    assert "before the inbox opens" not in house.log[before:]
+    assert records(house) == 0, "it is for the operator to ask with force"
+    house.stop()
+    path = house.root / "mediafiles/prepare_upgrade/process_info.json"
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "record_schema": 1}))
+    house.start()
+    assert records(house) == 1
+
+
+def test_asking_again_sees_to_folders_that_came_after_the_job(house: House) -> None:
+    house.start()
+    many(house, 2)
+    first = json.loads(house.run("prepare-upgrade", "--wait", "--json").stdout)
+    many(house, 1)
+    again = json.loads(house.run("prepare-upgrade", "--wait", "--json").stdout)
+    assert again["run"] != first["run"]
+    assert (again["added"], again["already_had"], records(house)) == (1, 2, 3)
+
+
+def test_a_start_that_makes_records_says_what_waits_and_remembers_what_is_asked(
+    house: House,
+) -> None:
+    many(house, 600)
+    house.start(ready=False)
+    state: dict[str, Any] = wait_until(
+        lambda: (s := state_of(house)) and s["progress"] and not s["complete"] and s
+    )
+    assert state["message"].endswith("the inbox opens when this is done.")
+    house.configure(targets={"archive": {"type": "folder", "path": "elsewhere"}})
+    assert house.process is not None
+    house.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "the configuration was read again" in house.log)
+    assert "ready: " in house.log
+    drop(bag_zip(), house.inbox / "archive" / "one.zip")
+    assert house.ended("one.zip")["status"] == "finished"
+    assert (house.root / "elsewhere" / "Project").is_dir()
+
+
+def test_max_wait_bounds_a_start_that_makes_records(house: House) -> None:
+    many(house, 1500)
+    began = time.monotonic()
+    ended = house.run("run", "--once", "--max-wait", "1s")
+    assert ended.returncode == 3, ended
+    assert time.monotonic() - began < 8
+    assert records(house) < 1500
+    assert house.run("run", "--once").returncode == 0
+    assert records(house) == 1500
+
+
+def test_a_start_that_cannot_make_records_says_so_and_keeps_the_inbox_closed(
+    house: House,
+) -> None:
+    many(house, 2)
+    in_the_way = house.root / "mediafiles/prepare_upgrade/tickets"
+    in_the_way.mkdir(parents=True)
+    ended = house.run("run")
+    assert ended.returncode == 74, ended
+    assert "2 past tickets have no record, and the inbox stays closed" in ended.stderr
+    assert "Is a directory" in ended.stderr.splitlines()[-1]
+    assert "ready" not in ended.stderr
+    in_the_way.rmdir()
+    house.start()
+    assert records(house) == 2
 
 
 def test_an_open_ticket_of_the_older_schema_is_finished_by_the_new_version(house: House) -> None:

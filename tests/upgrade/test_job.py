@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from presqt_daemon.upgrade.job import Job, Order
-from presqt_daemon.upgrade.lane import queue_job
+from presqt_daemon.upgrade.lane import hopeless, queue_job
 from presqt_daemon.upgrade.state import JobState, started
 from tests.upgrade.past import TOKEN, kept, ours, presqt
 
@@ -172,7 +172,56 @@ def test_failures_are_capped_and_all_counted(tmp_path: Path) -> None:
     state = run(order_for(tmp_path))
     assert (len(state.failed), state.failed_total) == (50, 55)
     assert state.complete
-    assert "55 past tickets" in state.message
+    assert "55 past tickets could not get a record, see failed.jsonl" in state.message
+    order = order_for(tmp_path)
+    assert len(order.failures.tickets_of(state.run)) == 55
+    assert hopeless(order, state) == frozenset(os.listdir(tmp_path / "uploads"))
+    assert not queue_job(order, force=False)
+
+
+def test_asking_again_begins_a_run_where_records_are_missing(tmp_path: Path) -> None:
+    presqt(tmp_path / "uploads").info.write_text("{")
+    order = order_for(tmp_path)
+    first = run(order)
+    assert not queue_job(order, force=False)
+    late = presqt(tmp_path / "uploads")
+    second = run(order)
+    assert late.receipt.exists()
+    assert (second.run != first.run, second.total, second.added) == (True, 2, 1)
+
+
+@pytest.mark.parametrize("how", [{"record_schema": 1}, {"record_schema": None}])
+@pytest.mark.parametrize("is_over", [True, False])
+def test_a_job_for_other_records_has_not_been_asked_for(
+    tmp_path: Path, how: dict[str, int | None], is_over: bool
+) -> None:
+    bad = presqt(tmp_path / "uploads")
+    bad.info.write_text("{")
+    order = order_for(tmp_path)
+    first = run(order)
+    tree = {**json.loads(order.state_file.path.read_bytes()), **how}
+    if how["record_schema"] is None:
+        del tree["record_schema"]
+    if not is_over:
+        tree.update(complete=False, status="in_progress", finished_at=None)
+    order.state_file.path.write_text(json.dumps(tree))
+    state = order.state_file.read()
+    assert hopeless(order, state) == frozenset()
+    assert run(order).run != first.run
+    assert not queue_job(order, force=False)
+
+
+def test_a_lost_list_of_failures_exempts_nobody(tmp_path: Path) -> None:
+    bad = presqt(tmp_path / "uploads")
+    bad.info.write_text("{")
+    order = order_for(tmp_path)
+    state = run(order)
+    assert hopeless(order, state) == {bad.ticket}
+    for damage in (b"", b"[]\n", b'{"run": "another"}\n'):
+        (order.state_file.folder / "failed.jsonl").write_bytes(damage)
+        assert hopeless(order, state) == frozenset()
+    (order.state_file.folder / "failed.jsonl").unlink()
+    assert queue_job(order, force=False)
 
 
 def test_no_token_reaches_the_log_or_the_state(
