@@ -3,7 +3,9 @@
 import contextlib
 import fcntl
 import json
+import logging
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,12 @@ from presqt_daemon.system.host import host_name
 
 LOCK_NAME = ".presqt-daemon.lock"
 LEASE_POLL_SECONDS = 0.02
+ASKING_SECONDS = 0.5
+"""Whoever asks whether a folder is held has the lock for a moment; a start waits that out."""
+
+_TRIES = 100
+_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_log = logging.getLogger(__name__)
 
 
 class HeldError(Exception):
@@ -19,19 +27,19 @@ class HeldError(Exception):
 
 
 class FolderLock:
-    """The exclusive lock on a folder, held until `release` or the end of the process."""
+    """The exclusive lock on a folder, held until `release` or the end of the process.
+
+    Others may write in the folder: only a file that they can neither have made nor open counts.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Take the lock. Raises HeldError when another instance has it."""
+        """Take the lock. Raises HeldError when another instance has it, OSError."""
         self.path = folder / LOCK_NAME
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._handle = os.open(self.path, flags, 0o644)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        self._handle = _open_own(self.path)
+        if not _lock(self._handle, ASKING_SECONDS, time.monotonic, time.sleep):
             holder = os.pread(self._handle, 4096, 0)
             os.close(self._handle)
-            raise HeldError(f"{folder} is held by {_shown(holder)}") from None
+            raise HeldError(f"{folder} is held by {_shown(holder)}")
         who = json.dumps({"host": host_name(), "pid": os.getpid()}).encode()
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, who, 0)
@@ -56,26 +64,27 @@ def lease_ended(
     again holds the lease while doing so. Raises HeldError when another has it for longer than
     `wait_seconds`, OSError when the folder cannot be opened.
     """
-    deadline = clock() + wait_seconds
     handle = os.open(ticket, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if clock() >= deadline:
-                    raise HeldError(f"ticket {ticket.name} is busy") from None
-            sleep(LEASE_POLL_SECONDS)
+        if not _lock(handle, wait_seconds, clock, sleep):
+            raise HeldError(f"ticket {ticket.name} is busy")
         yield
     finally:
         os.close(handle)
 
 
 def is_held(folder: Path) -> bool:
-    """Whether an instance holds the folder now; False where there is no lock file."""
+    """Whether an instance holds the folder now; False where there is no lock file.
+
+    Who may not open that is told by what its holder wrote, which a killed one leaves behind.
+    """
+    path = folder / LOCK_NAME
     try:
-        handle = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except PermissionError:
+        with contextlib.suppress(OSError):
+            return path.lstat().st_size > 0
+        return False
     except OSError:
         return False
     try:
@@ -85,6 +94,69 @@ def is_held(folder: Path) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def _open_own(path: Path) -> int:
+    """The lock file, open; made anew where something else has its name.
+
+    Raises HeldError for one of root's that this user cannot open, OSError.
+    """
+    for _ in range(_TRIES):
+        with contextlib.suppress(FileExistsError):
+            return os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            status = path.lstat()
+            is_own = _is_own(status, path.parent)
+            if is_own:
+                handle = os.open(path, _FLAGS)
+            else:
+                _log.warning("%s was made by somebody else and is removed", path)
+                _remove(path)
+                continue
+        except FileNotFoundError:
+            continue
+        except PermissionError as error:
+            who = "another user's presqt-daemon" if is_own else "somebody else's file"
+            raise HeldError(f"{path.parent} is held by {who} ({error.strerror})") from None
+        opened = os.fstat(handle)
+        if (opened.st_dev, opened.st_ino) == (status.st_dev, status.st_ino):
+            with contextlib.suppress(PermissionError):
+                os.fchmod(handle, 0o600)  # whoever can read it can lock it
+            return handle
+        os.close(handle)
+    raise HeldError(f"{path} is put in the way again and again")
+
+
+def _is_own(status: os.stat_result, folder: Path) -> bool:
+    """Whether a lock file is one that we, root or the folder's owner made, under one name only."""
+    owners = {0, os.geteuid(), folder.stat().st_uid}
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid in owners
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink()
+    except IsADirectoryError:
+        path.rename(path.with_name(f"{path.name}.{time.time_ns()}.folder"))
+
+
+def _lock(
+    handle: int,
+    wait_seconds: float,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> bool:
+    """Lock an open file or folder; False when another has it for longer than `wait_seconds`."""
+    deadline = clock() + wait_seconds
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if clock() >= deadline:
+                return False
+        else:
+            return True
+        sleep(LEASE_POLL_SECONDS)
 
 
 def _shown(holder: bytes) -> str:

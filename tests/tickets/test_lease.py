@@ -1,7 +1,11 @@
+import fcntl
 import os
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,6 +13,7 @@ import pytest
 
 from presqt_daemon.tickets.lease import LOCK_NAME, FolderLock, HeldError, is_held, lease_ended
 
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to others")
 HOLDER = (
     "import sys, time; from pathlib import Path\n"
     "from presqt_daemon.tickets.lease import FolderLock\n"
@@ -52,15 +57,97 @@ def test_the_kernel_lets_go_of_a_killed_holders_lock(tmp_path: Path) -> None:
     FolderLock(tmp_path).release()
 
 
-def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+def plant(kind: str, path: Path, outside: Path) -> None:
+    """What a sender may put under the lock's name."""
+    match kind:
+        case "link":
+            path.symlink_to(outside)
+        case "second name":
+            path.hardlink_to(outside)
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+            (path / "full").touch()
+
+
+@pytest.mark.parametrize("kind", ["link", "second name", "pipe", "folder"])
+def test_what_a_sender_plants_under_the_locks_name_does_not_stop_the_service(
+    tmp_path: Path, kind: str
+) -> None:
     outside = tmp_path / "outside"
     outside.write_bytes(b"keep")
     folder = tmp_path / "inbox"
     folder.mkdir()
-    (folder / LOCK_NAME).symlink_to(outside)
-    with pytest.raises(OSError, match="symbolic link"):
+    plant(kind, folder / LOCK_NAME, outside)
+    lock = FolderLock(folder)
+    status = (folder / LOCK_NAME).lstat()
+    assert stat.S_ISREG(status.st_mode)
+    assert status.st_mode & 0o777 == 0o600
+    with pytest.raises(HeldError):
         FolderLock(folder)
+    lock.release()
     assert outside.read_bytes() == b"keep"
+
+
+@needs_root
+def test_a_sender_who_holds_a_lock_file_of_his_own_does_not_stop_the_service(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / LOCK_NAME
+    path.touch()
+    os.chown(path, 65_533, 65_533)
+    with path.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        lock = FolderLock(tmp_path)
+    with pytest.raises(HeldError):
+        FolderLock(tmp_path)
+    lock.release()
+
+
+@needs_root
+def test_a_start_by_root_respects_the_lock_of_the_service_that_owns_the_folder(
+    tmp_path: Path,
+) -> None:
+    os.chown(tmp_path, 65_534, 65_534)
+    lock = FolderLock(tmp_path)
+    os.chown(tmp_path / LOCK_NAME, 65_534, 65_534)
+    with pytest.raises(HeldError):
+        FolderLock(tmp_path)
+    lock.release()
+
+
+@needs_root
+def test_who_may_not_open_the_lock_file_is_told_as_well() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        lock = FolderLock(folder)
+        assert ask_as_somebody(folder) == "True"
+        lock.release()
+        assert ask_as_somebody(folder) == "False"
+
+
+def ask_as_somebody(folder: Path) -> str:
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from presqt_daemon.tickets.lease import is_held\n"
+        "os.setuid(65533); print(is_held(Path(sys.argv[1])))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_a_start_outwaits_somebody_who_asks(tmp_path: Path) -> None:
+    FolderLock(tmp_path).release()
+    asking = (tmp_path / LOCK_NAME).open("rb")
+    fcntl.flock(asking, fcntl.LOCK_SH)
+    timer = threading.Timer(0.05, asking.close)
+    timer.start()
+    FolderLock(tmp_path).release()
+    timer.join()
 
 
 def test_junk_in_the_lock_file_is_no_reason_to_crash(tmp_path: Path) -> None:
