@@ -70,6 +70,19 @@ def test_every_sandbox_line_has_its_reason() -> None:
         assert unexplained <= 1 or line.startswith(("SystemCall", "AmbientCapabilities")), line
 
 
+def test_prepare_upgrade_may_take_the_lowest_priority() -> None:
+    allowed: set[str] = set()
+    for line in UNIT.read_text(encoding="utf-8").splitlines():
+        name, _, value = line.partition("=")
+        if name == "SystemCallFilter" and not value.startswith("~"):
+            allowed |= set(value.split())
+        elif name == "SystemCallFilter":
+            # what is taken away here can only be given back further down
+            allowed &= {"@system-service"}
+    wanted = {"nice", "setpriority", "sched_setscheduler", "ioprio_set"}
+    assert allowed == {"@system-service", *wanted}
+
+
 def test_the_service_is_told_apart_from_its_workers_and_given_time() -> None:
     text = UNIT.read_text(encoding="utf-8")
     for line in (
