@@ -13,17 +13,20 @@ from presqt_daemon.cli.show import Row, complain, pen, print_lines
 from presqt_daemon.cli.text import capped, shown
 from presqt_daemon.config import Config
 from presqt_daemon.errors import PresqtError
+from presqt_daemon.model import Status
 from presqt_daemon.targets.base import connect
 from presqt_daemon.tickets.events import event_tree
 from presqt_daemon.tickets.lease import HeldError, lease_ended
 from presqt_daemon.tickets.mark import mark_of
+from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.record import (
     SCHEMA_VERSION,
+    Record,
     RecordError,
     append_event,
     open_record,
 )
-from presqt_daemon.tickets.store import TicketFolder, Uploads
+from presqt_daemon.tickets.store import RECEIPT_NAME, TicketFolder, Uploads
 from presqt_daemon.upload.verify import Now, Place, ask_again
 from presqt_daemon.workers.tokens import MissingTokenError, Tokens
 
@@ -54,7 +57,11 @@ class Finding:
 
 
 class NothingThereError(Exception):
-    """Nothing of a ticket is at a target, as far as its record tells; the message says why."""
+    """Nothing of a ticket was ever brought to a target by itself; the message says why."""
+
+
+class UntoldError(Exception):
+    """Something of a ticket should be at a target, and cannot be asked for; why."""
 
 
 def main(context: Context) -> int:
@@ -70,6 +77,9 @@ def main(context: Context) -> int:
     pen().print_table(COLUMNS, [_row(finding) for finding in findings])
     for finding in findings:
         print_lines(capped((f"{path} ({finding.ticket})" for path in finding.differing), most=50))
+    unasked = sum(1 for finding in findings if finding.problem is not None)
+    if unasked:
+        complain(f"{unasked} of {len(findings)} deposits could not be verified, see their detail")
     wrong = [finding for finding in findings if finding.result == "wrong"]
     if wrong:
         files = sum(item.counts[Now.CHANGED] + item.counts[Now.GONE] for item in wrong)
@@ -86,12 +96,12 @@ def _verify_one(config: Config, tokens: Tokens, wanted: str) -> Finding:
         raise Refusal(
             f"{shown(str(waiting.path))} has no ticket yet", Exit.UNKNOWN_TICKET
         ) from None
-    except NothingThereError as error:
+    except (NothingThereError, UntoldError) as error:
         raise Refusal(f"cannot verify ticket {folder.ticket}: {error}", Exit.NOT_POSSIBLE) from None
 
 
 def _verify_many(config: Config, tokens: Tokens, sample: int | None) -> Iterator[Finding]:
-    """Every deposit, or so many of them by chance; tickets without one are passed over."""
+    """Every deposit, or so many of them by chance; tickets that never made one are passed over."""
     uploads = Uploads(config.mediafiles)
     try:
         names = sorted(uploads.tickets())
@@ -103,10 +113,13 @@ def _verify_many(config: Config, tokens: Tokens, sample: int | None) -> Iterator
     for name in names:
         if sample is not None and done >= sample:
             return
+        folder = uploads.folder(name)
         try:
-            yield _verify(config, tokens, uploads.folder(name))
+            yield _verify(config, tokens, folder)
         except NothingThereError:
             continue
+        except UntoldError as error:
+            yield Finding(ticket=name, problem=str(error))
         done += 1
 
 
@@ -130,34 +143,61 @@ def _verify(config: Config, tokens: Tokens, folder: TicketFolder) -> Finding:
 def _ask(config: Config, tokens: Tokens, folder: TicketFolder, finding: Finding) -> None:
     mark = mark_of(folder.receipt)
     if mark is None or mark.version < SCHEMA_VERSION:
-        raise NothingThereError("it has no record yet: run prepare-upgrade, or wait for its end")
+        raise _without_record(folder)
     with open_record(folder.receipt) as record:
-        tree = record.tree
-        if tree["same_as"] is not None:
-            raise NothingThereError(f"its content was brought by ticket {tree['same_as']}")
-        resource = tree["resource"]
-        if resource is None or not record.files:
-            raise NothingThereError("its record does not tell of anything at a target")
-        target = config.targets.get(tree["target"] or "")
+        place, target_name = _place(record, folder.ticket)
+        target = config.targets.get(target_name)
         if target is None:
-            raise NothingThereError(f"its target {tree['target']!r} is not configured")
-        place = Place(
-            ticket=folder.ticket,
-            resource_id=resource["id"],
-            title=resource["title"],
-            link=resource["link"],
-            state=resource["state"],
-        )
+            raise UntoldError(f"its target {target_name!r} is not configured")
         connection = connect(target, tokens.of(target))
         try:
-            for path, now in ask_again(connection, place, record.files):
+            for path, now in ask_again(connection, place, record.files or ()):
                 finding.counts[now] += 1
                 if now in {Now.CHANGED, Now.GONE}:
                     finding.differing.append(f"{now}: {path}")
         finally:
             connection.close()
     if not sum(finding.counts.values()):
-        raise NothingThereError("nothing of it is at the target")
+        raise _nothing_told(record.tree["status"])
+
+
+def _without_record(folder: TicketFolder) -> Exception:
+    """Why a ticket without a record of today cannot be verified."""
+    try:
+        is_open = folder.read_info().is_open
+    except InfoError:
+        is_open = False
+    if is_open:
+        return NothingThereError("it has not ended")
+    return UntoldError("it has no record that can be read: run prepare-upgrade")
+
+
+def _place(record: Record, ticket: str) -> tuple[Place, str]:
+    """Where a record says that the files are, and at which target. Raises RecordError too."""
+    tree = record.tree
+    try:
+        if tree["same_as"] is not None:
+            raise NothingThereError(f"its content was brought by ticket {tree['same_as']}")
+        resource, target = tree["resource"], tree["target"]
+        if resource is None or target is None or not record.files:
+            raise _nothing_told(tree["status"])
+        place = Place(
+            ticket=ticket,
+            resource_id=resource["id"],
+            title=resource["title"],
+            link=resource["link"],
+            state=dict(resource["state"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"{RECEIPT_NAME} is damaged ({error!r})") from None
+    return place, str(target)
+
+
+def _nothing_told(status: object) -> Exception:
+    """Why nothing of a record can be asked for; only a failed upload may have left nothing."""
+    if status == Status.FAILED:
+        return NothingThereError("nothing of it is at a target")
+    return UntoldError("its record does not tell where its files are")
 
 
 def _append(folder: TicketFolder, finding: Finding) -> None:

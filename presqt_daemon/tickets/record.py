@@ -161,7 +161,10 @@ def append_event(path: Path, event: Mapping[str, Any]) -> None:
     """
     mode = stat.S_IMODE(path.lstat().st_mode)
     with open_record(path) as record:
-        tree = {**record.tree, "events": [*record.tree["events"], event]}
+        events = record.tree.get("events")
+        if not isinstance(events, list):
+            raise RecordError(f"{path.name} is damaged (no events)")
+        tree = {**record.tree, "events": [*events, event]}
         write_record(path, tree, record.files, mode=mode)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from presqt_daemon.digest import strongest_common
 from presqt_daemon.errors import UserFault
+from presqt_daemon.model import Fixity, Outcome
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.targets.base import Container, ContainerRequest, Item, Target
 
@@ -84,9 +85,18 @@ def _listing(target: Target, place: Place) -> tuple[Mapping[PurePosixPath, Item]
 def _compare(
     target: Target, container: Container | None, item: Item, file: Mapping[str, Any]
 ) -> Now:
-    """What the target says of a file now, against what it said, or else what was sent."""
-    if file["remote_digest"] is not None and file["algorithm"] is not None:
-        expected: Mapping[str, str] = {file["algorithm"]: file["remote_digest"]}
+    """What the target says of a file now, against what it said, or else what was sent.
+
+    Of a file that was sent and did not match, against what was sent: the target's word of then was
+    the fault itself.
+    """
+    has_failed = file["fixity"] == Fixity.MISMATCHED and file["outcome"] != Outcome.IGNORED
+    if has_failed:
+        expected: Mapping[str, str] = file["digests"]
+        if file["algorithm"] is not None and file["local_digest"] is not None:
+            expected = {file["algorithm"]: file["local_digest"]}
+    elif file["remote_digest"] is not None and file["algorithm"] is not None:
+        expected = {file["algorithm"]: file["remote_digest"]}
     else:
         expected = file["digests"]
         if None not in {item.size, file["size"]} and item.size != file["size"]:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -579,6 +579,80 @@ def test_verify_says_what_it_cannot_do(house: House) -> None:
     house.start()
     assert house.run("verify", folder.ticket).returncode == 6
     assert house.run("verify", "11111111-1111-4111-8111-111111111111").returncode == 4
-    assert house.run("verify", "--all").returncode == 0
+    ended = house.run("verify", "--all")
+    assert (ended.returncode, ended.stderr.count("1 of 1 deposits could not be verified")) == (1, 1)
     assert house.run("verify").returncode == 64
     assert house.run("verify", "--sample", "0").returncode == 64
+
+
+def deposits(house: House, count: int) -> list[str]:
+    """So many verified tickets at the folder target, and a rejected one."""
+    house.start()
+    for number in range(count):
+        drop(bag_zip({f"P{number}/a.txt": b"a"}), house.inbox / "archive" / f"{number}.zip")
+    drop(b"junk", house.inbox / "archive" / "junk.zip")
+    house.ended("junk.zip")
+    tickets: list[str] = [house.ended(f"{n}.zip")["ticket_number"] for n in range(count)]
+    assert house.run("verify", "--all").returncode == 0
+    return tickets
+
+
+def without(key: str) -> Callable[[Path], None]:
+    def damage(path: Path) -> None:
+        tree = json.loads(path.read_bytes())
+        place = tree["files"][0] if key == "outcome" else tree
+        del place[key]
+        path.write_text(json.dumps(tree, indent=4))
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        Path.unlink,
+        lambda path: path.write_bytes(b'{\n    "schema'),
+        lambda path: path.write_bytes(path.read_bytes()[:400]),
+        without("same_as"),
+        without("outcome"),
+        without("events"),
+    ],
+)
+def test_a_deposit_whose_record_is_gone_or_damaged_is_told_and_the_others_are_asked(
+    house: House, damage: Callable[[Path], None]
+) -> None:
+    tickets = deposits(house, 3)
+    damage(house.uploads / tickets[1] / "receipt.json")
+    ended = house.run("verify", "--all")
+    assert ended.returncode == 1, ended
+    assert "1 of 3 deposits could not be verified" in ended.stderr
+    assert all(ticket in ended.stdout for ticket in tickets)
+    (house.archive / "P2" / "a.txt").write_bytes(b"b")
+    ended = house.run("verify", "--all")
+    assert ended.returncode == 2
+    assert ended.stdout.count("changed: ") == 1
+    assert "1 of 3 deposits could not be verified" in ended.stderr
+
+
+def test_deposits_of_a_target_that_is_configured_no_more_are_told(house: House) -> None:
+    deposits(house, 2)
+    house.stop()
+    house.configure(targets={"renamed": {"type": "folder", "path": "archive"}})
+    ended = house.run("verify", "--all")
+    assert ended.returncode == 1
+    assert ended.stdout.count("its target 'archive' is not configured") == 2
+    assert "2 of 2 deposits could not be verified" in ended.stderr
+
+
+def test_a_file_that_never_matched_is_not_called_the_same(house: House) -> None:
+    with Shelf() as shelf:
+        house.configure(targets={"shelf": shelf.target()})
+        shelf.faults.append(Fault("spoil", part="/files/a.txt", times=10**6))
+        house.start()
+        drop(bag_zip({"P/a.txt": b"a", "P/b.txt": b"b"}), house.inbox / "shelf" / "one.zip")
+        info = house.ended("one.zip")
+        assert info["failed_fixity"] == ["/P/a.txt"], info
+        ended = house.run("verify", info["ticket_number"])
+        assert ended.returncode == 2, ended
+        assert f"changed: /P/a.txt ({info['ticket_number']})" in ended.stdout
+        assert ended.stdout.count("changed: ") == 1
