@@ -35,8 +35,8 @@ def told_token(suite: str) -> Mutant:
         name=f"token-in-address-{suite}",
         suite=suite,
         module="http",
-        old="                params=params,\n",
-        new="                params={**(params or {}), 't': ' '.join(secrets.values()).split()[-1:]},\n",
+        old="params=params,\n",
+        new="params={**(params or {}), 't': ' '.join(secrets.values()).split()[-1:]},\n",
     )
 
 
