@@ -20,7 +20,8 @@ from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import printable_name, replace_file
 from presqt_daemon.system.host import boot_id, host_name, own_start_ticks
 from presqt_daemon.tickets.claim_record import ClaimRecord, Owner
-from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings, text_from_time
+from presqt_daemon.tickets.info_values import text_from_time
+from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings
 from presqt_daemon.tickets.recovery import info_from_claim
 from presqt_daemon.tickets.store import CLAIM_NAME, TicketFolder, Uploads
 

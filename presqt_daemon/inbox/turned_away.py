@@ -18,7 +18,7 @@ from presqt_daemon.tickets.claim_record import (
     ClaimRecord,
     shorten_name,
 )
-from presqt_daemon.tickets.process_info import time_from_text
+from presqt_daemon.tickets.info_values import time_from_text
 
 _MARK_LENGTH = len(".01234567")
 _MAX_TOLD = 100_000

@@ -7,8 +7,9 @@ from typing import Any
 
 from presqt_daemon.model import Stage, Status
 from presqt_daemon.system.files import printable_name
+from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.payload import PayloadHead
-from presqt_daemon.tickets.process_info import ProcessInfo, text_from_time
+from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 
 AGENT = "presqt-daemon"

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -16,10 +16,11 @@ from presqt_daemon.model import (
     Status,
     UploadResult,
 )
+from presqt_daemon.tickets.info_values import text_from_time, value_from_json
 
 SCHEMA_VERSION = 2
 OLDEST_VERSION = 1
-_LATER_KEYS = frozenset({"waiting_since"})
+_LATER_KEYS = frozenset({"waiting_since", "waited_seconds"})
 """Keys that schema 1 did not have; a status without them has their defaults."""
 
 MAX_FINDINGS = 50
@@ -94,6 +95,7 @@ class ProcessInfo:
     waiting_for: str | None = None
     next_attempt_at: datetime | None = None
     waiting_since: datetime | None = None
+    waited_seconds: int = 0
     received_at: datetime
     updated_at: datetime
     finished_at: datetime | None = None
@@ -103,6 +105,12 @@ class ProcessInfo:
     def is_open(self) -> bool:
         """Whether the ticket still goes on."""
         return self.status is Status.IN_PROGRESS
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether it is known what goes where, as staging finds out."""
+        options = (self.target, self.title, self.file_duplicate_action)
+        return bool(self.source_file) and None not in options
 
 
 def advance(info: ProcessInfo, stage: Stage) -> ProcessInfo:
@@ -132,6 +140,7 @@ def fail(info: ProcessInfo, error: PresqtError, now: datetime) -> ProcessInfo:
         waiting_for=None,
         next_attempt_at=None,
         waiting_since=None,
+        waited_seconds=0,
         finished_at=now,
     )
 
@@ -158,6 +167,7 @@ def finish(info: ProcessInfo, result: UploadResult, message: str, now: datetime)
         waiting_for=None,
         next_attempt_at=None,
         waiting_since=None,
+        waited_seconds=0,
         finished_at=now,
     )
 
@@ -218,65 +228,12 @@ def info_from_bytes(content: bytes) -> ProcessInfo:
         raise InfoError(f"schema version {version!r}")
     names = set(ProcessInfo.__slots__) - (_LATER_KEYS - tree.keys()) - {"schema_version"}
     try:
-        return ProcessInfo(**{name: _value(name, tree[name]) for name in names})
+        info = ProcessInfo(**{name: value_from_json(name, tree[name]) for name in names})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InfoError(f"not a status file of ours: {error!r}") from None
-
-
-def text_from_time(moment: datetime) -> str:
-    """ISO 8601 in UTC with microseconds: `2026-01-31T09:30:00.000000Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def time_from_text(text: str) -> datetime:
-    """The moment in ISO 8601 text; ValueError for one without a time zone."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"no time zone in {text!r}")
-    return moment
-
-
-_TIMES = frozenset(
-    {
-        "expiration",
-        "next_attempt_at",
-        "waiting_since",
-        "received_at",
-        "updated_at",
-        "finished_at",
-    }
-)
-_LISTS = frozenset(
-    {
-        "failed_fixity",
-        "unverified_fixity",
-        "resources_ignored",
-        "resources_updated",
-        "ignored_different",
-    }
-)
-
-
-def _value(name: str, raw: Any) -> Any:
-    """A key's value as the field's type."""
-    if name in {"errors", "warnings"}:
-        return tuple(
-            Finding(code=str(f["code"]), path=str(f["path"]), message=str(f["message"]))
-            for f in raw
-        )
-    if name in _TIMES:
-        return None if raw is None else time_from_text(raw)
-    if name in _LISTS:
-        return tuple(str(item) for item in raw)
-    if name == "status":
-        return Status(raw)
-    if name == "stage":
-        return Stage(raw)
-    if name == "file_duplicate_action":
-        return None if raw is None else DuplicateAction(raw)
-    if name in {"options_from", "dropped_by"}:
-        return dict(raw)
-    return raw
+    if info.is_open and info.stage in {Stage.HASHED, Stage.UPLOADED} and not info.is_resolved:
+        raise InfoError(f"it is {info.stage}, and does not say what goes where")
+    return info
 
 
 def _share(part: int, whole: int) -> float:

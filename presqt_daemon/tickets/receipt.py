@@ -15,6 +15,7 @@ from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.events import events_of, preparation
 from presqt_daemon.tickets.file_rows import ResultIndex
 from presqt_daemon.tickets.fingerprint import Fingerprint
+from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.media_type import media_type_of
 from presqt_daemon.tickets.payload import (
     PayloadError,
@@ -23,7 +24,7 @@ from presqt_daemon.tickets.payload import (
     read_fingerprint,
     read_head,
 )
-from presqt_daemon.tickets.process_info import ProcessInfo, text_from_time
+from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.record import SCHEMA_VERSION, draft_record, keep_durably
 from presqt_daemon.tickets.store import TicketFolder
 

@@ -13,6 +13,7 @@ from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.events import preparation
 from presqt_daemon.tickets.file_rows import ResultIndex
 from presqt_daemon.tickets.fingerprint import Fingerprint
+from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.lease import lease_ended
 from presqt_daemon.tickets.legacy import Legacy, LegacyError, read_legacy
 from presqt_daemon.tickets.mark import mark_of
@@ -23,7 +24,6 @@ from presqt_daemon.tickets.process_info import (
     NewerInfoError,
     ProcessInfo,
     UnreadableInfoError,
-    text_from_time,
 )
 from presqt_daemon.tickets.receipt import (
     file_trees,

@@ -11,6 +11,7 @@ import presqt_daemon.schemas
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Finding, Severity, Stage, Status, UploadResult
 from presqt_daemon.system.files import json_bytes
+from presqt_daemon.tickets.info_values import text_from_time, time_from_text
 from presqt_daemon.tickets.process_info import (
     MAX_FINDINGS,
     STEPS,
@@ -22,8 +23,6 @@ from presqt_daemon.tickets.process_info import (
     fail,
     info_from_bytes,
     percentage,
-    text_from_time,
-    time_from_text,
     tree_from_info,
 )
 from tests.tickets.infos import (
@@ -168,6 +167,14 @@ WRONG_VALUES: tuple[dict[str, object], ...] = (
     {"failed_fixity": None},
     {"dropped_by": 3},
     {"schema_version": "1"},
+    {"source_file": None},
+    {"title": 5},
+    {"updated_at": None},
+    {"upload_total_files": None},
+    {"upload_total_bytes": -1},
+    {"attempt": "1"},
+    {"attempt": True},
+    {"status_code": "200"},
 )
 
 
@@ -180,6 +187,20 @@ WRONG_VALUES: tuple[dict[str, object], ...] = (
 def test_a_damaged_file_is_an_info_error_and_nothing_else(content: bytes) -> None:
     with pytest.raises(InfoError):
         info_from_bytes(content)
+
+
+@pytest.mark.parametrize("stage", ["hashed", "uploaded"])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"title": None}, {"file_duplicate_action": None}, {"source_file": ""}, {"target": None}],
+)
+def test_a_staged_ticket_that_does_not_know_what_goes_where_is_damaged(
+    stage: str, wrong: dict[str, object]
+) -> None:
+    tree = {**tree_from_info(sending_info()), "stage": stage}
+    assert info_from_bytes(json_bytes(tree)).stage == stage
+    with pytest.raises(InfoError):
+        info_from_bytes(json_bytes({**tree, **wrong}))
 
 
 def test_a_file_of_a_newer_version_has_an_error_of_its_own() -> None:
