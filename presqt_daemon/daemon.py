@@ -25,15 +25,17 @@ from presqt_daemon.tickets.verdict import Verdict, worst
 from presqt_daemon.upgrade.gate import Gate
 from presqt_daemon.upgrade.job import Order
 from presqt_daemon.upgrade.lane import Lane
-from presqt_daemon.workers.agenda import Agenda, OpenTicket
+from presqt_daemon.workers.agenda import Agenda
 from presqt_daemon.workers.clerk import Reopened
 from presqt_daemon.workers.contents import Contents
-from presqt_daemon.workers.dispatch import Dispatch, Ended, Event
+from presqt_daemon.workers.dispatch import Dispatch
+from presqt_daemon.workers.events import Event, ended_by
 from presqt_daemon.workers.expiry import Expiry
+from presqt_daemon.workers.open_ticket import OpenTicket
 from presqt_daemon.workers.permits import Permits
 from presqt_daemon.workers.pool import Pool
 from presqt_daemon.workers.recover import end_strays, find_open
-from presqt_daemon.workers.run import RunKind, Work
+from presqt_daemon.workers.run import Work
 from presqt_daemon.workers.supervisor import Supervisor
 from presqt_daemon.workers.tokens import Tokens
 
@@ -194,7 +196,7 @@ class Daemon:
             moments.append(self._notifier.watchdog_seconds / 3)
         if (idle := self._pool.trim()) is not None:
             moments.append(idle + 0.01)
-        if (moment := self._dispatch.next_moment()) is not None and self._stopping_by is None:
+        if (moment := self._dispatch.next_moment(now)) is not None and self._stopping_by is None:
             moments.append(max(0.0, moment - now))
         if self._once or self._stopping_by is not None:
             moments.append(0.1)
@@ -217,8 +219,8 @@ class Daemon:
                 self._dispatch.handle(event)
                 if isinstance(event, Reopened):
                     self._asked.reopened(event.ticket)
-                elif isinstance(event, Ended) and event.end.kind is RunKind.OVER:
-                    self._asked.ended(event.end.ticket)
+                elif (ticket_ended := ended_by(event)) is not None:
+                    self._asked.ended(ticket_ended)
 
     def _look_at_tickets(self) -> Survey:
         """What is there, before anything is changed. Raises NewerInfoError."""

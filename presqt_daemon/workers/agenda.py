@@ -1,48 +1,16 @@
 """The open tickets in memory, and which of them may run now. Used by the arbiter's thread only."""
 
 import heapq
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from presqt_daemon.workers.lane import Lane, Pause
+from presqt_daemon.workers.open_ticket import OpenTicket
 from presqt_daemon.workers.permits import Permits
-from presqt_daemon.workers.run import Interruption, Run, Work
+from presqt_daemon.workers.run import Run, Work
 
-
-@dataclass(slots=True, kw_only=True)
-class OpenTicket:
-    """What the arbiter must know of a ticket that has not ended."""
-
-    ticket: str
-    work: Work
-    zip_bytes: int = 0
-    target: str | None = None
-    resource_id: str | None = None
-    deaths: int = 0
-    is_resume: bool = False
-    interruption: Interruption | None = None
-    is_gone: bool = False
-    is_at_desk: bool = False
-    told: str | None = None
-    order: int = 0
-
-
-@dataclass(slots=True)
-class _Lane:
-    """One target's waiting tickets, by container, so that no container starves another."""
-
-    queues: OrderedDict[str, deque[OpenTicket]] = field(default_factory=OrderedDict)
-    paused_until: float | None = None
-    is_paused: bool = False
-    waiting_for: str = ""
-    probe: str | None = None
-
-    def add(self, ticket: OpenTicket, *, first: bool = False) -> None:
-        queue = self.queues.setdefault(ticket.resource_id or "", deque())
-        if first:
-            queue.appendleft(ticket)
-        else:
-            queue.append(ticket)
+_Heap = list[tuple[float, int, OpenTicket]]
 
 
 @dataclass(slots=True)
@@ -53,18 +21,21 @@ class Agenda:
     small_bytes: int = 10**9
     _small: deque[OpenTicket] = field(default_factory=deque)
     _large: deque[OpenTicket] = field(default_factory=deque)
-    _lanes: dict[str, _Lane] = field(default_factory=dict)
-    _parked: list[tuple[float, int, OpenTicket]] = field(default_factory=list)
+    _lanes: dict[str, Lane] = field(default_factory=dict)
+    _parked: _Heap = field(default_factory=list)
+    _notes: _Heap = field(default_factory=list)
     _count: int = 0
 
     def add(self, ticket: OpenTicket, *, first: bool = False) -> None:
         """Let a ticket wait for a worker."""
         self.tickets[ticket.ticket] = ticket
-        ticket.interruption = None
         self._count += 1
         ticket.order = -self._count if first else self._count
         if ticket.work is Work.UPLOAD and ticket.target is not None:
-            self._lanes.setdefault(ticket.target, _Lane()).add(ticket, first=first)
+            lane = self._lane(ticket.target)
+            lane.add(ticket, first=first)
+            if lane.pause is not None:
+                self._note_at(ticket, lane.pause, float("-inf"))
             return
         queue = self._large if ticket.zip_bytes > self.small_bytes else self._small
         if first:
@@ -75,43 +46,75 @@ class Agenda:
     def park(self, ticket: OpenTicket, until: float) -> None:
         """Let a ticket wait for a moment of the monotonic clock."""
         self.tickets[ticket.ticket] = ticket
-        ticket.interruption = None
-        self._count += 1
-        heapq.heappush(self._parked, (until, self._count, ticket))
+        self._push(self._parked, until, ticket)
 
-    def pause(self, target: str, until: float | None, waiting_for: str) -> None:
-        """Let no ticket of a target run before a moment; then one goes ahead as a probe."""
-        lane = self._lanes.setdefault(target, _Lane())
-        lane.is_paused, lane.paused_until, lane.probe = True, until, None
-        lane.waiting_for = waiting_for
+    def hold(self, ticket: OpenTicket, now: float, note_again_at: float) -> None:
+        """Let a ticket wait in front whose own run has paused its target, and said so on it."""
+        self.add(ticket, first=True)
+        pause = self._lane(ticket.target or "").pause
+        if pause is not None:
+            ticket.told, ticket.note_at = _told(pause), note_again_at
+            ticket.begin_waiting(now)
+            self._push(self._notes, note_again_at, ticket)
 
-    def resume(self, target: str) -> None:
+    def pause(self, target: str, pause: Pause) -> None:
+        """Hold a target's tickets back."""
+        lane = self._lane(target)
+        lane.hold(pause)
+        assert lane.pause is not None
+        for ticket in lane.tickets():
+            self._note_at(ticket, lane.pause, float("-inf"))
+
+    def pauses(self) -> dict[str, Pause]:
+        """Target -> pause, of those whose tickets are held back now."""
+        return {
+            target: lane.pause
+            for target, lane in self._lanes.items()
+            if lane.pause is not None and not lane.is_empty()
+        }
+
+    def resume(self, target: str, now: float) -> None:
         """Let a target's tickets run again."""
-        lane = self._lanes.setdefault(target, _Lane())
-        lane.is_paused, lane.probe = False, None
+        self._lane(target).resume(now)
 
-    def resume_all(self) -> None:
+    def resume_all(self, now: float) -> None:
         """Let every target's tickets run again."""
-        for target in self._lanes:
-            self.resume(target)
+        for lane in self._lanes.values():
+            lane.resume(now)
 
-    def take_to_desk(self, target: str) -> Iterator[tuple[OpenTicket, str]]:
-        """A paused target's tickets that were not told what for; none runs before it is back."""
-        lane = self._lanes.setdefault(target, _Lane())
-        if not lane.is_paused:
-            return
-        for queue in lane.queues.values():
-            for ticket in queue:
-                if ticket.is_gone or ticket.is_at_desk or ticket.told == lane.waiting_for:
-                    continue
-                ticket.is_at_desk, ticket.told = True, lane.waiting_for
-                yield ticket, lane.waiting_for
+    def try_target(self, target: str, now: float) -> None:
+        """Let one ticket of a paused target go ahead now, unless the target named the time."""
+        self._lane(target).try_at(now)
 
-    def back_from_desk(self, name: str) -> None:
-        """Let a ticket run again that the clerk has written on."""
+    def take_note(self, now: float) -> tuple[OpenTicket, Pause] | None:
+        """A ticket on which is to be written now what holds it; it does not run meanwhile."""
+        while self._notes and self._notes[0][0] <= now:
+            moment, _, ticket = heapq.heappop(self._notes)
+            if ticket.is_gone or ticket.note_at != moment or ticket.target is None:
+                continue
+            ticket.note_at = None
+            pause = self._lane(ticket.target).pause
+            if pause is not None:
+                ticket.is_at_desk, ticket.told = True, _told(pause)
+                ticket.begin_waiting(now)
+                return ticket, pause
+        return None
+
+    def back_from_desk(self, name: str, note_again_at: float) -> None:
+        """Let a ticket run again that was written on; a held one is written on again later."""
         ticket = self.tickets.get(name)
-        if ticket is not None:
-            ticket.is_at_desk = False
+        if ticket is None:
+            return
+        ticket.is_at_desk = False
+        if ticket.waits_from is not None and ticket.note_at is None:
+            ticket.note_at = note_again_at
+            self._push(self._notes, note_again_at, ticket)
+
+    def end_run(self, ticket: OpenTicket) -> None:
+        """Take in that a worker has let go of a ticket, however that came."""
+        ticket.interruption = None
+        if ticket.target is not None:
+            self._lane(ticket.target).end_run(ticket.ticket)
 
     def remove(self, name: str) -> OpenTicket | None:
         """Take a ticket out, wherever it waits; the ticket, None when it is not open."""
@@ -121,29 +124,49 @@ class Agenda:
         return ticket
 
     def wake(self, now: float) -> None:
-        """Put parked tickets whose time has come back in front of their queues."""
+        """Put parked tickets whose time has come back in front, and drop pauses that are over."""
         while self._parked and self._parked[0][0] <= now:
             _, _, ticket = heapq.heappop(self._parked)
             if not ticket.is_gone:
                 self.add(ticket, first=True)
+        for lane in self._lanes.values():
+            if lane.is_pause_over(now):
+                lane.resume(now)
 
-    def next_moment(self) -> float | None:
+    def next_moment(self, now: float) -> float | None:
         """When `wake` or a paused target has something to do next, None for never."""
-        moments = [lane.paused_until for lane in self._lanes.values() if lane.is_paused]
+        moments = [lane.next_moment(now) for lane in self._lanes.values()]
         moments += [self._parked[0][0]] if self._parked else []
         return min((moment for moment in moments if moment is not None), default=None)
 
+    def next_note(self) -> float | None:
+        """When `take_note` has something to look at next, None for never."""
+        return self._notes[0][0] if self._notes else None
+
     def runs(self, permits: Permits, now: float) -> Iterator[Run]:
         """Every run that may begin now; its permits are taken."""
-        yield from self._stage_runs(permits)
+        yield from self._stage_runs(permits, now)
         for target, lane in self._lanes.items():
-            yield from self._upload_runs(target, lane, permits, now)
+            yield from _upload_runs(target, lane, permits, now)
 
     def running(self) -> list[OpenTicket]:
         """The tickets that a worker has now."""
         return [ticket for ticket in self.tickets.values() if ticket.interruption is not None]
 
-    def _stage_runs(self, permits: Permits) -> Iterator[Run]:
+    def _lane(self, target: str) -> Lane:
+        return self._lanes.setdefault(target, Lane())
+
+    def _push(self, heap: _Heap, moment: float, ticket: OpenTicket) -> None:
+        self._count += 1
+        heapq.heappush(heap, (moment, self._count, ticket))
+
+    def _note_at(self, ticket: OpenTicket, pause: Pause, moment: float) -> None:
+        """Have it written on the ticket what holds it, unless that stands there already."""
+        if ticket.told != _told(pause) and ticket.note_at != moment:
+            ticket.note_at = moment
+            self._push(self._notes, moment, ticket)
+
+    def _stage_runs(self, permits: Permits, now: float) -> Iterator[Run]:
         """Small and large bags in the order they came; a large one that must wait blocks none."""
         waiting = [queue for queue in (self._small, self._large) if queue]
         while waiting:
@@ -151,43 +174,35 @@ class Agenda:
             ticket = queue[0]
             if ticket.is_gone:
                 queue.popleft()
-            elif permits.begin_staging(ticket.zip_bytes):
+            elif permits.begin_staging(ticket.ticket, ticket.zip_bytes):
                 queue.popleft()
-                yield _begin(ticket)
+                yield ticket.begin(now)
             else:
                 waiting.remove(queue)
             waiting = [one for one in waiting if one]
 
-    def _upload_runs(self, target: str, lane: _Lane, permits: Permits, now: float) -> Iterator[Run]:
-        if lane.is_paused and (
-            lane.probe in self.tickets or lane.paused_until is None or now < lane.paused_until
-        ):
-            return
-        for key in list(lane.queues):
-            queue = lane.queues[key]
-            while queue:
-                ticket = queue.popleft()
-                if ticket.is_gone:
-                    continue
-                if ticket.is_at_desk or not permits.begin_sending(target, ticket.resource_id):
-                    queue.appendleft(ticket)
-                    break
-                lane.queues.move_to_end(key)
-                yield _begin(ticket)
-                if lane.is_paused:
-                    lane.probe = ticket.ticket
-                    return
-            if not queue:
-                del lane.queues[key]
+
+def _upload_runs(target: str, lane: Lane, permits: Permits, now: float) -> Iterator[Run]:
+    """The runs of one target that may begin now; a container that had its turn goes to the end."""
+    for key in list(lane.queues):
+        queue = lane.queues[key]
+        while queue and lane.may_run(now):
+            ticket = queue.popleft()
+            if ticket.is_gone:
+                continue
+            if ticket.is_at_desk or not permits.begin_sending(
+                ticket.ticket, target, ticket.resource_id
+            ):
+                queue.appendleft(ticket)
+                break
+            lane.queues.move_to_end(key)
+            if lane.pause is not None:
+                lane.probe = ticket.ticket
+            yield ticket.begin(now)
+        if not queue:
+            del lane.queues[key]
 
 
-def _begin(ticket: OpenTicket) -> Run:
-    ticket.interruption = Interruption()
-    ticket.told = None
-    return Run(
-        ticket=ticket.ticket,
-        work=ticket.work,
-        interruption=ticket.interruption,
-        deaths=ticket.deaths,
-        is_resume=ticket.is_resume,
-    )
+def _told(pause: Pause) -> tuple[str, float | None]:
+    """What a ticket says of its pause: the moment only where that is no guess."""
+    return pause.waiting_for, None if pause.is_probed else pause.until

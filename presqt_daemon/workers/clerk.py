@@ -1,23 +1,21 @@
-"""Changes of tickets that no worker has: reject, cancel, reopen. Done on one thread, in order."""
+"""Changes of tickets that no worker has: end, note, reopen. Done on one thread, in order."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
-from presqt_daemon.errors import PresqtError, UserFault
+from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import Stage, Status
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.host import boot_id
 from presqt_daemon.system.logs import ticket_log
-from presqt_daemon.tickets.lease import HeldError, lease_ended
+from presqt_daemon.tickets.lease import lease_ended
 from presqt_daemon.tickets.payload import PayloadError, read_files, read_head
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.workers.endings import end_failed
-from presqt_daemon.workers.run import RunEnd, RunKind
-from presqt_daemon.workers.supervisor import CANCELLED, WRITE_RETRY_SECONDS, Supervisor
-
-LEASE_SECONDS = 30.0
-"""How long a record that is being written is waited for."""
+from presqt_daemon.workers.run import RunEnd, RunKind, fault_from_bug
+from presqt_daemon.workers.supervisor import WRITE_RETRY_SECONDS, Supervisor
+from presqt_daemon.workers.unfinished import wait_on
 
 
 class Refusal(StrEnum):
@@ -29,6 +27,7 @@ class Refusal(StrEnum):
     LOST = "there is no such ticket"
     DISK = "its status cannot be written now"
     BUSY = "another program is changing its record: ask again"
+    BUG = "something went wrong in the server: look into the log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,49 +44,8 @@ class Clerk:
 
     supervisor: Supervisor
 
-    def reject(self, ticket: str, error: PresqtError) -> RunEnd:
-        """End a ticket that must not be worked on."""
-        return self._with_holder(ticket, error)
-
-    def cancel(self, ticket: str) -> RunEnd:
-        """End a waiting ticket as its sender or the operator asked."""
-        return self._with_holder(ticket, UserFault("cancelled", CANCELLED))
-
-    def note_waiting(self, ticket: str, waiting_for: str) -> None:
-        """Say on a waiting ticket what it waits for; a failure to do so changes nothing."""
-        folder = self.supervisor.uploads.folder(ticket)
-        try:
-            holder = self.supervisor.open_holder(folder)
-            message = f"Waiting for {waiting_for}."
-            holder.fact(replace(holder.info, waiting_for=waiting_for, message=message))
-        except OSError as error:
-            ticket_log(ticket).debug("could not note its wait: %s", error.strerror)
-
-    def reopen(self, ticket: str) -> Reopened:
-        """Let an ended ticket go on: from its staged bag where that is there, else from its zip."""
-        supervisor = self.supervisor
-        folder = supervisor.uploads.folder(ticket)
-        try:
-            with lease_ended(folder.path, wait_seconds=LEASE_SECONDS):
-                info = folder.read_info()
-                refusal = why_not_again(info, has_zip=folder.find_zip() is not None)
-                if refusal is not None:
-                    return Reopened(ticket, refusal)
-                holder = supervisor.open_holder(folder)
-                holder.fact(reopened(info, is_staged=_is_staged(folder)))
-                folder.receipt.unlink(missing_ok=True)
-                reach("reopened")
-        except HeldError:
-            return Reopened(ticket, Refusal.BUSY)
-        except (InfoError, FileNotFoundError):
-            return Reopened(ticket, Refusal.LOST)
-        except OSError as error:
-            ticket_log(ticket).warning("cannot be reopened now: %s", error.strerror)
-            return Reopened(ticket, Refusal.DISK)
-        ticket_log(ticket).info("goes again, attempt %d", holder.info.attempt)
-        return Reopened(ticket)
-
-    def _with_holder(self, ticket: str, error: PresqtError) -> RunEnd:
+    def end(self, ticket: str, error: PresqtError) -> RunEnd:
+        """End a ticket that is not to be worked on; one that has ended stays as it is."""
         folder = self.supervisor.uploads.folder(ticket)
         try:
             holder = self.supervisor.open_holder(folder)
@@ -102,6 +60,58 @@ class Clerk:
                 ticket=ticket, kind=RunKind.PARKED, info=None, seconds=WRITE_RETRY_SECONDS
             )
         return RunEnd(ticket=ticket, kind=RunKind.OVER, info=info)
+
+    def end_for_bug(self, ticket: str, bug: Exception) -> RunEnd:
+        """End a ticket that has met a bug of ours, which is logged here; never raises."""
+        ticket_log(ticket).error("a bug of ours", exc_info=bug)
+        try:
+            return self.end(ticket, fault_from_bug(bug))
+        except Exception:  # noqa: BLE001  (one ticket's bug must not end the daemon)
+            ticket_log(ticket).exception("it cannot even be told; left to the next start")
+            return RunEnd(ticket=ticket, kind=RunKind.OVER, info=None)
+
+    def note_waiting(
+        self, ticket: str, waiting_for: str, seconds: float | None, waited: float
+    ) -> RunEnd | None:
+        """Say on a waiting ticket what it waits for; its end when it has waited for too long.
+
+        Fields as of `wait_on`. A failure to write changes nothing.
+        """
+        folder = self.supervisor.uploads.folder(ticket)
+        try:
+            holder = self.supervisor.open_holder(folder)
+            info = holder.info
+            if info.is_open:
+                info = wait_on(holder, waiting_for, seconds, waited, self.supervisor.config)
+        except OSError as error:
+            ticket_log(ticket).debug("could not note its wait: %s", error.strerror)
+            return None
+        return None if info.is_open else RunEnd(ticket=ticket, kind=RunKind.OVER, info=info)
+
+    def reopen(self, ticket: str) -> Reopened:
+        """Let an ended ticket go on: from its staged bag where that is there, else from its zip.
+
+        Raises HeldError while another program is changing its record.
+        """
+        supervisor = self.supervisor
+        folder = supervisor.uploads.folder(ticket)
+        try:
+            with lease_ended(folder.path):
+                info = folder.read_info()
+                refusal = why_not_again(info, has_zip=folder.find_zip() is not None)
+                if refusal is not None:
+                    return Reopened(ticket, refusal)
+                holder = supervisor.open_holder(folder)
+                holder.fact(reopened(info, is_staged=_is_staged(folder)))
+                folder.receipt.unlink(missing_ok=True)
+                reach("reopened")
+        except (InfoError, FileNotFoundError):
+            return Reopened(ticket, Refusal.LOST)
+        except OSError as error:
+            ticket_log(ticket).warning("cannot be reopened now: %s", error.strerror)
+            return Reopened(ticket, Refusal.DISK)
+        ticket_log(ticket).info("goes again, attempt %d", holder.info.attempt)
+        return Reopened(ticket)
 
 
 def why_not_again(info: ProcessInfo, *, has_zip: bool) -> Refusal | None:
@@ -118,7 +128,7 @@ def reopened(info: ProcessInfo, *, is_staged: bool) -> ProcessInfo:
     return ProcessInfo(
         ticket_number=info.ticket_number,
         message="The ticket goes again.",
-        stage=Stage.HASHED if is_staged and info.target is not None else Stage.RECEIVED,
+        stage=Stage.HASHED if is_staged and info.is_resolved else Stage.RECEIVED,
         source_file=info.source_file,
         target=info.target,
         resource_id=info.resource_id,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from presqt_daemon.errors import HouseFault, PresqtError
+from presqt_daemon.errors import HouseFault
 from presqt_daemon.model import Stage
 from presqt_daemon.reports import (
     Alive,
@@ -32,7 +32,7 @@ from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings, advance
 from presqt_daemon.workers.pool import TICKET_VARIABLE, Worker
 from presqt_daemon.workers.reaper import Limits, Sample, end_tree, judge, tree_memory
-from presqt_daemon.workers.run import ParkError, Run
+from presqt_daemon.workers.run import Run
 from presqt_daemon.workers.tasks import Task
 
 TICK_SECONDS = 0.25
@@ -85,7 +85,20 @@ class Conversation:
     _open_question: Question | None = None
 
     def hold(self, task: Task) -> End | Broken:
-        """Talk until the task has ended, one way or another; a worker that lives stays usable."""
+        """Talk until the task has ended, one way or another; a worker that lives stays usable.
+
+        Whatever is raised on the way, no worker goes on with the task.
+        """
+        try:
+            return self._talk(task)
+        except Exception:
+            if self._open_question is not None:
+                self._let_go()
+            else:
+                self._end_worker(BrokenKind.STOPPED)
+            raise
+
+    def _talk(self, task: Task) -> End | Broken:
         started = self._moved_at = self.clock()
         looked = started
         memory = 0
@@ -152,11 +165,7 @@ class Conversation:
         question = self._open_question
         if question is None:
             return
-        try:
-            answer = self.answer(question)
-        except (PresqtError, ParkError, OSError):
-            self._let_go()
-            raise
+        answer = self.answer(question)
         if answer is not None:
             self._open_question = None
             self._moved_at = self.clock()

@@ -6,45 +6,37 @@ through `post` as events.
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from presqt_daemon.errors import PresqtError
+from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.model import Stage
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.verdict import Verdict, verdict
-from presqt_daemon.workers.agenda import Agenda, OpenTicket
-from presqt_daemon.workers.clerk import Clerk, Reopened
+from presqt_daemon.workers.agenda import Agenda
+from presqt_daemon.workers.clerk import Clerk, Refusal, Reopened
+from presqt_daemon.workers.desk import Desk
 from presqt_daemon.workers.engine import make_engine
+from presqt_daemon.workers.events import Busy, Closed, Ended, Event, Noted
+from presqt_daemon.workers.lane import pause_from
+from presqt_daemon.workers.open_ticket import OpenTicket
 from presqt_daemon.workers.recover import open_ticket
-from presqt_daemon.workers.run import Run, RunEnd, RunKind, Work
+from presqt_daemon.workers.run import CREDENTIAL, Run, RunEnd, RunKind, Work
 from presqt_daemon.workers.supervisor import WRITE_RETRY_SECONDS, Supervisor
+from presqt_daemon.workers.unfinished import CANCELLED
 
 AGAIN_SECONDS = 0.2
 """A run whose worker died is not repeated at once, lest a broken machine spins."""
 
-UNKNOWN_WAIT_SECONDS = 60.0
-BUG_WAIT_SECONDS = 60.0
 TOKEN_LOOK_SECONDS = 5.0
+NOTE_EVERY_SECONDS = 3600.0
+"""How often a ticket that waits is written on, so that a restart loses no more of its wait."""
 
+NOTE_LEAST_SECONDS = 1.0
+LEASE_SECONDS = 30.0
+"""How long a record that another program is changing is waited for, before a retry is refused."""
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The end of a worker's run, or of what the clerk did (`again` repeats that)."""
-
-    end: RunEnd
-    run: Run | None = None
-    again: Callable[[], RunEnd] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """The clerk has written on a waiting ticket what it waits for."""
-
-    ticket: str
-
-
-Event = Ended | Noted | Reopened
+LEASE_LOOK_SECONDS = 0.1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,18 +49,15 @@ class Dispatch:
     agenda: Agenda = field(default_factory=Agenda)
     verdicts: list[Verdict] = field(default_factory=list)
     _engine: Executor = field(default_factory=make_engine)
-    _desk: Executor = field(
-        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="clerk")
-    )
-    _at_desk: int = 0
-    _later: list[tuple[float, Callable[[], RunEnd]]] = field(default_factory=list)
-    _refused: dict[str, str | None] = field(default_factory=dict)
-    _looked: float = 0.0
+    _desk: Desk = field(init=False)
+    _later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    _reopening: dict[str, float] = field(default_factory=dict)
+    _is_noting: bool = False
+    _looked: float = float("-inf")
 
-    @property
-    def clerk(self) -> Clerk:
-        """The clerk, as stateless as its supervisor."""
-        return Clerk(self.supervisor)
+    def __post_init__(self) -> None:
+        """Give the clerk a desk."""
+        self._desk = Desk(clerk=Clerk(self.supervisor), post=self.post)
 
     def open(self, ticket: OpenTicket, error: PresqtError | None) -> None:
         """Let a ticket in; with an error it is ended at once. One that is open already is not."""
@@ -77,7 +66,7 @@ class Dispatch:
         if error is None:
             self.agenda.add(ticket)
         else:
-            self._end_at_desk(lambda: self.clerk.reject(ticket.ticket, error))
+            self._desk.end(ticket.ticket, error)
 
     def cancel(self, name: str) -> None:
         """End a ticket as was asked, wherever it is; what has ended stays as it is."""
@@ -87,16 +76,17 @@ class Dispatch:
         elif ticket.interruption is not None:
             ticket.interruption.cancelled.set()
         else:
-            self.agenda.remove(name)
-            self._end_at_desk(lambda: self.clerk.cancel(name))
+            self._end_cancelled(name)
 
     def retry(self, name: str) -> None:
-        """Let an ended ticket go again, if it may."""
-        if name in self.agenda.tickets:
+        """Let an ended ticket go again, if it may; a target that it waits for is tried at once."""
+        ticket = self.agenda.tickets.get(name)
+        if ticket is not None:
             ticket_log(name).info("asked to retry, but it has not ended")
-            return
-        self._at_desk += 1
-        self._desk.submit(lambda: self.post(self.clerk.reopen(name)))
+            self._try_target(ticket)
+        elif name not in self._reopening:
+            self._reopening[name] = self.clock() + LEASE_SECONDS
+            self._desk.reopen(name)
 
     def start_due(self, now: float) -> None:
         """Start every run that may begin now."""
@@ -104,28 +94,34 @@ class Dispatch:
         self._look_at_tokens(now)
         for item in [item for item in self._later if item[0] <= now]:
             self._later.remove(item)
-            self._end_at_desk(item[1])
+            item[1]()
         for run in self.agenda.runs(self.supervisor.permits, now):
             self._engine.submit(self._go, run)
+        self._write_note(now)
 
-    def next_moment(self) -> float | None:
+    def next_moment(self, now: float) -> float | None:
         """When `start_due` has something to do without an event, None for never."""
         moments = [moment for moment, _ in self._later]
-        moments += [self._looked + TOKEN_LOOK_SECONDS] if self._refused else []
-        parked = self.agenda.next_moment()
-        return min([*moments, *([] if parked is None else [parked])], default=None)
+        moments += [self._looked + TOKEN_LOOK_SECONDS] if self._waiting_for_tokens() else []
+        note = None if self._is_noting else self.agenda.next_note()
+        others = (self.agenda.next_moment(now), note)
+        return min([*moments, *(one for one in others if one is not None)], default=None)
 
     def handle(self, event: Event) -> None:
         """Take in how something ended."""
+        if not isinstance(event, Ended):
+            self._desk.busy -= 1
         match event:
             case Ended():
                 self._settle(event)
+            case Closed():
+                self._take_closed(event)
             case Noted():
-                self._at_desk -= 1
-                self.agenda.back_from_desk(event.ticket)
+                self._take_noted(event)
+            case Busy():
+                self._take_busy(event)
             case Reopened():
-                self._at_desk -= 1
-                self._take_back(event)
+                self._take_reopened(event)
 
     def stop_by(self, moment: float) -> None:
         """Let what runs go on until a moment of the monotonic clock."""
@@ -135,133 +131,156 @@ class Dispatch:
 
     def is_idle(self) -> bool:
         """Whether nothing is open and nothing is on its way."""
-        return not self.agenda.tickets and not self._at_desk and not self._later
+        return not self.agenda.tickets and not self._desk.busy and not self._later
 
     def resume_targets(self) -> None:
         """Let paused targets run, as after a changed configuration."""
-        self._refused.clear()
-        self.agenda.resume_all()
+        self.agenda.resume_all(self.clock())
 
     def close(self) -> None:
         """Wait for what the clerk and the runs still write."""
-        self._desk.shutdown(wait=True)
+        self._desk.close()
         self._engine.shutdown(wait=True, cancel_futures=True)
 
     def _go(self, run: Run) -> None:
         """One run, on a thread of the engine; whatever happens, its end is posted."""
         try:
             end = self.supervisor.run(run)
-        except Exception:  # noqa: BLE001  (one ticket's bug must not end the daemon)
-            ticket_log(run.ticket).exception("a bug of ours; the ticket is tried again")
-            end = RunEnd(
-                ticket=run.ticket, kind=RunKind.PARKED, info=None, seconds=BUG_WAIT_SECONDS
-            )
-        self.post(Ended(end, run=run))
-
-    def _end_at_desk(self, task: Callable[[], RunEnd]) -> None:
-        self._at_desk += 1
-        self._desk.submit(lambda: self.post(Ended(task(), again=task)))
+        except Exception as bug:  # noqa: BLE001  (one ticket's bug must not end the daemon)
+            end = self._desk.clerk.end_for_bug(run.ticket, bug)
+        self.post(Ended(end, run))
 
     def _settle(self, event: Ended) -> None:
         """Give permits back and decide what is next for a ticket."""
-        end = event.end
-        ticket = self.agenda.tickets.get(end.ticket)
-        if event.again is not None:
-            self._at_desk -= 1
-            if end.kind is RunKind.PARKED:
-                self._later.append((self.clock() + WRITE_RETRY_SECONDS, event.again))
-                return
-        if event.run is not None and ticket is not None:
-            self._give_back(ticket, event.run)
-            self._judge_target(ticket, event.run, end)
+        end, run = event.end, event.run
+        permits = self.supervisor.permits
+        if run.work is Work.STAGE:
+            permits.end_staging(run.ticket)
+        else:
+            permits.end_sending(run.ticket)
+        ticket = self.agenda.tickets[run.ticket]
+        is_cancelled = ticket.is_cancelled
+        self.agenda.end_run(ticket)
+        self._judge_target(ticket, end)
         if end.kind is RunKind.OVER:
             self.agenda.remove(end.ticket)
-            self.verdicts.append(Verdict.FAILED if end.info is None else verdict(end.info))
-        elif ticket is not None and _is_cancelled(ticket):
+            self._count(end)
+        elif is_cancelled:
             # asked for when the run was about to end, or could not tell of it
-            self.agenda.remove(end.ticket)
-            self._end_at_desk(lambda: self.clerk.cancel(end.ticket))
-        elif ticket is not None:
+            self._end_cancelled(end.ticket)
+        else:
             self._go_on(ticket, end)
-            if ticket.target is not None:
-                self._tell(ticket.target)
 
     def _go_on(self, ticket: OpenTicket, end: RunEnd) -> None:
         now = self.clock()
         match end.kind:
             case RunKind.STAGED:
                 assert end.info is not None
-                ticket.work, ticket.deaths, ticket.is_resume = Work.UPLOAD, 0, False
+                if not ticket.is_restaged:
+                    ticket.deaths = 0
+                ticket.work, ticket.is_resume, ticket.waited = Work.UPLOAD, False, 0.0
                 ticket.target, ticket.resource_id = end.info.target, end.info.resource_id
                 self.agenda.add(ticket)
-            case RunKind.PARKED if end.whole_target and ticket.target is not None:
-                self.agenda.add(ticket, first=True)
+            case RunKind.PARKED if end.whole_target:
+                self.agenda.hold(ticket, now, self._note_again_at(ticket, now))
             case RunKind.PARKED:
-                wait = UNKNOWN_WAIT_SECONDS if end.seconds is None else end.seconds
-                self.agenda.park(ticket, now + wait)
+                ticket.begin_waiting(now)
+                self.agenda.park(ticket, end.wait_from(now))
             case RunKind.AGAIN:
                 ticket.deaths = 0 if end.made_progress else ticket.deaths + 1
                 ticket.is_resume = True
-                if end.info is not None and end.info.stage in {Stage.RECEIVED, Stage.VALIDATED}:
-                    ticket.work = Work.STAGE
+                is_unstaged = end.info is not None and end.info.stage in {
+                    Stage.RECEIVED,
+                    Stage.VALIDATED,
+                }
+                if is_unstaged and ticket.work is Work.UPLOAD:
+                    # a payload that spoils again and again is no progress, however well staged
+                    ticket.work, ticket.is_restaged = Work.STAGE, True
                 self.agenda.park(ticket, now + AGAIN_SECONDS)
-            case _:
-                ticket.interruption = None
 
-    def _judge_target(self, ticket: OpenTicket, run: Run, end: RunEnd) -> None:
+    def _judge_target(self, ticket: OpenTicket, end: RunEnd) -> None:
         """Pause a target that no other ticket would find better; let a mended one run again."""
-        target = ticket.target
-        if run.work is not Work.UPLOAD or target is None:
+        if ticket.target is None:
             return
-        if end.kind is RunKind.PARKED and end.whole_target:
-            wait = UNKNOWN_WAIT_SECONDS if end.seconds is None else end.seconds
-            self._pause(target, self.clock() + wait, end.waiting_for or "the target")
-        elif end.info is not None and end.info.error_code == "unauthorized":
-            self._refused[target] = self.supervisor.token_mark(target)
-            self._pause(target, None, "a token")
-        elif end.kind is RunKind.OVER:
-            self.agenda.resume(target)
+        now = self.clock()
+        if end.whole_target:
+            self.agenda.pause(ticket.target, pause_from(end, now))
+        elif end.is_delivered:
+            self.agenda.resume(ticket.target, now)
 
-    def _pause(self, target: str, until: float | None, waiting_for: str) -> None:
-        """Hold a target's tickets, and say so on them."""
-        self.agenda.pause(target, until, waiting_for)
-        self._tell(target)
+    def _try_target(self, ticket: OpenTicket) -> None:
+        if ticket.target is not None:
+            self.agenda.try_target(ticket.target, self.clock())
 
-    def _tell(self, target: str) -> None:
-        """Say on the tickets of a paused target what they wait for, once."""
-        for ticket, waiting_for in self.agenda.take_to_desk(target):
-            self._at_desk += 1
-            self._desk.submit(self._note, ticket.ticket, waiting_for)
-
-    def _note(self, ticket: str, waiting_for: str) -> None:
-        self.clerk.note_waiting(ticket, waiting_for)
-        self.post(Noted(ticket))
+    def _waiting_for_tokens(self) -> list[str]:
+        pauses = self.agenda.pauses()
+        return [target for target, pause in pauses.items() if pause.waiting_for == CREDENTIAL]
 
     def _look_at_tokens(self, now: float) -> None:
-        """Let a target run again whose refused token has been replaced."""
-        if not self._refused or now - self._looked < TOKEN_LOOK_SECONDS:
+        """Let a target run again whose missing or refused token has been replaced."""
+        if now - self._looked < TOKEN_LOOK_SECONDS:
             return
-        self._looked = now
-        for target, mark in list(self._refused.items()):
-            if self.supervisor.token_mark(target) != mark:
-                del self._refused[target]
-                self.agenda.resume(target)
+        for target in self._waiting_for_tokens():
+            self._looked = now
+            mark = self.supervisor.token_mark(target)
+            if mark is not None and mark != self.supervisor.permits.refused_mark(target):
+                self.agenda.resume(target, now)
 
-    def _give_back(self, ticket: OpenTicket, run: Run) -> None:
-        permits = self.supervisor.permits
-        if run.work is Work.STAGE:
-            permits.end_staging(ticket.zip_bytes)
+    def _write_note(self, now: float) -> None:
+        """Have one held ticket written on; the next when that is done, so that nothing queues."""
+        found = None if self._is_noting else self.agenda.take_note(now)
+        if found is not None:
+            self._is_noting = True
+            ticket, pause = found
+            seconds = None if pause.is_probed else max(0.0, pause.until - now)
+            self._desk.note(ticket.ticket, pause.waiting_for, seconds, ticket.waited_until(now))
+
+    def _note_again_at(self, ticket: OpenTicket, now: float) -> float:
+        """The next hour, or the moment at which the ticket has waited for too long."""
+        left = self.supervisor.config.uploads.deadline - ticket.waited_until(now)
+        return now + min(NOTE_EVERY_SECONDS, max(NOTE_LEAST_SECONDS, left))
+
+    def _take_noted(self, event: Noted) -> None:
+        self._is_noting = False
+        ticket = self.agenda.tickets.get(event.ticket)
+        if ticket is None:
+            return
+        if event.end is not None and event.end.kind is RunKind.OVER:
+            self.agenda.remove(event.ticket)
+            self._count(event.end)
+            return
+        self.agenda.back_from_desk(event.ticket, self._note_again_at(ticket, self.clock()))
+
+    def _take_closed(self, event: Closed) -> None:
+        if event.end.kind is RunKind.PARKED:
+            name, error = event.end.ticket, event.error
+            moment = self.clock() + WRITE_RETRY_SECONDS
+            self._later.append((moment, lambda: self._desk.end(name, error)))
         else:
-            permits.end_sending(ticket.target or "", ticket.resource_id)
+            self._count(event.end)
 
-    def _take_back(self, event: Reopened) -> None:
+    def _take_busy(self, event: Busy) -> None:
+        """Have it tried again soon; nothing waits at the desk."""
+        name, now = event.ticket, self.clock()
+        if now < self._reopening[name]:
+            self._later.append((now + LEASE_LOOK_SECONDS, lambda: self._desk.reopen(name)))
+        else:
+            self._desk.refuse(name, Refusal.BUSY)
+
+    def _take_reopened(self, event: Reopened) -> None:
+        name = event.ticket
+        del self._reopening[name]
         if event.refusal is not None:
-            ticket_log(event.ticket).info("not retried: %s", event.refusal)
+            ticket_log(name).info("not retried: %s", event.refusal)
             return
-        ticket = open_ticket(self.supervisor.uploads.folder(event.ticket))
+        ticket = open_ticket(self.supervisor.uploads.folder(name))
         if ticket is not None:
             self.agenda.add(ticket)
+            self._try_target(ticket)
 
+    def _end_cancelled(self, name: str) -> None:
+        self.agenda.remove(name)
+        self._desk.end(name, UserFault("cancelled", CANCELLED))
 
-def _is_cancelled(ticket: OpenTicket) -> bool:
-    return ticket.interruption is not None and ticket.interruption.cancelled.is_set()
+    def _count(self, end: RunEnd) -> None:
+        self.verdicts.append(Verdict.FAILED if end.info is None else verdict(end.info))

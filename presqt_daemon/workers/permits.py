@@ -1,20 +1,37 @@
 """Who may start and create now: slots for staging, lanes per target, one creation at a time, space.
 
+What was taken is remembered by ticket, so that it comes back whole whatever is configured by then.
+
 All in the parent, so that two tickets for one target share its limits.
 """
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from presqt_daemon.config import Config
+from presqt_daemon.config import Config, TargetConfig
 
 SPACE_MARGIN = 1.05
 """Unpacked bags take more than their bytes: names, folders, the last block of each file."""
 
 FILE_OVERHEAD_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who acts where: entries with one address and one token are the same account."""
+
+    type: str
+    place: str
+    token_mark: str | None
+
+
+def account_of(target: TargetConfig, token_mark: str | None) -> Account:
+    """The account that an entry of the configuration uses."""
+    place = target.url or str(target.path or "")
+    return Account(target.type, place.rstrip("/"), token_mark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,62 +67,73 @@ class Permits:
     config: Config
     look: Callable[[Path], tuple[int, Space]] = space_of
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _staging_large: int = 0
-    _staging: int = 0
-    _sending: dict[str, int] = field(default_factory=dict)
-    _busy_resources: set[tuple[str, str]] = field(default_factory=set)
-    _creating: dict[str, str] = field(default_factory=dict)
+    _staging: dict[str, bool] = field(default_factory=dict)
+    _sending: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    _creating: dict[Account, str] = field(default_factory=dict)
+    _refused: dict[str, str | None] = field(default_factory=dict)
     _reserved: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def begin_staging(self, zip_bytes: int) -> bool:
+    def begin_staging(self, ticket: str, zip_bytes: int) -> bool:
         """Take a slot for staging; the last one is kept for bags under `staging.small`."""
         slots = stage_slots(self.config.staging.workers, os.cpu_count() or 1)
         is_large = zip_bytes > self.config.staging.small
         with self._lock:
-            if self._staging >= slots or (is_large and self._staging_large >= slots - 1):
+            large = sum(self._staging.values())
+            if len(self._staging) >= slots or (is_large and large >= slots - 1):
                 return False
-            self._staging += 1
-            self._staging_large += is_large
+            self._staging[ticket] = is_large
         return True
 
-    def end_staging(self, zip_bytes: int) -> None:
+    def end_staging(self, ticket: str) -> None:
         """Give the slot back."""
         with self._lock:
-            self._staging -= 1
-            self._staging_large -= zip_bytes > self.config.staging.small
+            self._staging.pop(ticket, None)
 
-    def begin_sending(self, target: str, resource_id: str | None) -> bool:
+    def begin_sending(self, ticket: str, target: str, resource_id: str | None) -> bool:
         """Take one of a target's lanes; one container takes one ticket at a time."""
         known = self.config.targets.get(target)
         lanes = 1 if known is None else known.workers
+        place = (target, resource_id)
         with self._lock:
-            key = (target, resource_id or "")
-            if self._sending.get(target, 0) >= lanes or (
-                resource_id is not None and key in self._busy_resources
-            ):
+            busy = [taken for taken in self._sending.values() if taken[0] == target]
+            if len(busy) >= lanes or (resource_id is not None and place in busy):
                 return False
-            self._sending[target] = self._sending.get(target, 0) + 1
-            if resource_id is not None:
-                self._busy_resources.add(key)
+            self._sending[ticket] = place
         return True
 
-    def end_sending(self, target: str, resource_id: str | None) -> None:
+    def end_sending(self, ticket: str) -> None:
         """Give the lane back."""
         with self._lock:
-            self._sending[target] -= 1
-            if resource_id is not None:
-                self._busy_resources.discard((target, resource_id))
+            self._sending.pop(ticket, None)
 
-    def begin_creating(self, target: str, ticket: str) -> bool:
-        """Let one ticket of a target create its container; the same ticket may ask again."""
+    def begin_creating(self, account: Account, ticket: str) -> bool:
+        """Let one ticket of an account create its container; the same ticket may ask again."""
         with self._lock:
-            return self._creating.setdefault(target, ticket) == ticket
+            return self._creating.setdefault(account, ticket) == ticket
 
-    def end_creating(self, target: str, ticket: str) -> None:
-        """Let the next ticket create; does nothing when another one holds the permit."""
+    def end_creating(self, ticket: str) -> None:
+        """Let the next ticket create; does nothing when this one does not hold the permit."""
         with self._lock:
-            if self._creating.get(target) == ticket:
-                del self._creating[target]
+            for account in [one for one, name in self._creating.items() if name == ticket]:
+                del self._creating[account]
+
+    def refuse(self, target: str, token_mark: str | None) -> bool:
+        """Know that the target refuses a token; False when that was known already."""
+        with self._lock:
+            if target in self._refused and self._refused[target] == token_mark:
+                return False
+            self._refused[target] = token_mark
+        return True
+
+    def refused_mark(self, target: str) -> str | None:
+        """The mark of the token that the target refuses, None while it refuses none."""
+        with self._lock:
+            return self._refused.get(target)
+
+    def accept(self, target: str) -> None:
+        """Know that the target takes its token."""
+        with self._lock:
+            self._refused.pop(target, None)
 
     def reserve(self, ticket: str, folder: Path, wanted: int) -> Space | None:
         """Set bytes aside for a ticket on a folder's file system; None when that was possible.
@@ -129,13 +157,3 @@ class Permits:
         """Give back what was set aside."""
         with self._lock:
             self._reserved.pop(ticket, None)
-
-    def lanes(self) -> int:
-        """How many runs there can be at once in all."""
-        staging = stage_slots(self.config.staging.workers, os.cpu_count() or 1)
-        return staging + sum(target.workers for target in self.config.targets.values())
-
-    def sending(self) -> Mapping[str, int]:
-        """Target -> tickets being sent now."""
-        with self._lock:
-            return dict(self._sending)

@@ -12,7 +12,7 @@ from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo, advance
 from presqt_daemon.upload.send import SendJob
 from presqt_daemon.workers.reaper import Limits
-from presqt_daemon.workers.run import ParkError, Run, Work
+from presqt_daemon.workers.run import CREDENTIAL, ParkError, Run, Work
 from presqt_daemon.workers.tasks import StageTask, Task, UploadTask
 from presqt_daemon.workers.tokens import MissingTokenError, Tokens
 
@@ -95,7 +95,7 @@ def _token_of(run: Run, target: TargetConfig, tokens: Tokens) -> str | None:
         return tokens.of(target)
     except MissingTokenError as error:
         ticket_log(run.ticket).warning("target %s waits for %s", target.name, error)
-        raise ParkError("a token", TOKEN_RETRY_SECONDS, whole_target=True) from None
+        raise ParkError(CREDENTIAL, TOKEN_RETRY_SECONDS, whole_target=True) from None
 
 
 def _target_of(info: ProcessInfo, config: Config) -> TargetConfig:

@@ -8,7 +8,7 @@ from presqt_daemon.model import Stage
 from presqt_daemon.tickets.claim_record import ClaimRecordError
 from presqt_daemon.tickets.process_info import InfoError, NewerInfoError
 from presqt_daemon.tickets.store import TicketFolder, Uploads
-from presqt_daemon.workers.agenda import OpenTicket
+from presqt_daemon.workers.open_ticket import OpenTicket
 from presqt_daemon.workers.pool import TICKET_VARIABLE
 from presqt_daemon.workers.reaper import end_leftovers
 from presqt_daemon.workers.run import Work
@@ -56,6 +56,7 @@ def open_ticket(folder: TicketFolder) -> OpenTicket | None:
         target=info.target,
         resource_id=info.resource_id,
         is_resume=info.function_process_id is not None,
+        waited=float(info.waited_seconds),
     )
 
 

@@ -9,6 +9,12 @@ from presqt_daemon.errors import HouseFault, PresqtError, TargetFault, UserFault
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.units import text_from_seconds
 
+CREDENTIAL = "a token"
+RATE_LIMIT = "the target's rate limit"
+"""What tickets wait for, where more than words depend on it."""
+
+UNKNOWN_WAIT_SECONDS = 60.0
+
 
 class Work(StrEnum):
     """What a run does."""
@@ -37,13 +43,17 @@ class Interruption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One go at a ticket. `deaths` counts goes before it that ended without new progress."""
+    """One go at a ticket. `deaths` counts goes before it that ended without new progress.
+
+    `waited_seconds` is how long the ticket has waited so far, for anything but a worker.
+    """
 
     ticket: str
     work: Work
     interruption: Interruption
     deaths: int = 0
     is_resume: bool = False
+    waited_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +61,8 @@ class RunEnd:
     """What came of a run.
 
     `seconds` until a parked ticket is tried again (None: not before its cause is mended);
-    `whole_target` says that no other ticket of that target would fare better.
+    `whole_target` says that no other ticket of that target would fare better, `is_delivered` that
+    the target has taken a whole deposit.
     """
 
     ticket: str
@@ -61,6 +72,11 @@ class RunEnd:
     waiting_for: str | None = None
     whole_target: bool = False
     made_progress: bool = False
+    is_delivered: bool = False
+
+    def wait_from(self, now: float) -> float:
+        """The moment until which it is waited."""
+        return now + (UNKNOWN_WAIT_SECONDS if self.seconds is None else self.seconds)
 
 
 class ParkError(Exception):
@@ -79,14 +95,27 @@ def given_up(waiting_for: str, waited_seconds: float) -> PresqtError:
     """The error that ends a ticket which has waited for longer than `uploads.deadline`."""
     text = f"Given up after waiting {text_from_seconds(waited_seconds)} for {waiting_for}; retry "
     text += "when it is mended. The drop is kept."
-    match waiting_for:
-        case "a token":
-            return UserFault("unauthorized", text)
-        case "the target's rate limit":
-            return TargetFault("rate-limited", text)
-        case "disk space" | "the disk":
-            return HouseFault("out-of-space", text)
+    if waiting_for == CREDENTIAL:
+        return UserFault("unauthorized", text)
+    if waiting_for == RATE_LIMIT:
+        return TargetFault("rate-limited", text)
+    if waiting_for in {"disk space", "the disk"}:
+        return HouseFault("out-of-space", text)
     return TargetFault("target-unavailable", text)
+
+
+def fault_from_bug(error: Exception) -> HouseFault:
+    """What the sender is told of an error that is none of ours by name."""
+    if isinstance(error, MemoryError):
+        return HouseFault(
+            "worker-died",
+            "The worker ran out of memory. Ask the operator to look at uploads.memory_limit.",
+        )
+    return HouseFault(
+        "internal-error",
+        f"Something went wrong in the server ({type(error).__name__}); the drop is kept. "
+        "Ask the operator to look into the log, then retry.",
+    )
 
 
 def describe_exit(code: int | None) -> str:

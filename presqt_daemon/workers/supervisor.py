@@ -6,49 +6,44 @@ The supervisor is the holder of the ticket while the run lasts, on a thread of i
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from presqt_daemon.config import Config
-from presqt_daemon.errors import HouseFault, PresqtError, UserFault
+from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import Stage
 from presqt_daemon.reports import (
     Failed,
     Go,
     Limited,
+    Question,
     Spoilt,
     Staged,
     Surveyed,
     Uploaded,
-    WantsCreate,
 )
 from presqt_daemon.system.host import host_name
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.holder import Holder, utc_now
-from presqt_daemon.tickets.process_info import InfoError, UnreadableInfoError, add_warnings, advance
+from presqt_daemon.tickets.process_info import InfoError, UnreadableInfoError, add_warnings
 from presqt_daemon.tickets.recovery import rebuild_info
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.workers.contents import Contents, SameContentError
-from presqt_daemon.workers.conversation import Broken, BrokenKind, Conversation
+from presqt_daemon.workers.conversation import Broken, Conversation, End
 from presqt_daemon.workers.endings import end_failed, end_finished, end_pointed
-from presqt_daemon.workers.permits import Permits
+from presqt_daemon.workers.permits import Permits, account_of
 from presqt_daemon.workers.pool import Pool
 from presqt_daemon.workers.prepare import prepare
 from presqt_daemon.workers.reaper import Limits
-from presqt_daemon.workers.run import (
-    ParkError,
-    Run,
-    RunEnd,
-    RunKind,
-    Work,
-    describe_exit,
-    given_up,
-)
+from presqt_daemon.workers.run import CREDENTIAL, ParkError, Run, RunEnd, RunKind, Work
 from presqt_daemon.workers.survey import SPACE_RETRY_SECONDS, answer_survey
-from presqt_daemon.workers.tasks import Task
-from presqt_daemon.workers.tokens import Tokens
+from presqt_daemon.workers.tasks import Task, UploadTask
+from presqt_daemon.workers.tokens import Tokens, mark_from
+from presqt_daemon.workers.unfinished import park, pick_up, stage_again
 
 WRITE_RETRY_SECONDS = 5.0
-CANCELLED = "Upload was cancelled by the user"
+REFUSED_PROBE_SECONDS = 300.0
+"""How often one ticket tries a refused token again: a target may refuse a good one for a while,
+and must not be asked so often that it takes us for a burglar."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,24 +106,25 @@ class Supervisor:
         return Holder(self.uploads, folder, info, clock=self.clock, now=self.now)
 
     def _run(self, run: Run, holder: Holder) -> RunEnd:
-        started_with = holder.info.upload_files_finished
         try:
             if run.work is Work.UPLOAD:
+                if holder.info.stage in {Stage.RECEIVED, Stage.VALIDATED}:
+                    # its status was lost and made anew: nothing is known of what was staged
+                    holder.fact(holder.info)
+                    return RunEnd(ticket=run.ticket, kind=RunKind.AGAIN, info=holder.info)
                 self._notice_same_content(holder)
+            started_with = holder.info.upload_files_finished
             task, limits = prepare(run, holder, self.config, self.tokens)
             end = self._converse(run, holder, task, limits)
-            kind = self._settle(holder, end)
+            progress = holder.info.upload_files_finished > started_with
+            return self._settle(run, holder, task, end, progress=progress)
         except PresqtError as error:
             end_failed(holder, error, self.config)
-            kind = RunKind.OVER
         except SameContentError as same:
             end_pointed(holder, same.first, self.config)
-            kind = RunKind.OVER
-        except ParkError as park:
-            return self._park(run, holder, park)
-        if isinstance(kind, Broken):
-            return self._pick_up(run, holder, kind, started_with)
-        return RunEnd(ticket=run.ticket, kind=kind, info=holder.info, made_progress=True)
+        except ParkError as cause:
+            return park(run, holder, cause, self.config)
+        return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
 
     def _notice_same_content(self, holder: Holder) -> None:
         """Say on the ticket that its content came before; raises as `Contents.notice` says."""
@@ -137,16 +133,14 @@ class Supervisor:
         if warning is not None:
             holder.note(add_warnings(holder.info, (warning,)))
 
-    def _converse(
-        self, run: Run, holder: Holder, task: Task, limits: Limits
-    ) -> Staged | Uploaded | Failed | Limited | Spoilt | Broken:
+    def _converse(self, run: Run, holder: Holder, task: Task, limits: Limits) -> End | Broken:
         conversation = Conversation(
             worker=self.pool.take(),
             holder=holder,
             run=run,
             limits=limits,
-            answer=lambda question: self._answer(holder, question),
-            end_creating=lambda: self._end_creating(holder),
+            answer=lambda question: self._answer(holder, task, question),
+            end_creating=lambda: self.permits.end_creating(run.ticket),
             clock=self.clock,
         )
         holder.note(
@@ -155,27 +149,24 @@ class Supervisor:
         try:
             end = conversation.hold(task)
         finally:
-            self._end_creating(holder)
+            self.permits.end_creating(run.ticket)
             holder.note(replace(holder.info, function_process_id=None, host=None))
             if conversation.is_worker_free:
                 self.pool.give_back(conversation.worker)
         return end
 
-    def _answer(self, holder: Holder, question: Surveyed | WantsCreate) -> Go | None:
+    def _answer(self, holder: Holder, task: Task, question: Question) -> Go | None:
         """The answer to a worker's question, None while it must wait for it."""
-        if isinstance(question, WantsCreate):
-            target = holder.info.target or ""
-            free = self.permits.begin_creating(target, holder.info.ticket_number)
-            return Go() if free else None
-        return answer_survey(holder, question, self.config, self.permits)
-
-    def _end_creating(self, holder: Holder) -> None:
-        self.permits.end_creating(holder.info.target or "", holder.info.ticket_number)
+        if isinstance(question, Surveyed):
+            return answer_survey(holder, question, self.config, self.permits)
+        assert isinstance(task, UploadTask)
+        account = account_of(task.job.target, mark_from(task.job.token))
+        return Go() if self.permits.begin_creating(account, task.ticket) else None
 
     def _settle(
-        self, holder: Holder, end: Staged | Uploaded | Failed | Limited | Spoilt | Broken
-    ) -> RunKind | Broken:
-        """What the worker's last word means for the ticket."""
+        self, run: Run, holder: Holder, task: Task, end: End | Broken, *, progress: bool
+    ) -> RunEnd:
+        """What the worker's last word means for the ticket. Raises PresqtError, ParkError."""
         match end:
             case Staged():
                 self.contents.note_staged(holder.folder)
@@ -184,79 +175,37 @@ class Supervisor:
                     message="Waiting to be uploaded.",
                     waiting_for="a worker",
                     waiting_since=None,
+                    waited_seconds=0,
                 )
                 holder.fact(waiting)
-                return RunKind.STAGED
+                return RunEnd(ticket=run.ticket, kind=RunKind.STAGED, info=holder.info)
             case Uploaded(result=result):
-                end_finished(holder, result, self.config)
-                return RunKind.OVER
+                self.permits.accept(holder.info.target or "")
+                info = end_finished(holder, result, self.config)
+                return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=info, is_delivered=True)
             case Failed(error=error):
                 if error.code == "out-of-space" and error.retryable:
                     raise ParkError("disk space", SPACE_RETRY_SECONDS)
+                if error.code == "unauthorized" and isinstance(task, UploadTask):
+                    return self._refuse(holder, task, error)
                 raise error
             case Limited():
-                waits_for_all = end.waiting_for in {"the target", "a token"}
-                raise ParkError(end.waiting_for, end.seconds, whole_target=waits_for_all)
+                raise ParkError(end.waiting_for, end.seconds, whole_target=True)
             case Spoilt():
-                ticket_log(holder.info.ticket_number).warning(
-                    "the payload on disk changed after staging; it is staged again"
-                )
-                holder.fact(advance(holder.info, Stage.RECEIVED))
-                return RunKind.AGAIN
+                return stage_again(run, holder, self.config, progress=progress)
             case Broken():
-                return end
+                return pick_up(run, holder, end, self.config, progress=progress)
 
-    def _pick_up(self, run: Run, holder: Holder, broken: Broken, started_with: int) -> RunEnd:
-        """The end of a run whose worker did not end by itself."""
-        progress = holder.info.upload_files_finished > started_with
-        kind = RunKind.OVER
-        if broken.kind is BrokenKind.CANCELLED:
-            end_failed(holder, UserFault("cancelled", CANCELLED), self.config)
-        elif broken.kind is BrokenKind.REAPED:
-            assert broken.fault is not None
-            end_failed(holder, broken.fault, self.config)
-        elif broken.kind is BrokenKind.STOPPED:
-            holder.fact(replace(holder.info, message="The server is stopping; it goes on later."))
-            kind = RunKind.HANDED_BACK
-        else:
-            how = describe_exit(broken.exit_code)
-            ticket_log(run.ticket).warning("worker %s %s", broken.pid, how)
-            deaths = 0 if progress else run.deaths
-            if deaths + 1 > self.config.uploads.max_resumes:
-                fault = HouseFault(
-                    "resume-limit",
-                    f"The worker {how}, {deaths + 1} times without getting further; the drop is "
-                    "kept. Ask the operator to look into the log, then retry.",
-                )
-                end_failed(holder, fault, self.config)
-            else:
-                holder.fact(
-                    replace(holder.info, message=f"The worker {how}; going on from where it was.")
-                )
-                kind = RunKind.AGAIN
-        return RunEnd(ticket=run.ticket, kind=kind, info=holder.info, made_progress=progress)
-
-    def _park(self, run: Run, holder: Holder, park: ParkError) -> RunEnd:
-        since = holder.info.waiting_since or self.now()
-        waited = (self.now() - since).total_seconds()
-        if waited > self.config.uploads.deadline:
-            end_failed(holder, given_up(park.waiting_for, waited), self.config)
-            return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
-        at = None if park.seconds is None else self.now() + timedelta(seconds=park.seconds)
-        holder.fact(
-            replace(
-                holder.info,
-                waiting_for=park.waiting_for,
-                next_attempt_at=at,
-                waiting_since=since,
-                message=f"Waiting for {park.waiting_for}.",
-            )
-        )
+    def _refuse(self, holder: Holder, task: UploadTask, error: PresqtError) -> RunEnd:
+        """The end of the first ticket whose token is refused; the next ones wait for a better."""
+        if not self.permits.refuse(task.job.target.name, mark_from(task.job.token)):
+            raise ParkError(CREDENTIAL, REFUSED_PROBE_SECONDS, whole_target=True)
+        info = end_failed(holder, error, self.config)
         return RunEnd(
-            ticket=run.ticket,
-            kind=RunKind.PARKED,
-            info=holder.info,
-            seconds=park.seconds,
-            waiting_for=park.waiting_for,
-            whole_target=park.whole_target,
+            ticket=task.ticket,
+            kind=RunKind.OVER,
+            info=info,
+            seconds=REFUSED_PROBE_SECONDS,
+            waiting_for=CREDENTIAL,
+            whole_target=True,
         )

@@ -30,6 +30,7 @@ from presqt_daemon.targets.base import traits_of
 from presqt_daemon.tickets.payload import PayloadError
 from presqt_daemon.upload.send import SendJob, send
 from presqt_daemon.upload.waiting import MustWait
+from presqt_daemon.workers.run import fault_from_bug
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def run_task(task: Task, channel: Connection) -> None:
     except Exception as error:  # noqa: BLE001  (whatever it is, the ticket must be told)
         if task.job.folder.is_dir():
             ticket_log(task.ticket).exception("a bug of ours")
-            end = Failed(error=_bug(error))
+            end = Failed(error=fault_from_bug(error))
         else:
             end = Failed(error=HouseFault("state-lost", "The ticket's folder was removed."))
     line.tell(end)
@@ -115,19 +116,6 @@ def _upload(task: UploadTask, line: _Line) -> End:
         return line.ask(question)
 
     return Uploaded(result=send(task.job, ask, line.tell))
-
-
-def _bug(error: Exception) -> HouseFault:
-    if isinstance(error, MemoryError):
-        return HouseFault(
-            "worker-died",
-            "The worker ran out of memory. Ask the operator to look at uploads.memory_limit.",
-        )
-    return HouseFault(
-        "internal-error",
-        f"Something went wrong in the server ({type(error).__name__}); the drop is kept. "
-        "Ask the operator to look into the log, then retry.",
-    )
 
 
 __all__ = ["Limited", "StageTask", "Task", "UploadTask", "run_task"]

@@ -66,7 +66,12 @@ class Tokens:
             token = self.of(target)
         except MissingTokenError:
             return None
-        return None if token is None else hashlib.sha256(token.encode()).hexdigest()
+        return mark_from(token)
+
+
+def mark_from(token: str | None) -> str | None:
+    """A token's digest, None for none."""
+    return None if token is None else hashlib.sha256(token.encode()).hexdigest()
 
 
 def _checked(text: str, shown: str) -> str:

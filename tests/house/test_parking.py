@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.bags import bag_zip, drop
@@ -54,6 +55,58 @@ def test_a_refused_token_fails_one_ticket_and_parks_the_rest_until_it_is_replace
     wait_until(lambda: sum(i["status"] == "finished" for i in house.infos()) == 4, 30)
 
 
+def test_two_workers_that_meet_a_refused_token_fail_one_ticket_and_no_restart_is_needed(
+    house: House, shelf: Shelf
+) -> None:
+    shelf.faults.append(Fault("trickle", method="*", times=10**6))
+    target = {**house.settings["targets"]["shelf"], "workers": 4}
+    house.configure(targets={**house.settings["targets"], "shelf": target})
+    (house.root / "token").write_text("wrong")
+    house.start()
+    drop_some(house, 4)
+    wait_until(
+        lambda: sum(i["waiting_for"] == "a token" for i in house.infos()) == 3,
+        what="for three parked tickets",
+    )
+    failed = [i for i in house.infos() if i["status"] == "failed"]
+    assert len(failed) == 1
+    asked = len(shelf.requests)
+    ticket = failed[0]["ticket_number"]
+    assert house.run("retry", ticket).returncode == 0
+    wait_until(lambda: len(shelf.requests) > asked, what="for the target to be tried at once")
+    wait_until(lambda: house.info(ticket)["waiting_for"] == "a token")
+    shelf.faults.clear()
+    # the target takes what it refused before; the token's file stays as it is
+    shelf.token = "wrong"
+    wait_until(lambda: [i["function_process_id"] for i in house.infos()] == [None] * 4)
+    (house.control / f"{ticket}.retry").touch()
+    wait_until(lambda: [i["status"] for i in house.infos()] == ["finished"] * 4, 30)
+
+
+def test_the_cancel_of_a_running_upload_lets_no_refused_target_go(
+    house: House, shelf: Shelf
+) -> None:
+    target = {**house.settings["targets"]["shelf"], "workers": 2}
+    house.configure(targets={**house.settings["targets"], "shelf": target})
+    shelf.faults.append(Fault("hang", times=10**6))
+    house.start()
+    drop_some(house, 1)
+    wait_until(lambda: any(method == "PUT" for method, _ in shelf.requests))
+    (house.root / "token").write_text("wrong")
+    for number in range(1, 4):
+        drop(bag_zip({f"P{number}/a.txt": b"1"}), house.inbox / "shelf" / f"{number}.zip")
+    wait_until(lambda: sum(i["waiting_for"] == "a token" for i in house.infos()) == 2)
+    asked = len(shelf.requests)
+    running = house.of("0.zip")
+    assert running is not None
+    (house.control / f"{running['ticket_number']}.cancel").touch()
+    assert house.ended("0.zip")["error_code"] == "cancelled"
+    drop(bag_zip(), house.inbox / "archive" / "other.zip")
+    house.ended("other.zip")
+    assert len(shelf.requests) == asked
+    assert [i["error_code"] for i in house.infos()].count("unauthorized") == 1
+
+
 def test_a_missing_token_is_waited_for(tmp_path: Path, shelf: Shelf) -> None:
     target = {**shelf.target(), "token_file": "later"}
     with open_house(tmp_path, targets={"shelf": target}) as house:
@@ -76,6 +129,36 @@ def test_a_rate_limit_gives_the_worker_back_and_says_until_when(house: House, sh
     assert info["function_process_id"] is None
     drop(bag_zip(), house.inbox / "archive" / "other.zip")
     assert house.ended("other.zip")["status"] == "finished"
+
+
+def test_a_rate_limit_holds_all_tickets_of_its_target(house: House, shelf: Shelf) -> None:
+    shelf.faults.append(Fault("status 429 45", method="*", times=10**6))
+    house.start()
+    drop_some(house, 6)
+    wait_until(
+        lambda: (
+            ["rate limit" in (i["waiting_for"] or "") for i in house.infos()] == [True] * 6
+            and all(i["next_attempt_at"] for i in house.infos())
+        )
+    )
+    assert len(shelf.requests) == 1
+
+
+def test_a_target_lets_its_tickets_go_after_an_outage_however_the_probe_ends(
+    house: House, shelf: Shelf
+) -> None:
+    shelf.faults.append(Fault("status 503 31", method="*", times=1))
+    shelf.faults.append(Fault("status 404", method="*", times=1))
+    house.start()
+    drop_some(house, 3)
+    wait_until(lambda: [i["waiting_for"] for i in house.infos()] == ["the target"] * 3)
+    assert house.process is not None
+    idle = psutil.Process(house.process.pid)
+    before = sum(idle.cpu_times()[:2])
+    shelf.faults.append(Fault("trickle", method="GET", times=3))
+    wait_until(lambda: all(i["status"] != "in_progress" for i in house.infos()), 90)
+    assert sorted(i["status"] for i in house.infos()) == ["failed", "finished", "finished"]
+    assert sum(idle.cpu_times()[:2]) - before < 4.0, "the daemon spun while it waited"
 
 
 def test_a_target_that_is_down_parks_the_backlog_and_a_reload_lets_it_go(

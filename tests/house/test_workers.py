@@ -64,6 +64,19 @@ def test_a_worker_that_dies_costs_its_own_ticket_only(
         assert "Traceback" not in info["message"]
 
 
+def test_a_disk_that_keeps_nothing_ends_the_ticket_and_says_so(
+    tmp_path: Path, shelf: Shelf
+) -> None:
+    with open_house(tmp_path, targets=targets(shelf, "rot"), uploads={"max_resumes": 2}) as house:
+        house.start()
+        drop(bag_zip(PAYLOAD), house.inbox / "bad" / "bad.zip")
+        info = house.ended("bad.zip")
+        assert info["error_code"] == "resume-limit"
+        assert "The server's disk does not keep what is written to it: 3 times" in info["message"]
+        assert house.log.count("it is staged again") == 3
+        assert not any(shelf.stored().get("P", {}).values())
+
+
 def test_a_hanging_worker_is_reaped_at_its_time_limit_with_all_it_started(
     tmp_path: Path, shelf: Shelf
 ) -> None:

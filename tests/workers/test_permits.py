@@ -1,8 +1,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from presqt_daemon.config import Config, StagingConfig, TargetConfig
-from presqt_daemon.workers.permits import Permits, Space, needed_bytes, stage_slots
+from presqt_daemon.workers.permits import Permits, Space, account_of, needed_bytes, stage_slots
 
 GB = 10**9
 CONFIG = Config(
@@ -16,12 +18,27 @@ CONFIG = Config(
 
 def test_one_slot_is_kept_for_small_bags() -> None:
     permits = Permits(CONFIG)
-    assert permits.begin_staging(50 * GB)
-    assert not permits.begin_staging(50 * GB)
-    assert permits.begin_staging(1000)
-    assert not permits.begin_staging(1000)
-    permits.end_staging(50 * GB)
-    assert permits.begin_staging(50 * GB)
+    assert permits.begin_staging("one", 50 * GB)
+    assert not permits.begin_staging("two", 50 * GB)
+    assert permits.begin_staging("small", 1000)
+    assert not permits.begin_staging("smaller", 1000)
+    permits.end_staging("one")
+    assert permits.begin_staging("two", 50 * GB)
+
+
+@pytest.mark.parametrize(("before", "after"), [(GB, 100 * GB), (100 * GB, GB)])
+def test_a_reload_that_changes_what_is_small_loses_no_slot(before: int, after: int) -> None:
+    def config(small: int) -> Config:
+        return replace(CONFIG, staging=replace(CONFIG.staging, small=small))
+
+    permits = Permits(config(before))
+    assert permits.begin_staging("one", 50 * GB)
+    permits.config = config(after)
+    permits.end_staging("one")
+    permits.config = config(GB)
+    assert permits.begin_staging("two", 50 * GB)
+    assert not permits.begin_staging("three", 50 * GB)
+    assert permits.begin_staging("small", 1000)
 
 
 def test_there_are_never_fewer_than_two_slots() -> None:
@@ -32,32 +49,71 @@ def test_there_are_never_fewer_than_two_slots() -> None:
 
 def test_targets_have_lanes_of_their_own() -> None:
     permits = Permits(CONFIG)
-    assert permits.begin_sending("archive", None)
-    assert permits.begin_sending("archive", None)
-    assert not permits.begin_sending("archive", None)
-    assert permits.begin_sending("other", None)
-    permits.end_sending("archive", None)
-    assert permits.begin_sending("archive", None)
+    assert permits.begin_sending("one", "archive", None)
+    assert permits.begin_sending("two", "archive", None)
+    assert not permits.begin_sending("three", "archive", None)
+    assert permits.begin_sending("four", "other", None)
+    permits.end_sending("one")
+    assert permits.begin_sending("three", "archive", None)
 
 
 def test_one_container_takes_one_ticket_at_a_time() -> None:
     permits = Permits(CONFIG)
-    assert permits.begin_sending("archive", "project")
-    assert not permits.begin_sending("archive", "project")
-    assert permits.begin_sending("archive", "another")
-    permits.end_sending("archive", "project")
-    assert permits.begin_sending("archive", "project")
+    assert permits.begin_sending("one", "archive", "project")
+    assert not permits.begin_sending("two", "archive", "project")
+    assert permits.begin_sending("three", "archive", "another")
+    permits.end_sending("one")
+    assert permits.begin_sending("two", "archive", "project")
+
+
+LAB = TargetConfig(name="lab", type="osf", url="https://osf.example/api/")
 
 
 def test_creation_is_one_at_a_time_and_only_its_holder_ends_it() -> None:
+    permits, account = Permits(CONFIG), account_of(LAB, "mark")
+    assert permits.begin_creating(account, "one")
+    assert permits.begin_creating(account, "one")
+    assert not permits.begin_creating(account, "two")
+    permits.end_creating("two")
+    assert not permits.begin_creating(account, "two")
+    permits.end_creating("one")
+    assert permits.begin_creating(account, "two")
+
+
+def test_two_entries_with_one_token_create_one_after_the_other() -> None:
     permits = Permits(CONFIG)
-    assert permits.begin_creating("archive", "one")
-    assert permits.begin_creating("archive", "one")
-    assert not permits.begin_creating("archive", "two")
-    permits.end_creating("archive", "two")
-    assert not permits.begin_creating("archive", "two")
-    permits.end_creating("archive", "one")
-    assert permits.begin_creating("archive", "two")
+    same = replace(LAB, name="lab-b", url="https://osf.example/api", visibility="public")
+    assert permits.begin_creating(account_of(LAB, "mark"), "one")
+    assert not permits.begin_creating(account_of(same, "mark"), "two")
+    for other in (
+        account_of(LAB, "another token"),
+        account_of(replace(LAB, url="https://test.osf.example/api"), "mark"),
+        account_of(replace(LAB, type="gitlab"), "mark"),
+    ):
+        assert permits.begin_creating(other, "three")
+
+
+def test_folders_at_two_places_are_two_accounts() -> None:
+    first, second = (TargetConfig(name="a", path=Path(name)) for name in ("a", "b"))
+    assert account_of(first, None) != account_of(second, None)
+
+
+def test_a_token_is_refused_once_and_another_one_once_more() -> None:
+    permits = Permits(CONFIG)
+    assert permits.refused_mark("archive") is None
+    assert permits.refuse("archive", "old")
+    assert not permits.refuse("archive", "old")
+    assert permits.refuse("other", "old")
+    assert permits.refuse("archive", "new")
+    assert permits.refused_mark("archive") == "new"
+    permits.accept("archive")
+    assert permits.refuse("archive", "new")
+
+
+def test_a_target_without_a_token_can_refuse_too() -> None:
+    permits = Permits(CONFIG)
+    assert permits.refuse("archive", None)
+    assert not permits.refuse("archive", None)
 
 
 def test_space_that_is_reserved_is_not_given_twice() -> None:
@@ -91,5 +147,5 @@ def test_names_and_last_blocks_take_space_too() -> None:
 
 def test_a_target_that_is_no_longer_configured_has_one_lane() -> None:
     permits = Permits(replace(CONFIG, targets={}))
-    assert permits.begin_sending("gone", None)
-    assert not permits.begin_sending("gone", None)
+    assert permits.begin_sending("one", "gone", None)
+    assert not permits.begin_sending("two", "gone", None)

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.parse
 from collections.abc import Callable, Collection, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from presqt_daemon.config import TargetConfig
@@ -78,6 +78,8 @@ class ShelfTarget:
         misbehave(self._misbehave)
         path = f"/containers/{container.id}/files/{urllib.parse.quote(str(file.path))}"
         with file.open() as body:
+            if self._misbehave == "rot":
+                rot(f"/proc/self/fd/{body.fileno()}")
             answer = self._do("PUT", path, body=body, size=file.size)
         digest = answer.get("sha256")
         return Item(
@@ -153,6 +155,12 @@ def answered(response: http.client.HTTPResponse, content: bytes) -> Any:
         retryable=True,
         retry_after=None if wait is None else float(wait),
     )
+
+
+def rot(path: str) -> None:
+    """Another content of the same length, as a disk gives back that does not keep what it has."""
+    content = Path(path).read_bytes()
+    Path(path).write_bytes(bytes(byte ^ 1 for byte in content))
 
 
 def misbehave(how: str) -> None:

@@ -1,0 +1,120 @@
+"""How a ticket goes on whose run has ended and which has not: parked, run again, or handed back.
+
+Waiting is counted by the monotonic clock of each life of the daemon and written on the ticket, at
+least once an hour while it waits: time without a daemon does not count, nor what the last one had
+not written yet. The wall clock has no say, so that its jumps end no ticket.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from presqt_daemon.config import Config
+from presqt_daemon.errors import HouseFault, UserFault
+from presqt_daemon.model import Stage
+from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.tickets.holder import Holder
+from presqt_daemon.tickets.process_info import ProcessInfo, advance
+from presqt_daemon.workers.conversation import Broken, BrokenKind
+from presqt_daemon.workers.endings import end_failed
+from presqt_daemon.workers.run import ParkError, Run, RunEnd, RunKind, describe_exit, given_up
+
+CANCELLED = "Upload was cancelled by the user"
+STAGED_AGAIN = "The payload on disk is no longer what was staged; it is staged again."
+
+
+def park(run: Run, holder: Holder, cause: ParkError, config: Config) -> RunEnd:
+    """The ticket waits; it ends when it has waited for longer than `uploads.deadline`."""
+    info = wait_on(holder, cause.waiting_for, cause.seconds, run.waited_seconds, config)
+    return RunEnd(
+        ticket=run.ticket,
+        kind=RunKind.PARKED if info.is_open else RunKind.OVER,
+        info=info,
+        seconds=cause.seconds,
+        waiting_for=cause.waiting_for,
+        whole_target=cause.whole_target,
+    )
+
+
+def wait_on(
+    holder: Holder, waiting_for: str, seconds: float | None, waited: float, config: Config
+) -> ProcessInfo:
+    """Say on a ticket what it waits for, or end it when it has waited for too long.
+
+    `seconds` from now until the next attempt, None where nobody knows; `waited` seconds so far.
+    """
+    if waited >= config.uploads.deadline:
+        return end_failed(holder, given_up(waiting_for, waited), config)
+    now = holder.now()
+    holder.fact(waiting_info(holder.info, waiting_for, seconds, waited, now))
+    return holder.info
+
+
+def waiting_info(
+    info: ProcessInfo, waiting_for: str, seconds: float | None, waited: float, now: datetime
+) -> ProcessInfo:
+    """The status of a ticket that waits."""
+    return replace(
+        info,
+        waiting_for=waiting_for,
+        next_attempt_at=None if seconds is None else now + timedelta(seconds=seconds),
+        waiting_since=info.waiting_since or now,
+        waited_seconds=int(waited),
+        message=f"Waiting for {waiting_for}.",
+    )
+
+
+def pick_up(run: Run, holder: Holder, broken: Broken, config: Config, *, progress: bool) -> RunEnd:
+    """The end of a run whose worker did not end by itself."""
+    kind = RunKind.OVER
+    if broken.kind is BrokenKind.CANCELLED:
+        end_failed(holder, UserFault("cancelled", CANCELLED), config)
+    elif broken.kind is BrokenKind.REAPED:
+        assert broken.fault is not None
+        end_failed(holder, broken.fault, config)
+    elif broken.kind is BrokenKind.STOPPED:
+        holder.fact(replace(holder.info, message="The server is stopping; it goes on later."))
+        kind = RunKind.HANDED_BACK
+    else:
+        how = describe_exit(broken.exit_code)
+        ticket_log(run.ticket).warning("worker %s %s", broken.pid, how)
+        return go_again(
+            run,
+            holder,
+            config,
+            progress=progress,
+            message=f"The worker {how}; going on from where it was.",
+            given_up=f"The worker {how}, {{times}} times without getting further; the drop is "
+            "kept. Ask the operator to look into the log, then retry.",
+        )
+    return RunEnd(ticket=run.ticket, kind=kind, info=holder.info)
+
+
+def stage_again(run: Run, holder: Holder, config: Config, *, progress: bool) -> RunEnd:
+    """The bag is unpacked anew, since what lies on disk is not what was staged."""
+    ticket_log(run.ticket).warning("the payload on disk changed after staging; it is staged again")
+    holder.note(advance(holder.info, Stage.RECEIVED))
+    return go_again(
+        run,
+        holder,
+        config,
+        progress=progress,
+        message=STAGED_AGAIN,
+        given_up="The server's disk does not keep what is written to it: {times} times the payload "
+        "was another one than was staged. The drop is kept. Ask the operator to look at the disk, "
+        "then retry.",
+    )
+
+
+def go_again(
+    run: Run, holder: Holder, config: Config, *, progress: bool, message: str, given_up: str
+) -> RunEnd:
+    """One more go, `uploads.max_resumes` times without new progress, then `resume-limit`.
+
+    `given_up` is the last sentence then; it may name the `{times}`.
+    """
+    deaths = 1 if progress else run.deaths + 1
+    if deaths > config.uploads.max_resumes:
+        end_failed(holder, HouseFault("resume-limit", given_up.format(times=deaths)), config)
+        return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
+    holder.fact(replace(holder.info, message=message))
+    return RunEnd(ticket=run.ticket, kind=RunKind.AGAIN, info=holder.info, made_progress=progress)
