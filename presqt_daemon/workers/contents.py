@@ -1,7 +1,10 @@
 """Which tickets brought which content, so that a second drop of the same is noticed."""
 
+import contextlib
+import os
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from presqt_daemon.model import Finding, Severity
@@ -25,29 +28,39 @@ class SameContentError(Exception):
 
 @dataclass(slots=True)
 class Contents:
-    """Fingerprint -> tickets. Safe from several threads."""
+    """Fingerprint -> tickets, in the order in which they were known to bring it.
+
+    That order decides who came first; a payload file's time of change keeps it for the next start.
+    Safe from several threads.
+    """
 
     uploads: Uploads
-    _tickets: dict[str, list[str]] = field(default_factory=dict)
+    now_ns: Callable[[], int] = time.time_ns
+    _tickets: dict[str, dict[str, int]] = field(default_factory=dict)
+    _last: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def load(self, contents: Mapping[str, str]) -> None:
-        """Take ticket -> fingerprint, as a start finds them."""
+        """Take ticket -> fingerprint, in the order in which a start finds them staged."""
         for ticket, fingerprint in contents.items():
             self.note(ticket, fingerprint)
 
-    def note(self, ticket: str, fingerprint: str) -> None:
-        """Know what a ticket brings."""
+    def note(self, ticket: str, fingerprint: str) -> int:
+        """Know what a ticket brings; its place in the order, as ns of the wall clock."""
         with self._lock:
-            tickets = self._tickets.setdefault(fingerprint, [])
+            tickets = self._tickets.setdefault(fingerprint, {})
             if ticket not in tickets:
-                tickets.append(ticket)
+                self._last = max(self._last + 1, self.now_ns())
+                tickets[ticket] = self._last
+            return tickets[ticket]
 
     def note_staged(self, folder: TicketFolder) -> None:
         """Know what a ticket will bring that has just been staged."""
         fingerprint = read_fingerprint(folder.payload)
         if fingerprint is not None:
-            self.note(folder.ticket, fingerprint)
+            place = self.note(folder.ticket, fingerprint)
+            with contextlib.suppress(OSError):
+                os.utime(folder.payload, ns=(place, place))
 
     def notice(self, folder: TicketFolder, info: ProcessInfo, *, points: bool) -> Finding | None:
         """The warning that the same content came before, None where it did not.
@@ -70,42 +83,32 @@ class Contents:
         return same_content(first)
 
     def earlier(self, info: ProcessInfo, fingerprint: str) -> ProcessInfo | None:
-        """The earlier ticket that brought, or brings, the same content to the same place."""
-        with self._lock:
-            names = tuple(self._tickets.get(fingerprint, ()))
-        found: list[ProcessInfo] = []
-        for name in names:
+        """The earlier ticket that brought, or brings, the same content to the same place.
+
+        The first that is verified, else the first that is open, of those known before this one;
+        so no two ever wait for each other.
+        """
+        still_open = None
+        for name in self._before(info.ticket_number, fingerprint):
             try:
-                found.append(self.uploads.folder(name).read_info())
+                other = self.uploads.folder(name).read_info()
             except InfoError:
                 continue
+            if (other.target, other.resource_id) != (info.target, info.resource_id):
+                continue
+            stands = verdict(other)
             # one that is verified decides; the hundreds that may follow it are not read
-            first = choose_earlier(info, found[-1:])
-            if first is not None and verdict(first) is Verdict.VERIFIED:
-                return first
-        return choose_earlier(info, found)
-
-
-def choose_earlier(info: ProcessInfo, others: Iterable[ProcessInfo]) -> ProcessInfo | None:
-    """The first of the others that came before and is verified; else the first that is open.
-
-    Only those for the same target and resource count. Since each looks only at those before it,
-    no two ever wait for each other.
-    """
-    fitting = sorted(
-        (
-            other
-            for other in others
-            if (other.target, other.resource_id) == (info.target, info.resource_id)
-            and _moment(other) < _moment(info)
-        ),
-        key=_moment,
-    )
-    for wanted in (Verdict.VERIFIED, Verdict.OPEN):
-        for other in fitting:
-            if verdict(other) is wanted:
+            if stands is Verdict.VERIFIED:
                 return other
-    return None
+            if stands is Verdict.OPEN and still_open is None:
+                still_open = other
+        return still_open
+
+    def _before(self, ticket: str, fingerprint: str) -> list[str]:
+        """The tickets that were known before this one to bring a content, in their order."""
+        with self._lock:
+            names = list(self._tickets.get(fingerprint, ()))
+        return names[: names.index(ticket)] if ticket in names else names
 
 
 def same_content(first: ProcessInfo) -> Finding:
@@ -117,7 +120,3 @@ def same_content(first: ProcessInfo) -> Finding:
         f"{first.ticket_number}{link}.",
         severity=Severity.WARNING,
     )
-
-
-def _moment(info: ProcessInfo) -> tuple[object, str]:
-    return info.received_at, info.ticket_number

@@ -515,13 +515,19 @@ def test_the_same_content_is_noticed(house: House) -> None:
     assert len(house.ended("four.zip")["warnings"]) == 1
 
 
+def test_six_of_the_same_content_at_once_get_five_warnings(house: House) -> None:
+    house.start()
+    for number in range(6):
+        drop(bag_zip(), house.inbox / "archive" / f"{number}.zip")
+    infos = [house.ended(f"{number}.zip") for number in range(6)]
+    codes = sorted([finding["code"] for finding in info["warnings"]] for info in infos)
+    assert codes == [[], *[["same-content"]] * 5]
+
+
 def test_the_same_content_is_answered_with_the_first_link(house: House) -> None:
     house.configure(intake={"same_content": "point"})
     house.start()
-    drop(bag_zip(), house.inbox / "archive" / "0.zip")
-    # content is known once it is staged; bags staged at the same moment may not know each other
-    house.ended("0.zip")
-    for number in range(1, 4):
+    for number in range(4):
         drop(bag_zip(), house.inbox / "archive" / f"{number}.zip")
     infos = [house.ended(f"{number}.zip") for number in range(4)]
     assert {info["status"] for info in infos} == {"finished"}

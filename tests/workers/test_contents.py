@@ -1,64 +1,126 @@
-from datetime import timedelta
+import itertools
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from presqt_daemon.model import UploadResult
 from presqt_daemon.tickets.process_info import ProcessInfo
-from presqt_daemon.tickets.store import Uploads
-from presqt_daemon.workers.contents import Contents, choose_earlier, same_content
-from tests.tickets.infos import BEGAN, failed_info, finished_info, sending_info
+from presqt_daemon.tickets.store import TicketFolder, Uploads
+from presqt_daemon.tickets.survey import survey
+from presqt_daemon.workers.contents import Contents, SameContentError, same_content
+from presqt_daemon.workers.run import ParkError
+from tests.tickets.infos import failed_info, finished_info, sending_info
 
-
-def at(minute: int, **more: Any) -> dict[str, Any]:
-    return {"received_at": BEGAN + timedelta(minutes=minute), **more}
-
-
-ME = sending_info(**at(10))
+CONTENT = "sha256:aa"
+ME = sending_info()
 NOT_MATCHED = UploadResult(link=None, algorithm="md5", unverified_fixity=("/a",))
+
+
+@pytest.fixture
+def uploads(tmp_path: Path) -> Uploads:
+    return Uploads(tmp_path)
+
+
+def keep(uploads: Uploads, info: ProcessInfo) -> TicketFolder:
+    """A ticket's folder as staging leaves it."""
+    folder = uploads.folder(info.ticket_number)
+    folder.path.mkdir(parents=True)
+    uploads.write_info(folder, info)
+    folder.payload.write_text(f'{{"end": 0, "fingerprint": "{CONTENT}"}}\n')
+    return folder
+
+
+def first_of(uploads: Uploads, *others: ProcessInfo) -> str | None:
+    """Whom a ticket finds that is known after these."""
+    contents = Contents(uploads)
+    for info in others:
+        contents.note_staged(keep(uploads, info))
+    contents.note_staged(keep(uploads, ME))
+    found = contents.earlier(ME, CONTENT)
+    return None if found is None else found.ticket_number
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        failed_info(**at(1)),
-        finished_info(NOT_MATCHED, **at(1)),
-        finished_info(**at(1, target="elsewhere")),
-        finished_info(**at(1, resource_id="abc")),
-        finished_info(**at(11)),
-        ME,
+        failed_info(),
+        finished_info(NOT_MATCHED),
+        finished_info(target="elsewhere"),
+        finished_info(resource_id="abc"),
     ],
 )
-def test_what_answers_nobody(other: ProcessInfo) -> None:
-    assert choose_earlier(ME, [other]) is None
+def test_what_answers_nobody(uploads: Uploads, other: ProcessInfo) -> None:
+    assert first_of(uploads, other) is None
 
 
-def test_the_first_verified_goes_before_the_first_open() -> None:
-    still_open, later = sending_info(**at(1)), sending_info(**at(2))
-    verified, second = finished_info(**at(3)), finished_info(**at(4))
-    assert choose_earlier(ME, [later, second, verified, still_open]) == verified
-    assert choose_earlier(ME, [later, still_open]) == still_open
+def test_the_first_verified_goes_before_the_first_open(uploads: Uploads) -> None:
+    infos = [sending_info(), sending_info(), finished_info(), finished_info()]
+    assert first_of(uploads, *infos) == infos[2].ticket_number
 
 
-def test_no_two_wait_for_each_other() -> None:
-    same_moment = [sending_info(**at(1)) for _ in range(5)]
-    waits_for = {one.ticket_number: choose_earlier(one, same_moment) for one in same_moment}
-    assert [found for found in waits_for.values() if found is None] == [None]
+def test_without_a_verified_one_it_is_the_first_that_is_open(uploads: Uploads) -> None:
+    infos = [failed_info(), sending_info(), sending_info()]
+    assert first_of(uploads, *infos) == infos[1].ticket_number
 
 
-def test_a_ticket_is_found_by_its_content(tmp_path: Path) -> None:
-    uploads = Uploads(tmp_path)
-    first = finished_info(**at(1))
-    folder = uploads.folder(first.ticket_number)
-    folder.path.mkdir(parents=True)
-    uploads.write_info(folder, first)
+def test_of_tickets_staged_at_the_same_time_all_but_one_find_the_first(uploads: Uploads) -> None:
+    infos = [sending_info() for _ in range(6)]
     contents = Contents(uploads)
-    contents.load({first.ticket_number: "sha256:aa"})
-    found = contents.earlier(ME, "sha256:aa")
+    for info in reversed(infos):
+        contents.note_staged(keep(uploads, info))
+    found = [contents.earlier(info, CONTENT) for info in infos]
+    firsts = [None if other is None else other.ticket_number for other in found]
+    assert firsts == [*[infos[-1].ticket_number] * 5, None]
+
+
+def test_the_order_of_being_known_decides_and_not_that_of_the_drops(uploads: Uploads) -> None:
+    earlier, later = sending_info(), sending_info()
+    contents = Contents(uploads)
+    folders = [keep(uploads, info) for info in (earlier, later)]
+    contents.note_staged(folders[1])
+    assert contents.notice(folders[1], later, points=True) is None
+    contents.note_staged(folders[0])
+    with pytest.raises(ParkError):
+        contents.notice(folders[0], earlier, points=True)
+    uploads.write_info(folders[1], finished_info(ticket_number=later.ticket_number))
+    with pytest.raises(SameContentError):
+        contents.notice(folders[0], earlier, points=True)
+
+
+def test_the_order_outlives_a_restart_and_a_clock_that_steps_back(uploads: Uploads) -> None:
+    infos = [sending_info() for _ in range(5)]
+    clock = itertools.count(10**18, -(10**9))
+    contents = Contents(uploads, now_ns=lambda: next(clock))
+    folders = {info.ticket_number: keep(uploads, info) for info in infos}
+    for info in infos:
+        contents.note_staged(folders[info.ticket_number])
+    again = Contents(uploads)
+    again.load(survey(uploads).contents)
+    found = [again.earlier(info, CONTENT) for info in infos]
+    assert [None if other is None else other.ticket_number for other in found] == [
+        None, *[infos[0].ticket_number] * 4,
+    ]  # fmt: skip
+
+
+def test_a_ticket_that_is_staged_again_keeps_its_place(uploads: Uploads) -> None:
+    infos = [sending_info(), sending_info()]
+    contents = Contents(uploads)
+    folders = [keep(uploads, info) for info in infos]
+    for folder in (*folders, folders[0]):
+        contents.note_staged(folder)
+    assert contents.earlier(infos[0], CONTENT) is None
+    assert list(survey(uploads).contents) == [info.ticket_number for info in infos]
+
+
+def test_a_ticket_is_found_by_its_content(uploads: Uploads) -> None:
+    first = finished_info()
+    folder = keep(uploads, first)
+    contents = Contents(uploads)
+    contents.load({first.ticket_number: CONTENT})
+    found = contents.earlier(ME, CONTENT)
     assert found is not None
     assert found.ticket_number == first.ticket_number
     assert contents.earlier(ME, "sha256:bb") is None
     assert first.ticket_number in same_content(found).message
     folder.info.unlink()
-    assert contents.earlier(ME, "sha256:aa") is None
+    assert contents.earlier(ME, CONTENT) is None
