@@ -16,7 +16,7 @@ from presqt_daemon.inbox import Inbox
 from presqt_daemon.inbox.asked import Asked
 from presqt_daemon.inbox.control import ControlFolder, UpgradeRequest
 from presqt_daemon.inbox.events import Claimed, Request
-from presqt_daemon.system.files import sync_folder
+from presqt_daemon.system.files import printable_name, sync_folder
 from presqt_daemon.system.sd_notify import Notifier
 from presqt_daemon.tickets.lease import FolderLock
 from presqt_daemon.tickets.store import Uploads
@@ -46,6 +46,9 @@ GATE_SECONDS = 0.25
 GATE_PATIENCE = 60.0
 """Seconds that systemd is told, again and again, of a start that makes records first."""
 
+INTERRUPTED = 130
+"""The exit code of `run --once` after ^C."""
+
 STOP_SLACK_SECONDS = 5.0
 """Runs are ended at the end of the grace; so much later the daemon leaves without them."""
 
@@ -54,7 +57,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _StopAsked:
-    pass
+    is_interrupt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,7 @@ class Daemon:
         order = Order(mediafiles=config.mediafiles, mode=config.permissions.status)
         self._upgrade = Lane(order, self._pool.start_other)
         self._stopping_by: float | None = None
+        self._is_interrupted = False
 
     def post(self, event: _Event) -> None:
         """Hand an event to the loop, from any thread."""
@@ -158,7 +162,8 @@ class Daemon:
         self._inbox.recover()
         found = self._open_gate(before, deadline)
         if found is None:
-            return int(Verdict.OPEN) if self._once else 0
+            self._dispatch.verdicts.append(Verdict.OPEN)
+            return self._exit_code()
         self._take_up_open_tickets(found)
         self._inbox.start()
         self._control.start()
@@ -169,9 +174,11 @@ class Daemon:
         try:
             while not self._is_done(deadline):
                 self._turn()
+            if self._once:
+                self._tell_what_is_left()
         finally:
             self._close()
-        return int(worst(self._dispatch.verdicts)) if self._once else 0
+        return self._exit_code()
 
     def _turn(self) -> None:
         """Start what may run, then wait for the next event and everything that came with it."""
@@ -212,6 +219,7 @@ class Daemon:
             case UpgradeRequest():
                 self._upgrade.ask(force=event.force)
             case _StopAsked():
+                self._is_interrupted |= event.is_interrupt
                 self._stop()
             case _ReloadAsked():
                 self._reload()
@@ -246,7 +254,10 @@ class Daemon:
             except queue.Empty:
                 return deadline is None or self._clock() < deadline
             held.append(event)
-            return not isinstance(event, _StopAsked)
+            if isinstance(event, _StopAsked):
+                self._is_interrupted |= event.is_interrupt
+                return False
+            return True
 
         gate = Gate(lane=self._upgrade, look=self._look_at_tickets, wait=wait, clock=self._clock)
         opened = None
@@ -279,17 +290,41 @@ class Daemon:
         if not self._once:
             return False
         if deadline is not None and self._clock() >= deadline and not running:
-            if not self._dispatch.is_idle():
-                self._dispatch.verdicts.append(Verdict.OPEN)
             return True
         # the inbox posts before it calls itself idle, so its events are looked for afterwards
         return self._dispatch.is_idle() and self._inbox.is_idle() and self._events.empty()
 
+    def _tell_what_is_left(self) -> None:
+        """Say of each drop that is not taken why; with one, not all has come to its end."""
+        for item in self._inbox.untaken():
+            shown = printable_name(str(item.folder / item.name))
+            _log.warning("left in the inbox: %s: %s", shown, item.why)
+            self._dispatch.verdicts.append(Verdict.OPEN)
+
+    def _exit_code(self) -> int:
+        """The worst ticket where all were to be brought to their end, open ones included."""
+        if not self._once:
+            return 0
+        if self._is_interrupted:
+            return INTERRUPTED
+        if not self._dispatch.is_idle() or self._has_late_claim():
+            self._dispatch.verdicts.append(Verdict.OPEN)
+        return int(worst(self._dispatch.verdicts))
+
+    def _has_late_claim(self) -> bool:
+        """Whether a drop has become a ticket that the loop did not see any more."""
+        try:
+            while not isinstance(self._events.get_nowait(), Claimed):
+                pass
+        except queue.Empty:
+            return False
+        return True
+
     def _listen_to_signals(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.post(_StopAsked()))
+        signal.signal(signal.SIGTERM, lambda *_: self.post(_StopAsked()))
+        signal.signal(signal.SIGINT, lambda *_: self.post(_StopAsked(is_interrupt=True)))
         signal.signal(signal.SIGHUP, lambda *_: self.post(_ReloadAsked()))
 
     def _stop(self) -> None:

@@ -46,11 +46,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Something in the inbox that is not taken yet; `name` is empty for a whole folder."""
+    """Something in the inbox that is not taken yet; `name` is empty for a whole folder.
+
+    `is_stuck` marks what waits for a person rather than for time.
+    """
 
     folder: Path
     name: str
     why: str
+    is_stuck: bool = False
 
 
 Event = Claimed | Request

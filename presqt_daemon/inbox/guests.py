@@ -23,9 +23,10 @@ PAYLOAD_FOLDER = "data"
 class Guests:
     """Tells folders to be visited from those to be turned away; used by a lane's thread alone."""
 
-    def __init__(self, desk: Desk, notices: Notices) -> None:
+    def __init__(self, desk: Desk, notices: Notices, closed: dict[Place, str]) -> None:
         self._desk = desk
         self._notices = notices
+        self._closed = closed
         self._turned_away = TurnedAway(desk, notices)
         self.is_waiting = False
         """Whether something is to be turned away when it has been there for `settle`."""
@@ -77,6 +78,7 @@ class Guests:
         except FileNotFoundError:
             return None
         except OSError as error:
+            self._closed[Place(parts=parts)] = f"it cannot be read: {error.strerror}"
             self._notices.warn((folder.place, name), f"{shown} cannot be read: {error.strerror}")
         return None
 

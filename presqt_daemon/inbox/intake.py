@@ -102,9 +102,13 @@ class Inbox:
         for lane in self._lanes.values():
             lane.wake()
 
+    def untaken(self) -> tuple[Waiting, ...]:
+        """What is not taken yet, whatever it waits for."""
+        return tuple(item for lane in list(self._lanes.values()) for item in lane.untaken())
+
     def pending(self) -> tuple[Waiting, ...]:
         """What is not taken yet, but will be without anybody's help."""
-        return tuple(item for lane in list(self._lanes.values()) for item in lane.pending())
+        return tuple(item for item in self.untaken() if not item.is_stuck)
 
     def is_idle(self) -> bool:
         """Whether all folders have been scanned and nothing waits."""

@@ -76,8 +76,8 @@ class Lane:
             self._scan_from = float("-inf")
         self._wake.set()
 
-    def pending(self) -> tuple[Waiting, ...]:
-        """What waits here for time to pass; a lane that has not been scanned yet as a whole."""
+    def untaken(self) -> tuple[Waiting, ...]:
+        """What waits here; a lane that has not been scanned yet as a whole."""
         inbox = self._desk.config.inbox
         found = [
             Waiting(folder=inbox.joinpath(*copy.place.parts), name=copy.taken.record.inbox_name,
@@ -87,11 +87,16 @@ class Lane:
         for place, waiting in list(self._reception.candidates.items()):
             folder = inbox.joinpath(*place.parts)
             found += [
-                Waiting(folder=folder, name=name, why=candidate.why)
+                Waiting(folder=folder, name=name, why=candidate.why, is_stuck=candidate.is_stuck)
                 for name, candidate in list(waiting.items())
-                if not candidate.is_stuck
             ]
-        if not found and (self._is_busy or not self._scanned or self._has_work()):
+        found += [
+            Waiting(folder=inbox.joinpath(*place.parts), name="", why=why, is_stuck=True)
+            for place, why in list(self._scan.closed.items())
+        ]
+        if all(item.is_stuck for item in found) and (
+            self._is_busy or not self._scanned or self._has_work()
+        ):
             folder = inbox.joinpath(*self._base.parts)
             found.append(Waiting(folder=folder, name="", why="it is being scanned"))
         return tuple(found)
@@ -163,7 +168,7 @@ class Lane:
                         self._found(folder)
                         self._scan.visit(folder, hints)
                 except OSError as error:
-                    self._notices.warn(place, f"{place.shown} cannot be read: {error.strerror}")
+                    self._closed(place, error.strerror or "")
                 if self._stopped.is_set():
                     return
         except OSError as error:
@@ -185,18 +190,21 @@ class Lane:
             self._watch.keep(folder.path, folder.identity)
 
     def _missing(self, error: OSError) -> None:
-        shown = self._base.shown
         if isinstance(error, FileNotFoundError) and self._base.parts:
             try:
                 make_target_folder(self._desk.config.inbox, self._base.parts[0])
             except OSError as failure:
                 error = failure
             else:
-                _log.info("%s was missing and is made again", shown)
+                _log.info("%s was missing and is made again", self._base.shown)
                 self._wake.set()
                 return
         reason = "it is a link" if isinstance(error, NotADirectoryError) else error.strerror
-        self._notices.warn(self._base, f"{shown} cannot be read: {reason}; trying again")
+        self._closed(self._base, f"{reason}; trying again")
+
+    def _closed(self, place: Place, reason: str) -> None:
+        self._scan.closed[place] = f"it cannot be read: {reason}"
+        self._notices.warn(place, f"{place.shown} cannot be read: {reason}")
 
     def _copied(self, folder: OpenPlace, taken: Taken) -> None:
         """Called by a copying thread: the drop is in its ticket now."""

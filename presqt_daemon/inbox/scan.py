@@ -52,7 +52,9 @@ class Scan:
         self._beside = beside
         self._notices = notices
         self._leftovers = leftovers
-        self._guests = Guests(desk, notices)
+        self.closed: dict[Place, str] = {}
+        """The folders that could not be looked into in the last round, and why."""
+        self._guests = Guests(desk, notices, self.closed)
         self._places: dict[Path, tuple[Place, tuple[int, int]]] = {}
         self._kept: Hints = {}
         self._came: dict[tuple[int, int], float] = {}
@@ -69,6 +71,7 @@ class Scan:
         """All folders are going to be visited."""
         self.again_in = None
         self._guests.is_waiting = False
+        self.closed.clear()
 
     def visit(self, folder: OpenPlace, hints: Hints) -> list[Place]:
         """Look at everything in an open folder; the folders in it that are to be visited too.

@@ -60,6 +60,58 @@ def test_once_ends_with_the_worst_ticket(
     assert len(tickets) == (0 if content is None else 2)
 
 
+WAITING = "targets: {osf: {type: osf, token_file: not-there}}\nintake: {settle: 100ms}\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 3), (signal.SIGINT, 130)])
+def test_once_that_is_told_to_stop_does_not_say_that_all_is_done(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    program = Program(tmp_path, WAITING)
+    (program.inbox / "osf").mkdir()
+    drop(bag_zip(), program.inbox / "osf" / "thesis.zip")
+    with program.start("run", "--once") as running:
+        eventually(lambda: _waits_for(program) == ["a token"], "the ticket to wait")
+        running.send_signal(number)
+        running.communicate(timeout=60)
+    assert running.returncode == code
+    assert _waits_for(program) == ["a token"]
+
+
+def _waits_for(program: Program) -> list[str | None]:
+    return [
+        program.uploads.folder(ticket).read_info().waiting_for
+        for ticket in program.uploads.tickets()
+    ]
+
+
+def test_once_names_each_drop_that_it_could_not_wait_for(program: Program) -> None:
+    drop(bag_zip(), program.inbox / "archive" / "good.zip")
+    with (program.inbox / "archive" / "held.zip").open("wb") as writer:
+        writer.write(bag_zip())
+        writer.flush()
+        ended = program.run("run", "--once", "--max-wait", "2s")
+    assert ended.returncode == 3
+    assert ended.stderr.count("left in the inbox: ") == 1
+    assert "archive/held.zip: somebody is writing to it" in ended.stderr
+    assert len(list(program.uploads.tickets())) == 1
+
+
+@pytest.mark.parametrize("what", ["drop.zip", "r1/drop.zip"])
+def test_once_is_not_done_with_a_drop_that_it_cannot_read(program: Program, what: str) -> None:
+    path = program.inbox / "archive" / what
+    path.parent.mkdir(exist_ok=True)
+    closed = path if path.parent.name == "archive" else path.parent
+    drop(bag_zip(), path)
+    closed.chmod(0)
+    ended = program.run_without_power("run", "--once")
+    closed.chmod(0o700)
+    assert ended.returncode == 3, ended.stderr
+    assert ended.stderr.count("left in the inbox: ") == 1
+    assert f"{closed.name}: " in ended.stderr
+    assert path.exists()
+
+
 def test_a_bad_configuration_is_78_with_every_problem(program: Program) -> None:
     program.file.write_text("inbax: x\nstop_grace: soon\n", encoding="utf-8")
     ended = program.run("run")

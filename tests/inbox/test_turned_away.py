@@ -124,22 +124,24 @@ def test_what_comes_later_into_a_folder_that_was_told_is_told_too(
 
 @pytest.mark.parametrize("inside", [".", "archive"])
 def test_a_bag_unpacked_among_the_drops_stays_and_gives_one_ticket(
-    daemon: Running, config: Config, inside: str
+    tmp_path: Path, inside: str
 ) -> None:
+    config = make_config(tmp_path, settle=0.5)
     folder = config.inbox / inside
-    for name, content in bag_tree({"deep/a.txt": b"a", "b.zip": ZIP}).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    (folder / "README").write_text("of the bag")
-    claim = daemon.claim()
+    tree = bag_tree({"deep/a.txt": b"a", "b.zip": ZIP}) | {"README": b"of the bag"}
+    with running(config) as daemon:
+        for name, content in sorted(tree.items()):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        claim = daemon.claim()
+        drop(ZIP, folder / "good.zip")
+        daemon.claims(2)
+        daemon.scanned()
+        daemon.settled()
+        daemon.claims(2)
     assert claim.error is not None
     assert claim.error.code == "bad-request"
     assert "zip that folder" in claim.error.message
-    drop(ZIP, folder / "good.zip")
-    daemon.claims(2)
-    daemon.scanned()
-    daemon.settled()
-    daemon.claims(2)
     assert {"bagit.txt", "data", "README", "manifest-sha512.txt"} <= set(names_in(folder))
     assert (folder / "data" / "b.zip").exists()
 
