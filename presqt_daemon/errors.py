@@ -23,13 +23,16 @@ class PresqtError(Exception):
         *,
         findings: tuple[Finding, ...] = (),
         findings_total: int | None = None,
+        warnings: tuple[Finding, ...] = (),
+        warnings_total: int | None = None,
         retryable: bool = False,
         retry_after: float | None = None,
         outcome_unknown: bool = False,
     ) -> None:
         """Name the failure.
 
-        `findings_total` counts findings beyond those listed; `retry_after` is in seconds from now;
+        `findings` are its errors, `warnings` what else was odd; the totals count those beyond what
+        is listed. `retry_after` is in seconds from now;
         `outcome_unknown` says that the request may have taken effect all the same.
         """
         super().__init__(message)
@@ -38,6 +41,8 @@ class PresqtError(Exception):
         self.message = message
         self.findings = findings
         self.findings_total = len(findings) if findings_total is None else findings_total
+        self.warnings = warnings
+        self.warnings_total = len(warnings) if warnings_total is None else warnings_total
         self.retryable = retryable
         self.retry_after = retry_after
         self.outcome_unknown = outcome_unknown
@@ -50,6 +55,8 @@ class PresqtError(Exception):
             self.message,
             self.findings,
             self.findings_total,
+            self.warnings,
+            self.warnings_total,
             self.retryable,
             self.retry_after,
             self.outcome_unknown,
@@ -127,6 +134,8 @@ def _rebuild(
     message: str,
     findings: tuple[Finding, ...],
     findings_total: int,
+    warnings: tuple[Finding, ...],
+    warnings_total: int,
     retryable: bool,
     retry_after: float | None,
     outcome_unknown: bool,
@@ -136,6 +145,8 @@ def _rebuild(
         message,
         findings=findings,
         findings_total=findings_total,
+        warnings=warnings,
+        warnings_total=warnings_total,
         retryable=retryable,
         retry_after=retry_after,
         outcome_unknown=outcome_unknown,

@@ -106,6 +106,7 @@ class Bag:
     """A bag that is on disk and valid; its files stand in the ticket's `payload.jsonl`.
 
     `algorithms` are those of the payload manifests; `info` keeps order and repeats of bag-info.txt.
+    `warnings` are the first of `warnings_total`.
     """
 
     folder: str
@@ -115,6 +116,7 @@ class Bag:
     payload_files: int
     payload_bytes: int
     warnings: tuple[Finding, ...] = ()
+    warnings_total: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,20 +10,26 @@ from presqt_daemon.cli.context import Context
 from presqt_daemon.cli.exits import Exit, Refusal
 from presqt_daemon.cli.show import print_json, print_lines
 from presqt_daemon.cli.text import LISTED, brief, shown
-from presqt_daemon.model import Finding, Severity
+from presqt_daemon.errors import HouseFault
+from presqt_daemon.model import Finding
 from presqt_daemon.staging.inspect import Inspection, inspect_zip
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.units import text_from_bytes
 
+_NO_VERDICTS = frozenset({"unreadable-file"})
+
 
 def main(context: Context) -> int:
-    """0 valid, 1 invalid."""
+    """0 valid, 1 invalid; a link is followed, since it is the caller's own."""
     path: Path = context.options.zip
     config = context.config_or_defaults()
     if not path.is_file():
-        raise Refusal(f"{path}: there is no such file", Exit.FAILED)
+        what = "is no file" if path.exists() else "there is no such file"
+        raise Refusal(f"{path}: {what}", Exit.FILES)
     with tempfile.TemporaryDirectory(prefix="presqt-validate-") as scratch:
-        found = inspect_zip(path, config.staging, Path(scratch))
+        found = inspect_zip(path.resolve(), config.staging, Path(scratch))
+    if isinstance(found.error, HouseFault) or (found.error and found.error.code in _NO_VERDICTS):
+        raise Refusal(f"{path}: {found.error.message}", Exit.FILES)
     if context.options.json:
         print_json(tree_from_inspection(path, found))
     else:
@@ -38,11 +44,10 @@ def is_valid(found: Inspection) -> bool:
 
 def report(path: Path, found: Inspection) -> Iterator[str]:
     """The inspection for people: the verdict, errors before warnings, each kind together."""
-    errors = [item for item in found.findings if item.severity is Severity.ERROR]
-    warnings = [item for item in found.findings if item.severity is Severity.WARNING]
     name = shown(path.name)
     if is_valid(found):
-        yield f"{name}: valid{f', with {len(warnings)} warnings' if warnings else ''}"
+        total = found.warnings_total
+        yield f"{name}: valid{f', with {total} warnings' if total else ''}"
     else:
         yield f"{name}: not valid"
     if found.error is not None:
@@ -53,12 +58,8 @@ def report(path: Path, found: Inspection) -> Iterator[str]:
             f"BagIt {shown(bag.version)}, {bag.payload_files} payload files, "
             f"{text_from_bytes(bag.payload_bytes)}, {', '.join(bag.algorithms)}"
         )
-    left_out = max(found.findings_total - len(found.findings), 0)
-    yield from _section("errors", errors)
-    yield from _section("warnings", warnings)
-    if left_out:
-        yield ""
-        yield f"{left_out} more findings are not listed"
+    yield from _section("errors", found.errors, found.errors_total)
+    yield from _section("warnings", found.warnings, found.warnings_total)
 
 
 def tree_from_inspection(path: Path, found: Inspection) -> dict[str, Any]:
@@ -69,7 +70,9 @@ def tree_from_inspection(path: Path, found: Inspection) -> dict[str, Any]:
         "valid": is_valid(found),
         "error_code": None if found.error is None else found.error.code,
         "message": None if found.error is None else found.error.message,
-        "findings_total": found.findings_total,
+        "findings_total": found.errors_total + found.warnings_total,
+        "errors_total": found.errors_total,
+        "warnings_total": found.warnings_total,
         "findings": [
             {
                 "code": item.code,
@@ -80,7 +83,7 @@ def tree_from_inspection(path: Path, found: Inspection) -> dict[str, Any]:
                 "found": item.found,
                 "hint": item.hint,
             }
-            for item in found.findings
+            for item in (*found.errors, *found.warnings)
         ],
         "bag": None
         if bag is None
@@ -93,11 +96,11 @@ def tree_from_inspection(path: Path, found: Inspection) -> dict[str, Any]:
     }
 
 
-def _section(title: str, findings: Sequence[Finding]) -> Iterator[str]:
+def _section(title: str, findings: Sequence[Finding], total: int) -> Iterator[str]:
     if not findings:
         return
     yield ""
-    yield f"{title} ({len(findings)}):"
+    yield f"{title} ({total}):"
     ordered = sorted(findings, key=lambda item: item.code)
     for code, group in groupby(ordered, key=lambda item: item.code):
         same = list(group)
@@ -106,6 +109,8 @@ def _section(title: str, findings: Sequence[Finding]) -> Iterator[str]:
             yield from _finding(item)
         if len(same) > LISTED:
             yield f"    ... and {len(same) - LISTED} more"
+    if total > len(findings):
+        yield f"  {total - len(findings)} more are not listed"
 
 
 def _finding(item: Finding) -> Iterator[str]:

@@ -10,15 +10,10 @@ from typing import NamedTuple
 
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
-from presqt_daemon.staging.directory import ENCRYPTED_FLAGS, Row, data_offset, read_directory
-from presqt_daemon.staging.names import (
-    NameBytesError,
-    Places,
-    Report,
-    check_name,
-    decode_name,
-    is_ordinary,
-)
+from presqt_daemon.staging.directory import ENCRYPTED_FLAGS, Row, data_offset
+from presqt_daemon.staging.findings import refusal
+from presqt_daemon.staging.listed_names import name_bytes_allowed, read_names, refuse_names
+from presqt_daemon.staging.names import Places
 from presqt_daemon.staging.problems import Problems
 from presqt_daemon.staging.window import Window, shrunk
 from presqt_daemon.system.files import is_same_file
@@ -31,6 +26,9 @@ RATIO_FROM_BYTES = 100 << 20
 
 MAX_LISTED_BYTES = 4096
 """What an entry may take in the central directory on average, so that memory is bounded."""
+
+_FEWEST_FOLDERS = 1000
+"""However few files are allowed, a zip may have so many folders."""
 
 _METHODS = frozenset({STORED, DEFLATED, BZIP2, LZMA})
 _OTHER_METHODS = {
@@ -82,13 +80,21 @@ def open_archive(path: Path, config: StagingConfig) -> Iterator[Archive]:
     try:
         fd = os.open(path, flags)
     except PermissionError:
-        raise UserFault(
-            "unreadable-file", "The zip cannot be read: give the service the right to read it."
+        raise refusal(
+            "unreadable-file",
+            "no-right-to-read",
+            "The zip cannot be read: give the service the right to read it.",
+            hint="Give the service the right to read it",
         ) from None
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
-            raise UserFault("not-a-zip", "The drop is not a regular file: drop a zip.")
+            raise refusal(
+                "not-a-zip",
+                "no-regular-file",
+                "The drop is not a regular file: drop a zip.",
+                hint="Drop a zip",
+            )
         yield Archive(fd=fd, status=status, members=_members(fd, status.st_size, config))
     finally:
         os.close(fd)
@@ -118,30 +124,21 @@ def _members(fd: int, zip_bytes: int, config: StagingConfig) -> tuple[Member, ..
     if end.directory_size > end.entries * MAX_LISTED_BYTES:
         problems.add("list-too-large", "", "the zip's list of entries is far too large", _NEW_ZIP)
     problems.raise_any()
-    report = problems.add
-    named = [(row, _read_name(row, report)) for row in read_directory(fd, end)]
-    _check_places(named, problems)
+    named = read_names(fd, end, config, problems)
+    _check_places(named, config, problems)
     _check_sizes((row for row, _ in named), zip_bytes, config, problems)
     members = _locate(Window(fd), named, end, problems)
     problems.raise_any()
     return members
 
 
-def _read_name(row: Row, report: Report) -> str | None:
-    """The name if it is one that may be unpacked, with its last slash; else it is reported."""
-    try:
-        name = decode_name(row.raw_name, row.flags, row.extra)
-    except NameBytesError:
-        shown = row.raw_name.decode("utf-8", "surrogateescape")
-        report("name-not-utf-8", shown, "the name is said to be UTF-8, but is not", None)
-        return None
-    plain = name[:-1] if name.endswith("/") and name != "/" else name
-    return name if is_ordinary(plain) or check_name(plain, report) else None
-
-
-def _check_places(named: list[tuple[Row, str | None]], problems: Problems) -> None:
+def _check_places(
+    named: list[tuple[Row, str | None]], config: StagingConfig, problems: Problems
+) -> None:
     """No two entries for one place, and nothing but plain files and folders that we can read."""
     places = Places(problems.add)
+    max_folders = max(config.max_files, _FEWEST_FOLDERS)
+    max_folder_bytes = name_bytes_allowed(config)
     for row, name in named:
         if name is None:
             continue
@@ -150,6 +147,16 @@ def _check_places(named: list[tuple[Row, str | None]], problems: Problems) -> No
             places.add_folder(name[:-1])
         else:
             places.add_file(name)
+        if places.folders > max_folders:
+            problems.add_limit(
+                "too-many-folders",
+                "",
+                f"the zip has more than {max_folders} folders",
+                key="staging.max_files",
+            )
+            problems.raise_any()
+        if places.folder_bytes > max_folder_bytes:
+            refuse_names(problems)
         is_plain = row.mode >> 12 in _PLAIN_KINDS and not row.flags & ENCRYPTED_FLAGS
         if is_folder or not is_plain or row.method not in _METHODS:
             _check_kind(row, name, problems)
@@ -252,10 +259,15 @@ _NEW_ZIP = "Make the zip again with another tool"
 
 def _no_zip(error: ZipEndError) -> UserFault:
     if error.kind == "incomplete":
-        return UserFault(
+        return refusal(
             "incomplete-zip",
+            "zip-incomplete",
             f"The zip is not whole: {error.reason}. Drop it again once it is copied completely.",
+            hint="Drop it again once it is copied completely",
         )
-    return UserFault(
-        "not-a-zip", f"The drop is not a zip: {error.reason}. Zip the bag folder and drop the zip."
+    return refusal(
+        "not-a-zip",
+        "no-zip",
+        f"The drop is not a zip: {error.reason}. Zip the bag folder and drop the zip.",
+        hint="Zip the bag folder and drop the zip",
     )

@@ -11,9 +11,11 @@ from presqt_daemon.staging.bag import compare_digests
 from presqt_daemon.staging.findings import shown
 from presqt_daemon.staging.folders import differences
 from presqt_daemon.staging.helper import Helper
+from presqt_daemon.staging.refused import invalid
 from presqt_daemon.staging.small import OnWritten
-from presqt_daemon.staging.survey import PAYLOAD, Survey, invalid
-from presqt_daemon.staging.unpack import Job, Unpacked, stream_digests, unpack
+from presqt_daemon.staging.stream import stream_digests
+from presqt_daemon.staging.survey import PAYLOAD, Survey
+from presqt_daemon.staging.unpack import Job, Unpacked, unpack
 from presqt_daemon.system.spread import spread_folders
 
 TEMPORARY_PREFIX = ".staging-"
@@ -31,6 +33,7 @@ class Writing:
     from_disk: bool
     began: Callable[[int, str], None]
     progress: Callable[[int, int], None]
+    alive: Callable[[], None]
     helpers: tuple[Helper, ...] = ()
     on_written: OnWritten | None = None
 
@@ -63,13 +66,14 @@ def write_bag(archive: Archive, found: Survey, how: Writing) -> Written:
                 destination=folder,
                 mode=how.mode,
                 algorithms=_needed(found, how.algorithm),
+                shared=found.structure.shared,
                 progress=how.progress,
                 from_disk=how.from_disk,
                 helpers=how.helpers,
                 on_written=how.on_written,
             )
         )
-        spoilt = _spoilt(archive, found, folder, result)
+        spoilt = _spoilt(archive, found, folder, result, how.alive)
         if not spoilt:
             return Written(folder=folder, digests=result.digests)
         reason = f"the disk did not keep {shown(spoilt[0])} ({len(spoilt)} files in all)"
@@ -98,25 +102,34 @@ def _needed(found: Survey, algorithm: str | None) -> Callable[[str], Collection[
     return with_target
 
 
-def _spoilt(archive: Archive, found: Survey, folder: Path, result: Unpacked) -> list[str]:
-    """Files that the disk did not keep. Raises UserFault `invalid-bag` for what the zip has wrong.
+def _spoilt(
+    archive: Archive,
+    found: Survey,
+    folder: Path,
+    result: Unpacked,
+    alive: Callable[[], None],
+) -> list[str]:
+    """Files that the disk did not keep.
 
-    Digests straight from the zip decide which of the two it is.
+    Digests straight from the zip decide whose fault a difference is. Raises UserFault
+    `incomplete-zip` for a file that is damaged in the zip, and `invalid-bag` for what the zip has
+    wrong.
     """
     findings, total = compare_digests(found.structure, result.digests)
-    if not total:
-        return sorted(result.spoilt) or differences(folder, found.members.keys(), found.folders)
     spoilt = set(result.spoilt)
     judged = {entry.path for entry in findings} | spoilt
+    if not judged:
+        return differences(folder, found.members.keys(), found.folders)
     truth = dict(result.digests)
     for path in sorted(judged & found.members.keys()):
-        truth[path] = stream_digests(archive, found.members[path], result.digests[path])
+        truth[path] = stream_digests(archive, found.members[path], result.digests[path], alive)
         if truth[path] != result.digests[path]:
             spoilt.add(path)
     findings, total = compare_digests(found.structure, truth)
     if any(entry.path in judged for entry in findings):
-        raise invalid(findings, total, "PresQT Error: Checksums failed to validate. ", _HINT)
+        raise invalid(found.structure, findings, total, _START, _HINT)
     return sorted(spoilt)
 
 
+_START = "PresQT Error: Checksums failed to validate. "
 _HINT = " Make the bag again from the original files and zip it."

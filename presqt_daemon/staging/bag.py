@@ -5,10 +5,11 @@ finding. What `Tree.read` raises is the reader's own trouble and flies on.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from presqt_daemon.model import Finding, Severity
+from presqt_daemon.staging.budget import MAX_FILES, TagBudget
 from presqt_daemon.staging.completeness import (
     check_complete,
     check_manifests_exist,
@@ -17,17 +18,22 @@ from presqt_daemon.staging.completeness import (
 from presqt_daemon.staging.fetch import FETCH, check_fetch
 from presqt_daemon.staging.findings import THIS, Findings, finding, shown
 from presqt_daemon.staging.manifest_lines import PAYLOAD, ManifestName
-from presqt_daemon.staging.manifests import Manifest, manifest_names, read_manifest
+from presqt_daemon.staging.manifests import (
+    Manifest,
+    first_manifests,
+    manifest_names,
+    read_manifest,
+)
 from presqt_daemon.staging.paths import Names
 from presqt_daemon.staging.portability import check_portability
 from presqt_daemon.staging.profile import Profile
 from presqt_daemon.staging.profile_check import Contents, check_profile
+from presqt_daemon.staging.tag_text import read_text
 from presqt_daemon.staging.tagfiles import (
     DECLARATION,
     Declaration,
     labels_from_text,
     read_declaration,
-    read_text,
 )
 from presqt_daemon.staging.tree import Tree
 
@@ -62,23 +68,42 @@ class Structure:
             if manifest.file.verifiable and path in manifest.listed
         )
 
+    def shared(self, path: str, digests: dict[str, str]) -> dict[str, str]:
+        """The digests, those that agree being the manifests' own texts: one in memory, not two."""
+        for manifest in self.manifests:
+            expected = manifest.listed.get(path)
+            algorithm = manifest.file.algorithm
+            if expected is not None and digests.get(algorithm) == expected:
+                digests[algorithm] = expected
+        return digests
 
-def read_structure(tree: Tree, profile: Profile | None = None) -> Structure:
-    """The bag's structure; valid so far where no finding is an error."""
+
+def read_structure(
+    tree: Tree, profile: Profile | None = None, *, max_files: int = MAX_FILES
+) -> Structure:
+    """The bag's structure; valid so far where no finding is an error.
+
+    `max_files` bounds what is read of its tag files.
+    """
     findings = Findings()
+    budget = TagBudget(max_files)
     declaration = read_declaration(tree, findings)
     if "data" in tree.files or "data" not in tree.folders:
         findings.add("no-payload-folder", "data", f"Expected data directory {THIS} does not exist")
     check_portability(tree, findings)
     names = Names(tree.files, tree.folders)
     files = manifest_names(tree.files, findings)
-    read = [read_manifest(tree, file, declaration.codec, names, findings) for file in files]
+    codec = declaration.codec
+    read = (
+        read_manifest(tree, file, codec, names, findings, budget)
+        for file in first_manifests(files, findings)
+    )
     manifests = tuple(manifest for manifest in read if manifest is not None)
     check_manifests_exist(files, findings)
-    remote = check_fetch(tree, declaration.codec, names, manifests, findings)
+    remote = check_fetch(tree, codec, names, manifests, findings, budget)
     check_complete(tree, names, manifests, remote, findings)
     check_tag_manifests(tree, manifests, findings)
-    info = _read_info(tree, declaration, findings)
+    info = _read_info(tree, declaration, findings, budget)
     if profile is not None:
         check_profile(profile, _contents(tree, declaration, info, files), findings)
     return Structure(
@@ -100,12 +125,15 @@ def read_structure(tree: Tree, profile: Profile | None = None) -> Structure:
 
 
 def compare_digests(
-    structure: Structure, digests: Mapping[str, Mapping[str, str]]
+    structure: Structure,
+    digests: Mapping[str, Mapping[str, str]],
+    unread: Collection[str] = (),
 ) -> tuple[tuple[Finding, ...], int]:
     """The first findings about digests, manifest by manifest in their order, and their number.
 
     `digests` maps paths as in `Tree.files` to algorithm -> lower-case hex. A listed file without
-    its digest is a finding too: nothing counts as verified that was not.
+    its digest is a finding too, unless it is among `unread`, of which that is known already:
+    nothing counts as verified that was not.
     """
     findings: list[Finding] = []
     total = 0
@@ -116,7 +144,7 @@ def compare_digests(
         algorithm = manifest.file.algorithm
         for path, expected in manifest.listed.items():
             found = digests.get(path, nothing).get(algorithm)
-            if found == expected:
+            if found == expected or path in unread:
                 continue
             total += 1
             if len(findings) < MAX_DIGEST_FINDINGS:
@@ -146,19 +174,21 @@ def _digest_finding(manifest: ManifestName, path: str, expected: str, found: str
 
 
 def _read_info(
-    tree: Tree, declaration: Declaration, findings: Findings
+    tree: Tree, declaration: Declaration, findings: Findings, budget: TagBudget
 ) -> tuple[tuple[str, str], ...]:
     """The labels of bag-info.txt (package-info.txt before 0.96), its Payload-Oxum checked."""
     name = "bag-info.txt" if declaration.number >= (0, 96) else "package-info.txt"
     if name not in tree.files:
         return ()
-    text = read_text(tree, name, declaration.codec, findings)
+    text = read_text(tree, name, declaration.codec, findings, budget)
     if text is None:
         return ()
-    info = labels_from_text(text, name, findings)
+    info = labels_from_text(text.text(), name, findings)
     oxums = [value for label, value in info if label.lower() == "payload-oxum"]
     if len(oxums) > 1:
         findings.add("oxum-repeated", name, "holds Payload-Oxum more than once")
+    sizes = [entry.size for path, entry in tree.files.items() if path.startswith(PAYLOAD)]
+    real = (sum(sizes), len(sizes))
     for oxum in oxums:
         match = _OXUM.fullmatch(oxum)
         if match is None:
@@ -168,22 +198,16 @@ def _read_info(
                 f"Payload-Oxum is not of the form `bytes.files`, but {shown(oxum, 60)}",
                 found=oxum,
             )
-            continue
-        _check_oxum(tree, name, int(match[1]), int(match[2]), findings)
+        elif (said := (int(match[1]), int(match[2]))) != real:
+            findings.add(
+                "oxum-mismatch",
+                name,
+                f"Payload-Oxum validation failed. Expected {said[1]} files and {said[0]} bytes "
+                f"but found {real[1]} files and {real[0]} bytes",
+                expected=f"{said[0]}.{said[1]}",
+                found=f"{real[0]}.{real[1]}",
+            )
     return info
-
-
-def _check_oxum(tree: Tree, name: str, octets: int, streams: int, findings: Findings) -> None:
-    sizes = [entry.size for path, entry in tree.files.items() if path.startswith(PAYLOAD)]
-    if (octets, streams) != (sum(sizes), len(sizes)):
-        findings.add(
-            "oxum-mismatch",
-            name,
-            f"Payload-Oxum validation failed. Expected {streams} files and {octets} bytes but "
-            f"found {len(sizes)} files and {sum(sizes)} bytes",
-            expected=f"{octets}.{streams}",
-            found=f"{sum(sizes)}.{len(sizes)}",
-        )
 
 
 def _contents(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from presqt_daemon.errors import UserFault
+from presqt_daemon.staging.findings import refusal
 from presqt_daemon.staging.names import UTF8_FLAG, extra_field
 from presqt_daemon.staging.window import Window, shrunk
 from presqt_daemon.system.zip_end import EndRecord
@@ -72,9 +73,13 @@ def read_directory(fd: int, end: EndRecord) -> Iterator[Row]:
                 extra, size, packed_size, header_offset, disk
             )
         if disk:
-            raise UserFault(
+            raise refusal(
                 "not-a-zip",
+                "zip-split",
                 "The file is a part of a split zip: make one whole zip and drop that.",
+                hint="Make one whole zip",
+                expected="0",
+                found=str(disk),
             )
         is_clear = flags & UTF8_FLAG or raw_name.isascii()
         yield Row(
@@ -121,7 +126,9 @@ def _large(
 
 
 def _torn() -> UserFault:
-    return UserFault(
+    return refusal(
         "not-a-zip",
+        "list-torn",
         "The zip's list of entries is damaged: make the zip again and drop it again.",
+        hint="Make the zip again",
     )

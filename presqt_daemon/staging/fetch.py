@@ -6,11 +6,13 @@ RFC 8493 sections 2.2.3, 5.2 (the sender would choose where this machine connect
 import re
 from collections.abc import Collection
 
+from presqt_daemon.staging.budget import TagBudget
 from presqt_daemon.staging.findings import Findings, shown
 from presqt_daemon.staging.manifest_lines import PAYLOAD
 from presqt_daemon.staging.manifests import Manifest
 from presqt_daemon.staging.paths import Names, decode_path, leaves_bag, plain_path, resolve
-from presqt_daemon.staging.tagfiles import lines_from_text, read_text
+from presqt_daemon.staging.tag_text import read_text
+from presqt_daemon.staging.tagfiles import lines_from_text
 from presqt_daemon.staging.tree import Tree
 
 FETCH = "fetch.txt"
@@ -20,17 +22,22 @@ _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+", re.ASCII)
 
 
 def check_fetch(
-    tree: Tree, codec: str, names: Names, manifests: Collection[Manifest], findings: Findings
+    tree: Tree,
+    codec: str,
+    names: Names,
+    manifests: Collection[Manifest],
+    findings: Findings,
+    budget: TagBudget,
 ) -> frozenset[str]:
     """Payload paths that are listed here and are not in the bag."""
     if FETCH not in tree.files:
         return frozenset()
-    text = read_text(tree, FETCH, codec, findings)
+    text = read_text(tree, FETCH, codec, findings, budget)
     if text is None:
         return frozenset()
     remote: set[str] = set()
     seen: set[str] = set()
-    for number, line in enumerate(lines_from_text(text), 1):
+    for number, line in enumerate(lines_from_text(text.text()), 1):
         if not line.strip(" \t"):
             findings.add("blank-line", FETCH, f"line {number} is blank")
             continue

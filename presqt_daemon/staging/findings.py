@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Finding, Severity
 
 MAX_LISTED = 1000
@@ -46,6 +47,10 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "encoding-not-utf-8": _rule("2.3", _W),
         "tag-file-too-large": _rule("5"),
         "tag-file-too-many-lines": _rule("5"),
+        "tag-file-line-too-long": _rule("5"),
+        "tag-files-too-large": _rule("5"),
+        "too-many-manifests": _rule("5"),
+        "too-many-unknown-names": _rule("5"),
         "tag-file-undecodable": _rule("2.3"),
         "tag-file-bom": _rule("2.3", _E, _W),
         "blank-line": _rule("2.3", _W),
@@ -179,6 +184,28 @@ def finding(
         found=None if found is None else shown(found),
         hint=hint,
     )
+
+
+def refusal(
+    error: str,
+    code: str,
+    message: str,
+    *,
+    path: str = "",
+    hint: str | None = None,
+    expected: str | None = None,
+    found: str | None = None,
+) -> UserFault:
+    """The fault of a zip that cannot be read, with its one finding; the message tells all."""
+    only = Finding(
+        code=code,
+        message=message,
+        path=_printable(path[:_MAX_PATH]),
+        expected=expected,
+        found=found,
+        hint=hint,
+    )
+    return UserFault(error, message, findings=(only,))
 
 
 def shown(text: str, limit: int = _MAX_SHOWN) -> str:

@@ -6,23 +6,33 @@ from tempfile import TemporaryDirectory
 
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import PresqtError
-from presqt_daemon.model import Bag, Finding
+from presqt_daemon.model import Bag, Finding, Severity
 from presqt_daemon.staging.archive import open_archive
 from presqt_daemon.staging.attempts import Writing, write_bag
+from presqt_daemon.staging.findings import finding
 from presqt_daemon.staging.helper import helpers_for
 from presqt_daemon.staging.stage import bag_folder, full_disk_named
 from presqt_daemon.staging.survey import survey
+
+_NO_PAYLOAD = finding(
+    "no-payload-files",
+    "data",
+    "holds no files: the bag is valid, but there is nothing to deposit and a drop is refused",
+    severity=Severity.WARNING,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
     """What the checks found; `bag` is there exactly when `error` is not.
 
-    `findings` are the errors of an invalid drop, or the warnings of a valid one.
+    `errors` and `warnings` are the first of so many as the totals say.
     """
 
-    findings: tuple[Finding, ...]
-    findings_total: int
+    errors: tuple[Finding, ...]
+    errors_total: int
+    warnings: tuple[Finding, ...]
+    warnings_total: int
     bag: Bag | None
     error: PresqtError | None
 
@@ -33,9 +43,22 @@ def inspect_zip(path: Path, config: StagingConfig, scratch: Path) -> Inspection:
         bag = _valid_bag(path, config, scratch)
     except PresqtError as error:
         return Inspection(
-            findings=error.findings, findings_total=error.findings_total, bag=None, error=error
+            errors=error.findings,
+            errors_total=error.findings_total,
+            warnings=error.warnings,
+            warnings_total=error.warnings_total,
+            bag=None,
+            error=error,
         )
-    return Inspection(findings=bag.warnings, findings_total=len(bag.warnings), bag=bag, error=None)
+    more = () if bag.payload_files else (_NO_PAYLOAD,)
+    return Inspection(
+        errors=(),
+        errors_total=0,
+        warnings=more + bag.warnings,
+        warnings_total=len(more) + bag.warnings_total,
+        bag=bag,
+        error=None,
+    )
 
 
 def _valid_bag(path: Path, config: StagingConfig, scratch: Path) -> Bag:
@@ -54,6 +77,7 @@ def _valid_bag(path: Path, config: StagingConfig, scratch: Path) -> Bag:
             from_disk=config.read_back == "disk",
             began=lambda *_: None,
             progress=lambda *_: None,
+            alive=lambda: None,
             helpers=helpers,
         )
         write_bag(archive, found, how)

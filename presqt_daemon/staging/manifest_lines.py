@@ -3,19 +3,18 @@
 RFC 8493 section 2.1.3; 6.1.3 for what md5sum and its kin write.
 """
 
-import functools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
 from presqt_daemon.digest import hex_length
+from presqt_daemon.staging.budget import TagBudget, held_bytes
+from presqt_daemon.staging.checksum_lines import MAX_DIGITS, are_lower_hex, clean_line
 from presqt_daemon.staging.findings import Findings, shown
 from presqt_daemon.staging.paths import Names, decode_path, leaves_bag, plain_path, resolve
 
 PAYLOAD = "data/"
-
-_CHUNK_CHARACTERS = 1 << 18
-"""Lines that are judged at once; one odd line sends its whole chunk the slow way."""
 
 _LINE = re.compile(r"([^ \t]+)[ \t]+([^ \t].*)", re.DOTALL)
 _HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
@@ -35,27 +34,38 @@ class ManifestName:
 class LineReader:
     """One manifest in the making."""
 
-    def __init__(self, file: ManifestName, names: Names, findings: Findings) -> None:
+    def __init__(
+        self, file: ManifestName, names: Names, findings: Findings, budget: TagBudget
+    ) -> None:
         self.listed: dict[str, str] = {}
         self.absent: dict[str, str] = {}
         self._written: dict[str, str] = {}
         self._file = file
         self._names = names
         self._findings = findings
+        self._budget = budget
+        self._pending: list[tuple[int, str, str]] = []
+        self._pending_bytes = budget.pending_bytes
         self._length = hex_length(file.algorithm) if file.verifiable else None
 
-    def read(self, text: str) -> None:
-        pending: list[tuple[int, str, str]] = []
-        before = position = 0
-        while position < len(text):
-            end = text.find("\n", position + _CHUNK_CHARACTERS) + 1 or len(text)
-            chunk = text[position:end]
-            if not self._take_clean(chunk):
-                self._read_lines(chunk, before, pending)
-            before += chunk.count("\n")
-            position = end
-        for number, checksum, path in pending:
+    def read(self, pieces: Iterable[str]) -> None:
+        """Take a manifest's text, given in pieces of whole lines.
+
+        Of a manifest that names far more than the bag holds, the rest is left unread.
+        """
+        before = 0
+        for piece in pieces:
+            if not self._take_clean(piece):
+                self._read_lines(piece, before)
+            before += piece.count("\n")
+            if self._pending_bytes < 0:
+                self._note_unread()
+                return
+        for number, checksum, path in self._pending:
             self._place(number, checksum, path)
+            if self._budget.absent_bytes < 0:
+                self._note_unread()
+                return
 
     def _take_clean(self, chunk: str) -> bool:
         """Take a payload manifest's lines all at once; false, and none taken, where one is odd."""
@@ -74,16 +84,16 @@ class LineReader:
             len(listed) != len(lines)
             or not all(name is not None and name.startswith(PAYLOAD) for name in names)
             or not self.listed.keys().isdisjoint(listed)
-            or not _are_lower_hex("".join(checksums))
+            or not are_lower_hex("".join(checksums))
         ):
             return False
         self.listed.update(cast("dict[str, str]", listed))
         return True
 
-    def _read_lines(self, chunk: str, before: int, pending: list[tuple[int, str, str]]) -> None:
+    def _read_lines(self, chunk: str, before: int) -> None:
         """Take lines one by one, the odd ones aside; `before` of them were judged already."""
         listed, exact = self.listed, self._names.exact
-        pattern = _clean_line(
+        pattern = clean_line(
             self._length or 0,
             is_tag=self._file.is_tag,
             excluded="%" if self._findings.strict else "",
@@ -95,11 +105,16 @@ class LineReader:
                 if name is not None and name not in listed:
                     listed[name] = checksum
                     continue
-                pending.append((number, checksum, path))
+                self._put_aside(number, checksum, path)
             elif line or match.start() < len(chunk):
-                self._read_odd(number, line, pending)
+                self._read_odd(number, line)
 
-    def _read_odd(self, number: int, line: str, pending: list[tuple[int, str, str]]) -> None:
+    def _put_aside(self, number: int, checksum: str, path: str) -> None:
+        self._pending_bytes -= held_bytes(checksum, path)
+        if self._pending_bytes >= 0:
+            self._pending.append((number, checksum, path))
+
+    def _read_odd(self, number: int, line: str) -> None:
         """Judge a line that is not plainly `checksum path`."""
         name = self._file.name
         if not line.strip(" \t"):
@@ -129,7 +144,8 @@ class LineReader:
             )
             return
         checksum, path = match.groups()
-        if not _HEX.fullmatch(checksum) or (self._length or len(checksum)) != len(checksum):
+        length = self._length or min(len(checksum), MAX_DIGITS)
+        if not _HEX.fullmatch(checksum) or length != len(checksum):
             digits = f"{self._length} " if self._length else ""
             self._findings.add(
                 "checksum-malformed",
@@ -139,7 +155,7 @@ class LineReader:
                 found=checksum[:200],
             )
             return
-        pending.append((number, checksum.lower(), path))
+        self._put_aside(number, checksum.lower(), path)
 
     def _place(self, number: int, checksum: str, written: str) -> None:
         """Give a line's checksum to the file that it means, or note why that cannot be."""
@@ -241,8 +257,16 @@ class LineReader:
             )
         elif not self._file.is_tag and not path.startswith(PAYLOAD):
             self._is_out_of_place(number, path)
-        else:
+        elif self._budget.take_absent(checksum, path):
             self.absent[path] = checksum
+
+    def _note_unread(self) -> None:
+        self._findings.add(
+            "too-many-unknown-names",
+            self._file.name,
+            "names more files that are not in the bag than can be listed; the rest is not read",
+            hint="Bag the files anew",
+        )
 
     def _note_bent(self, code: str, number: int, name: str, path: str) -> None:
         what = {
@@ -275,19 +299,3 @@ class LineReader:
                 expected=before,
                 found=now,
             )
-
-
-@functools.lru_cache(maxsize=32)
-def _clean_line(length: int, *, is_tag: bool, excluded: str) -> re.Pattern[str]:
-    """Groups: checksum and path of a line that a manifest should hold, else the whole odd line."""
-    digits = f"{{{length}}}" if length else "+"
-    start = rf"(?!data/|tagmanifest-)[^\n \t*{excluded}]" if is_tag else "data/"
-    return re.compile(rf"(?:([0-9a-f]{digits})[ \t]+({start}[^\n{excluded}]*)|([^\n]*))(?:\n|\Z)")
-
-
-def _are_lower_hex(digits: str) -> bool:
-    """Whether a text is made of 0-9 and a-f alone (several times faster than a pattern)."""
-    try:
-        return len(bytes.fromhex(digits)) * 2 == len(digits) and digits == digits.lower()
-    except ValueError:
-        return False

@@ -4,14 +4,15 @@ RFC 8493 sections 2.1.3 (payload manifest), 2.2.1 (tag manifest), 2.4 (algorithm
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from presqt_daemon.digest import is_known
+from presqt_daemon.staging.budget import MAX_MANIFESTS, TagBudget
 from presqt_daemon.staging.findings import Findings, shown
 from presqt_daemon.staging.manifest_lines import LineReader, ManifestName
 from presqt_daemon.staging.paths import Names
-from presqt_daemon.staging.tagfiles import MAX_MANIFEST_BYTES, read_text
+from presqt_daemon.staging.tag_text import read_list
 from presqt_daemon.staging.tree import Tree
 
 _FILE_NAME = re.compile(r"(tag)?manifest-([^/]+)\.txt", re.DOTALL)
@@ -65,16 +66,40 @@ def manifest_names(files: Iterable[str], findings: Findings) -> list[ManifestNam
 
 
 def read_manifest(
-    tree: Tree, file: ManifestName, codec: str, names: Names, findings: Findings
+    tree: Tree,
+    file: ManifestName,
+    codec: str,
+    names: Names,
+    findings: Findings,
+    budget: TagBudget,
 ) -> Manifest | None:
     """The manifest's lines, each resolved to a file of the bag; None when it cannot be read.
 
     Lines that name a file as it is are taken in one pass. The others wait until all of those are
     known, so that a bent name can never take the place of an exact one.
     """
-    text = read_text(tree, file.name, codec, findings, MAX_MANIFEST_BYTES)
+    text = read_list(tree, file.name, codec, findings, budget)
     if text is None:
         return None
-    reader = LineReader(file, names, findings)
-    reader.read(text)
+    reader = LineReader(file, names, findings, budget)
+    reader.read(text.pieces())
     return Manifest(file=file, listed=reader.listed, absent=reader.absent)
+
+
+def first_manifests(files: Sequence[ManifestName], findings: Findings) -> list[ManifestName]:
+    """As many manifests of each kind as are read; notes those beyond."""
+    kept: list[ManifestName] = []
+    for is_tag in (False, True):
+        same = [entry for entry in files if entry.is_tag is is_tag]
+        kept += same[:MAX_MANIFESTS]
+        if len(same) > MAX_MANIFESTS:
+            findings.add(
+                "too-many-manifests",
+                same[MAX_MANIFESTS].name,
+                f"is one of {len(same)} {'tag' if is_tag else 'payload'} manifests; "
+                f"{MAX_MANIFESTS} are read",
+                hint="Keep the manifests by sha512 or sha256",
+                expected=str(MAX_MANIFESTS),
+                found=str(len(same)),
+            )
+    return kept

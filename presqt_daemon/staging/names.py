@@ -1,6 +1,7 @@
 """Names of a zip's entries: from bytes to text, and which of them are refused."""
 
 import re
+import sys
 import unicodedata
 import zlib
 from collections.abc import Callable
@@ -92,9 +93,15 @@ def folded(name: str) -> str:
 
 
 class Places:
-    """Every path of a zip, so that no two entries claim one place."""
+    """Every path of a zip, so that no two entries claim one place.
+
+    `folders` counts those that have an entry and those that files lie in; `folder_bytes` is what
+    their names take in memory.
+    """
 
     def __init__(self, report: Report) -> None:
+        self.folders = 0
+        self.folder_bytes = 0
         self._report = report
         self._files: dict[str, str] = {}
         self._folders: dict[str, str] = {}
@@ -133,6 +140,8 @@ class Places:
     def _add_folders(self, name: str) -> None:
         while name and name not in self._seen_folders:
             self._seen_folders.add(name)
+            self.folders += 1
+            self.folder_bytes += sys.getsizeof(name)
             other = self._folders.setdefault(folded(name), name)
             if other is not name and other != name:
                 self._collide(name, other)

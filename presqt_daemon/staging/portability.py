@@ -5,7 +5,7 @@ RFC 8493 sections 5.1, 6.1.1 (case, normalization) and 6.1.2 (Windows).
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from presqt_daemon.staging.findings import Findings, shown
 from presqt_daemon.staging.manifest_lines import PAYLOAD
@@ -13,6 +13,9 @@ from presqt_daemon.staging.tree import Entry, Kind, Tree
 
 _END = "\0"
 """Stands behind every name where names are searched as one text; no file name can hold it."""
+
+_BATCH = 5000
+"""Names that are searched as one text."""
 
 _UNSAFE = re.compile(r"/(?:\.\.?)?[/\0]")
 _WINDOWS_CHARACTER = re.compile(r'[<>:"|?*\\\x01-\x1f]')
@@ -26,20 +29,31 @@ _SYSTEM_FILE = re.compile(
 def check_portability(tree: Tree, findings: Findings) -> None:
     """Note links, special files, unsafe names, look-alikes, system files and empty folders.
 
-    Each kind of name is first looked for in all names as one text: most bags hold none of them.
+    Each kind of name is first looked for in many names as one text: most bags hold none of them.
     """
     _check_kinds(tree.files, findings)
     names = [*tree.files, *tree.folders]
-    text = _searchable(names)
     _check_bytes([name for name in names if not name.isascii()], findings)
-    if _UNSAFE.search(text) or text.count(_END) != len(names):
+    texts = (_searchable(names[start : start + _BATCH]) for start in range(0, len(names), _BATCH))
+    kinds = {kind for text in texts for kind in _kinds_of_names(text)}
+    if "unsafe" in kinds or any(_END in name for name in names):
         _check_unsafe(names, findings)
-    _check_look_alikes(names, text, findings)
-    if _is_odd_on_windows(text):
+    _check_look_alikes(names, findings)
+    if "windows" in kinds:
         _check_windows(tree.files, findings)
-    if _SYSTEM_FILE.search(text):
+    if "system" in kinds:
         _check_system_files(tree.files, findings)
     _check_empty_folders(tree, findings)
+
+
+def _kinds_of_names(text: str) -> Iterator[str]:
+    """Which kinds of odd names a searchable text holds."""
+    if _UNSAFE.search(text):
+        yield "unsafe"
+    if _is_odd_on_windows(text):
+        yield "windows"
+    if _SYSTEM_FILE.search(text):
+        yield "system"
 
 
 def is_system_file(path: str) -> bool:
@@ -89,15 +103,10 @@ def _check_unsafe(names: Iterable[str], findings: Findings) -> None:
             findings.add("name-unsafe", name, "is a name that could lie outside the bag")
 
 
-def _check_look_alikes(names: list[str], text: str, findings: Findings) -> None:
+def _check_look_alikes(names: list[str], findings: Findings) -> None:
     """Two names that are one on a system that normalizes, or that knows no case."""
-    if text.isascii():
-        folds = set(text.lower().split(_END))
-        folds.discard("")
-    else:
-        folds = {_folded(name) for name in names}
-    if len(folds) == len(names):
-        return
+    if len({hash(_folded(name)) for name in names}) == len(names):
+        return  # hashes, since the names once more would double what they take in memory
     normalized: dict[str, str] = {}
     folded: dict[str, str] = {}
     for name in sorted(names):

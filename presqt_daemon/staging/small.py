@@ -7,7 +7,7 @@ from typing import NamedTuple
 from presqt_daemon.digest import new_hash
 from presqt_daemon.errors import UserFault
 from presqt_daemon.staging.archive import DEFLATED, STORED, Member
-from presqt_daemon.staging.findings import shown
+from presqt_daemon.staging.findings import refusal, shown
 from presqt_daemon.staging.folders import Creator
 from presqt_daemon.staging.inflate import DamagedError, crc32, unpack_small
 from presqt_daemon.staging.window import Window
@@ -16,7 +16,6 @@ SMALL_BYTES = 256 << 10
 """Above, handing a file to other threads costs little beside its digests."""
 
 _METHODS = (STORED, DEFLATED)
-WRONG_CRC = "does not have the checksum (CRC-32) that the zip gives"
 
 OnWritten = Callable[[str, int], None]
 """Hears of each file when it is written and before it is read back: path, descriptor."""
@@ -66,8 +65,8 @@ def write_small(
             content = unpack_small(packed, member)
         except DamagedError as error:
             raise damaged(member.name, str(error)) from error
-        if crc32(content) != member.crc:
-            raise damaged(member.name, WRONG_CRC)
+        if (crc := crc32(content)) != member.crc:
+            raise wrong_crc(member, crc)
         fd = creator.create(path)
         try:
             write_all(fd, content)
@@ -97,10 +96,27 @@ def write_all(fd: int, content: bytes) -> None:
             view = view[os.write(fd, view) :]
 
 
-def damaged(name: str, how: str) -> UserFault:
+def damaged(
+    name: str, how: str, *, expected: str | None = None, found: str | None = None
+) -> UserFault:
     """The fault of a member whose packed bytes are not what the zip declares."""
-    return UserFault(
+    return refusal(
         "incomplete-zip",
+        "entry-damaged",
         f"The zip is damaged: {shown(name)} {how}. Make the zip again, or copy it again, "
         "and drop it.",
+        path=name,
+        hint="Make the zip again, or copy it again, and drop it",
+        expected=expected,
+        found=found,
+    )
+
+
+def wrong_crc(member: Member, crc: int) -> UserFault:
+    """The fault of a member whose bytes have another checksum than the zip gives."""
+    return damaged(
+        member.name,
+        "does not have the checksum (CRC-32) that the zip gives",
+        expected=f"{member.crc:08x}",
+        found=f"{crc:08x}",
     )

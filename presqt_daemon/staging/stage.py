@@ -5,13 +5,14 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.digest import choose_algorithm
 from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.model import Bag, Stage
-from presqt_daemon.reports import Attempt, Go, Progress, Reached, Report, Surveyed
+from presqt_daemon.reports import Alive, Attempt, Go, Progress, Reached, Report, Surveyed
 from presqt_daemon.staging.archive import open_archive
 from presqt_daemon.staging.attempts import TEMPORARY_PREFIX, Writing, Written, write_bag
 from presqt_daemon.staging.helper import Helper, helpers_for
@@ -26,6 +27,7 @@ from presqt_daemon.tickets.store import RESERVED_NAMES, TicketFolder
 
 PROGRESS_BYTES = 1 << 20
 PROGRESS_FILES = 100
+BLOCKS_FOR_ALIVE = 256
 _MAX_NAME_BYTES = 255
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -54,7 +56,7 @@ def stage(job: StageJob, ask: Callable[[Surveyed], Go], report: Callable[[Report
         open_archive(job.folder / job.zip_name, job.config) as archive,
         helpers_for(archive) as helpers,
     ):
-        found = survey(archive, job.config)
+        found = survey(archive, job.config, _pulse(report))
         go = ask(found.surveyed())
         algorithm = choose_algorithm(go.algorithms, found.structure.algorithms)
         name = bag_folder(found.root, job.zip_name)
@@ -121,6 +123,17 @@ class _Meter:
             )
 
 
+def _pulse(report: Callable[[Report], None]) -> Callable[[], None]:
+    """Says now and then that blocks are read, however long no figure changes."""
+    blocks = count(1)
+
+    def beat() -> None:
+        if next(blocks) % BLOCKS_FOR_ALIVE == 0:
+            report(Alive())
+
+    return beat
+
+
 def _writing(
     job: StageJob,
     found: Survey,
@@ -137,6 +150,7 @@ def _writing(
         from_disk=job.config.read_back == "disk",
         began=meter.began,
         progress=meter.advance,
+        alive=_pulse(report),
         helpers=helpers,
         on_written=job.on_written,
     )

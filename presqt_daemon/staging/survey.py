@@ -1,11 +1,12 @@
 """What a zip's bag says and holds before anything is unpacked."""
 
-from collections.abc import Mapping
+import io
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
-from presqt_daemon.model import Bag, Finding, Labels, Severity
+from presqt_daemon.model import Bag, Labels, Severity
 from presqt_daemon.reports import Surveyed
 from presqt_daemon.staging.archive import Archive, Member
 from presqt_daemon.staging.bag import Structure, read_structure
@@ -13,24 +14,13 @@ from presqt_daemon.staging.findings import finding
 from presqt_daemon.staging.folders import parents
 from presqt_daemon.staging.inflate import DamagedError, crc32, unpacked
 from presqt_daemon.staging.profile import read_profile
-from presqt_daemon.staging.root import MALFORMED, find_root, is_part
-from presqt_daemon.staging.small import WRONG_CRC, damaged
+from presqt_daemon.staging.refused import check_structure
+from presqt_daemon.staging.root import find_root, is_part
+from presqt_daemon.staging.small import damaged, wrong_crc
 from presqt_daemon.staging.tree import Entry, Tree
 
 PAYLOAD = "data/"
-MAX_LISTED = 50
 _READ_BYTES = 64 << 10
-_MALFORMED_CODES = frozenset(
-    {
-        "no-declaration",
-        "declaration-malformed",
-        "declaration-spacing",
-        "declaration-bom",
-        "version-malformed",
-        "version-unsupported",
-        "encoding-unknown",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +71,17 @@ class Survey:
             warnings=tuple(
                 entry for entry in self.structure.findings if entry.severity is Severity.WARNING
             ),
+            warnings_total=self.structure.warnings_total,
         )
 
 
-def survey(archive: Archive, config: StagingConfig) -> Survey:
+def survey(
+    archive: Archive, config: StagingConfig, alive: Callable[[], None] = lambda: None
+) -> Survey:
     """The bag in a zip.
 
-    Raises UserFault `malformed-bag`, `invalid-bag` (with every structural error), `too-large` or
-    `incomplete-zip`.
+    `alive` is called while the digests of a wrong bag are taken. Raises UserFault `malformed-bag`,
+    `invalid-bag` (with every error, those of its digests too), `too-large` or `incomplete-zip`.
     """
     files = {member.name: member for member in archive.members if not member.is_folder}
     root = find_root(files, {member.name for member in archive.members if member.is_folder})
@@ -102,8 +95,8 @@ def survey(archive: Archive, config: StagingConfig) -> Survey:
         read=lambda path, limit: _read(archive, members[path], limit),
     )
     profile = None if config.profile is None else read_profile(config.profile)
-    structure = read_structure(tree, profile)
-    _check_structure(structure)
+    structure = read_structure(tree, profile, max_files=config.max_files)
+    check_structure(archive, members, structure, alive)
     payload = [member for path, member in members.items() if path.startswith(PAYLOAD)]
     return Survey(
         root=root,
@@ -114,17 +107,6 @@ def survey(archive: Archive, config: StagingConfig) -> Survey:
         payload_files=len(payload),
         payload_bytes=sum(member.size for member in payload),
         unpacked_bytes=sum(member.size for member in members.values()),
-    )
-
-
-def invalid(findings: tuple[Finding, ...], total: int, start: str, end: str = "") -> UserFault:
-    """The fault of an invalid bag: the first finding in words, all of them listed and counted."""
-    more = f" (and {total - 1} more errors)" if total > 1 else ""
-    return UserFault(
-        "invalid-bag",
-        f"{start}{findings[0].message}{more}{end}",
-        findings=findings[:MAX_LISTED],
-        findings_total=total,
     )
 
 
@@ -161,38 +143,23 @@ def _check_count(members: Mapping[str, Member], config: StagingConfig) -> None:
     raise UserFault("too-large", found.message, findings=(found,))
 
 
-def _check_structure(structure: Structure) -> None:
-    errors = tuple(entry for entry in structure.findings if entry.severity is Severity.ERROR)
-    if not errors:
-        return
-    fault = invalid(errors, structure.errors_total, "PresQT Error: ")
-    unreadable = next((entry for entry in errors if entry.code in _MALFORMED_CODES), None)
-    if unreadable is not None:
-        fault = UserFault(
-            "malformed-bag",
-            f"{MALFORMED} {unreadable.message}",
-            findings=fault.findings,
-            findings_total=fault.findings_total,
-        )
-    raise fault
-
-
 def _read(archive: Archive, member: Member, limit: int) -> bytes:
     """The first bytes of a member, at most `limit`; the checksum is looked at when they are all."""
-    parts = []
-    count = 0
+    parts = io.BytesIO()  # gives its bytes away without a second copy of them
+    crc = 0
     try:
         for block in unpacked(archive.fd, member, _READ_BYTES):
-            parts.append(block)
-            count += len(block)
-            if count >= limit:
+            parts.write(block)
+            crc = crc32(block, crc)
+            if parts.tell() >= limit:
                 break
     except DamagedError as error:
         raise damaged(member.name, str(error)) from error
-    content = b"".join(parts)
-    if count == member.size and crc32(content) != member.crc:
-        raise damaged(member.name, WRONG_CRC)
-    return content[:limit]
+    count = parts.tell()
+    if count == member.size and crc != member.crc:
+        raise wrong_crc(member, crc)
+    parts.truncate(min(count, limit))
+    return parts.getvalue()
 
 
 def _labels(

@@ -1,6 +1,6 @@
-"""Tag files as text: read within limits, decoded, split into lines and labels.
+"""Tag files that say things: the declaration, and the labels of bag-info.txt.
 
-RFC 8493 sections 2.1.1 (bagit.txt), 2.2.2 (bag-info.txt) and 2.3 (text tag files).
+RFC 8493 sections 2.1.1 (bagit.txt) and 2.2.2 (bag-info.txt).
 """
 
 import codecs
@@ -8,22 +8,15 @@ import re
 from dataclasses import dataclass
 
 from presqt_daemon.staging.findings import THIS, Findings, shown
+from presqt_daemon.staging.tag_text import decode, read_bytes
 from presqt_daemon.staging.tree import Kind, Tree
-from presqt_daemon.units import text_from_bytes
 
-MAX_TAG_FILE_BYTES = 8 << 20
-MAX_MANIFEST_BYTES = 64 << 20
 MAX_DECLARATION_BYTES = 64 << 10
-MAX_LINES = 100_000
-"""Of one tag file, and two more for every file of the bag: a bound for text that is no list."""
-
 DECLARATION = "bagit.txt"
 SUPPORTED: frozenset[str] = frozenset({"0.93", "0.94", "0.95", "0.96", "0.97", "1.0"})
 
 _VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
 _CHARSET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+()-]{0,63}", re.ASCII)
-_WIDE = {"utf-16": "utf-16-be", "utf-32": "utf-32-be"}
-_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 _CHARSETS: frozenset[str] = frozenset({
     "ascii", "utf-8", "utf-7", "utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-32-be",
@@ -72,44 +65,16 @@ def read_declaration(tree: Tree, findings: Findings) -> Declaration:
         return Declaration()
     if entry.kind is not Kind.FILE:
         return Declaration()
-    content = _read(tree, DECLARATION, MAX_DECLARATION_BYTES, findings)
+    content = read_bytes(tree, DECLARATION, MAX_DECLARATION_BYTES, findings)
     if content is None:
         return Declaration()
     if content.startswith(codecs.BOM_UTF8):
         findings.add("declaration-bom", DECLARATION, f"{THIS} must not contain a byte-order mark")
         content = content[len(codecs.BOM_UTF8) :]
-    text = _decode(content, "utf-8", DECLARATION, findings)
+    text = decode(content, "utf-8", DECLARATION, findings)
     if text is None:
         return Declaration()
     return _declaration_from_lines(lines_from_text(text), findings)
-
-
-def read_text(
-    tree: Tree, name: str, codec: str, findings: Findings, limit: int = MAX_TAG_FILE_BYTES
-) -> str | None:
-    """The text of a tag file with LF line ends; None where it is no regular file or unusable."""
-    if tree.files[name].kind is not Kind.FILE:
-        return None
-    content = _read(tree, name, limit, findings)
-    if content is None:
-        return None
-    text = _decode(content, codec, name, findings)
-    if text is None:
-        return None
-    if text.startswith("\ufeff"):
-        findings.add(
-            "tag-file-bom", name, "begins with a byte-order mark", hint="Save it as UTF-8 without"
-        )
-        text = text[1:]
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines = MAX_LINES + 2 * len(tree.files)
-    if text.count("\n") > lines:
-        findings.add(
-            "tag-file-too-many-lines", name, f"has more than {lines} lines and is not read"
-        )
-        return None
-    return text
 
 
 def lines_from_text(text: str) -> list[str]:
@@ -214,42 +179,6 @@ def _declaration_from_lines(lines: list[str], findings: Findings) -> Declaration
             "encoding-not-utf-8", DECLARATION, f"its tag files are {encoding}, better use UTF-8"
         )
     return declaration
-
-
-def _read(tree: Tree, name: str, limit: int, findings: Findings) -> bytes | None:
-    """The file's bytes, None and a finding where there are more than `limit`."""
-    size = tree.files[name].size
-    content = b"" if size > limit else tree.read(name, limit + 1)
-    if size > limit or len(content) > limit:
-        findings.add(
-            "tag-file-too-large",
-            name,
-            f"is larger than {text_from_bytes(limit)}, which is the limit for this tag file",
-            found=str(max(size, len(content))),
-        )
-        return None
-    return content
-
-
-def _decode(content: bytes, codec: str, name: str, findings: Findings) -> str | None:
-    if codec in _WIDE and not content.startswith(_BOMS):
-        codec = _WIDE[codec]  # RFC 2781 section 4.3: big-endian where no mark says otherwise
-    try:
-        text = content.decode(codec)
-        if codec != "utf-8":
-            text.encode("utf-8")
-    except UnicodeError as error:
-        where = f" (byte {error.start})" if isinstance(error, UnicodeDecodeError) else ""
-        findings.add(
-            "tag-file-undecodable",
-            name,
-            f"is not {codec.upper()} text{where}, though bagit.txt says so"
-            if name != DECLARATION
-            else f"is not UTF-8 text{where}",
-            hint="Save it in the encoding that bagit.txt names, best UTF-8",
-        )
-        return None
-    return text
 
 
 def _bad_label(name: str, number: int, line: str, what: str, findings: Findings) -> None:

@@ -13,14 +13,12 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from presqt_daemon.digest import new_hash
 from presqt_daemon.staging.archive import STORED, Archive, Member
 from presqt_daemon.staging.folders import Creator, make_folders
 from presqt_daemon.staging.helper import Helper
-from presqt_daemon.staging.inflate import DamagedError, crc32, unpacked
+from presqt_daemon.staging.inflate import DamagedError, unpacked
 from presqt_daemon.staging.readback import Growing, Lanes
 from presqt_daemon.staging.small import (
-    WRONG_CRC,
     Kept,
     OnWritten,
     Small,
@@ -41,8 +39,9 @@ _NO_COPY = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
 class Job:
     """What to unpack where. Paths are relative to the bag root.
 
-    `algorithms` says which digests a file needs; `progress` hears bytes and files done since it
-    was called last. Helpers do nothing for a job with `on_written`.
+    `algorithms` says which digests a file needs, `shared` gives them as they are kept; `progress`
+    hears bytes and files done since it was called last. Helpers do nothing for a job with
+    `on_written`.
     """
 
     archive: Archive
@@ -51,6 +50,7 @@ class Job:
     destination: Path
     mode: int
     algorithms: Callable[[str], Collection[str]]
+    shared: Callable[[str, dict[str, str]], dict[str, str]]
     progress: Callable[[int, int], None]
     from_disk: bool = False
     helpers: tuple[Helper, ...] = ()
@@ -89,25 +89,6 @@ def unpack(job: Job) -> Unpacked:
         _write_all_large(job, creator, large, result)
     job.archive.check_unchanged()
     return result
-
-
-def stream_digests(archive: Archive, member: Member, algorithms: Collection[str]) -> dict[str, str]:
-    """Digests of a member's bytes straight from the zip, nothing written.
-
-    Raises UserFault `incomplete-zip` for a damaged member.
-    """
-    states = [(name, new_hash(name, member.size)) for name in algorithms]
-    crc = 0
-    try:
-        for block in unpacked(archive.fd, member):
-            crc = crc32(block, crc)
-            for _, state in states:
-                state.update(block)
-    except DamagedError as error:
-        raise damaged(member.name, str(error)) from error
-    if crc != member.crc:
-        raise damaged(member.name, WRONG_CRC)
-    return {name: state.hexdigest() for name, state in states}
 
 
 def _batches(files: Sequence[Small]) -> Iterator[Sequence[Small]]:
@@ -154,7 +135,7 @@ def _write_all_small(job: Job, root: int, files: Sequence[Small], result: Unpack
 def _note_small(job: Job, batch: Sequence[Small], kept: list[Kept], result: Unpacked) -> None:
     total = 0
     for file, one in zip(batch, kept, strict=True):
-        result.digests[file.path] = one.digests
+        result.digests[file.path] = job.shared(file.path, one.digests)
         if not one.is_same:
             result.spoilt.append(file.path)
         total += file.member.size
@@ -171,7 +152,7 @@ def _write_all_large(job: Job, creator: Creator, files: Sequence[Small], result:
             )
         for path, back in lanes.finish().items():
             member = job.members[path]
-            result.digests[path] = back.digests
+            result.digests[path] = job.shared(path, back.digests)
             if back.crc != member.crc or back.size != member.size:
                 result.spoilt.append(path)
 

@@ -3,6 +3,7 @@
 import os
 
 from presqt_daemon.errors import UserFault
+from presqt_daemon.staging.findings import refusal
 
 WINDOW_BYTES = 256 << 10
 
@@ -32,8 +33,10 @@ class Window:
 
 def shrunk() -> UserFault:
     """The fault of a zip that is written to while it is read."""
-    return UserFault(
+    return refusal(
         "incomplete-zip",
+        "zip-changed",
         "The zip changed while it was read, as if it were still being written: "
         "drop it again once it is whole.",
+        hint="Copy it under another name, such as x.zip.part, and rename it when it is whole",
     )

@@ -127,7 +127,7 @@ def advance(info: ProcessInfo, stage: Stage) -> ProcessInfo:
 def fail(info: ProcessInfo, error: PresqtError, now: datetime) -> ProcessInfo:
     """The ticket's end by an error that has a name; the stage reached is kept."""
     return replace(
-        info,
+        add_warnings(info, error.warnings, error.warnings_total),
         status=Status.FAILED,
         status_code=error.status_code,
         message=error.message,
@@ -172,13 +172,24 @@ def finish(info: ProcessInfo, result: UploadResult, message: str, now: datetime)
     )
 
 
-def add_warnings(info: ProcessInfo, warnings: tuple[Finding, ...]) -> ProcessInfo:
-    """The ticket with more warnings: at most `MAX_FINDINGS` listed, all counted, none twice."""
-    new = tuple(item for item in warnings if item not in info.warnings)
+def add_warnings(
+    info: ProcessInfo, warnings: tuple[Finding, ...], total: int | None = None
+) -> ProcessInfo:
+    """The ticket with more warnings: at most `MAX_FINDINGS` listed, all counted, none twice.
+
+    `total` counts those beyond `warnings` too; when the first of them is there already, they were
+    all counted before.
+    """
+    # a status that was read back from its file knows no more of a finding than these three
+    known = {(item.code, item.path, item.message) for item in info.warnings}
+    new = tuple(item for item in warnings if (item.code, item.path, item.message) not in known)
+    count = len(new) if total is None else total
+    if total is not None and warnings and new[:1] != warnings[:1]:
+        count = 0
     return replace(
         info,
         warnings=(info.warnings + new)[:MAX_FINDINGS],
-        warnings_total=info.warnings_total + len(new),
+        warnings_total=info.warnings_total + count,
     )
 
 

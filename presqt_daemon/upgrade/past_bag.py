@@ -14,6 +14,7 @@ from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.staging.archive import open_archive
 from presqt_daemon.staging.bag import Structure, read_structure
+from presqt_daemon.staging.budget import ANY_NUMBER_OF_FILES
 from presqt_daemon.staging.findings import Findings
 from presqt_daemon.staging.folder import tree_from_folder
 from presqt_daemon.staging.manifests import manifest_names
@@ -85,7 +86,7 @@ def _from_folder(root: Path) -> PastBag:
             raise OSError(errno.ELOOP, "is no regular file", str(root / manifest.name))
     # what a link leads to is not the payload's, and its size is not known
     sizes = {path: e.size if e.kind is Kind.FILE else None for path, e in tree.files.items()}
-    return _past_bag(root.name, read_structure(tree), sizes)
+    return _past_bag(root.name, read_structure(tree, max_files=ANY_NUMBER_OF_FILES), sizes)
 
 
 def _past_bag(folder: str, structure: Structure, sizes: Mapping[str, int | None]) -> PastBag:

@@ -146,7 +146,7 @@ class Conversation:
     def _reach(self, message: Reached) -> None:
         info = advance(self.holder.info, message.stage)
         if message.bag is not None:
-            info = add_warnings(info, message.bag.warnings)
+            info = add_warnings(info, message.bag.warnings, message.bag.warnings_total)
             info = replace(
                 info,
                 staging_total_bytes=max(info.staging_total_bytes, info.staging_bytes_finished),

@@ -5,6 +5,7 @@ import pytest
 
 from tests.bags import bag_tree, bag_zip, zip_bytes
 from tests.cli.program import Program
+from tests.hostile_zips import bag_parts, build, part
 
 
 def _zip(tmp_path: Path, content: bytes) -> Path:
@@ -59,10 +60,46 @@ def test_what_is_no_zip_is_1_in_words(program: Program, tmp_path: Path, content:
     assert "Traceback" not in ended.stdout + ended.stderr
 
 
-def test_a_missing_zip_is_1(program: Program) -> None:
+def test_a_missing_zip_is_no_verdict(program: Program) -> None:
     ended = program.run("validate", "none.zip")
-    assert (ended.returncode, ended.stdout) == (1, "")
+    assert (ended.returncode, ended.stdout) == (74, "")
     assert "no such file" in ended.stderr
+
+
+def test_a_folder_is_no_verdict(program: Program, tmp_path: Path) -> None:
+    ended = program.run("validate", tmp_path)
+    assert (ended.returncode, ended.stdout) == (74, "")
+    assert "is no file" in ended.stderr
+
+
+def test_a_link_to_a_zip_is_followed(program: Program, tmp_path: Path) -> None:
+    link = tmp_path / "link.zip"
+    link.symlink_to(_zip(tmp_path, bag_zip()).name)
+    ended = program.run("validate", link)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("link.zip: valid\n")
+
+
+def test_a_bag_without_payload_is_valid_with_a_note(program: Program, tmp_path: Path) -> None:
+    path = _zip(tmp_path, build([*bag_parts({}), part("bag/data/")]))
+    ended = program.run("validate", path, "--json")
+    assert ended.returncode == 0
+    tree = json.loads(ended.stdout)
+    assert "no-payload-files" in {item["code"] for item in tree["findings"]}
+    assert "nothing to deposit" in program.run("validate", path).stdout
+
+
+def test_json_lists_more_than_50_and_counts_errors_and_warnings(
+    program: Program, tmp_path: Path
+) -> None:
+    tree = bag_tree({f"P/{n:04}?": b"alpha" for n in range(1300)})
+    for number in range(120):
+        del tree[f"data/P/{number:04}?"]
+    told = json.loads(program.run("validate", _zip(tmp_path, zip_bytes(tree)), "--json").stdout)
+    codes = [item["code"] for item in told["findings"]]
+    assert codes.count("missing-file") == 120
+    assert codes.count("name-windows") == 1000
+    assert (told["errors_total"], told["warnings_total"]) == (121, 1180)
 
 
 def test_nothing_is_left_behind(program: Program, tmp_path: Path) -> None:

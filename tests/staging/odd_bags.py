@@ -477,8 +477,6 @@ FETCHES = [
 TOO_LARGE = [
     _bad("bag-info.txt over 8 MiB", "tag-file-too-large", _info(OXUM + b"A: " + bytes(8 << 20)),
          on_disk=False),
-    _bad("a manifest over 100,000 lines", "tag-file-too-many-lines",
-         _listed(A + B + b"\n" * 100_100)),
 ]  # fmt: skip
 
 ALL = [

@@ -15,6 +15,7 @@ from presqt_daemon.staging.findings import MAX_LISTED, RULES
 from presqt_daemon.staging.tree import Entry, Tree
 from tests.staging.odd_bags import ALL, OddBag
 from tests.staging.test_profile import PROFILE_CODES
+from tests.staging.test_tag_limits import OVER
 from tests.staging.verdicts import ALPHA, bag, judge, line, tree_from
 
 SOURCES = Path(findings_module.__file__).parent
@@ -44,14 +45,14 @@ def test_severities_are_those_of_the_table(odd: OddBag) -> None:
 
 
 def test_every_code_is_provoked_by_some_bag() -> None:
-    provoked = {odd.code for odd in ALL} | PROFILE_CODES
+    provoked = {odd.code for odd in ALL} | PROFILE_CODES | {code for code, _make in OVER.values()}
     assert set(RULES) - provoked == set()
 
 
 def test_every_code_of_the_table_is_used_and_none_beside_it() -> None:
     modules = [
         "bag", "completeness", "fetch", "manifests", "manifest_lines", "portability",
-        "profile_check", "tagfiles",
+        "profile_check", "tag_text", "tagfiles",
     ]  # fmt: skip
     text = "".join((SOURCES / f"{name}.py").read_text(encoding="utf-8") for name in modules)
     called = set(re.findall(r'(?:findings\.add|finding)\(\s*"([a-z0-9-]+)"', text))

@@ -2,9 +2,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from presqt_daemon.staging.budget import TagBudget
 from presqt_daemon.staging.findings import Findings
 from presqt_daemon.staging.manifest_lines import LineReader, ManifestName
 from presqt_daemon.staging.paths import Names
+from presqt_daemon.staging.tag_text import TagText
 
 SHA1 = ManifestName(name="manifest-sha1.txt", algorithm="sha1", is_tag=False, verifiable=True)
 COUNT = 20_000
@@ -26,8 +28,8 @@ def read(
     lines: list[str], files: list[str] = FILES, *, strict: bool = True, kind: type = LineReader
 ) -> tuple[dict[str, str], dict[str, str], list[tuple[str, str]]]:
     findings = Findings(strict=strict)
-    reader = kind(SHA1, Names(files, frozenset({"data"})), findings)
-    reader.read("".join(f"{row}\n" for row in lines))
+    reader = kind(SHA1, Names(files, frozenset({"data"})), findings, TagBudget())
+    reader.read(TagText(content="".join(f"{row}\n" for row in lines), codec="utf-8").pieces())
     return reader.listed, reader.absent, [(f.code, f.message) for f in findings.all()]
 
 

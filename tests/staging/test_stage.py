@@ -16,15 +16,16 @@ import pytest
 
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import HouseFault, PresqtError, UserFault
-from presqt_daemon.model import Bag, Labels, Stage
-from presqt_daemon.reports import Attempt, Go, Progress, Reached, Report, Surveyed
+from presqt_daemon.model import Bag, Labels, Severity, Stage
+from presqt_daemon.reports import Alive, Attempt, Go, Progress, Reached, Report, Surveyed
 from presqt_daemon.staging.inspect import inspect_zip
 from presqt_daemon.staging.small import OnWritten
 from presqt_daemon.staging.stage import StageJob, bag_folder, stage
 from presqt_daemon.tickets.payload import PayloadHead, read_files, read_head
 from presqt_daemon.tickets.store import RESERVED_NAMES
 from tests.bags import bag_tree, bag_zip, zip_bytes
-from tests.hostile_zips import DAMAGED, GOOD, HOSTILE, PAYLOAD, bag_parts, build, part
+from tests.damaged_zips import DAMAGED
+from tests.hostile_zips import GOOD, HOSTILE, PAYLOAD, bag_parts, build, part
 
 TICKET = "0b0e3a3c-5c3e-4d0e-9a51-6f6a3a0f5a11"
 
@@ -105,10 +106,17 @@ def test_a_hostile_zip_ends_in_a_named_error_and_leaves_nothing(name: str, tmp_p
     assert fault.code == (HOSTILE[name].error if name in HOSTILE else "incomplete-zip")
     assert fault.message.isprintable()
     assert str(tmp_path) not in fault.message
+    assert fault.findings
+    assert fault.findings_total >= len(fault.findings)
+    assert {entry.severity for entry in fault.findings} == {Severity.ERROR}
+    if name in DAMAGED:
+        assert fault.findings[0].code == "entry-damaged"
+        assert fault.findings[0].path == "bag/data/Project/a.txt"
     assert desk.left() == {"drop.zip"}
     assert os.listdir(tmp_path) == [TICKET]
     written = [told for told in desk.said if isinstance(told, Progress)]
-    assert all(told.bytes_done < 1 << 20 for told in written)
+    assert all(told.bytes_done < 2 << 20 for told in written)
+    assert [told.number for told in desk.said if isinstance(told, Attempt)] in ([], [1])
 
 
 def test_the_reports_come_in_order_and_the_figures_add_up(tmp_path: Path) -> None:
@@ -228,6 +236,53 @@ def test_a_structural_error_is_told_before_anything_is_asked_or_written(tmp_path
     assert fault.code == "invalid-bag"
     assert {"missing-file", "extra-file"} <= {entry.code for entry in fault.findings}
     assert (desk.asked, desk.said) == ([], [])
+
+
+def test_a_missing_file_and_a_wrong_checksum_are_told_in_one_go(tmp_path: Path) -> None:
+    tree = bag_tree({"P/a.txt": b"alpha", "P/b.txt": b"beta", "P/c?": b"gamma"})
+    del tree["data/P/a.txt"]
+    tree["data/P/b.txt"] = b"BETA"
+    desk = Desk(tmp_path, zip_bytes(tree))
+    fault = desk.fault()
+    assert fault.code == "invalid-bag"
+    told = {(entry.code, entry.path) for entry in fault.findings}
+    assert {("missing-file", "data/P/a.txt"), ("checksum-mismatch", "data/P/b.txt")} <= told
+    assert fault.findings_total == len(fault.findings)
+    assert [entry.code for entry in fault.warnings] == ["name-windows"]
+    assert fault.warnings_total == 1
+    assert (desk.asked, desk.said, desk.left()) == ([], [], {"drop.zip"})
+
+
+def test_the_warnings_of_a_bag_with_a_wrong_checksum_are_kept(tmp_path: Path) -> None:
+    tree = bag_tree({f"P/{n}?": b"alpha" for n in range(1200)})
+    tree["data/P/7?"] = b"omega"
+    fault = Desk(tmp_path, zip_bytes(tree)).fault()
+    assert (fault.code, fault.findings_total) == ("invalid-bag", 1)
+    assert (len(fault.warnings), fault.warnings_total) == (1000, 1200)
+
+
+def test_all_warnings_of_a_valid_bag_are_counted(tmp_path: Path) -> None:
+    bag = Desk(tmp_path, bag_zip({f"P/{n}?": b"alpha" for n in range(1200)})).stage()
+    assert (len(bag.warnings), bag.warnings_total) == (1000, 1200)
+
+
+def test_a_wrong_structure_and_a_damaged_file_are_told_in_one_go(tmp_path: Path) -> None:
+    content = {"P/a.txt": b"alpha" * 99, "P/b.txt": b"beta"}
+    parts = [e for e in bag_parts(content) if b"b.txt" not in e.name]
+    parts = [replace(e, crc=1) if b"a.txt" in e.name else e for e in parts]
+    fault = Desk(tmp_path, build(parts)).fault()
+    assert fault.code == "incomplete-zip"
+    told = [(entry.code, entry.path) for entry in fault.findings]
+    assert told[0] == ("entry-damaged", "bag/data/P/a.txt")
+    assert ("missing-file", "data/P/b.txt") in told
+
+
+def test_long_looking_into_a_wrong_bag_is_no_silence(tmp_path: Path) -> None:
+    tree = bag_tree({"P/a.bin": bytes(130 << 20), "P/b.txt": b"beta"})
+    del tree["data/P/b.txt"]
+    desk = Desk(tmp_path, zip_bytes(tree, method=zipfile.ZIP_STORED))
+    assert desk.fault().code == "invalid-bag"
+    assert desk.said == [Alive(), Alive()]
 
 
 def test_a_declaration_that_cannot_be_read_is_a_malformed_bag(tmp_path: Path) -> None:
@@ -496,9 +551,9 @@ def test_an_inspection_keeps_nothing_and_says_all(tmp_path: Path) -> None:
     assert found.bag is None
     assert found.error is not None
     assert found.error.code == "invalid-bag"
-    assert found.findings_total == 1
+    assert found.errors_total == 1
     path.write_bytes(HOSTILE["parent"].make())
-    assert inspect_zip(path, StagingConfig(), scratch).findings[0].code == "path-climbs"
+    assert inspect_zip(path, StagingConfig(), scratch).errors[0].code == "path-climbs"
     assert list(scratch.iterdir()) == []
 
 

@@ -15,7 +15,8 @@ from presqt_daemon.staging import inflate
 from presqt_daemon.staging.archive import Member, open_archive
 from presqt_daemon.staging.folders import differences
 from presqt_daemon.staging.helper import helper_count, helpers_for, spare_cores
-from presqt_daemon.staging.unpack import Job, Unpacked, stream_digests, unpack
+from presqt_daemon.staging.stream import stream_digests
+from presqt_daemon.staging.unpack import Job, Unpacked, unpack
 from tests.hostile_zips import BZIP2, DEFLATED, LZMA, STORED, build, pack, part
 from tests.memory import traced_peak_bytes
 
@@ -51,6 +52,7 @@ def unpack_zip(
                 destination=folder / "out",
                 mode=mode,
                 algorithms=lambda _: algorithms,
+                shared=lambda _, digests: digests,
                 progress=progress,
                 from_disk=from_disk,
                 helpers=helpers,
@@ -274,7 +276,7 @@ def test_a_member_is_digested_from_the_zip_alone(tmp_path: Path) -> None:
     path = tmp_path / "x.zip"
     path.write_bytes(zip_of({"a": LARGE}, DEFLATED))
     with open_archive(path, CONFIG) as archive:
-        found = stream_digests(archive, archive.members[0], ("md5",))
+        found = stream_digests(archive, archive.members[0], ("md5",), lambda: None)
     assert found == {"md5": hashlib.md5(LARGE).hexdigest()}
     assert os.listdir(tmp_path) == ["x.zip"]
 
@@ -283,7 +285,7 @@ def test_a_wrong_checksum_of_a_large_file_is_damage_and_not_the_disk(tmp_path: P
     path = tmp_path / "x.zip"
     path.write_bytes(build([part("a", LARGE, crc=1)]))
     with open_archive(path, CONFIG) as archive, pytest.raises(UserFault, match="damaged") as caught:
-        stream_digests(archive, archive.members[0], ("md5",))
+        stream_digests(archive, archive.members[0], ("md5",), lambda: None)
     assert caught.value.code == "incomplete-zip"
 
 

@@ -90,10 +90,14 @@ def tree_from(files: Files, folders: tuple[str, ...] = ("data",)) -> Tree:
 
 
 def judge(
-    files: Files, *, folders: tuple[str, ...] = ("data",), profile: Profile | None = None
+    files: Files,
+    *,
+    folders: tuple[str, ...] = ("data",),
+    profile: Profile | None = None,
+    max_files: int = 100_000,
 ) -> Verdict:
     tree = tree_from(files, folders)
-    structure = read_structure(tree, profile)
+    structure = read_structure(tree, profile, max_files=max_files)
     digests = {}
     for path, content in files.items():
         needed = structure.needed(path)

@@ -109,6 +109,23 @@ def test_a_failure_keeps_the_stage_and_counts_what_is_not_listed() -> None:
     assert (info.waiting_for, info.function_process_id, info.host) == (None, None, None)
 
 
+def test_a_failure_keeps_the_warnings_that_were_found_with_it() -> None:
+    odd = tuple(Finding(code="odd", path=f"data/{n}", message="hm") for n in range(60))
+    error = UserFault("invalid-bag", "Not valid.", warnings=odd, warnings_total=1200)
+    info = fail(new_info(), error, ENDED)
+    assert (len(info.warnings), info.warnings_total) == (MAX_FINDINGS, 1200)
+
+
+def test_warnings_told_again_after_a_restart_are_not_counted_twice() -> None:
+    odd = tuple(
+        Finding(code="odd", path=f"data/{n}", message="hm", severity=Severity.WARNING, hint="x")
+        for n in range(60)
+    )
+    info = add_warnings(new_info(), odd, 1200)
+    read_back = info_from_bytes(json_bytes(tree_from_info(info)))
+    assert add_warnings(read_back, odd, 1200).warnings_total == 1200
+
+
 def test_a_failure_without_findings_is_its_own_finding() -> None:
     info = fail(new_info(), UserFault("not-a-zip", "No zip."), ENDED)
     assert [(item.code, item.path, item.message) for item in info.errors] == [

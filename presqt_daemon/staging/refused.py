@@ -1,0 +1,125 @@
+"""Why a bag is refused: all that is wrong with it at once, its structure and its digests."""
+
+from collections.abc import Callable, Mapping
+
+from presqt_daemon.errors import UserFault
+from presqt_daemon.model import Finding, Severity
+from presqt_daemon.staging.archive import Archive, Member
+from presqt_daemon.staging.bag import Structure, compare_digests
+from presqt_daemon.staging.root import MALFORMED
+from presqt_daemon.staging.stream import stream_digests
+
+_MALFORMED_CODES = frozenset(
+    {
+        "no-declaration",
+        "declaration-malformed",
+        "declaration-spacing",
+        "declaration-bom",
+        "version-malformed",
+        "version-unsupported",
+        "encoding-unknown",
+    }
+)
+_LIMIT_CODES = frozenset(
+    {
+        "tag-file-too-large",
+        "tag-file-too-many-lines",
+        "tag-file-line-too-long",
+        "tag-files-too-large",
+        "too-many-manifests",
+        "too-many-unknown-names",
+    }
+)
+_START = "PresQT Error: "
+
+
+def check_structure(
+    archive: Archive,
+    members: Mapping[str, Member],
+    structure: Structure,
+    alive: Callable[[], None],
+) -> None:
+    """Raise the fault of a bag whose structure is wrong.
+
+    The digests of what its manifests list are taken straight from the zip then, so that the sender
+    hears of those too; `alive` is called meanwhile. Raises UserFault `malformed-bag`, `too-large`
+    (neither with digests: what lists them could not be read), `incomplete-zip` where a listed file
+    is damaged, else `invalid-bag`.
+    """
+    if not structure.errors_total:
+        return
+    errors = _of(structure, Severity.ERROR)
+    for error, start, codes in (
+        ("malformed-bag", f"{MALFORMED} ", _MALFORMED_CODES),
+        ("too-large", _START, _LIMIT_CODES),
+    ):
+        first = next((entry for entry in errors if entry.code in codes), None)
+        if first is not None:
+            raise _fault(
+                structure, error, f"{start}{first.message}", errors, structure.errors_total
+            )
+    damages, digests, total = _look_into(archive, members, structure, alive)
+    found = (*errors, *digests)
+    total += structure.errors_total
+    if damages:
+        raise _fault(
+            structure,
+            "incomplete-zip",
+            damages[0].message,
+            tuple(entry for fault in damages for entry in fault.findings) + found,
+            total + len(damages),
+        )
+    raise invalid(structure, found, total, _START)
+
+
+def invalid(
+    structure: Structure, findings: tuple[Finding, ...], total: int, start: str, end: str = ""
+) -> UserFault:
+    """The fault of an invalid bag: the first finding in words, all of them listed and counted."""
+    more = f" (and {total - 1} more errors)" if total > 1 else ""
+    return _fault(
+        structure, "invalid-bag", f"{start}{findings[0].message}{more}{end}", findings, total
+    )
+
+
+def _fault(
+    structure: Structure, error: str, message: str, findings: tuple[Finding, ...], total: int
+) -> UserFault:
+    return UserFault(
+        error,
+        message,
+        findings=findings,
+        findings_total=total,
+        warnings=_of(structure, Severity.WARNING),
+        warnings_total=structure.warnings_total,
+    )
+
+
+def _of(structure: Structure, severity: Severity) -> tuple[Finding, ...]:
+    return tuple(entry for entry in structure.findings if entry.severity is severity)
+
+
+def _look_into(
+    archive: Archive,
+    members: Mapping[str, Member],
+    structure: Structure,
+    alive: Callable[[], None],
+) -> tuple[list[UserFault], tuple[Finding, ...], int]:
+    """Damaged files, findings about digests, and how many of these there are."""
+    damages: list[UserFault] = []
+    digests: dict[str, dict[str, str]] = {}
+    unread: set[str] = set()
+    for path, member in members.items():
+        needed = structure.needed(path)
+        if not needed:
+            continue
+        try:
+            taken = stream_digests(archive, member, sorted(needed), alive)
+        except UserFault as fault:
+            unread.add(path)
+            damages.append(fault)
+        else:
+            digests[path] = structure.shared(path, taken)
+    archive.check_unchanged()
+    findings, total = compare_digests(structure, digests, unread)
+    return damages, findings, total
