@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.digest import digest_stream
-from presqt_daemon.errors import UserFault
+from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.targets.answers import TOKEN_INVALID
 from presqt_daemon.targets.base import (
     Account,
@@ -162,11 +162,24 @@ class FigshareTarget:
         return {}
 
     def publish(self, container: Container) -> str | None:
+        """Publish the article, which cannot be undone; its public page.
+
+        An answer that was lost may hide a success, and so may a go that died afterwards: the state
+        is read before anything is asked for, and before any such error.
+        """
         place = f"articles/{container.state['article']}"
-        url = self._api.url(f"{place}/publish")
-        self._http.ask("POST", url, doing="the publication", expect=(201,))
-        tree = self._api.get(place, "the published article")
-        link = tree.get("url_public_html") or tree.get("figshare_url")
+        tree = self._api.get(place, "the article")
+        if not _is_published(tree):
+            url = self._api.url(f"{place}/publish")
+            try:
+                self._http.ask("POST", url, doing="the publication", expect=(201,))
+            except PresqtError as error:
+                tree = self._api.get(place, "the article") if error.outcome_unknown else {}
+                if not _is_published(tree):
+                    raise
+            else:
+                tree = self._api.get(place, "the published article")
+        link = tree.get("figshare_url") or tree.get("url_public_html")
         return link if isinstance(link, str) else None
 
     def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
@@ -202,6 +215,11 @@ class FigshareTarget:
             older |= {int(replaces.state["id"])} | self._replacing.get(file.path, set())
             self._replacing[file.path] = older
             return older
+
+
+def _is_published(article: Mapping[str, object]) -> bool:
+    """Whether all that the article holds is public; one that was changed since is a draft again."""
+    return article.get("is_public") is True and article.get("status") == "public"
 
 
 def _md5_of(file: Sending) -> str:

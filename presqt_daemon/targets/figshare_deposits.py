@@ -3,11 +3,14 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Any
 
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
 from presqt_daemon.targets.figshare_api import FigshareApi
-from presqt_daemon.targets.figshare_entries import article_from, base_title, free_title
+from presqt_daemon.targets.figshare_article import Terms, article_from, left_out, terms_from
+from presqt_daemon.targets.figshare_entries import base_title, free_title
+from presqt_daemon.targets.left_out import state_from
 
 MARK = "presqt-ticket:"
 
@@ -77,22 +80,35 @@ class Deposits:
     def _new_article(self, project: int, request: ContainerRequest, title: str | None) -> Container:
         """The ticket's article in a project, created where it is not there; None: a free title."""
         place, mark = f"projects/{project}/articles", MARK + request.ticket
+        terms = self._terms(request.fields)
+        left = state_from(left_out(request.fields, terms))
         titles = []
         for entry in self._api.pages(place, "the articles of the project"):
             titles.append(str(entry.get("title")))
             if base_title(titles[-1]) == base_title(request.title):
                 tree = self._api.get(f"{place}/{entry['id']}", "the search for the article")
                 if mark in (tree.get("tags") or ()):
-                    return self._container(project, int(entry["id"]), is_new=True)
+                    found = self._container(project, int(entry["id"]), is_new=True)
+                    return _with_state(found, left)
         chosen = title or free_title(request.title, titles)
         article, reason = self._create(
             place,
             f"the new article {chosen!r}",
-            article_from(chosen, request.fields, mark),
-            article_from(chosen, {}, mark),
+            article_from(chosen, request.fields, mark, terms),
+            article_from(chosen, {}, mark, Terms()),
         )
         found = self._container(project, article, is_new=True)
-        return found if reason is None else replace(found, state={**found.state, **reason})
+        return _with_state(found, left if reason is None else reason)
+
+    def _terms(self, fields: Mapping[str, object]) -> Terms:
+        """Figshare's numbers for the bag's words, by the account's own lists."""
+        licenses: list[Mapping[str, Any]] = []
+        categories: list[Mapping[str, Any]] = []
+        if fields.get("license"):
+            licenses = self._api.rows("licenses", "the list of licences")
+        if fields.get("categories"):
+            categories = self._api.rows("categories", "the list of categories")
+        return terms_from(fields, licenses, categories)
 
     def _create(
         self, place: str, doing: str, tree: Mapping[str, object], bare: Mapping[str, object]
@@ -119,6 +135,10 @@ class Deposits:
     def _require(self, place: str, kind: str, identity: int) -> None:
         if not self._api.has(place, f"the search for {kind.lower()} {identity}"):
             raise _not_found(kind, str(identity))
+
+
+def _with_state(container: Container, more: Mapping[str, str]) -> Container:
+    return replace(container, state={**container.state, **more})
 
 
 def _ids_from(resource_id: str) -> tuple[int, int | None]:

@@ -1,4 +1,4 @@
-"""What Figshare says of files and articles as values, and what it is told of a new article."""
+"""What Figshare says of files and articles as values, and its titles."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -89,30 +89,3 @@ def free_title(title: str, taken: Collection[str]) -> str:
     if not numbers and title not in taken:
         return title
     return TITLE_FORMAT.format(title=title, number=max(numbers, default=0) + 1)
-
-
-def article_from(title: str, fields: Mapping[str, object], mark: str) -> dict[str, object]:
-    """The body that creates an article; what the fields do not say is left out."""
-    tree: dict[str, object] = {"title": title, "tags": [*_list(fields, "keywords"), mark]}
-    description = fields.get("description")
-    if isinstance(description, str) and description:
-        tree["description"] = description
-    if authors := [_author_from(one) for one in _list(fields, "creators")]:
-        tree["authors"] = authors
-    related = (str(one.get("identifier")) for one in _list(fields, "related_identifiers"))
-    if links := [name for name in related if name.startswith(("https://", "http://"))]:
-        tree["references"] = links
-    return tree
-
-
-def _list(fields: Mapping[str, object], name: str) -> list[Any]:
-    value = fields.get(name)
-    return value if isinstance(value, list) else []
-
-
-def _author_from(creator: Mapping[str, str]) -> dict[str, str]:
-    given, family = creator.get("given_name"), creator.get("family_name")
-    author = {"name": f"{given} {family}" if given and family else str(creator.get("name"))}
-    if creator.get("orcid"):
-        author["orcid_id"] = creator["orcid"]
-    return author

@@ -6,6 +6,7 @@ The bucket overwrites in one step: an interrupted PUT leaves the old file as it 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +14,6 @@ from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import (
-    UNDESCRIBED,
     Account,
     Container,
     ContainerRequest,
@@ -30,11 +30,12 @@ from presqt_daemon.targets.zenodo_drafts import (
     Lookout,
     account_of,
     create_described,
+    description_state,
     md5_from,
     name_full_record,
     no_such_resource,
 )
-from presqt_daemon.targets.zenodo_metadata import deposit_metadata, has_mark
+from presqt_daemon.targets.zenodo_metadata import deposit_metadata, has_mark, left_out
 
 STORE_SECONDS = 600.0
 """How long the server may take after the last byte."""
@@ -79,7 +80,8 @@ class DepositTarget:
         deposition = self._lookout.find(request.ticket, was_creating=request.was_creating)
         if deposition is None:
             deposition = self._lookout.create(lambda: self._create(request))
-        return self._container(deposition, is_new=True)
+        left = left_out(request.fields, takes_publisher=False)
+        return self._container(deposition, is_new=True, state=description_state(deposition, left))
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
         deposition = self._read(container.id)
@@ -200,7 +202,13 @@ class DepositTarget:
             raise UserFault("bad-request", PUBLISHED.format(id=resource_id))
         return self._container(deposition, is_new=False)
 
-    def _container(self, deposition: Mapping[str, Any], *, is_new: bool) -> Container:
+    def _container(
+        self,
+        deposition: Mapping[str, Any],
+        *,
+        is_new: bool,
+        state: Mapping[str, str] = MappingProxyType({}),
+    ) -> Container:
         bucket = _link(deposition, "bucket")
         if bucket is None or not deposition.get("id"):
             raise TargetFault(
@@ -211,10 +219,7 @@ class DepositTarget:
             title=str(deposition.get("title") or _metadata(deposition).get("title", "")),
             link=_link(deposition, "html"),
             is_new=is_new,
-            state={
-                "bucket": bucket,
-                **({UNDESCRIBED: deposition[UNDESCRIBED]} if UNDESCRIBED in deposition else {}),
-            },
+            state={"bucket": bucket, **state},
         )
 
     def _object(self, container: Container, path: PurePosixPath) -> str:

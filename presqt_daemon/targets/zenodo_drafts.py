@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import UNDESCRIBED, Account, ContainerRequest
+from presqt_daemon.targets.left_out import state_from
 
 PAGE_ROWS = 100
 """The longest page that Zenodo gives; a shorter one says nothing about the end of the list."""
@@ -111,6 +112,13 @@ def create_described(
             raise
         draft = post(build(request.title, {}, request.ticket, publishes=today))
         return {**draft, UNDESCRIBED: error.message}
+
+
+def description_state(draft: Row, left: Iterable[tuple[str, object]]) -> dict[str, str]:
+    """For a new container's `state`: why its description was refused, else what it lacks of it."""
+    if UNDESCRIBED in draft:
+        return {UNDESCRIBED: str(draft[UNDESCRIBED])}
+    return state_from(left)
 
 
 def md5_from(checksum: object) -> Mapping[str, str]:

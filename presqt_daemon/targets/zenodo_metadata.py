@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from presqt_daemon.targets.left_out import given
+
 MARK = "urn:uuid:"
 """A new draft carries `urn:uuid:<ticket>` as an alternate identifier of itself: both APIs list it,
 readers of a record hardly see it, and it is true."""
@@ -138,6 +140,23 @@ def deposit_metadata(
     ]
     found["related_identifiers"].append({"identifier": f"{MARK}{ticket}", "relation": _ALTERNATE})
     return found
+
+
+def left_out(fields: Mapping[str, Any], *, takes_publisher: bool) -> Iterator[tuple[str, object]]:
+    """Field and value of everything that was given and that Zenodo would refuse or has not."""
+    yield from given(fields, "categories", *(() if takes_publisher else ("publisher",)))
+    if not fields.get("contact"):
+        yield from given(fields, "organisation")
+    if known_license(fields.get("license")) is None:
+        yield from given(fields, "license")
+    if _resource_type(fields) is None:
+        yield from given(fields, "resource_type")
+    if not _DATE.fullmatch(str(fields.get("publication_date") or "")):
+        yield from given(fields, "publication_date")
+    for row in fields.get("related_identifiers") or ():
+        relation, identifier = str(row.get("relation") or ""), str(row.get("identifier") or "")
+        if relation.lower() not in _RELATIONS or scheme_of(identifier) is None:
+            yield "related_identifiers", f"{identifier} ({relation})"
 
 
 def has_mark(metadata: Any, ticket: str) -> bool:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.targets.base import (
-    UNDESCRIBED,
     Account,
     Container,
     ContainerRequest,
@@ -24,10 +24,11 @@ from presqt_daemon.targets.zenodo_drafts import (
     Lookout,
     account_of,
     create_described,
+    description_state,
     no_such_resource,
 )
 from presqt_daemon.targets.zenodo_files import STORE_SECONDS, DraftFiles
-from presqt_daemon.targets.zenodo_metadata import has_mark, record_metadata
+from presqt_daemon.targets.zenodo_metadata import has_mark, left_out, record_metadata
 
 NATIVE = {"Accept": "application/vnd.inveniordm.v1+json, application/json;q=0.9"}
 """Zenodo answers plain `application/json` with records in the form of its older API."""
@@ -75,7 +76,8 @@ class RecordsTarget:
         draft = self._lookout.find(request.ticket, was_creating=request.was_creating)
         if draft is None:
             draft = self._lookout.create(lambda: self._create(request))
-        return self._container(draft, is_new=True)
+        left = left_out(request.fields, takes_publisher=True)
+        return self._container(draft, is_new=True, state=description_state(draft, left))
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
         return self._files.listing(container)
@@ -157,7 +159,13 @@ class RecordsTarget:
             raise UserFault("bad-request", PUBLISHED.format(id=resource_id))
         return self._container(draft, is_new=False)
 
-    def _container(self, draft: Mapping[str, Any], *, is_new: bool) -> Container:
+    def _container(
+        self,
+        draft: Mapping[str, Any],
+        *,
+        is_new: bool,
+        state: Mapping[str, str] = MappingProxyType({}),
+    ) -> Container:
         identity = str(draft.get("id") or "")
         if not identity:
             raise TargetFault(
@@ -168,7 +176,7 @@ class RecordsTarget:
             title=str(draft.get("metadata", {}).get("title", "")),
             link=_page_of(draft),
             is_new=is_new,
-            state={UNDESCRIBED: draft[UNDESCRIBED]} if UNDESCRIBED in draft else {},
+            state=dict(state),
         )
 
     def _published_link(self, container: Container) -> str | None:

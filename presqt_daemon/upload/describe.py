@@ -9,26 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from presqt_daemon.model import Finding, Severity
-from presqt_daemon.targets.base import UNDESCRIBED, Container
-
 ALTERNATE = "isAlternateIdentifier"
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?([0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9Xx])")
 _LISTED = re.compile(r"[;,\n]")
-
-REQUIRED: Mapping[str, tuple[str, ...]] = {
-    "zenodo": ("creators", "description", "resource_type"),
-    "figshare": ("creators", "description", "keywords", "license"),
-}
-"""What a target wants to know before a draft may be published, of what a bag can say."""
-
-_NAMES: Mapping[str, tuple[str, str]] = {
-    "creators": ("the creators", "`Creator` in bag-info.txt, once for each"),
-    "description": ("a description", "`External-Description` in bag-info.txt"),
-    "keywords": ("keywords", "`Keywords` in bag-info.txt"),
-    "license": ("a licence", "`License` in bag-info.txt"),
-    "resource_type": ("the kind of resource", "`Resource-Type` in bag-info.txt"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +39,8 @@ class Description:
     """The descriptive fields; None or empty where nobody said anything.
 
     `publication_date` as given (`YYYY`, `YYYY-MM` or `YYYY-MM-DD`), `resource_type` is DataCite's
-    resourceTypeGeneral, `contact` and `organisation` are names.
+    resourceTypeGeneral, `contact` and `organisation` are names, `categories` titles or numbers in
+    the target's own list.
     """
 
     title: str | None = None
@@ -71,6 +55,7 @@ class Description:
     organisation: str | None = None
     publisher: str | None = None
     resource_type: str | None = None
+    categories: tuple[str, ...] = ()
     notes: str | None = None
 
     def fields(self) -> dict[str, object]:
@@ -90,34 +75,6 @@ def describe(
         for name in Description.__dataclass_fields__
     }
     return Description(**{name: value for name, value in chosen.items() if value})
-
-
-def required_but_missing(target_type: str, description: Description) -> tuple[Finding, ...]:
-    """A warning for everything that the target wants before publishing and nobody gave."""
-    return tuple(
-        Finding(
-            code="metadata-missing",
-            message=f"The draft lacks {_NAMES[name][0]}, without which it cannot be published: "
-            f"fill it in there, or give it with {_NAMES[name][1]}.",
-            severity=Severity.WARNING,
-        )
-        for name in REQUIRED.get(target_type, ())
-        if not getattr(description, name)
-    )
-
-
-def refused_fields(container: Container) -> tuple[Finding, ...]:
-    """A warning when the target took the new container, but not its description."""
-    reason = container.state.get(UNDESCRIBED)
-    if not container.is_new or reason is None:
-        return ()
-    return (
-        Finding(
-            code="metadata-refused",
-            message=f"The target took the title only, and no description: {reason}",
-            severity=Severity.WARNING,
-        ),
-    )
 
 
 def _from_info(info: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -147,6 +104,7 @@ def _from_info(info: Iterable[tuple[str, str]]) -> dict[str, Any]:
         "contact": first("contact-name"),
         "organisation": first("source-organization"),
         "resource_type": first("resource-type"),
+        "categories": tuple(dict.fromkeys(every("category"))),
     }
 
 

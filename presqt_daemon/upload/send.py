@@ -20,7 +20,8 @@ from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.bag_metadata import read_bag_metadata
 from presqt_daemon.upload.container import open_container
 from presqt_daemon.upload.delivery import Delivery
-from presqt_daemon.upload.describe import describe, refused_fields, required_but_missing
+from presqt_daemon.upload.describe import describe
+from presqt_daemon.upload.description_warnings import not_passed_on, required_but_missing
 from presqt_daemon.upload.freight import Freight, Staged, load_freight
 from presqt_daemon.upload.fts_metadata import FtsJob, write_fts_metadata
 from presqt_daemon.upload.journal import Journal, Record, replay
@@ -127,7 +128,7 @@ def _send(
         )
         if container.is_new:
             warnings += told.warnings + required_but_missing(job.target.type, described)
-            warnings += refused_fields(container)
+            warnings += not_passed_on(job.target.type, container, described)
         reporter.tell(Opened(container_id=container.id, link=container.link, title=container.title))
         reach("send-opened")
         tally = Tally()

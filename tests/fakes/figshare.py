@@ -7,6 +7,7 @@ the fake raises. State and strictness are those of Figshare, as far as an upload
 import hashlib
 import itertools
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -16,6 +17,32 @@ TOKEN = "figshare-token-1"
 DATE = "2026-01-01T00:00:00Z"
 PENDING = ("ic_checking", "moving_to_final")
 """What a file's status says while its digest is being taken."""
+
+NEEDED = ("title", "description", "authors", "tags", "categories", "license", "defined_type")
+"""What an article must have before it can be published."""
+
+TYPES = (
+    "figure", "online resource", "preprint", "book", "conference contribution", "media", "dataset",
+    "poster", "journal contribution", "presentation", "thesis", "software",
+)  # fmt: skip
+LICENSES: list[dict[str, Any]] = [
+    {"value": 1, "name": "CC BY 4.0", "url": "https://creativecommons.org/licenses/by/4.0/"},
+    {"value": 2, "name": "CC0", "url": "https://creativecommons.org/publicdomain/zero/1.0/"},
+    {"value": 3, "name": "MIT", "url": "https://opensource.org/licenses/MIT"},
+    {"value": 6, "name": "GPL 3.0+", "url": "https://www.gnu.org/licenses/gpl-3.0.html"},
+]
+CATEGORIES: list[dict[str, Any]] = [
+    {
+        "id": number, "parent_id": parent, "title": title, "path": f"/{parent}/{number}",
+        "source_id": source, "taxonomy_id": 100, "is_selectable": parent != 0,
+    }
+    for number, parent, title, source in (
+        (24130, 0, "Zoology", "3109"),
+        (24136, 24130, "Animal Behaviour", "310901"),
+        (24139, 24130, "Anatomy", "310902"),
+        (25001, 24130, "Anatomy", "320101"),
+    )
+]  # fmt: skip
 
 
 @dataclass
@@ -72,6 +99,7 @@ class Article:
     id: int
     project: int
     attributes: dict[str, Any]
+    is_public_as_it_is: bool = False
 
 
 @dataclass
@@ -89,6 +117,8 @@ class FigshareFake(FakeServer):
 
     ROUTES: ClassVar = (
         ("GET", r"/v2/account", "get_account"),
+        ("GET", r"/v2/account/licenses", "get_licenses"),
+        ("GET", r"/v2/account/categories", "get_categories"),
         ("GET", r"/v2/account/projects", "get_projects"),
         ("POST", r"/v2/account/projects", "post_project"),
         ("GET", r"/v2/account/projects/(\d+)", "get_project"),
@@ -225,6 +255,13 @@ class FigshareFake(FakeServer):
             return _refused(400, "title: must be at least 3 characters long")
         if any(len(tag) > 100 for tag in tree.get("tags", ())):
             return _refused(400, "tags: must be at most 100 characters long")
+        if tree.get("defined_type", "dataset") not in TYPES:
+            return _refused(400, "defined_type: is not one of the known types")
+        for name, rows, key in (("license", LICENSES, "value"), ("categories", CATEGORIES, "id")):
+            given = tree.get(name, [])
+            given = given if isinstance(given, list) else [given]
+            if len(_chosen(rows, key, given)) != len(given):
+                return _refused(400, f"{name}: is not in the list")
         article = self.new_article(int(project), **tree)
         answer = {"location": f"{self.api}/account/articles/{article.id}"}
         if self.tells_entity_id:
@@ -243,16 +280,37 @@ class FigshareFake(FakeServer):
             return _refused(404, "Entity not found")
         files = [file for file in self.files.values() if file.article == found.id]
         folders = {str(file.id): file.folder for file in files if file.folder}
-        tree = {**self._article(found), **_ARTICLE, **found.attributes, "authors": []}
+        told = found.attributes
+        tree = {
+            **self._article(found),
+            **_ARTICLE,
+            **told,
+            "authors": [],
+            "license": _chosen(LICENSES, "value", [told.get("license") or 1])[0],
+            "categories": _chosen(CATEGORIES, "id", told.get("categories", ())),
+            "defined_type": 3,
+            "is_public": found.id in self.published,
+            "status": "public" if found.is_public_as_it_is else "draft",
+        }
         shown = [self._file(file) for file in files][: self.page]
         return Reply(tree={**tree, "files": shown, "folder_structure": folders})
 
     def publish(self, request: Request, article: str) -> Reply:
         found = self.articles[int(article)]
-        if not found.attributes.get("description"):
-            return _refused(400, "description: is required")
+        missing = [name for name in NEEDED if not found.attributes.get(name)]
+        if missing:
+            return _refused(400, "; ".join(f"{name}: is required" for name in missing))
+        if any(file.article == found.id and file.status != "available" for file in self._files()):
+            return _refused(400, "files: an upload is under way")
         self.published.append(found.id)
+        found.is_public_as_it_is = True
         return Reply(status=201, tree={"location": f"{self.api}/articles/{found.id}"})
+
+    def get_licenses(self, request: Request) -> Reply:
+        return Reply(tree=LICENSES)
+
+    def get_categories(self, request: Request) -> Reply:
+        return Reply(tree=CATEGORIES)
 
     def get_files(self, request: Request, article: str) -> Reply:
         files = [file for file in self.files.values() if file.article == int(article)]
@@ -349,7 +407,12 @@ class FigshareFake(FakeServer):
         upload = Upload(f"u-{uuid.uuid4()}", self.part_size, size)
         file = File(next(self._numbers), article, name, folder, size, md5, upload)
         self.files[file.id] = file
+        if article in self.articles:
+            self.articles[article].is_public_as_it_is = False
         return file
+
+    def _files(self) -> list[File]:
+        return list(self.files.values())
 
     def _file_of(self, token: str) -> File | None:
         return next((file for file in self.files.values() if file.upload.token == token), None)
@@ -396,6 +459,16 @@ class FigshareFake(FakeServer):
             "upload_url": f"{self.uploads}/{file.upload.token}",
             "upload_token": file.upload.token,
         }  # fmt: skip
+
+
+def _chosen(rows: list[dict[str, Any]], key: str, values: Iterable[int]) -> list[dict[str, Any]]:
+    """The rows with these ids; a category that only holds others cannot be chosen."""
+    wanted = set(values)
+    return [
+        {name: value for name, value in row.items() if name != "is_selectable"}
+        for row in rows
+        if row[key] in wanted and row.get("is_selectable", True)
+    ]
 
 
 def _refused(status: int, message: str) -> Reply:

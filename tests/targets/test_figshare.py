@@ -12,11 +12,14 @@ from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction, UploadResult
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest, Sending, Target
 from presqt_daemon.targets.figshare import FigshareTarget
+from presqt_daemon.targets.figshare_article import terms_from
 from presqt_daemon.targets.figshare_deposits import MARK
 from presqt_daemon.targets.figshare_files import is_same_site
+from presqt_daemon.targets.left_out import left_out_in
+from presqt_daemon.tickets.payload import read_files, read_head, write_payload
 from presqt_daemon.upload.send import SendJob
 from tests.fakes.contract import Contract
-from tests.fakes.figshare import TOKEN, FigshareFake, File
+from tests.fakes.figshare import CATEGORIES, LICENSES, TOKEN, FigshareFake, File
 from tests.targets.conformance import BIG, TICKET, Conformance, Site, sending
 from tests.targets.large_files import MOST_MEMORY, staged_sparse
 from tests.targets.sender import Job
@@ -64,7 +67,12 @@ class FigshareSite:
 def fake() -> Iterator[FigshareFake]:
     with (
         FigshareFake() as fake,
-        Contract("figshare-upload.json", fake.api, unchecked=UNCHECKED),
+        Contract(
+            "figshare-upload.json",
+            fake.api,
+            undescribed=(r"GET .*/account/(licenses|categories)$",),
+            unchecked=UNCHECKED,
+        ),
     ):
         yield fake
 
@@ -179,6 +187,7 @@ def test_a_new_deposit_is_a_private_project_with_an_article(
         "authors": [{"name": "Ada Lovelace"}],
         "references": ["https://doi.org/10.1/x"],
     }
+    assert left_out_in(container.state) == [("related_identifiers", "10.1/y")]
     assert fake.projects[article.project].attributes["description"].startswith("About it\n")
     assert fake.published == []
     assert not any("publish" in seen.target for seen in fake.requests)
@@ -523,7 +532,108 @@ def test_publishing_is_done_only_when_it_is_asked_for(
     assert fake.published == []
     refused = send(Supervisor(), replace(config, publish="after_verified"), tmp_path)
     said = {finding.code: finding.message for finding in refused.warnings}
-    assert "description: is required" in said["not-published"]
+    assert "description: is required; authors: is required" in said["not-published"]
+
+
+DESCRIBED = (
+    ("External-Description", "Counts of birds"),
+    ("Creator", "Lovelace, Ada"),
+    ("Keywords", "birds"),
+    ("License", "CC-BY-4.0"),
+    ("Category", "Animal behaviour"),
+    ("Resource-Type", "Dataset"),
+)
+
+
+def with_info(folder: Path, info: tuple[tuple[str, str], ...]) -> Path:
+    """The ticket's folder; bag-info.txt was read as these labels."""
+    payload = folder / "payload.jsonl"
+    head = read_head(payload)
+    rows = list(read_files(payload))
+    write_payload(payload, replace(head, bag=replace(head.bag, info=info)), rows)
+    return folder
+
+
+def test_a_bag_that_says_everything_is_published_once(
+    fake: FigshareFake, config: TargetConfig, tmp_path: Path
+) -> None:
+    config = replace(config, publish="after_verified")
+    folder = with_info(staged(tmp_path, extra=("md5",)), DESCRIBED)
+    result = run(Supervisor(), job_for(folder, config, token=TOKEN))
+    (article,) = fake.articles.values()
+    assert article.attributes["license"] == 1
+    assert article.attributes["categories"] == [24136]
+    assert article.attributes["defined_type"] == "dataset"
+    assert (result.warnings, result.note) == ((), None)
+    assert result.link == "https://figshare.com/articles/x"
+    assert run(Supervisor(), job_for(folder, config, token=TOKEN)) == result
+    assert fake.published == [article.id]
+
+
+@pytest.mark.parametrize("how", ["swallow", "status 503"])
+def test_a_publication_whose_answer_was_lost_is_not_asked_for_twice(
+    fake: FigshareFake, config: TargetConfig, tmp_path: Path, how: str
+) -> None:
+    fake.fault(how, "POST", "/publish")
+    config = replace(config, publish="after_verified")
+    folder = with_info(staged(tmp_path, extra=("md5",)), DESCRIBED)
+    result = run(Supervisor(), job_for(folder, config, token=TOKEN))
+    assert (result.warnings, result.note) == ((), None)
+    assert len(fake.published) == 1
+
+
+def test_what_figshare_has_no_place_for_is_said_by_name(
+    fake: FigshareFake, config: TargetConfig, tmp_path: Path
+) -> None:
+    info = (
+        *(row for row in DESCRIBED if row[0] not in {"License", "Category", "Resource-Type"}),
+        ("License", "Beerware"),
+        ("Category", "Anatomy"),
+        ("Category", "Zoology"),
+        ("Resource-Type", "Physical thing"),
+        ("Contact-Name", "Mary Contact"),
+        ("External-Identifier", "birds-7"),
+    )
+    folder = with_info(staged(tmp_path, extra=("md5",)), info)
+    result = run(Supervisor(), job_for(folder, config, token=TOKEN))
+    assert {finding.code for finding in result.warnings} == {"metadata-not-passed"}
+    said = [finding.message for finding in result.warnings]
+    for words in (
+        "licence 'Beerware'", "categories 'Anatomy; Zoology'", "resource type 'Physical thing'",
+        "contact 'Mary Contact'", "related identifiers 'birds-7'",
+    ):  # fmt: skip
+        assert sum(words in message for message in said) == 1
+    assert ["cannot be published without" in message for message in said].count(True) == 3
+    (article,) = fake.articles.values()
+    assert not {"license", "categories", "defined_type"} & set(article.attributes)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("CC-BY-4.0", 1),
+        ("CC BY 4.0", 1),
+        ("http://creativecommons.org/licenses/by/4.0/legalcode", 1),
+        ("CC0-1.0", 2),
+        ("mit", 3),
+        ("GPL-3.0-or-later", 6),
+        ("6", 6),
+        ("CC BY", None),
+        ("CC-BY-3.0", None),
+    ],
+)
+def test_a_licence_is_found_by_any_of_its_names(text: str, number: int | None) -> None:
+    assert terms_from({"license": text}, LICENSES, ()).license == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("24139", 24139), ("320101", 25001), ("anatomy", None), ("Zoology", None), ("24130", None)],
+)
+def test_a_category_is_found_by_number_or_a_title_of_its_own(text: str, number: int | None) -> None:
+    found = terms_from({"categories": [text]}, (), CATEGORIES)
+    assert found.categories == (() if number is None else (number,))
+    assert bool(found.unknown) is (number is None)
 
 
 @pytest.mark.parametrize("point", ["POST /articles", "PUT /upload/", "POST /files/"])

@@ -18,6 +18,7 @@ from presqt_daemon.model import DuplicateAction
 from presqt_daemon.reports import Created, Go, Report, WantsCreate
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest, Target, connect
 from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.left_out import left_out_in
 from presqt_daemon.targets.zenodo import TRAITS, api_url
 from presqt_daemon.targets.zenodo_drafts import Lookout, words_of
 from presqt_daemon.targets.zenodo_files import DraftFiles
@@ -298,6 +299,32 @@ class TestContainer:
         container = new(target, description="odd")
         assert "metadata.description" in container.state[UNDESCRIBED]
         assert fake.drafts[container.id].metadata["title"] == "Project"
+
+    def test_what_zenodo_would_refuse_is_left_out_and_named(
+        self, fake: FakeZenodo, target: Target, config: TargetConfig
+    ) -> None:
+        fields: dict[str, Any] = {
+            "license": "Beerware",
+            "resource_type": "Physical thing",
+            "publication_date": "last spring",
+            "publisher": "The Press",
+            "organisation": "The Lab",
+            "categories": ["Zoology"],
+            "related_identifiers": [
+                {"relation": "cites", "identifier": "https://example.org/x"},
+                {"relation": "cites", "identifier": "birds-7"},
+            ],
+            "description": "About it",
+        }
+        container = new(target, **fields)
+        names = [name for name, _value in left_out_in(container.state)]
+        wanted = ["categories", "organisation", "license", "resource_type", "publication_date"]
+        if config.api == "deposit":
+            wanted.insert(1, "publisher")
+        assert names == [*wanted, "related_identifiers"]
+        assert dict(left_out_in(container.state))["related_identifiers"] == "birds-7 (cites)"
+        assert fake.drafts[container.id].metadata["description"] == "About it"
+        assert UNDESCRIBED not in container.state
 
     def test_an_existing_draft_is_opened_with_its_title_and_page(
         self, fake: FakeZenodo, target: Target, config: TargetConfig

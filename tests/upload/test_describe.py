@@ -9,6 +9,7 @@ import pytest
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.model import UploadResult
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
+from presqt_daemon.targets.left_out import state_from
 from presqt_daemon.targets.zenodo_metadata import (
     deposit_metadata,
     has_mark,
@@ -22,8 +23,8 @@ from presqt_daemon.upload.describe import (
     Person,
     Related,
     describe,
-    required_but_missing,
 )
+from presqt_daemon.upload.description_warnings import not_passed_on, required_but_missing
 from tests.targets.memory import MemoryStore, MemoryTarget
 from tests.upload.tickets import Supervisor, job_for, staged
 
@@ -173,6 +174,27 @@ class TestWhatIsMissing:
 
     def test_a_whole_description_lacks_nothing(self) -> None:
         assert required_but_missing("zenodo", describe(INFO)) == ()
+
+    def test_a_target_with_few_fields_gets_one_warning_that_names_the_others(self) -> None:
+        container = Container(id="1", title="T", link=None, is_new=True)
+        (finding,) = not_passed_on("github", container, describe(INFO))
+        assert finding.code == "metadata-not-passed"
+        assert finding.message == (
+            "The target has no place for: creators, keywords, licence, related identifiers, "
+            "contact, organisation, resource type."
+        )
+        assert not_passed_on("folder", container, describe(INFO)) == ()
+        old = replace(container, is_new=False)
+        assert not_passed_on("github", old, describe(INFO)) == ()
+
+    def test_what_a_target_left_out_is_said_with_its_value(self) -> None:
+        state = state_from([("license", "Beer\nware"), ("notes", "a"), ("notes", "b")])
+        container = Container(id="1", title="T", link=None, is_new=True, state=state)
+        first, second = not_passed_on("figshare", container, Description(license="Beer\nware"))
+        assert "licence 'Beer ware'" in first.message
+        assert "cannot be published without" in first.message
+        assert "notes 'a; b'" in second.message
+        assert "published" not in second.message
 
     def test_targets_that_publish_nothing_want_nothing(self) -> None:
         assert required_but_missing("github", Description()) == ()
@@ -351,7 +373,7 @@ def send(
 
     Target.state = state
     folder = staged(tmp_path, {"Project/datacite.json": json.dumps(DATACITE).encode()})
-    job = job_for(folder, TargetConfig(name="memory", type="figshare"), **options)
+    job = job_for(folder, TargetConfig(name="memory", type="zenodo"), **options)
     result = Supervisor().send(job, connect=lambda _config, token: Target(store, token))
     return result, Target.noted
 

@@ -1,0 +1,31 @@
+"""What a bag says of itself and a target has no place for: noted by an adapter, warned of later."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+LEFT_OUT = "left_out"
+"""The key in a new container's `state`, which holds text only."""
+
+_LONGEST = 200
+
+
+def state_from(left: Iterable[tuple[str, object]]) -> dict[str, str]:
+    """The entry for a container's `state`; nothing where nothing was left out.
+
+    Each item is a field of `ContainerRequest.fields` and what it said, or one row of it.
+    """
+    rows = [(name, " ".join(str(value).split())[:_LONGEST]) for name, value in left]
+    return {LEFT_OUT: json.dumps(rows, ensure_ascii=False)} if rows else {}
+
+
+def left_out_in(state: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Field and value of everything that was left out."""
+    return [(str(name), str(value)) for name, value in json.loads(state.get(LEFT_OUT, "[]"))]
+
+
+def given(fields: Mapping[str, object], *names: str) -> Iterator[tuple[str, object]]:
+    """Those of the named fields that somebody filled in, row by row where they have rows."""
+    for name in names:
+        value = fields.get(name)
+        for row in value if isinstance(value, list) else [value] if value else []:
+            yield name, row
