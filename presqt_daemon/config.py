@@ -105,6 +105,7 @@ class TargetConfig:
     type: str = setting("folder", read_text)
     path: Path | None = setting(None, read_text, optional=True, is_path=True)
     keep: str = setting("payload", one_of("payload", "bag"))
+    mode: int = setting(0o640, mode_from_text)
     url: str | None = setting(None, read_text, optional=True)
     token_file: Path | None = setting(None, read_text, optional=True, is_path=True)
     token_credential: str | None = setting(None, read_text, optional=True)

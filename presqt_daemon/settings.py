@@ -33,7 +33,7 @@ _SECTIONS: Mapping[str, Any] = {
     "permissions": PermissionsConfig,
 }
 _OWN_TYPES: Mapping[str, frozenset[str]] = {
-    "folder": frozenset({"path", "keep"}),
+    "folder": frozenset({"path", "keep", "mode"}),
     "osf": frozenset(),
     "github": frozenset({"organisation", "large_files"}),
     "gitlab": frozenset({"organisation"}),

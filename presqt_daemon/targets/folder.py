@@ -22,10 +22,12 @@ from presqt_daemon.targets.folder_container import existing_inode, find_made, ma
 from presqt_daemon.targets.folder_faults import fault_from, faults_named
 from presqt_daemon.targets.folder_place import place_new, place_over
 from presqt_daemon.targets.folder_side import PREFIX, SideFolder
-from presqt_daemon.targets.folder_walk import list_below, make_readable_folder, opened_folder
-
-FILE_MODE = 0o644
-"""Deposits are for reading, whatever umask the service has."""
+from presqt_daemon.targets.folder_walk import (
+    folder_mode,
+    list_below,
+    make_readable_folder,
+    opened_folder,
+)
 
 TRAITS = Traits(
     algorithms=(
@@ -49,23 +51,28 @@ def connect(config: TargetConfig, token: str | None) -> "FolderTarget":  # noqa:
     Raises TargetFault `target-unavailable` where its parent is missing too (a disk not mounted).
     """
     assert config.path is not None
-    return FolderTarget(config.name, config.path.absolute())
+    return FolderTarget(config.name, config.path.absolute(), config.mode)
 
 
 class FolderTarget:
-    """The deposits below one directory."""
+    """The deposits below one directory.
 
-    def __init__(self, name: str, path: Path) -> None:
+    `mode` is that of their files, whatever umask the service has; who may read may enter folders.
+    """
+
+    def __init__(self, name: str, path: Path, mode: int) -> None:
         self.traits = TRAITS
         self.heard: Callable[[], None] = lambda: None
         self._name = name
         self._path = path
+        self._mode = mode | stat.S_IRUSR | stat.S_IWUSR
         self._lock = threading.Lock()
         self._sides: dict[str, SideFolder] = {}
         self._is_committed = False
         with faults_named(name, "the deposit"):
             with contextlib.suppress(FileExistsError):
-                path.mkdir()
+                path.mkdir(mode=0o700)
+                path.chmod(folder_mode(self._mode) | stat.S_IMODE(path.stat().st_mode))
             self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def account(self) -> Account:
@@ -84,7 +91,7 @@ class FolderTarget:
             raise UserFault("bad-request", f"{title!r} cannot be the title of a deposit.")
         with faults_named(self._name, title):
             side = self._side(request.ticket)
-            made = find_made(self._path, side) or make(self._path, side, title)
+            made = find_made(self._path, side) or make(self._path, side, title, self._mode)
             return self._container(made.title, request.ticket, made.inode, is_new=True)
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
@@ -94,7 +101,7 @@ class FolderTarget:
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         with self._parent(container, path) as parent:
             try:
-                make_readable_folder(parent, path.name)
+                make_readable_folder(parent, path.name, self._mode)
             except FileExistsError:
                 status = os.stat(path.name, dir_fd=parent, follow_symlinks=False)
                 if not stat.S_ISDIR(status.st_mode):
@@ -229,7 +236,7 @@ class FolderTarget:
                     while view:
                         view = view[os.write(handle, view) :]
                     self.heard()
-            os.fchmod(handle, FILE_MODE)
+            os.fchmod(handle, self._mode)
             os.fdatasync(handle)
             os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:

@@ -20,13 +20,16 @@ class Made:
     inode: int
 
 
-def make(archive: Path, side: SideFolder, title: str) -> Made:
-    """A new container; FileExistsError when the title is taken. Raises OSError."""
+def make(archive: Path, side: SideFolder, title: str, mode: int) -> Made:
+    """A new container for files of that mode; FileExistsError when the title is taken.
+
+    Raises OSError.
+    """
     side.write_mark(Mark(title=title))
     reach("folder-intent")
     root = os.open(archive, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        status = make_readable_folder(root, title)
+        status = make_readable_folder(root, title, mode)
     except FileExistsError:
         side.drop_mark()
         raise

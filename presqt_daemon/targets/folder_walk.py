@@ -9,7 +9,6 @@ from pathlib import PurePosixPath
 from presqt_daemon.targets.base import Item
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-FOLDER_MODE = 0o755
 _SPECIAL_BITS = 0o7000
 
 
@@ -27,13 +26,18 @@ def opened_folder(root: int, path: PurePosixPath) -> Iterator[int]:
         os.close(handle)
 
 
-def make_readable_folder(parent: int, name: str) -> os.stat_result:
-    """Make a folder that everybody may read; FileExistsError when the name is taken."""
-    os.mkdir(name, FOLDER_MODE, dir_fd=parent)
+def folder_mode(mode: int) -> int:
+    """The mode of a folder for files of that mode: who may read them may enter it."""
+    return mode | stat.S_IRWXU | (mode & 0o444) >> 2
+
+
+def make_readable_folder(parent: int, name: str, mode: int) -> os.stat_result:
+    """Make a folder for files of that mode; FileExistsError when the name is taken."""
+    os.mkdir(name, stat.S_IRWXU, dir_fd=parent)
     handle = os.open(name, _FOLDER, dir_fd=parent)
     try:
         status = os.fstat(handle)
-        os.fchmod(handle, (status.st_mode & _SPECIAL_BITS) | FOLDER_MODE)
+        os.fchmod(handle, (status.st_mode & _SPECIAL_BITS) | folder_mode(mode))
         return status
     finally:
         os.close(handle)

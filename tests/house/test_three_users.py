@@ -69,7 +69,14 @@ def python_for_all() -> tuple[str, str] | None:
     return None
 
 
-def send(house: House, target: str, name: str) -> None:
+def readable_by(uid: int, house: House) -> set[str]:
+    """The names of all files in the house's folders that a user can open."""
+    places = (house.uploads.parent, house.archive, house.inbox)
+    found = as_user(uid, "find", *map(str, places), "-type", "f", "-readable", "-printf", "%f\\n")
+    return set(found.stdout.splitlines())
+
+
+def send(house: House, target: str, name: str, *, mode: str = "644") -> None:
     """The sender moves a zip of his own, readable by everybody, into the inbox."""
     aside = house.root / f"aside-{name}"
     aside.write_bytes(bag_zip())
@@ -78,6 +85,8 @@ def send(house: House, target: str, name: str) -> None:
     landing = house.inbox / target
     moved = as_user(SENDER, "cp", str(aside), str(landing / f"{name}.part"), groups=(DROPPERS,))
     assert moved.returncode == 0, moved.stderr
+    closed = as_user(SENDER, "chmod", mode, str(landing / f"{name}.part"), groups=(DROPPERS,))
+    assert closed.returncode == 0, closed.stderr
     moved = as_user(
         SENDER, "mv", str(landing / f"{name}.part"), str(landing / name), groups=(DROPPERS,)
     )
@@ -97,10 +106,43 @@ def test_the_sender_reads_the_status_and_the_stranger_no_payload(
     for uid in (SENDER, STRANGER):
         assert as_user(uid, "cat", str(folder / "process_info.json")).returncode == 0
         assert as_user(uid, "touch", str(folder / "new")).returncode != 0
+    assert readable_by(STRANGER, house) == {"process_info.json", "receipt.json"}
     for path in folder.rglob("*"):
         if path.name not in {"process_info.json", "receipt.json"}:
-            assert as_user(STRANGER, "cat", str(path)).returncode != 0, path
             assert not path.stat().st_mode & (stat.S_IROTH | stat.S_IRGRP), path
+    deposit = house.archive / "Project" / "a.txt"
+    assert as_user(SERVICE, "cat", str(deposit)).stdout == "alpha\n"
+    assert as_user(STRANGER, "ls", str(deposit.parent)).returncode != 0
+
+
+def test_the_stranger_reads_no_payload_while_the_bag_is_staged(rooms: tuple[House, Shelf]) -> None:
+    house, shelf = rooms
+    shelf.faults.append(Fault("hang", method="PUT", times=100))
+    house.start()
+    send(house, "shelf", "three.zip")
+    wait_until(lambda: any(method == "PUT" for method, _ in shelf.requests))
+    info = wait_until(lambda: house.of("three.zip"))
+    staged = house.uploads / info["ticket_number"] / "bag" / "data" / "Project" / "a.txt"
+    assert staged.read_bytes() == b"alpha\n"
+    assert readable_by(STRANGER, house) == {"process_info.json"}
+    assert readable_by(SENDER, house) == {"process_info.json"}
+    assert as_user(STRANGER, "ls", str(staged.parent)).returncode != 0
+
+
+def test_a_drop_that_the_service_cannot_read_stays_until_it_can(
+    rooms: tuple[House, Shelf],
+) -> None:
+    house, _ = rooms
+    house.start()
+    send(house, "archive", "locked.zip", mode="000")
+    path = house.inbox / "archive" / "locked.zip"
+    wait_until(lambda: "locked.zip cannot be taken yet" in house.log, what="for the warning")
+    assert path.exists()
+    assert house.of("locked.zip") is None
+    opened = as_user(SENDER, "chmod", "644", str(path), groups=(DROPPERS,))
+    assert opened.returncode == 0, opened.stderr
+    assert house.ended("locked.zip")["status"] == "finished"
+    assert house.log.count("locked.zip cannot be taken yet") == 1
 
 
 def test_the_sender_cancels_beside_the_receipt_and_the_stranger_cannot(
@@ -124,7 +166,7 @@ def test_the_sender_cancels_beside_the_receipt_and_the_stranger_cannot(
     info = house.ended("two.zip", seconds=5)
     assert info["status_code"] == 499
     assert info["message"] == "Upload was cancelled by the user"
-    assert not request.exists()
+    wait_until(lambda: not request.exists(), what="for the request to be taken away")
 
 
 def test_the_stranger_cannot_use_the_control_folder(rooms: tuple[House, Shelf]) -> None:

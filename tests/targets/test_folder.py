@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -127,16 +128,24 @@ def test_the_strongest_manifest_decides_what_is_compared() -> None:
     assert choose_algorithm(TRAITS.algorithms, ("md5",)) == "md5"
 
 
-def test_a_deposit_can_be_read_by_everybody(tmp_path: Path, config: TargetConfig) -> None:
-    before = os.umask(0o077)
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+@pytest.mark.parametrize(
+    ("mode", "file", "folder"),
+    [(None, 0o640, 0o750), (0o644, 0o644, 0o755), (0o444, 0o644, 0o755), (0o600, 0o600, 0o700)],
+)
+def test_a_deposit_is_closed_to_strangers_unless_its_mode_opens_it(
+    tmp_path: Path, config: TargetConfig, mode: int | None, file: int, folder: int, umask: int
+) -> None:
+    before = os.umask(umask)
     try:
-        Supervisor().send(job_for(staged(tmp_path), config))
+        chosen = config if mode is None else replace(config, mode=mode)
+        Supervisor().send(job_for(staged(tmp_path), chosen))
     finally:
         os.umask(before)
     deposit = tmp_path / "archive" / "Project"
-    assert stat.S_IMODE(deposit.stat().st_mode) == 0o755
-    assert stat.S_IMODE((deposit / "sub").stat().st_mode) == 0o755
-    assert stat.S_IMODE((deposit / "sub/b.txt").stat().st_mode) == 0o644
+    for path in (deposit.parent, deposit, deposit / "sub"):
+        assert stat.S_IMODE(path.stat().st_mode) == folder
+    assert stat.S_IMODE((deposit / "sub/b.txt").stat().st_mode) == file
 
 
 def test_a_group_archive_stays_the_groups(tmp_path: Path, config: TargetConfig) -> None:
@@ -145,8 +154,9 @@ def test_a_group_archive_stays_the_groups(tmp_path: Path, config: TargetConfig) 
     os.chown(archive, -1, 12345)
     archive.chmod(0o2775)
     Supervisor().send(job_for(staged(tmp_path), config))
+    assert (archive / "Project/sub/b.txt").stat().st_gid == 12345
     status = (archive / "Project/sub").stat()
-    assert (status.st_gid, stat.S_IMODE(status.st_mode)) == (12345, 0o2755)
+    assert (status.st_gid, stat.S_IMODE(status.st_mode)) == (12345, 0o2750)
 
 
 def test_the_link_can_be_opened(tmp_path: Path, config: TargetConfig) -> None:
