@@ -20,6 +20,7 @@ from presqt_daemon.config import (
     UploadsConfig,
 )
 from presqt_daemon.errors import ConfigError
+from presqt_daemon.profile import read_profile
 from presqt_daemon.system.yaml import YamlError, read_yaml
 
 PREFIX = "PRESQT_DAEMON__"
@@ -92,6 +93,8 @@ def config_from_tree(tree: Mapping[Any, Any], base: Path) -> Config:
             continue
         fields = _read_fields(kind, given, f"{section}.", base, problems)
         values[section] = kind(**fields)
+    if "staging" in values:
+        _check_profile(values["staging"].profile, problems)
     values["targets"] = _read_targets(tree.get("targets"), base, problems)
     default = values.get("default_target")
     if default is not None and default not in values["targets"]:
@@ -104,6 +107,16 @@ def config_from_tree(tree: Mapping[Any, Any], base: Path) -> Config:
     if problems:
         raise ConfigError(tuple(problems))
     return config
+
+
+def _check_profile(path: Path | None, problems: list[str]) -> None:
+    """A profile is read with every drop; a bad one must not wait until then."""
+    if path is None:
+        return
+    try:
+        read_profile(path)
+    except ConfigError as error:
+        problems.extend(f"staging.profile: {problem}" for problem in error.problems)
 
 
 def _read_targets(given: Any, base: Path, problems: list[str]) -> dict[str, TargetConfig]:

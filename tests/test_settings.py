@@ -169,6 +169,28 @@ def test_every_problem_is_told_at_once_with_its_path_and_the_likely_key() -> Non
 
 
 @pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file"),
+        (b"{", "not JSON"),
+        (b"{}", "Accept-BagIt-Version: must list at least one version"),
+    ],
+)
+def test_a_profile_that_cannot_be_used_is_told_with_the_other_problems(
+    content: bytes | None, said: str, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / "p.json").write_bytes(content)
+    tree = {"inbax": "x", "staging": {"profile": "p.json"}}
+    with pytest.raises(ConfigError) as caught:
+        config_from_tree(tree, tmp_path)
+    text = "\n".join(caught.value.problems)
+    assert "inbax: unknown key" in text
+    assert f"staging.profile: {tmp_path / 'p.json'}" in text
+    assert said in text
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("targets: {a: {type: osf, token_env: A, token_file: b}}", "not both"),

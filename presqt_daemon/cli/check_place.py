@@ -8,6 +8,7 @@ from pathlib import Path
 
 from presqt_daemon.cli.check_row import CheckRow, State
 from presqt_daemon.config import Config
+from presqt_daemon.profile import read_profile
 from presqt_daemon.system.files import free_bytes
 from presqt_daemon.tickets.lease import is_held
 from presqt_daemon.units import text_from_bytes
@@ -24,6 +25,7 @@ def check_places(config: Config) -> Iterator[CheckRow]:
     yield _check_file_systems(config)
     yield _check_space(config)
     yield _check_group(config)
+    yield _check_profile(config)
     yield from _check_inotify(config)
     running = is_held(config.mediafiles)
     yield CheckRow("daemon", State.OK, "is running" if running else "is not running now")
@@ -86,6 +88,13 @@ def _check_group(config: Config) -> CheckRow:
     if os.geteuid() == 0 or number in {os.getegid(), *os.getgroups()}:
         return CheckRow("group", State.OK, name)
     return CheckRow("group", State.WRONG, f"permissions.group: this user is not in {name!r}")
+
+
+def _check_profile(config: Config) -> CheckRow:
+    """The BagIt profile, which could be read, else there were no configuration."""
+    path = config.staging.profile
+    detail = "none is required" if path is None else read_profile(path).identifier
+    return CheckRow("BagIt profile", State.OK, detail)
 
 
 def _check_inotify(config: Config) -> Iterator[CheckRow]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from presqt_daemon.errors import HouseFault
+from presqt_daemon.errors import HouseFault, UserFault
+from presqt_daemon.model import Finding
 from presqt_daemon.staging.archive import Archive
 from presqt_daemon.staging.bag import compare_digests
 from presqt_daemon.staging.findings import shown
@@ -16,6 +17,7 @@ from presqt_daemon.staging.small import OnWritten
 from presqt_daemon.staging.stream import stream_digests
 from presqt_daemon.staging.survey import PAYLOAD, Survey
 from presqt_daemon.staging.unpack import Job, Unpacked, unpack
+from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.spread import spread_folders
 
 TEMPORARY_PREFIX = ".staging-"
@@ -24,7 +26,10 @@ TEMPORARY_PREFIX = ".staging-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """How a bag is written. `mode` is that of files; `algorithm` is wanted of payload files too."""
+    """How a bag is written. `mode` is that of files; `algorithm` is wanted of payload files too.
+
+    `refused` hears of a bag that is invalid, with its folder and findings, while it is on disk.
+    """
 
     place: Path
     mode: int
@@ -34,6 +39,7 @@ class Writing:
     began: Callable[[int, str], None]
     progress: Callable[[int, int], None]
     alive: Callable[[], None]
+    refused: Callable[[Path, tuple[Finding, ...]], None] = lambda *_: None
     helpers: tuple[Helper, ...] = ()
     on_written: OnWritten | None = None
 
@@ -49,7 +55,8 @@ class Written:
 def write_bag(archive: Archive, found: Survey, how: Writing) -> Written:
     """Write the bag until its digests, read back from disk, agree with its manifests.
 
-    Temporary folders of attempts that failed stay in `how.place`; removing them is the caller's.
+    What the disk spoilt is removed before the next attempt, since room is kept for one bag only; a
+    temporary folder that stays in `how.place` in the end is the caller's to remove.
     Raises UserFault `invalid-bag` when the zip itself disagrees with the manifests, and HouseFault
     `internal-error` when the disk spoils every attempt.
     """
@@ -73,9 +80,15 @@ def write_bag(archive: Archive, found: Survey, how: Writing) -> Written:
                 on_written=how.on_written,
             )
         )
-        spoilt = _spoilt(archive, found, folder, result, how.alive)
+        try:
+            spoilt = _spoilt(archive, found, folder, result, how.alive)
+        except UserFault as fault:
+            if fault.code == "invalid-bag":
+                how.refused(folder, fault.findings)
+            raise
         if not spoilt:
             return Written(folder=folder, digests=result.digests)
+        remove_tree(folder)
         reason = f"the disk did not keep {shown(spoilt[0])} ({len(spoilt)} files in all)"
     raise HouseFault(
         "internal-error",

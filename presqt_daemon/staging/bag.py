@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from presqt_daemon.model import Finding, Severity
+from presqt_daemon.profile import Profile
 from presqt_daemon.staging.budget import MAX_FILES, TagBudget
 from presqt_daemon.staging.completeness import (
     check_complete,
@@ -26,7 +27,6 @@ from presqt_daemon.staging.manifests import (
 )
 from presqt_daemon.staging.paths import Names
 from presqt_daemon.staging.portability import check_portability
-from presqt_daemon.staging.profile import Profile
 from presqt_daemon.staging.profile_check import Contents, check_profile
 from presqt_daemon.staging.tag_text import read_text
 from presqt_daemon.staging.tagfiles import (

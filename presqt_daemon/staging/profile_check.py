@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from presqt_daemon.profile import Profile
 from presqt_daemon.staging.findings import Findings, shown
-from presqt_daemon.staging.profile import Profile
 
 _ZIP_TYPES = frozenset(
     ["zip", "application/zip", "application/x-zip", "application/x-zip-compressed"]

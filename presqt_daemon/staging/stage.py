@@ -11,12 +11,12 @@ from pathlib import Path
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.digest import choose_algorithm
 from presqt_daemon.errors import HouseFault, UserFault
-from presqt_daemon.model import Bag, Stage
+from presqt_daemon.model import Bag, Finding, Stage
 from presqt_daemon.reports import Alive, Attempt, Go, Progress, Reached, Report, Surveyed
 from presqt_daemon.staging.archive import open_archive
 from presqt_daemon.staging.attempts import TEMPORARY_PREFIX, Writing, Written, write_bag
 from presqt_daemon.staging.helper import Helper, helpers_for
-from presqt_daemon.staging.opinion import disagreement
+from presqt_daemon.staging.opinion import disagreement, trouble_in_time
 from presqt_daemon.staging.small import OnWritten
 from presqt_daemon.staging.survey import PAYLOAD, Survey, survey
 from presqt_daemon.system.failpoints import reach
@@ -151,6 +151,7 @@ def _writing(
         began=meter.began,
         progress=meter.advance,
         alive=_pulse(report),
+        refused=lambda folder, findings: _ask_another(job, folder, findings, is_valid=False),
         helpers=helpers,
         on_written=job.on_written,
     )
@@ -166,10 +167,7 @@ def _keep(
 ) -> Bag:
     """Give the valid bag its name and put its digests where the upload finds them."""
     bag = found.bag(name)
-    if job.config.second_opinion == "bagit":
-        doubt = disagreement(written.folder, True, ())
-        if doubt is not None:
-            ticket_log(TicketFolder(job.folder).ticket).warning(doubt)
+    _ask_another(job, written.folder, is_valid=True)
     if not found.payload_files:
         raise UserFault(
             "bad-request",
@@ -186,6 +184,16 @@ def _keep(
     reach("stage-hashed")
     report(Reached(stage=Stage.HASHED, algorithm=algorithm))
     return bag
+
+
+def _ask_another(
+    job: StageJob, folder: Path, findings: tuple[Finding, ...] = (), *, is_valid: bool
+) -> None:
+    """Log where the library sees a bag on disk otherwise; the verdict stays ours."""
+    if job.config.second_opinion == "bagit":
+        doubt = disagreement(folder, is_valid, findings, trouble_in_time)
+        if doubt is not None:
+            ticket_log(TicketFolder(job.folder).ticket).warning(doubt)
 
 
 def _payload_files(found: Survey, written: Written) -> Iterator[tuple[str, int, dict[str, str]]]:

@@ -3,17 +3,18 @@
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from presqt_daemon.config import StagingConfig
-from presqt_daemon.errors import UserFault
+from presqt_daemon.errors import ConfigError, HouseFault, UserFault
 from presqt_daemon.model import Bag, Labels, Severity
+from presqt_daemon.profile import Profile, read_profile
 from presqt_daemon.reports import Surveyed
 from presqt_daemon.staging.archive import Archive, Member
 from presqt_daemon.staging.bag import Structure, read_structure
 from presqt_daemon.staging.findings import finding
 from presqt_daemon.staging.folders import parents
 from presqt_daemon.staging.inflate import DamagedError, crc32, unpacked
-from presqt_daemon.staging.profile import read_profile
 from presqt_daemon.staging.refused import check_structure
 from presqt_daemon.staging.root import find_root, is_part
 from presqt_daemon.staging.small import damaged, wrong_crc
@@ -81,7 +82,8 @@ def survey(
     """The bag in a zip.
 
     `alive` is called while the digests of a wrong bag are taken. Raises UserFault `malformed-bag`,
-    `invalid-bag` (with every error, those of its digests too), `too-large` or `incomplete-zip`.
+    `invalid-bag` (with every error, those of its digests too), `too-large` or `incomplete-zip`, and
+    HouseFault `internal-error` when the profile is gone.
     """
     files = {member.name: member for member in archive.members if not member.is_folder}
     root = find_root(files, {member.name for member in archive.members if member.is_folder})
@@ -94,7 +96,7 @@ def survey(
         folders=folders,
         read=lambda path, limit: _read(archive, members[path], limit),
     )
-    profile = None if config.profile is None else read_profile(config.profile)
+    profile = None if config.profile is None else _read_profile(config.profile)
     structure = read_structure(tree, profile, max_files=config.max_files)
     check_structure(archive, members, structure, alive)
     payload = [member for path, member in members.items() if path.startswith(PAYLOAD)]
@@ -108,6 +110,18 @@ def survey(
         payload_bytes=sum(member.size for member in payload),
         unpacked_bytes=sum(member.size for member in members.values()),
     )
+
+
+def _read_profile(path: Path) -> Profile:
+    """The profile, which could be read when the service started."""
+    try:
+        return read_profile(path)
+    except ConfigError as error:
+        raise HouseFault(
+            "internal-error",
+            f"The BagIt profile {path.name} cannot be used any more (staging.profile), so no bag "
+            "can be judged. Tell the operator; retry when it is back.",
+        ) from error
 
 
 def _folders(archive: Archive, root: str, members: Mapping[str, Member]) -> frozenset[str]:

@@ -7,6 +7,7 @@ from presqt_daemon import __version__
 from presqt_daemon.config import Config
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import Stage, UploadResult
+from presqt_daemon.staging.attempts import TEMPORARY_PREFIX
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.logs import ticket_log
@@ -31,6 +32,7 @@ def end_failed(holder: Holder, error: PresqtError, config: Config) -> ProcessInf
     ticket_log(info.ticket_number).info("failed: %s (%s)", error.message, error.code)
     if info.stage in {Stage.RECEIVED, Stage.VALIDATED}:
         _remove_bag(holder.folder)
+        _remove_unfinished(holder.folder)
     return info
 
 
@@ -98,3 +100,12 @@ def _remove_bag(folder: TicketFolder) -> None:
         return
     except OSError as error:
         _log.warning("%s the unpacked bag stays: %s", folder.ticket, error.strerror)
+
+
+def _remove_unfinished(folder: TicketFolder) -> None:
+    """Remove what a worker that was ended had written of a bag."""
+    try:
+        for path in folder.path.glob(f"{TEMPORARY_PREFIX}*"):
+            remove_tree(path)
+    except OSError as error:
+        _log.warning("%s a part of the bag stays: %s", folder.ticket, error.strerror)

@@ -41,6 +41,20 @@ def test_a_wrong_configuration_is_78_with_every_problem(program: Program) -> Non
     assert ended.stderr.count("\n") == 2
 
 
+def test_a_profile_is_shown_by_its_identifier_and_a_bad_one_is_78(program: Program) -> None:
+    program.file.write_text("staging: {profile: p.json}\n", encoding="utf-8")
+    ended = program.run("check")
+    assert ended.returncode == 78
+    assert "staging.profile: " in ended.stderr
+    profile = (
+        '{"BagIt-Profile-Info": {"BagIt-Profile-Identifier": "https://example.org/p.json"}, '
+        '"Accept-BagIt-Version": ["1.0"]}'
+    )
+    (program.folder / "p.json").write_text(profile, encoding="utf-8")
+    row = _rows(program.run("check").stdout)["BagIt profile"]
+    assert row == ("ok", "https://example.org/p.json")
+
+
 def test_a_folder_that_is_a_file_is_wrong(program: Program) -> None:
     (program.folder / "archive").write_bytes(b"")
     ended = program.run("check")

@@ -5,7 +5,7 @@ import pytest
 
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.model import Severity
-from presqt_daemon.staging.profile import Profile, read_profile
+from presqt_daemon.profile import Profile, read_profile
 from tests.staging.verdicts import bag, judge
 
 MINIMAL: dict[str, object] = {

@@ -19,6 +19,7 @@ from presqt_daemon.errors import HouseFault, PresqtError, UserFault
 from presqt_daemon.model import Bag, Labels, Severity, Stage
 from presqt_daemon.reports import Alive, Attempt, Go, Progress, Reached, Report, Surveyed
 from presqt_daemon.staging.inspect import inspect_zip
+from presqt_daemon.staging.opinion import trouble_in_time
 from presqt_daemon.staging.small import OnWritten
 from presqt_daemon.staging.stage import StageJob, bag_folder, stage
 from presqt_daemon.tickets.payload import PayloadHead, read_files, read_head
@@ -565,10 +566,82 @@ def test_a_zip_with_a_hole_in_it_is_damaged(tmp_path: Path) -> None:
     assert (fault.code, "damaged" in fault.message) == ("incomplete-zip", True)
 
 
-def test_the_second_opinion_changes_no_verdict(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, bag_zip())
-    bag = desk.stage(config=replace(StagingConfig(), second_opinion="bagit"))
+BAGIT = StagingConfig(second_opinion="bagit")
+
+
+def test_the_second_opinion_is_logged_where_the_library_calls_a_good_bag_invalid(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tree = bag_tree({"P/a%b.txt": b"alpha"}, tag_manifest=False)
+    tree["manifest-sha512.txt"] = tree["manifest-sha512.txt"].replace(b"a%b", b"a%25b")
+    desk = Desk(tmp_path, zip_bytes(tree))
+    bag = desk.stage(config=BAGIT)
     assert (desk.folder / bag.folder).is_dir()
+    assert "bagit calls this bag invalid, we call it valid" in caplog.text
+
+
+def test_the_second_opinion_is_logged_where_the_library_calls_a_bad_bag_valid(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tree = bag_tree(PAYLOAD, version="0.97", tag_manifest=False)
+    wrong = "".join(f"{'0' * 64}  data/{path}\n" for path in PAYLOAD)
+    tree["manifest-SHA-256.txt"] = wrong.encode()  # of a name that the library does not know
+    desk = Desk(tmp_path, zip_bytes(tree))
+    assert desk.fault(config=BAGIT).code == "invalid-bag"
+    assert "bagit calls this bag valid, we call it invalid: checksum-mismatch" in caplog.text
+    assert desk.left() == {"drop.zip"}
+
+
+def test_nothing_is_logged_where_both_agree(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk(tmp_path, bag_zip())
+    desk.stage(config=BAGIT)
+    shutil.rmtree(desk.folder)
+    tree = bag_tree(PAYLOAD)
+    tree["data/Project/a.txt"] = b"?"
+    assert Desk(tmp_path, zip_bytes(tree)).fault(config=BAGIT).code == "invalid-bag"
+    assert caplog.text == ""
+
+
+def test_no_second_opinion_is_asked_for_by_default(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tree = bag_tree({"P/a%b.txt": b"alpha"}, tag_manifest=False)
+    tree["manifest-sha512.txt"] = tree["manifest-sha512.txt"].replace(b"a%b", b"a%25b")
+    Desk(tmp_path, zip_bytes(tree)).stage()
+    assert caplog.text == ""
+
+
+def test_a_library_that_gives_no_answer_calls_a_bag_invalid(tmp_path: Path) -> None:
+    files = bag_tree({"a": b"alpha"}, info=[], tag_manifest=False)
+    for path, content in files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+    (tmp_path / "bag-info.txt").unlink(missing_ok=True)
+    (tmp_path / "data/a").unlink()
+    os.mkfifo(tmp_path / "data/a")  # on which it waits for ever
+    assert trouble_in_time(tmp_path, 1.5) == "no answer within 1.5 s"
+
+
+def test_one_tree_of_a_bag_is_on_disk_however_often_it_is_written(tmp_path: Path) -> None:
+    at_once: list[int] = []
+    desk = Desk(tmp_path, bag_zip())
+
+    def spoil(path: str, fd: int) -> None:
+        at_once.append(sum(name.startswith(".staging") for name in desk.left()))
+        os.ftruncate(fd, 2)
+
+    assert desk.fault(on_written=spoil).code == "internal-error"
+    assert set(at_once) == {1}
+
+
+def test_a_profile_that_is_gone_is_our_fault_by_name(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, bag_zip())
+    fault = desk.fault(config=StagingConfig(profile=tmp_path / "gone.json"))
+    assert isinstance(fault, HouseFault)
+    assert "staging.profile" in fault.message
+    assert str(tmp_path) not in fault.message
 
 
 def test_reading_back_from_the_disk_gives_the_same(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from presqt_daemon.digest import Digester
 from presqt_daemon.model import Finding, Severity
+from presqt_daemon.profile import Profile
 from presqt_daemon.staging.bag import Structure, compare_digests, read_structure
-from presqt_daemon.staging.profile import Profile
 from presqt_daemon.staging.tree import Entry, Kind, Tree
 from tests.bags import bag_tree, manifest
 
