@@ -16,7 +16,7 @@ from presqt_daemon.inbox import Inbox
 from presqt_daemon.inbox.asked import Asked
 from presqt_daemon.inbox.control import ControlFolder, UpgradeRequest
 from presqt_daemon.inbox.events import Claimed, Request
-from presqt_daemon.system.files import printable_name, sync_folder
+from presqt_daemon.system.files import make_folder, printable_name, sync_folder
 from presqt_daemon.system.sd_notify import Notifier
 from presqt_daemon.tickets.lease import FolderLock
 from presqt_daemon.tickets.store import Uploads
@@ -93,8 +93,8 @@ def run_daemon(
 def make_folders(config: Config) -> None:
     """Make what the daemon needs in `mediafiles/`."""
     for folder in (config.uploads_folder, config.upgrade_folder):
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    config.control_folder.mkdir(mode=0o700, exist_ok=True)
+        make_folder(folder)
+    make_folder(config.control_folder, 0o700)
     sync_folder(config.mediafiles)
 
 

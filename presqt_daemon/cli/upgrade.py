@@ -14,7 +14,7 @@ from presqt_daemon.cli.text import capped, text_from_moment
 from presqt_daemon.config import Config
 from presqt_daemon.daemon import make_folders
 from presqt_daemon.inbox.control import FORCE, UPGRADE_NAME
-from presqt_daemon.system.files import replace_file
+from presqt_daemon.system.files import make_folder, replace_file
 from presqt_daemon.system.logs import open_log
 from presqt_daemon.tickets.lease import FolderLock, HeldError, is_held
 from presqt_daemon.tickets.process_info import NewerInfoError
@@ -76,11 +76,13 @@ def exit_of(state: JobState) -> Exit:
 
 def _lock(config: Config) -> FolderLock | None:
     """The folder's lock, None while a daemon (or another of these) has it."""
-    config.mediafiles.mkdir(parents=True, exist_ok=True)
+    make_folder(config.mediafiles)
     try:
-        return FolderLock(config.mediafiles)
+        lock = FolderLock(config.mediafiles)
     except HeldError:
         return None
+    lock.give_to_owner()
+    return lock
 
 
 def _do_it_here(

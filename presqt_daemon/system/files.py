@@ -30,6 +30,31 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def give_to_owner(handle: int, folder: Path) -> None:
+    """Let what root makes in another's folder belong to that one, who goes on with it.
+
+    Does nothing for anybody else, and in root's own folders. Raises OSError.
+    """
+    if os.geteuid() == 0 and (owner := folder.stat()).st_uid != 0:
+        os.fchown(handle, owner.st_uid, owner.st_gid)
+
+
+def make_folder(folder: Path, mode: int = 0o755) -> None:
+    """Make a folder and those above it, as far as they are missing; root makes them another's too.
+
+    Raises OSError, FileExistsError for a name that something else has.
+    """
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        give_to_owner(handle, folder.parent)
+    finally:
+        os.close(handle)
+
+
 def replace_file(path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
     """Replace a file as a whole: a reader sees the old content or the new one.
 
@@ -41,6 +66,7 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o644, durable: bool
     try:
         with open(handle, "wb", closefd=True) as stream:
             os.fchmod(handle, mode)
+            give_to_owner(handle, path.parent)
             stream.write(content)
             stream.flush()
             if durable:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from presqt_daemon.system.files import give_to_owner
 from presqt_daemon.system.host import host_name
 
 LOCK_NAME = ".presqt-daemon.lock"
@@ -43,6 +44,10 @@ class FolderLock:
         who = json.dumps({"host": host_name(), "pid": os.getpid()}).encode()
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, who, 0)
+
+    def give_to_owner(self) -> None:
+        """Let the file that root may have made here be the folder's owner's. Raises OSError."""
+        give_to_owner(self._handle, self.path.parent)
 
     def release(self) -> None:
         """Let go; the file stays, so that two lockers always meet on one inode."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from presqt_daemon.model import Fixity, Outcome
-from presqt_daemon.system.files import sync_folder
+from presqt_daemon.system.files import give_to_owner, sync_folder
 
 SCHEMA_VERSION = 2
 MAX_RECORD_BYTES = 1 << 30
@@ -95,7 +95,7 @@ def draft_record(
     draft = Draft(path, temporary, os.open(temporary, flags, mode))
     try:
         os.fchmod(draft.handle, mode)
-        _give_to_owner(draft.handle, path.parent)
+        give_to_owner(draft.handle, path.parent)
         with open(
             draft.handle, "w", encoding="utf-8", errors="backslashreplace", closefd=False
         ) as stream:
@@ -250,10 +250,3 @@ def _checked(file: Any) -> dict[str, Any]:
     if not is_ours:
         raise ValueError("not a file's entry")
     return cast("dict[str, Any]", file)
-
-
-def _give_to_owner(handle: int, folder: Path) -> None:
-    """Let what root writes belong to whom the ticket belongs."""
-    if os.geteuid() == 0:
-        owner = folder.stat()
-        os.fchown(handle, owner.st_uid, owner.st_gid)

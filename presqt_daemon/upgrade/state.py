@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from presqt_daemon.model import Status
-from presqt_daemon.system.files import json_bytes, replace_file, sync_folder
+from presqt_daemon.system.files import json_bytes, make_folder, replace_file, sync_folder
 from presqt_daemon.tickets.info_values import text_from_time, time_from_text
 from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.record import SCHEMA_VERSION as RECORD_VERSION
@@ -104,7 +104,7 @@ class StateFile:
 
     def create(self, state: JobState) -> bool:
         """Make the file, whole at once; False when it is there already. Raises OSError."""
-        self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        make_folder(self.folder)
         aside = self.folder / f".new-{state.run}"
         replace_file(aside, json_bytes(tree_from_state(state)), mode=self.mode)
         try:

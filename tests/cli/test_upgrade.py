@@ -1,5 +1,7 @@
 import json
+import os
 import re
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -127,3 +129,22 @@ def test_folders_are_made_where_there_are_none(tmp_path: Path) -> None:
     program.uploads.root.rmdir()
     assert program.run("prepare-upgrade", "--json").returncode == 0
     FolderLock(program.mediafiles).release()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes what is another's")
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_root_makes_before_the_first_start_belongs_to_the_service(
+    tmp_path: Path, is_there: bool
+) -> None:
+    service = 65_534
+    program = Program(tmp_path)
+    presqt(program.uploads.root)
+    if not is_there:
+        shutil.rmtree(program.mediafiles)
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, service, service)
+    assert program.run("prepare-upgrade", "--force").returncode == 0
+    made = sorted(program.mediafiles.rglob("*"))
+    assert {path.name for path in made} >= {".presqt-daemon.lock", "control", "prepare_upgrade"}
+    owners = {str(p): (p.lstat().st_uid, p.lstat().st_gid) for p in (program.mediafiles, *made)}
+    assert set(owners.values()) == {(service, service)}, owners
