@@ -20,6 +20,7 @@ from tests.fakes.contract import Contract
 from tests.fakes.gitlab import LOGIN, TOKEN, USER, GitLabFake
 from tests.targets.at_once import payload_of, send_at_once
 from tests.targets.conformance import TICKET, Conformance, sending
+from tests.targets.large_files import staged_sparse
 from tests.targets.processes import kill_while_sending, peak_bytes
 from tests.upload.tickets import Supervisor, digests_of, job_for, staged
 
@@ -523,3 +524,14 @@ def test_python_gitlab_works_with_the_fake_and_sees_what_the_adapter_did(
     with pytest.raises(gitlab.GitlabCreateError, match="already exists"):
         theirs.commits.create({"branch": "main", "commit_message": "x", "actions": [action]})
     client.session.close()
+
+
+def test_a_gigabyte_is_refused_before_anything_is_created(
+    fake: GitLabFake, config: TargetConfig, tmp_path: Path
+) -> None:
+    folder = staged_sparse(tmp_path, 10**9, (GIT_BLOB,))
+    with pytest.raises(UserFault, match=r"large\.bin has 1\.0 GB") as raised:
+        Supervisor().send(job_for(folder, config, token=TOKEN))
+    assert raised.value.code == "too-large"
+    assert fake.projects == {}
+    assert fake.count("POST") == 0
