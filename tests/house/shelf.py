@@ -6,7 +6,7 @@ import threading
 import urllib.parse
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -37,7 +37,10 @@ class Shelf:
         self.rooms: dict[str, Room] = {}
         self.puts: Counter[tuple[str, str]] = Counter()
         self.requests: list[tuple[str, str]] = []
+        self.needless: list[tuple[str, str]] = []
+        """Files that were sent again though a listing had shown that they are there."""
         self.faults: list[Fault] = []
+        self._shown: set[tuple[str, str]] = set()
         self.token = token
         self.lock = threading.Lock()
         self.released = threading.Event()
@@ -78,6 +81,18 @@ class Shelf:
                     fault.times -= 1
                     return fault
         return None
+
+    def show(self, room: str, names: Iterable[str]) -> None:
+        """A listing has told of these files."""
+        self._shown.update((room, name) for name in names)
+
+    def keep(self, room: Room, path: list[str], body: bytes) -> None:
+        """Store a file."""
+        name = path[3]
+        if (path[1], name) in self._shown and room.files.get(name) == body:
+            self.needless.append((room.title, name))
+        room.files[name] = body
+        self.puts[room.title, name] += 1
 
     def stored(self) -> dict[str, dict[str, bytes]]:
         """Title -> files."""
@@ -120,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.read(length // 2)
             self.close_connection = True
             return
-        body = self.rfile.read(length)
+        body = self._sip(length) if how == "sip" else self.rfile.read(length)
         if how == "spoil":
             body = bytes([body[0] ^ 1]) + body[1:] if body else b"x"
         if shelf.token and self.headers.get("Authorization") != f"Bearer {shelf.token}":
@@ -139,6 +154,13 @@ class _Handler(BaseHTTPRequestHandler):
         if how == "mute" and isinstance(tree, dict):
             tree.pop("sha256", None)
         self._answer(status, tree)
+
+    def _sip(self, length: int) -> bytes:
+        """The body, a megabyte every tenth of a second."""
+        body = b""
+        while len(body) < length and not self.owner.released.wait(0.1):
+            body += self.rfile.read(min(1 << 20, length - len(body)))
+        return body
 
     def _get(self, parts: list[str], _body: bytes) -> tuple[int, Any]:
         shelf = self.owner
@@ -159,6 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
                 name: (len(content), hashlib.sha256(content).hexdigest())
                 for name, content in found.files.items()
             }
+            shelf.show(parts[1], files)
             return 200, {"files": files}
 
     def _post(self, _parts: list[str], body: bytes) -> tuple[int, Any]:
@@ -177,8 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
             room = shelf.rooms.get(parts[1])
             if room is None:
                 return 404, {}
-            room.files[parts[3]] = body
-            shelf.puts[room.title, parts[3]] += 1
+            shelf.keep(room, parts, body)
             return 200, {"sha256": hashlib.sha256(body).hexdigest()}
 
     def _answer(self, status: int, tree: Any, *, retry_after: str = "") -> None:

@@ -1,10 +1,11 @@
 """Cancel and retry, by the operator's folder, by command and by the sender's file."""
 
+import random
 import signal
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -248,24 +249,66 @@ def test_cancel_and_retry_at_random_moments_under_load(
 ) -> None:
     shelf.faults.append(Fault("slowly", times=10**6))
     house.start()
-    count = 60 if full else 12
+    count = 60 if full else 16
+    dice = random.Random(3)
     for number in range(count):
         target = "shelf" if number % 2 else "archive"
         content = bag_zip({f"R{number}/{n}": b"x" for n in range(4)})
         drop(content, house.inbox / target / f"{number}.zip")
-        if number % 3 == 0:
-            found = wait_until(partial(house.of, f"{number}.zip"))
-            ask(house, found["ticket_number"], "cancel")
-    for number in range(count):
-        house.ended(f"{number}.zip", 120)
-    cancelled = [i for i in house.infos() if i["status"] == "failed"]
-    assert all(info["error_code"] == "cancelled" for info in cancelled), cancelled
-    for info in cancelled:
-        ask(house, info["ticket_number"], "retry")
-    wait_until(lambda: [i["status"] for i in house.infos()] == ["finished"] * count, 120)
-    stored = {**shelf.stored(), **{p.name: {} for p in house.archive.iterdir() if p.is_dir()}}
-    assert sorted(stored) == sorted(f"R{number}" for number in range(count))
+    asked: Counter[tuple[str, str]] = Counter()
+    wait_until(house.tickets)
+    for _ in range(4 * count):
+        info = dice.choice(house.infos())
+        word = {"in_progress": "cancel", "failed": "retry"}.get(info["status"])
+        if word:
+            ask(house, info["ticket_number"], word)
+            asked[word, info["stage"]] += 1
+        enough = len(shelf.requests) + dice.randrange(6)
+        wait_until(lambda: len(shelf.requests) >= enough or not_in_progress(house))  # noqa: B023
+    failed = [i for i in house.infos() if i["status"] == "failed"]
+    assert all(info["error_code"] == "cancelled" for info in failed), failed
+    assert {("cancel", "received"), ("cancel", "hashed")} <= asked.keys(), asked
+    assert sum(times for (word, _), times in asked.items() if word == "retry"), asked
+
+    def have_finished() -> bool:
+        infos = house.infos()
+        for info in infos:
+            if info["status"] == "failed":
+                ask(house, info["ticket_number"], "retry")
+        return [info["status"] for info in infos] == ["finished"] * count
+
+    wait_until(have_finished, 120, every=0.1)
+    kept = {p.name: house.deposited(p.name) for p in house.archive.iterdir() if p.is_dir()}
+    wanted = {str(number): b"x" for number in range(4)}
+    assert {**shelf.stored(), **kept} == {f"R{number}": wanted for number in range(count)}
+    assert shelf.needless == []
     assert house.stop() == 0
+
+
+def not_in_progress(house: House) -> bool:
+    return all(info["status"] != "in_progress" for info in house.infos())
+
+
+def test_a_daemon_that_dies_again_and_again_costs_a_ticket_nothing(
+    house: House, shelf: Shelf
+) -> None:
+    house.configure(uploads={"max_resumes": 1})
+    shelf.faults.append(Fault("hang", part="/files/3.txt", times=5))
+    house.start()
+    drop(bag_zip(PAYLOAD), house.inbox / "shelf" / "one.zip")
+    for number in range(5):
+        wait_until(lambda: shelf.faults[0].times == 4 - number)  # noqa: B023
+        ticket = house.tickets()[0]
+        wait_until(
+            lambda: (i := house.info(ticket))["function_process_id"] and i["resumes"] == number  # noqa: B023
+        )
+        house.stop(signal.SIGKILL)
+        house.start()
+    info = house.ended("one.zip")
+    assert info["status"] == "finished", info
+    assert info["resumes"] == 5
+    assert max(shelf.puts.values()) == 1
+    assert len(shelf.rooms) == 1
 
 
 def test_a_stop_hands_back_what_runs_and_the_next_start_goes_on(house: House, shelf: Shelf) -> None:

@@ -1,7 +1,9 @@
 """What a worker can do to itself must cost its own ticket only."""
 
+import random
 import signal
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.bags import bag_zip, drop
+from tests.bags import bag_tree, bag_zip, drop, zip_bytes
 from tests.house.house import open_house, wait_until
 from tests.house.shelf import Fault, Shelf
 
@@ -77,14 +79,21 @@ def test_a_disk_that_keeps_nothing_ends_the_ticket_and_says_so(
         assert not any(shelf.stored().get("P", {}).values())
 
 
+@pytest.mark.parametrize("misbehave", ["deaf", "orphans"])
 def test_a_hanging_worker_is_reaped_at_its_time_limit_with_all_it_started(
-    tmp_path: Path, shelf: Shelf
+    tmp_path: Path, shelf: Shelf, misbehave: str
 ) -> None:
-    with open_house(tmp_path, targets=targets(shelf, "deaf", time_limit="1500ms")) as house:
+    with open_house(tmp_path, targets=targets(shelf, misbehave, time_limit="1500ms")) as house:
         house.start()
         drop(bag_zip(PAYLOAD), house.inbox / "bad" / "bad.zip")
-        wait_until(lambda: sum("time.sleep(3600)" in " ".join(cmd(p)) for p in house.family()))
-        orphans = [p for p in psutil.process_iter() if "time.sleep(3600)" in " ".join(cmd(p))]
+        orphans = wait_until(
+            lambda: [
+                p for p in psutil.process_iter() if cmd(p)[-1:] == ["import time; time.sleep(3600)"]
+            ]
+        )
+        if misbehave == "orphans":
+            family = {member.pid for member in house.family()}
+            wait_until(lambda: all(p.ppid() not in family for p in orphans))
         info = house.ended("bad.zip")
         assert info["status_code"] == 504
         assert info["error_code"] == "timed-out"
@@ -121,10 +130,15 @@ def test_a_worker_without_progress_is_reaped_and_one_that_trickles_is_not(
         info = house.ended("silent.zip")
         assert info["error_code"] == "timed-out"
         assert "Nothing moved for" in info["message"]
-        shelf.faults.append(Fault("slowly", method="PUT", times=100))
-        many = {f"Q/{number}": b"x" for number in range(30)}
-        drop(bag_zip(many), house.inbox / "slow" / "slow.zip")
+        shelf.faults.append(Fault("sip", part="/files/large"))
+        large = bag_tree({"Q/large": random.Random(1).randbytes(32 << 20)})
+        content = zip_bytes(large, method=zipfile.ZIP_STORED)
+        drop(content, house.inbox / "slow" / "slow.zip")
+        wait_until(lambda: any("/files/large" in path for _, path in shelf.requests))
+        began = time.monotonic()
         assert house.ended("slow.zip", 60)["status"] == "finished"
+        assert time.monotonic() - began > 2 * 1.5, "it did not outlive the limit"
+        assert shelf.puts["Q", "large"] == 1
 
 
 def test_a_worker_that_eats_memory_is_reaped_with_the_figures(tmp_path: Path, shelf: Shelf) -> None:

@@ -29,6 +29,8 @@ TRAITS = Traits(algorithms=("sha256",), parallel_puts=4)
 
 
 def traits(config: TargetConfig) -> Traits:
+    if config.options.get("bad_disk"):
+        spoil_writes(int(config.options["bad_disk"]))
     return TRAITS
 
 
@@ -163,6 +165,22 @@ def rot(path: str) -> None:
     Path(path).write_bytes(bytes(byte ^ 1 for byte in content))
 
 
+def spoil_writes(times: int) -> None:
+    """From now on this worker's disk spoils files that begin with `spoil me`, `times` times."""
+    if hasattr(os.write, "left"):
+        return
+    write = os.write
+
+    def bad_write(handle: int, content: Any) -> int:
+        if bad_write.left and bytes(content[:8]) == b"spoil me":  # type: ignore[attr-defined]
+            bad_write.left -= 1  # type: ignore[attr-defined]
+            content = b"?" + bytes(content[1:])
+        return write(handle, content)
+
+    bad_write.left = times  # type: ignore[attr-defined]
+    os.write = bad_write
+
+
 def misbehave(how: str) -> None:
     """What a worker can do to itself, in the middle of a put."""
     if how == "hang":
@@ -173,6 +191,11 @@ def misbehave(how: str) -> None:
         subprocess.Popen(
             [sys.executable, "-c", "import time; time.sleep(3600)"], start_new_session=True
         )
+        time.sleep(3600)
+    elif how == "orphans":
+        sleep = [sys.executable, "-c", "import time; time.sleep(3600)"]
+        code = f"import subprocess; subprocess.Popen({sleep}, start_new_session=True)"
+        subprocess.run([sys.executable, "-c", code], check=True, start_new_session=True)
         time.sleep(3600)
     elif how == "hog":
         hoard = []
