@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from presqt_daemon.model import FileResult, Fixity, Outcome
+from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import Container
 from presqt_daemon.tickets.file_rows import (
     KEY,
@@ -111,6 +112,7 @@ class Journal:
         if self._rows:
             append_lines(self._path, self._rows, durable=True)
             self._rows = []
+            reach("journal-flushed")
 
     def _write(self, row: dict[str, object]) -> None:
         append_lines(self._path, [*self._rows, row], durable=True)
