@@ -33,6 +33,10 @@ def two_bags() -> bytes:
     return zip_bytes(both, folder=None)
 
 
+def second_bag() -> dict[str, bytes]:
+    return {f"second/{name}": content for name, content in bag_tree({"b": b"2"}).items()}
+
+
 BAD: dict[str, tuple[bytes, str, str]] = {
     "text.zip": (b"just some text, long enough to be one", "not-a-zip", "zip"),
     "empty.zip": (b"", "not-a-zip", "empty"),
@@ -41,6 +45,11 @@ BAD: dict[str, tuple[bytes, str, str]] = {
     "plain.tar": (tar_bytes(), "not-a-zip", "tar"),
     "nobag.zip": (zip_bytes({"a.txt": b"1"}, folder="x"), "malformed-bag", "bagit.txt"),
     "twobags.zip": (two_bags(), "malformed-bag", "two"),
+    "rootandmore.zip": (
+        zip_bytes(bag_tree({"a": b"1"}), folder=None, extra=second_bag()),
+        "malformed-bag",
+        "second",
+    ),
     "nopayload.zip": (
         zip_bytes(bag_tree({}), extra={"bag/data/": b""}), "bad-request", "payload",
     ),
@@ -96,32 +105,54 @@ def test_a_side_car_that_is_no_mapping_is_told(house: House) -> None:
 
 def test_a_side_car_with_a_forbidden_choice_is_told(house: House) -> None:
     (house.inbox / "archive" / "forbidden.zip.yaml").write_text("resource_id: other\n")
-    assert end_of(house, bag_zip(), "forbidden.zip")["error_code"] == "bad-request"
+    content = bag_zip()
+    info = end_of(house, content, "forbidden.zip")
+    assert info["error_code"] == "bad-request"
+    assert kept(house, info, content)
+    side_car = house.uploads / info["ticket_number"] / "forbidden.zip.yaml"
+    assert side_car.read_text() == "resource_id: other\n"
+
+
+def test_an_empty_choice_in_a_side_car_is_told(house: House) -> None:
+    (house.inbox / "archive" / "untitled.zip.yaml").write_text('title: ""\n')
+    content = bag_zip()
+    info = end_of(house, content, "untitled.zip")
+    assert info["error_code"] == "bad-request"
+    assert "title" in info["message"]
+    assert kept(house, info, content)
 
 
 def test_a_drop_beside_the_target_folders_learns_which_there_are(house: House) -> None:
-    info = end_of(house, bag_zip(), "nowhere.zip", folder=".")
+    content = bag_zip()
+    info = end_of(house, content, "nowhere.zip", folder=".")
     assert info["error_code"] == "unknown-target"
     assert "archive/" in info["message"]
+    assert kept(house, info, content)
 
 
 def test_a_folder_that_is_no_target_is_told(house: House) -> None:
     (house.inbox / "elsewhere").mkdir()
-    info = end_of(house, bag_zip(), "lost.zip", folder="elsewhere")
+    content = bag_zip()
+    info = end_of(house, content, "lost.zip", folder="elsewhere")
     assert info["error_code"] == "unknown-target"
     assert "archive/" in info["message"]
+    assert kept(house, info, content)
 
 
 def test_a_folder_name_that_climbs_out_is_refused(house: House) -> None:
     (house.inbox / "archive" / "..%2F..%2Fup").mkdir()
-    info = end_of(house, bag_zip(), "climb.zip", folder="archive/..%2F..%2Fup")
+    content = bag_zip()
+    info = end_of(house, content, "climb.zip", folder="archive/..%2F..%2Fup")
     assert info["error_code"] == "bad-request"
+    assert kept(house, info, content)
     assert not (house.root / "up").exists()
 
 
 def test_an_unknown_container_is_told_in_presqts_words(house: House) -> None:
     (house.inbox / "archive" / "missing").mkdir()
-    info = end_of(house, bag_zip(), "ghost.zip", folder="archive/missing")
+    content = bag_zip()
+    info = end_of(house, content, "ghost.zip", folder="archive/missing")
+    assert kept(house, info, content)
     assert info["error_code"] == "resource-not-found"
     assert info["status_code"] == 404
     assert info["message"].startswith("Resource with id 'missing' not found for this user.")

@@ -1,15 +1,12 @@
 import json
 import os
-import shutil
-import subprocess
 import threading
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.bags import bag_tree, bag_zip, drop, zip_bytes
+from tests.bags import bag_zip, drop, zip_bytes
 from tests.house.house import House, open_house, wait_until
 
 PAYLOAD = {"Project/a.txt": b"alpha\n", "Project/sub/b.txt": b"beta\n", "Project/empty": b""}
@@ -57,54 +54,6 @@ def test_the_drop_leaves_a_receipt_that_points_to_its_status(house: House) -> No
     status = (note.parent / tree["upload_job"]).resolve()
     assert status == house.uploads.resolve() / ticket / "process_info.json"
     assert sorted(path.name for path in note.parent.iterdir()) == [note.name]
-
-
-def test_a_zip_made_by_zip_r_is_deposited(house: House, tmp_path: Path) -> None:
-    if shutil.which("zip") is None:
-        pytest.skip("the program zip is not installed")
-    bag = tmp_path / "making" / "mybag"
-    for name, content in bag_tree(PAYLOAD).items():
-        (bag / name).parent.mkdir(parents=True, exist_ok=True)
-        (bag / name).write_bytes(content)
-    subprocess.run(["zip", "-qr", "../made.zip", "mybag"], cwd=bag.parent, check=True)
-    house.start()
-    shutil.move(tmp_path / "made.zip", house.inbox / "archive" / "made.zip")
-    assert house.ended("made.zip")["status"] == "finished"
-    assert house.deposited("Project")["sub/b.txt"] == b"beta\n"
-
-
-def test_a_zip_made_on_a_mac_is_deposited(house: House) -> None:
-    junk = {
-        "__MACOSX/._bag": b"\0\5\x16\7",
-        "__MACOSX/bag/._bagit.txt": b"\0\5\x16\7",
-        ".DS_Store": b"\0\0\0\1Bud1",
-    }
-    house.start()
-    drop(zip_bytes(bag_tree(PAYLOAD), extra=junk), house.inbox / "archive" / "mac.zip")
-    assert house.ended("mac.zip")["status"] == "finished"
-    assert len(house.deposited("Project")) == 3
-
-
-def test_a_zip_made_by_windows_with_its_old_names_is_deposited(
-    house: House, tmp_path: Path
-) -> None:
-    tree = bag_tree({"Müller/Größe.txt": b"wide\n"})
-    path = tmp_path / "windows.zip"
-    # the standard library writes UTF-8 with its flag; Windows wrote code page 437 without one
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, body in tree.items():
-            ascii_name = name.replace("ü", "1").replace("ö", "2").replace("ß", "3")
-            entry = zipfile.ZipInfo(f"bag/{ascii_name}")
-            entry.create_system = 0
-            archive.writestr(entry, body)
-    content = path.read_bytes()
-    content = content.replace(b"M1ller", "Müller".encode("cp437"))
-    content = content.replace(b"Gr23e.txt", "Größe.txt".encode("cp437"))
-    house.start()
-    drop(content, house.inbox / "archive" / "windows.zip")
-    info = house.ended("windows.zip")
-    assert info["status"] == "finished", info
-    assert house.deposited("Müller") == {"Größe.txt": b"wide\n"}
 
 
 def test_a_taken_title_is_numbered_as_presqt_does(house: House) -> None:
