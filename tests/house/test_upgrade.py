@@ -17,7 +17,7 @@ from presqt_daemon.system.files import json_bytes
 from tests.bags import bag_zip, drop
 from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Fault, Shelf
-from tests.upgrade.past import TOKEN, kept, ours, presqt
+from tests.upgrade.past import TOKEN, kept, kept_sending, ours, presqt
 
 
 @pytest.fixture
@@ -369,6 +369,23 @@ def test_an_open_ticket_of_the_older_schema_is_finished_by_the_new_version(house
     assert info["ticket_number"] == folder.ticket
     assert house.deposited("Cut") == {"a.txt": b"1", "b.txt": b"2"}
     assert house.receipt(folder.ticket)["schema_version"] == 2
+
+
+def test_an_upload_of_the_older_schema_that_was_cut_is_gone_on_with_and_not_sent_twice(
+    house: House,
+) -> None:
+    folder = kept_sending(house.uploads, house.archive)
+    sent = (house.archive / "Cut" / "a.txt").stat()
+    house.start()
+    info = house.ended("cut.zip")
+    assert info["status"] == "finished", info
+    assert (info["schema_version"], info["ticket_number"]) == (2, folder.ticket)
+    assert [path.name for path in house.archive.iterdir() if path.is_dir()] == ["Cut"]
+    assert house.deposited("Cut") == {"a.txt": b"1", "b.txt": b"2"}
+    after = (house.archive / "Cut" / "a.txt").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (sent.st_ino, sent.st_mtime_ns)
+    assert house.receipt(folder.ticket)["totals"]["matched"] == 2
+    assert house.run("verify", folder.ticket).returncode == 0
 
 
 def snapshot(root: Path) -> dict[str, tuple[int, bytes]]:

@@ -30,6 +30,45 @@ def kept(name: str, uploads: Path) -> TicketFolder:
     return TicketFolder(uploads / ticket)
 
 
+def kept_sending(uploads: Path, archive: Path) -> TicketFolder:
+    """The ticket that was `cut`, one of its two files sent: the archive and a journal of then."""
+    folder = kept("cut", uploads)
+    made = archive / "Cut"
+    made.mkdir(parents=True)
+    (made / "a.txt").write_bytes(b"1")
+    first = folder.payload.read_text().splitlines()[1]
+    digest = json.loads(first)["digests"]["sha512"]
+    state = {"ticket": folder.ticket, "inode": str(made.stat().st_ino)}
+    rows: list[dict[str, Any]] = [
+        {"creating": "Cut"},
+        {
+            "container": {
+                "id": "Cut",
+                "title": "Cut",
+                "link": made.as_uri(),
+                "is_new": True,
+                "added": [],
+                "state": state,
+            }
+        },
+        {
+            "file": "/Cut/a.txt",
+            "outcome": "created",
+            "fixity": "matched",
+            "size": 1,
+            "algorithm": "sha512",
+            "local_digest": digest,
+            "remote_digest": digest,
+            "remote_path": "a.txt",
+            "differs": False,
+        },
+    ]
+    folder.journal.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    info = {**json.loads(folder.info.read_bytes()), "link_to_resource": made.as_uri()}
+    folder.info.write_bytes(json_bytes({**info, "upload_files_finished": 1}))
+    return folder
+
+
 def presqt(uploads: Path, *, bag: dict[str, bytes] | None = None, **changes: Any) -> TicketFolder:
     """A ticket of PresQT's flat time, finished unless the changes say otherwise."""
     tree = {
