@@ -13,7 +13,7 @@ from presqt_daemon.inbox.places import OpenPlace, Place, open_place
 from presqt_daemon.tickets.holder import utc_now
 from presqt_daemon.tickets.store import Uploads
 from tests.bags import bag_zip
-from tests.inbox.running import left_in, make_config, names_in, running, until
+from tests.inbox.running import Running, left_in, make_config, names_in, running, until
 
 ZIP = bag_zip()
 PLACE = Place(parts=("osf",))
@@ -143,11 +143,14 @@ def test_a_drop_that_waited_to_be_copied_when_its_target_went_becomes_a_ticket(
 ) -> None:
     config = make_config(tmp_path)
     targets = {name: target for name, target in config.targets.items() if name != "osf"}
-    with running(replace(config, targets=targets)) as daemon:
-        copy = set_aside(config, Claimer(Uploads(config.mediafiles), utc_now))
-        daemon.scanned()
-        assert daemon.claim().ticket == copy.taken.record.ticket
-        daemon.settled()
+    daemon = Running(replace(config, targets=targets))
+    daemon.inbox.recover()
+    # begun by nobody who is still there, and not before the last start either
+    copy = set_aside(config, Claimer(daemon.uploads, utc_now))
+    daemon.inbox.start()
+    assert daemon.claim().ticket == copy.taken.record.ticket
+    daemon.settled()
+    daemon.inbox.stop()
     assert left_in(config.inbox / "osf") == []
 
 
