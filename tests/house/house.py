@@ -53,7 +53,7 @@ class House:
 
     @property
     def inbox(self) -> Path:
-        return self.root / "inbox"
+        return self.root / str(self.settings.get("inbox", "inbox"))
 
     @property
     def uploads(self) -> Path:
