@@ -1,7 +1,7 @@
 """The main line with a clock: drop to status, tickets per second, what an idle daemon costs.
 
 Run `python tests/bench/pipeline.py`; figures are of one machine and say nothing of another. Needs
-root for the row of another owner.
+root for the rows of another owner: the daemon then runs as a service user without its powers.
 """
 
 import argparse
@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bags import bag_zip
 from tests.house.house import House, open_house, wait_until
+from tests.house.test_three_users import SENDER, SERVICE, python_for_all
 
 PAYLOAD = {f"P/{name}": os.urandom(3000) for name in ("a", "b", "c")}
 
@@ -41,27 +42,46 @@ def time_to_ticket(house: House, name: str, place: object) -> float:
         time.sleep(0.0005)
 
 
+def serve_as_user(house: House) -> None:
+    """Let the daemon run as the service's own user, if this is root and such a user can run it."""
+    can_run = python_for_all() if os.getuid() == 0 else None
+    if can_run is None:
+        return
+    house.python, house.environment["PYTHONPATH"] = can_run
+    house.environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    house.command = ("setpriv", f"--reuid={SERVICE}", f"--regid={SERVICE}", "--clear-groups")
+    house.root.chmod(0o755)
+    os.chown(house.root, SERVICE, SERVICE)
+
+
 def latencies(house: House, rounds: int) -> None:
     """Median and 95th percentile of drop to status, for each way of dropping."""
     content = bag_zip(PAYLOAD)
 
-    def moved(owner: int | None) -> object:
+    def moved(owner: int) -> object:
         def place(path: Path) -> None:
             aside = house.root / "aside.zip"
             aside.write_bytes(content)
-            if owner is not None:
-                os.chown(aside, owner, owner)
-                aside.chmod(0o644)
+            os.chown(aside, owner, owner)
+            aside.chmod(0o644)
             os.rename(aside, path)
 
         return place
 
-    def copied(path: Path) -> None:
-        path.write_bytes(content)
+    def copied(owner: int) -> object:
+        def place(path: Path) -> None:
+            with path.open("wb") as stream:
+                os.fchown(stream.fileno(), owner, owner)
+                os.fchmod(stream.fileno(), 0o644)
+                stream.write(content)
 
-    ways = {"moved in, same owner": moved(None), "copied in": copied}
-    if os.getuid() == 0:
-        ways["moved in, other owner"] = moved(61002)
+        return place
+
+    own = SERVICE if house.command else os.getuid()
+    ways = {"moved in, same owner": moved(own), "copied in, same owner": copied(own)}
+    if house.command:
+        ways["moved in, other owner"] = moved(SENDER)
+        ways["copied in, other owner"] = copied(SENDER)
     for label, place in ways.items():
         times = []
         for number in range(rounds):
@@ -147,6 +167,8 @@ def main() -> None:
         root = Path(tempfile.mkdtemp(prefix="pipeline-", dir=options.place))
         try:
             with open_house(root, intake={"settle": "2s", "rescan": "10s"}) as house:
+                if work is latencies:
+                    serve_as_user(house)
                 house.start()
                 amount = {
                     latencies: options.rounds,
