@@ -1,6 +1,7 @@
 """Past tickets get their records: beside a running daemon, before the inbox opens, after deaths."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -386,6 +387,20 @@ def test_an_upload_of_the_older_schema_that_was_cut_is_gone_on_with_and_not_sent
     assert (after.st_ino, after.st_mtime_ns) == (sent.st_ino, sent.st_mtime_ns)
     assert house.receipt(folder.ticket)["totals"]["matched"] == 2
     assert house.run("verify", folder.ticket).returncode == 0
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is missing")
+def test_a_status_that_cannot_be_read_now_is_waited_for_and_not_made_anew(house: House) -> None:
+    folder = kept("cut", house.uploads)
+    content = folder.info.read_bytes()
+    folder.info.chmod(0)
+    if os.geteuid() == 0:
+        house.command = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+    house.start()
+    wait_until(lambda: f"{folder.ticket} cannot go on now: process_info.json: Perm" in house.log)
+    folder.info.chmod(0o644)
+    assert folder.info.read_bytes() == content
+    assert house.ended("cut.zip")["status"] == "finished"
 
 
 def snapshot(root: Path) -> dict[str, tuple[int, bytes]]:
