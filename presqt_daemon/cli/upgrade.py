@@ -12,7 +12,7 @@ from presqt_daemon.cli.exits import Exit, Refusal
 from presqt_daemon.cli.show import pen, print_json, print_lines
 from presqt_daemon.cli.text import capped, text_from_moment
 from presqt_daemon.config import Config
-from presqt_daemon.daemon import make_folders
+from presqt_daemon.daemon.folders import make_folders
 from presqt_daemon.inbox.control import FORCE, UPGRADE_NAME
 from presqt_daemon.system.files import make_folder, replace_file
 from presqt_daemon.system.logs import open_log

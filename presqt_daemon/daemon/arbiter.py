@@ -3,41 +3,28 @@
 import logging
 import os
 import queue
-import signal
-import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from presqt_daemon.config import Config
+from presqt_daemon.daemon.events import Event, ReloadAsked, StopAsked, listen_to_signals
+from presqt_daemon.daemon.folders import make_folders
+from presqt_daemon.daemon.rooms import Rooms, join_rooms
+from presqt_daemon.daemon.start import look_at_tickets, take_up_open_tickets
 from presqt_daemon.errors import ConfigError
-from presqt_daemon.inbox import Inbox
-from presqt_daemon.inbox.asked import Asked
-from presqt_daemon.inbox.control import ControlFolder, UpgradeRequest
+from presqt_daemon.inbox.control import UpgradeRequest
 from presqt_daemon.inbox.events import Claimed, Request
-from presqt_daemon.system.files import make_folder, printable_name, sync_folder
+from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.sd_notify import Notifier
 from presqt_daemon.tickets.lease import FolderLock
-from presqt_daemon.tickets.store import Uploads
-from presqt_daemon.tickets.survey import Survey, survey
+from presqt_daemon.tickets.survey import Survey
 from presqt_daemon.tickets.verdict import Verdict, worst
 from presqt_daemon.upgrade.gate import Gate
-from presqt_daemon.upgrade.job import Order
-from presqt_daemon.upgrade.lane import Lane
-from presqt_daemon.workers.agenda import Agenda
 from presqt_daemon.workers.clerk import Reopened
-from presqt_daemon.workers.contents import Contents
-from presqt_daemon.workers.dispatch import Dispatch
-from presqt_daemon.workers.events import Event, ended_by
-from presqt_daemon.workers.expiry import Expiry
+from presqt_daemon.workers.events import ended_by
 from presqt_daemon.workers.open_ticket import OpenTicket
-from presqt_daemon.workers.permits import Permits
-from presqt_daemon.workers.pool import Pool
-from presqt_daemon.workers.recover import end_strays, find_open
 from presqt_daemon.workers.run import Work
-from presqt_daemon.workers.supervisor import Supervisor
-from presqt_daemon.workers.tokens import Tokens
 
 LONGEST_WAIT_SECONDS = 5.0
 """The loop turns at least this often, for the watchdog and the pool."""
@@ -53,19 +40,6 @@ STOP_SLACK_SECONDS = 5.0
 """Runs are ended at the end of the grace; so much later the daemon leaves without them."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _StopAsked:
-    is_interrupt: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _ReloadAsked:
-    pass
-
-
-_Event = Claimed | Request | UpgradeRequest | _StopAsked | _ReloadAsked | Event
 
 
 def run_daemon(
@@ -90,14 +64,6 @@ def run_daemon(
         return daemon.serve()
 
 
-def make_folders(config: Config) -> None:
-    """Make what the daemon needs in `mediafiles/`."""
-    for folder in (config.uploads_folder, config.upgrade_folder):
-        make_folder(folder)
-    make_folder(config.control_folder, 0o700)
-    sync_folder(config.mediafiles)
-
-
 class Daemon:
     """The loop and what it joins; every method but `post` belongs to the loop's thread."""
 
@@ -116,60 +82,34 @@ class Daemon:
         self._max_wait = max_wait
         self._load = load
         self._clock = clock
-        self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._notifier = Notifier(os.environ)
-        journal = "JOURNAL_STREAM" in os.environ
-        self._uploads = Uploads(config.mediafiles, config.permissions.status)
-        self._pool = Pool(verbosity=verbosity, journal=journal)
-        self._supervisor = Supervisor(
-            config=config,
-            uploads=self._uploads,
-            pool=self._pool,
-            permits=Permits(config),
-            tokens=Tokens(config.targets, os.environ),
-            contents=Contents(self._uploads),
+        self._rooms: Rooms = join_rooms(
+            config, self.post, is_patient=not once, verbosity=verbosity, clock=clock
         )
-        self._dispatch = Dispatch(
-            supervisor=self._supervisor,
-            post=self.post,
-            clock=clock,
-            agenda=Agenda(small_bytes=config.staging.small),
-        )
-        self._asked = Asked(
-            lambda ticket: ticket in self._dispatch.agenda.tickets,
-            self._dispatch.cancel,
-            self._dispatch.retry,
-        )
-        self._inbox = Inbox(config, self._uploads, self.post, patience=not once)
-        self._control = ControlFolder(config.control_folder, self.post)
-        self._expiry = Expiry(self._uploads, lambda: self.config)
-        order = Order(mediafiles=config.mediafiles, mode=config.permissions.status)
-        self._upgrade = Lane(order, self._pool.start_other)
         self._stopping_by: float | None = None
         self._is_interrupted = False
 
-    def post(self, event: _Event) -> None:
+    def post(self, event: Event) -> None:
         """Hand an event to the loop, from any thread."""
         self._events.put(event)
 
     def serve(self) -> int:
         """Recover, then turn until there is nothing more to do or a signal says stop."""
-        self._listen_to_signals()
+        listen_to_signals(self.post)
         deadline = None if self._max_wait is None else self._clock() + self._max_wait
-        before = self._look_at_tickets()
+        rooms = self._rooms
+        before = look_at_tickets(rooms)
         make_folders(self.config)
-        self._uploads.keep_reserve()
-        self._inbox.recover()
+        rooms.uploads.keep_reserve()
+        rooms.inbox.recover()
         found = self._open_gate(before, deadline)
         if found is None:
-            self._dispatch.verdicts.append(Verdict.OPEN)
+            rooms.dispatch.verdicts.append(Verdict.OPEN)
             return self._exit_code()
-        self._take_up_open_tickets(found)
-        self._inbox.start()
-        self._control.start()
-        self._upgrade.take_up()
-        self._expiry.start()
-        self._notifier.send(READY="1", STATUS=self._summary())
+        take_up_open_tickets(rooms, found)
+        rooms.open()
+        self._notifier.send(READY="1", STATUS=rooms.summary())
         _log.info("ready: drop zips into %s", self.config.inbox)
         try:
             while not self._is_done(deadline):
@@ -177,15 +117,16 @@ class Daemon:
             if self._once:
                 self._tell_what_is_left()
         finally:
-            self._close()
+            rooms.close()
+            _log.info("stopped")
         return self._exit_code()
 
     def _turn(self) -> None:
         """Start what may run, then wait for the next event and everything that came with it."""
         now = self._clock()
         if self._stopping_by is None:
-            self._dispatch.start_due(now)
-        self._notifier.send(WATCHDOG="1", STATUS=self._summary())
+            self._rooms.dispatch.start_due(now)
+        self._notifier.send(WATCHDOG="1", STATUS=self._rooms.summary())
         try:
             event = self._events.get(timeout=self._patience(now))
         except queue.Empty:
@@ -201,51 +142,43 @@ class Daemon:
         moments = [LONGEST_WAIT_SECONDS]
         if self._notifier.watchdog_seconds is not None:
             moments.append(self._notifier.watchdog_seconds / 3)
-        if (idle := self._pool.trim()) is not None:
+        if (idle := self._rooms.pool.trim()) is not None:
             moments.append(idle + 0.01)
-        if (moment := self._dispatch.next_moment(now)) is not None and self._stopping_by is None:
+        if (
+            moment := self._rooms.dispatch.next_moment(now)
+        ) is not None and self._stopping_by is None:
             moments.append(max(0.0, moment - now))
         if self._once or self._stopping_by is not None:
             moments.append(0.1)
         return min(moments)
 
-    def _handle(self, event: _Event) -> None:
+    def _handle(self, event: Event) -> None:
         match event:
             case Claimed():
                 ticket = OpenTicket(ticket=event.ticket, work=Work.STAGE, zip_bytes=event.size)
-                self._dispatch.open(ticket, event.error)
+                self._rooms.dispatch.open(ticket, event.error)
             case Request():
-                self._asked.take(event)
+                self._rooms.asked.take(event)
             case UpgradeRequest():
-                self._upgrade.ask(force=event.force)
-            case _StopAsked():
+                self._rooms.upgrade.ask(force=event.force)
+            case StopAsked():
                 self._is_interrupted |= event.is_interrupt
                 self._stop()
-            case _ReloadAsked():
+            case ReloadAsked():
                 self._reload()
             case _:
-                self._dispatch.handle(event)
+                self._rooms.dispatch.handle(event)
                 if isinstance(event, Reopened):
-                    self._asked.reopened(event.ticket)
+                    self._rooms.asked.reopened(event.ticket)
                 elif (ticket_ended := ended_by(event)) is not None:
-                    self._asked.ended(ticket_ended)
-
-    def _look_at_tickets(self) -> Survey:
-        """What is there, before anything is changed. Raises NewerInfoError."""
-        try:
-            found = survey(self._uploads)
-        except FileNotFoundError:
-            return Survey()
-        self._upgrade.check()
-        self._supervisor.contents.load(found.contents)
-        return found
+                    self._rooms.asked.ended(ticket_ended)
 
     def _open_gate(self, found: Survey, deadline: float | None) -> Survey | None:
         """The tickets once all have their records; None when the start must go no further.
 
         What is asked meanwhile is done afterwards. Raises GateError.
         """
-        held: list[_Event] = []
+        held: list[Event] = []
 
         def wait(what: str) -> bool:
             self._notifier.send(STATUS=what, EXTEND_TIMEOUT_USEC=str(int(GATE_PATIENCE * 1e6)))
@@ -254,37 +187,29 @@ class Daemon:
             except queue.Empty:
                 return deadline is None or self._clock() < deadline
             held.append(event)
-            if isinstance(event, _StopAsked):
+            if isinstance(event, StopAsked):
                 self._is_interrupted |= event.is_interrupt
                 return False
             return True
 
-        gate = Gate(lane=self._upgrade, look=self._look_at_tickets, wait=wait, clock=self._clock)
+        gate = Gate(
+            lane=self._rooms.upgrade,
+            look=lambda: look_at_tickets(self._rooms),
+            wait=wait,
+            clock=self._clock,
+        )
         opened = None
         try:
             opened = gate.open(found)
         finally:
             if opened is None:
-                self._upgrade.stop()
-                self._dispatch.close()
-                self._pool.close()
+                self._rooms.close_unopened()
         for event in held:
             self.post(event)
         return opened
 
-    def _take_up_open_tickets(self, survey: Survey) -> None:
-        names = survey.open | (set(self._uploads.tickets()) - survey.tickets)
-        found = list(find_open(self._uploads, names))
-        strays = end_strays([item.ticket for item in found])
-        if strays:
-            _log.warning("ended %d programs that an earlier run left behind", strays)
-        for item in found:
-            self._dispatch.open(item.ticket, item.fault)
-        if found:
-            _log.info("%d tickets go on from where they were", len(found))
-
     def _is_done(self, deadline: float | None) -> bool:
-        running = self._dispatch.agenda.running()
+        running = self._rooms.dispatch.agenda.running()
         if self._stopping_by is not None:
             return not running or self._clock() > self._stopping_by + STOP_SLACK_SECONDS
         if not self._once:
@@ -292,14 +217,16 @@ class Daemon:
         if deadline is not None and self._clock() >= deadline and not running:
             return True
         # the inbox posts before it calls itself idle, so its events are looked for afterwards
-        return self._dispatch.is_idle() and self._inbox.is_idle() and self._events.empty()
+        return (
+            self._rooms.dispatch.is_idle() and self._rooms.inbox.is_idle() and self._events.empty()
+        )
 
     def _tell_what_is_left(self) -> None:
         """Say of each drop that is not taken why; with one, not all has come to its end."""
-        for item in self._inbox.untaken():
+        for item in self._rooms.inbox.untaken():
             shown = printable_name(str(item.folder / item.name))
             _log.warning("left in the inbox: %s: %s", shown, item.why)
-            self._dispatch.verdicts.append(Verdict.OPEN)
+            self._rooms.dispatch.verdicts.append(Verdict.OPEN)
 
     def _exit_code(self) -> int:
         """The worst ticket where all were to be brought to their end, open ones included."""
@@ -307,9 +234,9 @@ class Daemon:
             return 0
         if self._is_interrupted:
             return INTERRUPTED
-        if not self._dispatch.is_idle() or self._has_late_claim():
-            self._dispatch.verdicts.append(Verdict.OPEN)
-        return int(worst(self._dispatch.verdicts))
+        if not self._rooms.dispatch.is_idle() or self._has_late_claim():
+            self._rooms.dispatch.verdicts.append(Verdict.OPEN)
+        return int(worst(self._rooms.dispatch.verdicts))
 
     def _has_late_claim(self) -> bool:
         """Whether a drop has become a ticket that the loop did not see any more."""
@@ -320,13 +247,6 @@ class Daemon:
             return False
         return True
 
-    def _listen_to_signals(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
-        signal.signal(signal.SIGTERM, lambda *_: self.post(_StopAsked()))
-        signal.signal(signal.SIGINT, lambda *_: self.post(_StopAsked(is_interrupt=True)))
-        signal.signal(signal.SIGHUP, lambda *_: self.post(_ReloadAsked()))
-
     def _stop(self) -> None:
         if self._stopping_by is not None:
             grace = 0.0
@@ -335,7 +255,7 @@ class Daemon:
             _log.info("stopping; what runs has %.0f s to finish", grace)
         self._notifier.send(STOPPING="1")
         self._stopping_by = self._clock() + grace
-        self._dispatch.stop_by(self._stopping_by)
+        self._rooms.dispatch.stop_by(self._stopping_by)
 
     def _reload(self) -> None:
         if self._load is None:
@@ -349,22 +269,6 @@ class Daemon:
         if (config.inbox, config.mediafiles) != (self.config.inbox, self.config.mediafiles):
             _log.error("the new configuration is not used: other folders need a restart")
             return
-        self.config = self._supervisor.config = self._supervisor.permits.config = config
-        self._supervisor.tokens.reload(config.targets, os.environ)
-        self._dispatch.agenda.small_bytes = config.staging.small
-        self._dispatch.resume_targets()
-        self._inbox.reload(config)
+        self.config = config
+        self._rooms.use(config)
         _log.info("the configuration was read again")
-
-    def _summary(self) -> str:
-        agenda = self._dispatch.agenda
-        return f"{len(agenda.tickets)} tickets open, {len(agenda.running())} at work"
-
-    def _close(self) -> None:
-        self._upgrade.stop()
-        self._control.stop()
-        self._expiry.stop()
-        self._inbox.stop()
-        self._dispatch.close()
-        self._pool.close()
-        _log.info("stopped")

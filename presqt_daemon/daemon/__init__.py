@@ -1,0 +1,5 @@
+"""The daemon: joins the rooms below and decides what happens next."""
+
+from presqt_daemon.daemon.arbiter import run_daemon
+
+__all__ = ["run_daemon"]

@@ -1,0 +1,112 @@
+"""The rooms below, built for one configuration and joined to the loop's queue."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from presqt_daemon.config import Config
+from presqt_daemon.daemon.events import Event
+from presqt_daemon.inbox import Inbox
+from presqt_daemon.inbox.asked import Asked
+from presqt_daemon.inbox.control import ControlFolder
+from presqt_daemon.tickets.store import Uploads
+from presqt_daemon.upgrade.job import Order
+from presqt_daemon.upgrade.lane import Lane
+from presqt_daemon.workers.agenda import Agenda
+from presqt_daemon.workers.contents import Contents
+from presqt_daemon.workers.dispatch import Dispatch
+from presqt_daemon.workers.expiry import Expiry
+from presqt_daemon.workers.permits import Permits
+from presqt_daemon.workers.pool import Pool
+from presqt_daemon.workers.supervisor import Supervisor
+from presqt_daemon.workers.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """Everything that the loop speaks to. Nothing runs before `open`."""
+
+    uploads: Uploads
+    pool: Pool
+    supervisor: Supervisor
+    dispatch: Dispatch
+    asked: Asked
+    inbox: Inbox
+    control: ControlFolder
+    expiry: Expiry
+    upgrade: Lane
+
+    def open(self) -> None:
+        """Let drops and requests in."""
+        self.inbox.start()
+        self.control.start()
+        self.upgrade.take_up()
+        self.expiry.start()
+
+    def use(self, config: Config) -> None:
+        """Go on with another configuration of the same folders."""
+        self.supervisor.config = self.supervisor.permits.config = config
+        self.supervisor.tokens.reload(config.targets, os.environ)
+        self.dispatch.agenda.small_bytes = config.staging.small
+        self.dispatch.resume_targets()
+        self.inbox.reload(config)
+
+    def close(self) -> None:
+        """Close the inbox, wait for what is being written, end the workers."""
+        self.upgrade.stop()
+        self.control.stop()
+        self.expiry.stop()
+        self.inbox.stop()
+        self.close_unopened()
+
+    def close_unopened(self) -> None:
+        """The same where `open` was never called."""
+        self.upgrade.stop()
+        self.dispatch.close()
+        self.pool.close()
+
+    def summary(self) -> str:
+        """How many tickets there are, for `systemctl status`."""
+        agenda = self.dispatch.agenda
+        return f"{len(agenda.tickets)} tickets open, {len(agenda.running())} at work"
+
+
+def join_rooms(
+    config: Config,
+    post: Callable[[Event], None],
+    *,
+    is_patient: bool,
+    verbosity: int,
+    clock: Callable[[], float],
+) -> Rooms:
+    """Build the rooms; `post` takes what happens in them, `is_patient` is the inbox's."""
+    uploads = Uploads(config.mediafiles, config.permissions.status)
+    pool = Pool(verbosity=verbosity, journal="JOURNAL_STREAM" in os.environ)
+    supervisor = Supervisor(
+        config=config,
+        uploads=uploads,
+        pool=pool,
+        permits=Permits(config),
+        tokens=Tokens(config.targets, os.environ),
+        contents=Contents(uploads),
+    )
+    dispatch = Dispatch(
+        supervisor=supervisor,
+        post=post,
+        clock=clock,
+        agenda=Agenda(small_bytes=config.staging.small),
+    )
+    order = Order(mediafiles=config.mediafiles, mode=config.permissions.status)
+    return Rooms(
+        uploads=uploads,
+        pool=pool,
+        supervisor=supervisor,
+        dispatch=dispatch,
+        asked=Asked(
+            lambda ticket: ticket in dispatch.agenda.tickets, dispatch.cancel, dispatch.retry
+        ),
+        inbox=Inbox(config, uploads, post, patience=is_patient),
+        control=ControlFolder(config.control_folder, post),
+        expiry=Expiry(uploads, lambda: supervisor.config),
+        upgrade=Lane(order, pool.start_other),
+    )
