@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import UserFault
+from presqt_daemon.targets.notes import Notes
 
 ENTRY_POINTS = "presqt_daemon.targets"
 """The entry-point group in which another package offers a target: name = type, value = module."""
@@ -144,12 +145,14 @@ class Sending:
     """One file to put: where it goes in the container, how long it is, and its bytes.
 
     `open` gives the bytes from the start, as often as it is asked. `digests` were taken at staging.
+    `notes` are the adapter's own, of earlier goes at this file too.
     """
 
     path: PurePosixPath
     size: int
     digests: Mapping[str, str]
     open: Callable[[], AbstractContextManager[Body]]
+    notes: Notes = field(default_factory=Notes)
 
 
 @runtime_checkable

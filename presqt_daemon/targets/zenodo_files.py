@@ -16,7 +16,13 @@ from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import Body, Container, Item, Sending
 from presqt_daemon.targets.http import Answer, Http
 from presqt_daemon.targets.zenodo_drafts import VANISHED, md5_from, name_full_record
-from presqt_daemon.targets.zenodo_part import Part
+from presqt_daemon.targets.zenodo_parts import (
+    STORE_SECONDS,
+    note_begun,
+    parts_done,
+    parts_in,
+    put_parts,
+)
 
 PART_BYTES = 128 << 20
 """One part of a large file: 50 GB stay well below the 10,000 parts of S3."""
@@ -24,11 +30,12 @@ PART_BYTES = 128 << 20
 LARGE_BYTES = 1 << 30
 """From here on a file goes in parts where the server takes them; a cut costs one part then."""
 
-STORE_SECONDS = 600.0
-"""How long the server may take after the last byte of a content, or to put parts together."""
-
 CHECKSUM_SECONDS = 900.0
 """How long a digest is waited for that the server computes in the background."""
+
+_DONE = frozenset({200, 201, 202})
+_NOTHING_TO_END = frozenset({400, 403, 404, 409, 500})
+"""How the server may refuse to end a file whose content has never come, or not whole."""
 
 _POLL_SECONDS = (1.0, 2.0, 5.0, 10.0, 15.0)
 
@@ -51,7 +58,6 @@ class DraftFiles:
         self._large_bytes = large_bytes
         self._part_bytes = part_bytes
         self._takes_parts = True
-        self._parts_done: dict[tuple[str, str], set[int]] = {}
         self._published: set[str] = set()
         self._sleep = sleep
         self._clock = clock
@@ -72,32 +78,27 @@ class DraftFiles:
         """Store a file in three steps: begin, content, commit.
 
         The API cannot overwrite: an old file is removed when the new content has been opened and
-        is about to be sent, not before. What an earlier go has begun is gone on with, or removed.
+        is about to be sent, not before. What an earlier go has begun is gone on with, or ended
+        where all of it is there, or removed.
         """
         key = str(file.path)
         entry = self._entry(container, key)
         if entry is not None and _is_complete(entry) and replaces is None:
             raise FileExistsError(key)
         with file.open() as body, name_full_record(self._http.target):
-            if entry is not None and not self._goes_on(container, file, entry):
+            if entry is not None and not self._goes_on(file, entry):
+                if (item := self._ended(container, file, entry)) is not None:
+                    return item
                 self._delete(container, key)
                 entry = None
             begun = entry if entry is not None else self._begin(container, file)
             reach("zenodo-begun")
-            if (parts := _parts(begun)) is not None:
-                self._put_parts(container, file, body, parts)
+            if (parts := parts_in(begun)) is not None:
+                put_parts(self._http, file, body, parts, self._part_bytes)
             else:
                 self._put_content(container, file, body)
             reach("zenodo-sent")
-            answer = self._http.ask(
-                "POST",
-                f"{self._file(container, key)}/commit",
-                doing=f"the end of {key}",
-                expect=(200, 201, 202),
-                read_seconds=STORE_SECONDS,
-            )
-        self._parts_done.pop((container.id, key), None)
-        return _item(answer.tree())
+            return _item(self._commit(container, key, _DONE).tree())
 
     def digest(
         self, container: Container, item: Item, algorithms: Collection[str]
@@ -136,10 +137,38 @@ class DraftFiles:
         )
         return answer.tree() if answer.status == 200 else None
 
-    def _goes_on(self, container: Container, file: Sending, entry: Mapping[str, Any]) -> bool:
-        """Whether this connection has begun the file in parts and may go on with them."""
-        done = self._parts_done.get((container.id, str(file.path)))
-        return done is not None and entry.get("status") == "pending" and _parts(entry) is not None
+    def _goes_on(self, file: Sending, entry: Mapping[str, Any]) -> bool:
+        """Whether the file was begun in parts of this very content, so that the rest is enough."""
+        parts = parts_in(entry)
+        return (
+            not _is_complete(entry)
+            and parts is not None
+            and len(parts) == -(-file.size // self._part_bytes)
+            and parts_done(file, self._part_bytes) is not None
+        )
+
+    def _ended(self, container: Container, file: Sending, entry: Mapping[str, Any]) -> Item | None:
+        """The file, when an earlier go had sent all of it and only its end was missing.
+
+        None where the server has no content to end, or another one.
+        """
+        md5 = file.digests.get("md5")
+        if _is_complete(entry) or md5 is None or parts_in(entry) is not None:
+            return None
+        answer = self._commit(container, str(file.path), (*_DONE, *_NOTHING_TO_END))
+        if answer.status not in _DONE:
+            return None
+        item = _item(answer.tree())
+        return item if item.digests.get("md5") == md5.lower() else None
+
+    def _commit(self, container: Container, key: str, expect: Collection[int]) -> Answer:
+        return self._http.ask(
+            "POST",
+            f"{self._file(container, key)}/commit",
+            doing=f"the end of {key}",
+            expect=expect,
+            read_seconds=STORE_SECONDS,
+        )
 
     def _begin(self, container: Container, file: Sending) -> dict[str, Any]:
         key = str(file.path)
@@ -149,7 +178,7 @@ class DraftFiles:
             tree = [{"key": key, "size": file.size, "transfer": transfer}]
             answer = self._post(container, tree, key, (201, 400, 403))
             if answer.status == 201:
-                self._parts_done[container.id, key] = set()
+                note_begun(file, self._part_bytes)
                 return _entry_in(answer, key)
             self._takes_parts = False
         return _entry_in(self._post(container, [{"key": key}], key, (201,)), key)
@@ -171,29 +200,7 @@ class DraftFiles:
             read_seconds=STORE_SECONDS,
         )
 
-    def _put_parts(
-        self, container: Container, file: Sending, body: Body, parts: list[tuple[int, str]]
-    ) -> None:
-        done = self._parts_done.setdefault((container.id, str(file.path)), set())
-        for number, url in sorted(parts):
-            if number in done:
-                continue
-            start = (number - 1) * self._part_bytes
-            size = min(self._part_bytes, file.size - start)
-            self._http.ask(
-                "PUT",
-                url,
-                doing=f"part {number} of {file.path}",
-                body=Part(body, start, size),
-                size=size,
-                expect=(200, 201, 204),
-                read_seconds=STORE_SECONDS,
-            )
-            done.add(number)
-            reach("zenodo-part")
-
     def _delete(self, container: Container, key: str) -> None:
-        self._parts_done.pop((container.id, key), None)
         url = self._file(container, key)
         self._http.ask("DELETE", url, doing=f"the old {key}", expect=(200, 204, *VANISHED))
 
@@ -216,13 +223,6 @@ def _item(entry: Mapping[str, Any]) -> Item:
         size=int(size) if isinstance(size, int | float) else None,
         digests=md5_from(entry.get("checksum")),
     )
-
-
-def _parts(entry: Mapping[str, Any]) -> list[tuple[int, str]] | None:
-    """Number and address of every part, None for a file that goes whole."""
-    links = entry.get("links")
-    parts = links.get("parts") if isinstance(links, dict) else None
-    return [(int(part["part"]), str(part["url"])) for part in parts] if parts else None
 
 
 def _entry_in(answer: Answer, key: str) -> dict[str, Any]:

@@ -27,8 +27,9 @@ from presqt_daemon.targets.zenodo_drafts import (
     description_state,
     no_such_resource,
 )
-from presqt_daemon.targets.zenodo_files import STORE_SECONDS, DraftFiles
+from presqt_daemon.targets.zenodo_files import DraftFiles
 from presqt_daemon.targets.zenodo_metadata import has_mark, left_out, record_metadata
+from presqt_daemon.targets.zenodo_parts import STORE_SECONDS
 
 NATIVE = {"Accept": "application/vnd.inveniordm.v1+json, application/json;q=0.9"}
 """Zenodo answers plain `application/json` with records in the form of its older API."""

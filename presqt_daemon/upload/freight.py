@@ -8,6 +8,7 @@ from pathlib import Path
 from presqt_daemon.digest import choose_algorithm, is_known
 from presqt_daemon.targets.base import Traits
 from presqt_daemon.tickets.payload import PayloadHead, read_files
+from presqt_daemon.upload.journal import Packed
 from presqt_daemon.upload.layout import (
     Layout,
     Survey,
@@ -18,7 +19,7 @@ from presqt_daemon.upload.layout import (
     tag_parcels,
     tags_beside,
 )
-from presqt_daemon.upload.pack import PACKED_NAME, pack, packed_name
+from presqt_daemon.upload.pack import PACKED_NAME, pack, packed_name, parcel_of
 from presqt_daemon.upload.plan import Parcel
 
 FALLBACK_ALGORITHM = "sha512"
@@ -72,17 +73,20 @@ def load_freight(
     is_new: bool,
     keeps_bag: bool,
     sends_tags: bool,
+    packed: Packed | None,
     beat: Callable[[], None],
 ) -> Freight:
     """What is sent. Raises UserFault where the target cannot take it, PayloadSpoilt.
 
     The tag files go along where the bag is kept whole or they are wanted beside the payload; a
-    packed bag holds them anyway. `beat` is called while the bag is packed.
+    packed bag holds them anyway. `packed` is what an earlier go has packed: when that file is still
+    there it is taken, and its digest proves itself while it is sent. `beat` is called while the bag
+    is packed.
     """
     found = survey(read_files(staged.payload), staged.head.folders)
     if not traits.has_folders:
         _refuse_zip(traits, target, found.size, packed_name(found))
-        freight = _pack(staged, traits, found, beat)
+        freight = _pack(staged, traits, found, packed, beat)
         _refuse_zip(traits, target, freight.size, packed_name(found))
         return freight
     head = staged.head
@@ -111,10 +115,16 @@ def load_freight(
     )
 
 
-def _pack(staged: Staged, traits: Traits, found: Survey, beat: Callable[[], None]) -> Freight:
+def _pack(
+    staged: Staged,
+    traits: Traits,
+    found: Survey,
+    earlier: Packed | None,
+    beat: Callable[[], None],
+) -> Freight:
     """The whole bag as one zip."""
     offered = tuple(filter(is_known, traits.algorithms)) or (FALLBACK_ALGORITHM,)
-    packed = pack(
+    packed = _still_packed(staged, packed_name(found), offered, earlier) or pack(
         staged.packed,
         packed_name(found),
         bag_folder=staged.head.bag.folder,
@@ -133,6 +143,21 @@ def _pack(staged: Staged, traits: Traits, found: Survey, beat: Callable[[], None
         layout=Layout(),
         packed=packed,
     )
+
+
+def _still_packed(
+    staged: Staged, name: str, algorithms: tuple[str, ...], earlier: Packed | None
+) -> Parcel | None:
+    """The zip that an earlier go has packed and noted when it was whole."""
+    if earlier is None or earlier.name != name or not set(algorithms) <= set(earlier.digests):
+        return None
+    try:
+        size = staged.packed.stat(follow_symlinks=False).st_size
+    except FileNotFoundError:
+        return None
+    if size != earlier.size:
+        return None
+    return parcel_of(staged.packed, name, size, earlier.digests)
 
 
 def _refuse_zip(traits: Traits, target: str, size: int, name: str) -> None:

@@ -1,6 +1,7 @@
 """`journal.jsonl`: what this ticket has durably done, so that it is not done twice."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -26,12 +27,22 @@ GROUP_SECONDS = 1.0
 _SENT = frozenset({Outcome.CREATED, Outcome.UPDATED})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """The whole bag as one file of this name, size and digests."""
+
+    name: str
+    size: int
+    digests: Mapping[str, str]
+
+
 @dataclass(slots=True)
 class Record:
     """What the journal says of earlier goes at this ticket.
 
     `planned` holds the outcome of every file that was sent or may have been; `sent` names those
-    whose end is known and good.
+    whose end is known and good. `notes` are the adapter's on files that were under way; `packed` is
+    the whole bag as one file, as it was when it had been packed.
     """
 
     container: Container | None = None
@@ -39,6 +50,8 @@ class Record:
     verified_boot: str | None = None
     planned: dict[str, Outcome] = field(default_factory=dict)
     sent: set[str] = field(default_factory=set)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    packed: Packed | None = None
 
 
 def replay(path: Path) -> Record:
@@ -63,13 +76,14 @@ def replay(path: Path) -> Record:
 
 
 class Journal:
-    """The writing end. Called from one thread."""
+    """The writing end. Called from one thread, but for `have_note`."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
         self._clock = clock
         self._rows: list[dict[str, object]] = []
         self._since = 0.0
+        self._lock = threading.Lock()
 
     def intend_container(self, title: str) -> None:
         """A container is about to be created."""
@@ -85,9 +99,14 @@ class Journal:
         """The payload on disk was verified under this boot."""
         self._write({"verified": boot_id})
 
-    def have_packed(self, name: str) -> None:
-        """The whole bag travels as one file of this name."""
-        self._write({PACKED_KEY: name})
+    def have_packed(self, packed: Packed) -> None:
+        """The whole bag travels as this one file."""
+        digests = dict(packed.digests)
+        self._write({PACKED_KEY: packed.name, "size": packed.size, "digests": digests})
+
+    def have_note(self, name: str, note: str) -> None:
+        """An adapter's note on a file under way; may be called from any thread."""
+        self._write({"noted": name, "note": note})
 
     def intend_files(self, planned: Mapping[str, Outcome]) -> None:
         """These files are about to be sent into a container that others write to as well."""
@@ -96,10 +115,12 @@ class Journal:
 
     def have_file(self, result: FileResult) -> None:
         """A file's end is known; durable with its group."""
-        if not self._rows:
-            self._since = self._clock()
-        self._rows.append(row_from_result(result))
-        if len(self._rows) >= GROUP_FILES:
+        with self._lock:
+            if not self._rows:
+                self._since = self._clock()
+            self._rows.append(row_from_result(result))
+            is_full = len(self._rows) >= GROUP_FILES
+        if is_full:
             self.flush()
 
     def tick(self) -> None:
@@ -110,13 +131,16 @@ class Journal:
     def flush(self) -> None:
         """Make everything durable."""
         if self._rows:
-            append_lines(self._path, self._rows, durable=True)
-            self._rows = []
+            self._write()
             reach("journal-flushed")
 
-    def _write(self, row: dict[str, object]) -> None:
-        append_lines(self._path, [*self._rows, row], durable=True)
-        self._rows = []
+    def _write(self, *more: dict[str, object]) -> None:
+        """Everything that waits and these rows, durably."""
+        with self._lock:
+            rows = [*self._rows, *more]
+            if rows:
+                append_lines(self._path, rows, durable=True)
+            self._rows = []
 
 
 def _read(row: dict[str, object], record: Record) -> bool:
@@ -128,6 +152,10 @@ def _read(row: dict[str, object], record: Record) -> bool:
         elif "sending" in fields:
             for name, text in fields["sending"].items():
                 record.planned[str(name)] = Outcome(text)
+        elif "noted" in fields:
+            record.notes.setdefault(str(fields["noted"]), []).append(str(fields["note"]))
+        elif PACKED_KEY in fields:
+            record.packed = _packed_from(fields)
         elif "container" in fields:
             tree = fields["container"]
             record.container = Container(**{**tree, "added": tuple(tree["added"])})
@@ -140,8 +168,16 @@ def _read(row: dict[str, object], record: Record) -> bool:
     return True
 
 
+def _packed_from(row: Mapping[str, Any]) -> Packed | None:
+    """None for a row that tells the name only, as older ones do."""
+    if "size" not in row:
+        return None
+    return Packed(name=str(row[PACKED_KEY]), size=int(row["size"]), digests=dict(row["digests"]))
+
+
 def _read_file(result: FileResult, record: Record) -> None:
     name = str(result.path)
+    record.notes.pop(name, None)
     if result.outcome not in _SENT:
         record.planned.pop(name, None)
         record.sent.discard(name)

@@ -2,7 +2,7 @@
 
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -75,19 +75,20 @@ def pack(
             archive.writestr(entry, b"")
     _sync(destination)
     size = destination.stat().st_size
-    return Parcel(
+    digests = local_digests(
+        destination,
         name=name,
-        source=destination,
-        remote=PurePosixPath(PurePosixPath(name).name),
         size=size,
-        digests=local_digests(
-            destination,
-            name=name,
-            size=size,
-            algorithms=algorithms,
-            on_bytes=lambda _count: beat(),
-        ),
+        algorithms=algorithms,
+        on_bytes=lambda _count: beat(),
     )
+    return parcel_of(destination, name, size, digests)
+
+
+def parcel_of(zip_file: Path, name: str, size: int, digests: Mapping[str, str]) -> Parcel:
+    """A packed bag on its way: to the top of the container, by the last part of its name."""
+    remote = PurePosixPath(PurePosixPath(name).name)
+    return Parcel(name=name, source=zip_file, remote=remote, size=size, digests=digests)
 
 
 def _entries(

@@ -24,7 +24,7 @@ from presqt_daemon.upload.describe import describe
 from presqt_daemon.upload.description_warnings import not_passed_on, required_but_missing
 from presqt_daemon.upload.freight import Freight, Staged, load_freight
 from presqt_daemon.upload.fts_metadata import FtsJob, write_fts_metadata
-from presqt_daemon.upload.journal import Journal, Record, replay
+from presqt_daemon.upload.journal import Journal, Packed, Record, replay
 from presqt_daemon.upload.lane import Lane
 from presqt_daemon.upload.layout import Layout, payload_parcels
 from presqt_daemon.upload.messages import draft_note
@@ -102,7 +102,7 @@ def _send(
         clock=clock,
     )
     with contextlib.ExitStack() as stack:
-        stack.callback(staged.packed.unlink, missing_ok=True)
+        stack.push(lambda _kind, error, _trace: _drop_packed(staged, error))
         _recheck_after_reboot(job, staged, record, journal, reporter)
         target = patience.call(lambda _doubtful: connect(job.target, job.token))
         stack.callback(target.close)
@@ -113,7 +113,7 @@ def _send(
         stack.callback(lane.close)
         account = lane.run(lambda _doubtful: target.account())
         told = read_bag_metadata(staged.root)
-        freight = _load(job, staged, target, journal, reporter)
+        freight = _load(job, staged, target, record, journal, reporter)
         described = describe(head.bag.info, told.extra, told.datacite)
         container, warnings = open_container(
             target,
@@ -150,6 +150,12 @@ def _send(
         )
 
 
+def _drop_packed(staged: Staged, error: BaseException | None) -> None:
+    """Remove the packed bag, but not when this run only waits: the next one goes on with it."""
+    if not isinstance(error, MustWait):
+        staged.packed.unlink(missing_ok=True)
+
+
 def _recheck_after_reboot(
     job: SendJob, staged: Staged, record: Record, journal: Journal, reporter: Reporter
 ) -> None:
@@ -163,7 +169,12 @@ def _recheck_after_reboot(
 
 
 def _load(
-    job: SendJob, staged: Staged, target: Target, journal: Journal, reporter: Reporter
+    job: SendJob,
+    staged: Staged,
+    target: Target,
+    record: Record,
+    journal: Journal,
+    reporter: Reporter,
 ) -> Freight:
     """What is sent; its totals are told."""
     if not target.traits.has_folders:
@@ -175,10 +186,12 @@ def _load(
         is_new=job.resolved.resource_id is None,
         keeps_bag=job.target.keep == "bag",
         sends_tags=job.uploads.tag_files == "folder",
+        packed=record.packed,
         beat=reporter.pulse,
     )
     if freight.packed is not None:
-        journal.have_packed(freight.packed.name)
+        parcel = freight.packed
+        journal.have_packed(Packed(name=parcel.name, size=parcel.size, digests=parcel.digests))
     meter = Meter(files_total=freight.files, bytes_total=freight.size)
     reporter.begin(meter, f"Uploading files to {job.target.name}...")
     return freight
@@ -207,6 +220,8 @@ def _deliver(
         algorithm=freight.algorithm,
         planned=record.planned,
         sent=record.sent,
+        notes=record.notes,
+        note=journal.have_note,
     )
     delivery = Delivery(
         target,

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -11,6 +11,7 @@ from presqt_daemon.digest import strongest_common
 from presqt_daemon.errors import PayloadSpoilt, PresqtError, TargetFault
 from presqt_daemon.model import DuplicateAction, FileResult, Finding, Fixity, Outcome
 from presqt_daemon.targets.base import Body, Container, Item, Sending, Target
+from presqt_daemon.targets.notes import Notes
 from presqt_daemon.upload.body import local_digests, open_body
 from presqt_daemon.upload.plan import Ignore, Keep, Parcel, Send, Verdict, choose, compare
 from presqt_daemon.upload.progress import Meter, Track
@@ -38,7 +39,10 @@ class Transfer:
         algorithm: str | None,
         planned: Mapping[str, Outcome],
         sent: Collection[str],
+        notes: Mapping[str, Collection[str]],
+        note: Callable[[str, str], None],
     ) -> None:
+        """`notes` are those of earlier goes by file; `note` keeps a new one durably."""
         self._target = target
         self._container = container
         self._listing = listing
@@ -48,6 +52,8 @@ class Transfer:
         self._algorithm = algorithm
         self._planned = planned
         self._sent = sent
+        self._keep_note = note
+        self._notes = {name: self._notes_of(name, told) for name, told in notes.items()}
         self._list_lock = threading.Lock()
         self._tracks: dict[str, Track] = {}
         self.delivered: dict[str, Outcome] = {}
@@ -155,6 +161,7 @@ class Transfer:
             size=parcel.size,
             digests=parcel.digests,
             open=lambda: self._open(parcel, track),
+            notes=self._notes.setdefault(parcel.name, self._notes_of(parcel.name, ())),
         )
         was_doubtful = False
 
@@ -177,6 +184,9 @@ class Transfer:
         except FileExistsError:
             item = self._patience.call(lambda _doubtful: self._look_up(parcel))
             raise _NameTaken(item, Outcome.CREATED if was_doubtful else None) from None
+
+    def _notes_of(self, name: str, told: Collection[str]) -> Notes:
+        return Notes(told, lambda note: self._keep_note(name, note))
 
     def _look_up(self, parcel: Parcel) -> Item | None:
         with self._list_lock:

@@ -1,5 +1,6 @@
 """How a ticket ends: record first, then status, then what is no longer needed goes."""
 
+import contextlib
 import logging
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from presqt_daemon.tickets.retention import expiration_of
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.tickets.verdict import Verdict, verdict
 from presqt_daemon.upload.messages import final_message
+from presqt_daemon.upload.pack import PACKED_NAME
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +90,9 @@ def _write(
         write()
     reach("receipt-written")
     holder.fact(info)
+    with contextlib.suppress(OSError):
+        # a go that waited, or was killed, leaves it for the next one
+        (holder.folder.path / PACKED_NAME).unlink()
 
 
 def _remove_bag(folder: TicketFolder) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ import pytest
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import TargetFault, UserFault
-from presqt_daemon.model import DuplicateAction
+from presqt_daemon.model import DuplicateAction, PayloadFile
 from presqt_daemon.reports import Created, Go, Report, WantsCreate
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest, Target, connect
 from presqt_daemon.targets.http import Http
@@ -24,11 +25,13 @@ from presqt_daemon.targets.zenodo_drafts import Lookout, words_of
 from presqt_daemon.targets.zenodo_files import DraftFiles
 from presqt_daemon.targets.zenodo_metadata import has_mark, record_metadata
 from presqt_daemon.targets.zenodo_records import RecordsTarget
+from presqt_daemon.tickets.payload import read_head, write_payload
 from presqt_daemon.upload.send import send
 from presqt_daemon.upload.waiting import MustWait
 from tests.fakes.contract import Contract
 from tests.fakes.zenodo import OWNER, STRANGER, TOKEN, FakeZenodo
 from tests.targets.conformance import BIG, OTHER_TICKET, TICKET, Conformance, Site, sending
+from tests.targets.turns import send_at_once
 from tests.upload.tickets import Supervisor, job_for, staged
 
 MD5 = ("md5",)
@@ -168,15 +171,16 @@ def target(config: TargetConfig) -> Iterator[Target]:
 @pytest.fixture
 def parts(fake: FakeZenodo) -> Iterator[RecordsTarget]:
     """A connection that sends everything from 10 bytes in parts of 4."""
-    target = in_parts(fake, large_bytes=10, sleep=lambda _seconds: None)
+    target = in_parts(fake.url, large_bytes=10, sleep=lambda _seconds: None)
     yield target
     target.close()
 
 
-def in_parts(fake: FakeZenodo, **options: Any) -> RecordsTarget:
-    http = Http("zenodo", own_urls=(fake.url,), credentials={"Authorization": f"Bearer {TOKEN}"})
-    files = DraftFiles(http, f"{fake.url}/api/records", part_bytes=4, **options)
-    return RecordsTarget(http, f"{fake.url}/api", config_for(fake, "records"), TRAITS, files=files)
+def in_parts(url: str, part_bytes: int = 4, **options: Any) -> RecordsTarget:
+    http = Http("zenodo", own_urls=(url,), credentials={"Authorization": f"Bearer {TOKEN}"})
+    files = DraftFiles(http, f"{url}/api/records", part_bytes=part_bytes, **options)
+    config = TargetConfig(name="zenodo", type="zenodo", url=f"{url}/api", api="records")
+    return RecordsTarget(http, f"{url}/api", config, TRAITS, files=files)
 
 
 def new(target: Target, title: str = "Project", ticket: str = TICKET, **fields: Any) -> Container:
@@ -550,7 +554,7 @@ class TestParts:
         def sleep(seconds: float) -> None:
             now[0] += seconds
 
-        target = in_parts(fake, large_bytes=1, sleep=sleep, clock=lambda: now[0])
+        target = in_parts(fake.url, large_bytes=1, sleep=sleep, clock=lambda: now[0])
         fake.checksum_polls = 10**6
         container = new(target)
         item = target.put(container, sending("a.bin", b"0123456789", MD5), None)
@@ -561,11 +565,47 @@ class TestParts:
     def test_a_cut_costs_one_part(self, fake: FakeZenodo, parts: RecordsTarget) -> None:
         container = new(parts)
         fake.fault("cut", "PUT", after=2)
+        file = sending("a.bin", b"0123456789abcdef", MD5)
         with pytest.raises(TargetFault):
-            parts.put(container, sending("a.bin", b"0123456789abcdef", MD5), None)
-        item = parts.put(container, sending("a.bin", b"0123456789abcdef", MD5), None)
+            parts.put(container, file, None)
+        item = parts.put(container, file, None)
         assert item.digests == digest_of(b"0123456789abcdef")
         assert fake.count("PUT", "/content/") == 5
+
+    def test_noted_parts_of_another_content_are_sent_again(
+        self, fake: FakeZenodo, parts: RecordsTarget
+    ) -> None:
+        container = new(parts)
+        fake.fault("cut", "PUT", after=2)
+        file = sending("a.bin", b"0123456789abcdef", MD5)
+        with pytest.raises(TargetFault):
+            parts.put(container, file, None)
+        other = replace(sending("a.bin", b"fedcba9876543210", MD5), notes=file.notes)
+        assert parts.put(container, other, None).digests == digest_of(b"fedcba9876543210")
+
+    def test_a_kill_costs_no_part_that_was_noted(self, fake: FakeZenodo, tmp_path: Path) -> None:
+        folder = staged(tmp_path, {"P/big.bin": bytes(3000)})
+        code = (
+            "import sys\n"
+            "from pathlib import Path\n"
+            "from presqt_daemon.config import TargetConfig\n"
+            "from tests.targets.test_zenodo import in_parts\n"
+            "from tests.upload.tickets import Supervisor, job_for\n"
+            "config = TargetConfig(name='zenodo', type='zenodo')\n"
+            "connect = lambda *_: in_parts(sys.argv[2], 1000, large_bytes=1)\n"
+            "Supervisor().send(job_for(Path(sys.argv[1]), config), connect=connect)\n"
+        )
+        for point in ("zenodo-part:2", "zenodo-part", "zenodo-sent"):
+            assert run_to(point, code, str(folder), fake.url) == -signal.SIGKILL
+        config = TargetConfig(name="zenodo", type="zenodo")
+        result = Supervisor().send(
+            job_for(folder, config),
+            connect=lambda *_: in_parts(fake.url, 1000, large_bytes=1),
+        )
+        assert (result.failed_fixity, result.unverified_fixity) == ((), ())
+        sent = [one.path.rpartition("/")[2] for one in fake.seen("PUT", "/content/")]
+        assert sent == sorted(set(sent), key=int)
+        assert len(sent) >= 4
 
     def test_another_connection_begins_anew(self, fake: FakeZenodo, parts: RecordsTarget) -> None:
         container = new(parts)
@@ -617,14 +657,41 @@ class TestUpload:
         assert result.updated == ((f"/Project/{ZIP}",) if is_update else ())
         assert result.ignored_different == (() if is_update else (f"/Project/{ZIP}",))
 
-    def test_too_large_a_bag_is_refused_before_anything_is_made(self) -> None:
-        assert TRAITS.max_file_bytes == 50 * 10**9
+    def test_too_large_a_bag_is_refused_before_anything_is_made(
+        self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path
+    ) -> None:
+        """A file that takes no room on the disk, one byte longer than Zenodo takes."""
+        folder = sparse_ticket(tmp_path, 50 * 10**9 + 1)
+        with pytest.raises(UserFault, match=r"P/P\.presqt\.zip.*at most 50\.0 GB") as raised:
+            Supervisor().send(job_for(folder, config, token=TOKEN))
+        assert raised.value.code == "too-large"
+        assert fake.count("POST") + fake.count("PUT") == 0
+        assert not (folder / ".packed.zip").exists()
+
+    def test_two_tickets_into_one_draft_at_once_lose_nothing(
+        self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path
+    ) -> None:
+        identity = fake.make("Theirs", {"keep.txt": b"keep"})
+        results = send_at_once(
+            job_for(
+                staged(tmp_path, {f"{who}/a.txt": who.encode()}),
+                config,
+                token=TOKEN,
+                resource_id=identity,
+            )
+            for who in ("one", "two")
+        )
+        names = {"keep.txt", "one.presqt.zip", "two.presqt.zip"}
+        assert set(fake.contents(identity)) == names
+        assert all(result.failed_fixity == () for result in results)
+        assert fake.count("PUT") == 2
 
     def test_a_process_killed_in_the_middle_leaves_what_the_next_one_finishes(
         self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path
     ) -> None:
         folder = staged(tmp_path)
-        points = ["send-intent", "send-created", "zenodo-begun", "zenodo-sent"]
+        fake.index_lag = 4
+        points = ["send-intent", "zenodo-created", "send-created", "zenodo-begun", "zenodo-sent"]
         for point in points:
             assert killed_at(point, folder, config) == -signal.SIGKILL
         supervisor = Supervisor()
@@ -633,6 +700,8 @@ class TestUpload:
         assert {warning.code for warning in result.warnings} == {"metadata-missing"}
         assert list(fake.drafts) == [supervisor.opened.container_id]
         assert set(fake.contents(supervisor.opened.container_id)) == {ZIP}
+        assert fake.count("PUT") == 1
+        assert fake.stored == {ZIP: 1}
 
 
 class TestPublishing:
@@ -732,6 +801,16 @@ def digest_of(content: bytes) -> dict[str, str]:
     return digest_stream(io.BytesIO(content), MD5, len(content))
 
 
+def sparse_ticket(root: Path, size: int) -> Path:
+    """A ticket whose one file has so many bytes, none of which is read before the refusal."""
+    folder = staged(root, {"P/large.bin": b""})
+    head = read_head(folder / "payload.jsonl")
+    os.truncate(folder / "bag" / "data" / "P" / "large.bin", size)
+    row = PayloadFile(path=PurePosixPath("P/large.bin"), size=size, digests={"sha512": "0" * 128})
+    write_payload(folder / "payload.jsonl", head, [row])
+    return folder
+
+
 def killed_at(point: str, folder: Path, config: TargetConfig) -> int:
     """The exit code of an upload in a process of its own that is armed to die."""
     code = (
@@ -742,6 +821,11 @@ def killed_at(point: str, folder: Path, config: TargetConfig) -> int:
         "config = TargetConfig(name='zenodo', type='zenodo', url=sys.argv[2], api=sys.argv[3])\n"
         "Supervisor().send(job_for(Path(sys.argv[1]), config, token=sys.argv[4]))\n"
     )
+    return run_to(point, code, str(folder), str(config.url), config.api, TOKEN)
+
+
+def run_to(point: str, code: str, *arguments: str) -> int:
+    """The exit code of a process that is armed to die."""
     environment = {**os.environ, "PRESQT_DAEMON_FAILPOINT": point}
-    command = [sys.executable, "-c", code, str(folder), str(config.url), config.api, TOKEN]
+    command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, env=environment, check=False, timeout=60).returncode

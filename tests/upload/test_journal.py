@@ -5,7 +5,7 @@ import pytest
 
 from presqt_daemon.model import FileResult, Fixity, Outcome
 from presqt_daemon.targets.base import Container
-from presqt_daemon.upload.journal import GROUP_FILES, Journal, Record, replay
+from presqt_daemon.upload.journal import GROUP_FILES, Journal, Packed, Record, replay
 
 CONTAINER = Container(
     id="x/y", title="Y", link="http://y", is_new=True, added=("README.md",), state={"inode": "7"}
@@ -76,6 +76,27 @@ def test_files_are_written_in_groups(path: Path) -> None:
     now[0] += 1.0
     journal.tick()
     assert len(replay(path).sent) == GROUP_FILES + 1
+
+
+def test_the_notes_on_a_file_are_kept_until_its_end_is_known(path: Path) -> None:
+    journal = Journal(path)
+    journal.have_file(result("/P/b"))
+    for note in ("begun", "part 1"):
+        journal.have_note("/P/a", note)
+    assert replay(path).notes == {"/P/a": ["begun", "part 1"]}
+    assert replay(path).sent == {"/P/b"}
+    journal.have_file(result("/P/a"))
+    journal.flush()
+    assert replay(path).notes == {}
+
+
+def test_a_packed_bag_is_known_by_its_size_and_digests(path: Path) -> None:
+    journal = Journal(path)
+    packed = Packed(name="/P/P.presqt.zip", size=7, digests={"md5": "0" * 32})
+    journal.have_packed(packed)
+    assert replay(path).packed == packed
+    path.write_text('{"packed": "/P/P.presqt.zip"}\n')
+    assert replay(path).packed is None
 
 
 def test_an_intent_takes_the_waiting_group_with_it(path: Path) -> None:

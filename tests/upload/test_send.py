@@ -604,6 +604,42 @@ def test_packing_again_gives_the_same_zip(tmp_path: Path) -> None:
     assert (store.files(identity), result.ignored_different) == (first, ())
 
 
+def test_a_wait_keeps_the_zip_for_the_next_go(tmp_path: Path) -> None:
+    store, folder = flat(), staged(tmp_path)
+    limited = TargetFault("rate-limited", "Too many.", retryable=True, retry_after=1000)
+    store.faults["put"] = [limited]
+    with pytest.raises(MustWait):
+        run(store, folder)
+    packed = folder / ".packed.zip"
+    first = packed.stat()
+    seen = []
+    store.on_put = lambda _path: seen.append(packed.stat())
+    result = run(store, folder)
+    assert [(one.st_ino, one.st_mtime_ns) for one in seen] == [(first.st_ino, first.st_mtime_ns)]
+    assert (result.failed_fixity, result.unverified_fixity) == ((), ())
+    assert not packed.exists()
+
+
+@pytest.mark.parametrize("is_shorter", [False, True])
+def test_a_kept_zip_that_is_not_the_same_any_more_is_made_anew(
+    tmp_path: Path, is_shorter: bool
+) -> None:
+    store, folder = flat(), staged(tmp_path)
+    limited = TargetFault("rate-limited", "Too many.", retryable=True, retry_after=1000)
+    store.faults["put"] = [limited]
+    with pytest.raises(MustWait):
+        run(store, folder)
+    packed = folder / ".packed.zip"
+    content = packed.read_bytes()
+    packed.write_bytes(content[:-1] if is_shorter else b"x" + content[1:])
+    if not is_shorter:
+        with pytest.raises(PayloadSpoilt):
+            run(store, folder)
+        assert not packed.exists()
+    run(store, folder)
+    assert files_of(store)["Project.presqt.zip"] == content
+
+
 def test_a_payload_without_folders_is_named_after_its_first_file(tmp_path: Path) -> None:
     store = flat()
     store.gives_digests = False
