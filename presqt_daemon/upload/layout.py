@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import UserFault
-from presqt_daemon.model import PayloadFile
+from presqt_daemon.model import Finding, PayloadFile
 from presqt_daemon.system.files import walk_files
 from presqt_daemon.targets.base import Traits
 from presqt_daemon.units import text_from_bytes
@@ -18,7 +18,8 @@ TAGS = "bag-tags"
 """The folder beside the payload that holds the tag files under `uploads.tag_files: folder`."""
 
 _NAMED = 5
-"""How many offending files one message names."""
+_FOUND = 50
+"""How many offending files one message names, and how many are listed."""
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ def survey(files: Iterable[PayloadFile], folders: Iterable[str]) -> Survey:
         found.files += 1
         found.size += file.size
         found.largest = max(found.largest, (file.size, f"/{file.path}"))
-        if file.size == 0 and len(found.empty_files) < _NAMED:
+        if file.size == 0:
             found.empty_files.append(f"/{file.path}")
         if len(file.path.parts) > 1:
             found.top_folders.add(file.path.parts[0])
@@ -183,8 +184,20 @@ def refuse_unfit(
     if empty_files and not traits.takes_empty_files:
         raise UserFault(
             "bad-request",
-            f"{target} takes no empty files: remove {', '.join(empty_files)} and bag it again.",
+            f"{target} takes no empty files, and nothing was sent: remove {_named(empty_files)} "
+            "and bag it again, or drop the bag for a target that takes them.",
+            findings=tuple(
+                Finding(code="empty-file", path=name, message=f"{name} is empty.")
+                for name in empty_files[:_FOUND]
+            ),
+            findings_total=len(empty_files),
         )
+
+
+def _named(names: list[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _add_with_parents(path: PurePosixPath, into: set[PurePosixPath]) -> None:

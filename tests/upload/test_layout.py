@@ -101,4 +101,14 @@ def test_too_many_files_for_the_target_are_counted() -> None:
 
 def test_empty_files_are_named_where_the_target_takes_none() -> None:
     fault = refuse(Traits(algorithms=(), takes_empty_files=False), look("P/a", "P/b", size=0))
-    assert fault.message.startswith("osf takes no empty files: remove /P/a, /P/b and")
+    assert fault.message.startswith(
+        "osf takes no empty files, and nothing was sent: remove /P/a, /P/b and bag it again, or"
+    )
+    assert [finding.path for finding in fault.findings] == ["/P/a", "/P/b"]
+
+
+def test_many_empty_files_are_counted_and_the_first_of_them_listed() -> None:
+    many = look(*(f"P/{number:03}" for number in range(120)), size=0)
+    fault = refuse(Traits(algorithms=(), takes_empty_files=False), many)
+    assert "remove /P/000, /P/001, /P/002, /P/003, /P/004 and 115 more and" in fault.message
+    assert (len(fault.findings), fault.findings_total) == (50, 120)
