@@ -119,6 +119,7 @@ class TargetConfig:
     time_limit: float | None = setting(None, seconds_from_text, optional=True)
     workers: int = setting(2, read_count)
     connections: int | None = setting(None, read_count, optional=True)
+    requests_per_minute: int | None = setting(None, read_count, optional=True)
     options: Mapping[str, str] = setting(None, read_options, optional=True)
 
 

@@ -1,8 +1,8 @@
 """What a worker and its supervisor say to each other, as values that survive pickling.
 
-A worker reports; the supervisor answers a question (`Surveyed`, `WantsCreate`) with `Go` or ends
-the worker. Nothing here grows with the number of payload files, except the lists of an ended
-upload.
+A worker reports; the supervisor answers a question (`Surveyed`, `WantsCreate`, `WantsTurn`) with
+`Go` or ends the worker. Nothing here grows with the number of payload files, except the lists of
+an ended upload.
 """
 
 from dataclasses import dataclass
@@ -27,6 +27,13 @@ class Surveyed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantsCreate:
     """A new container is about to be created; creating is serialised per account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantsTurn:
+    """One request is about to be made to a target that takes so many from an account."""
+
+    requests_per_minute: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +129,14 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Go:
-    """The supervisor's yes. To `Surveyed` it names the target and so the target's `algorithms`."""
+    """The supervisor's yes. To `Surveyed` it names the target and so the target's `algorithms`.
+
+    To `WantsTurn` it says after how many `seconds` the turn comes.
+    """
 
     target: str | None = None
     algorithms: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +144,7 @@ class Stop:
     """The supervisor's no: let go of the task, leaving everything as it is."""
 
 
-Question = Surveyed | WantsCreate
-Report = Surveyed | WantsCreate | Created | Attempt | Reached | Opened | Progress | Alive
+Question = Surveyed | WantsCreate | WantsTurn
+Report = Question | Created | Attempt | Reached | Opened | Progress | Alive
 End = Staged | Uploaded | Failed | Limited | Spoilt | Stopped
 Answer = Go | Stop

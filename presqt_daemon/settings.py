@@ -44,6 +44,7 @@ _OWN_TYPES: Mapping[str, frozenset[str]] = {
 _EVERY_TYPE = frozenset({"type", "sender_may", "time_limit", "workers"})
 _HTTP_TYPES = _EVERY_TYPE | {
     "url", "token_file", "token_credential", "token_env", "visibility", "publish", "connections",
+    "requests_per_minute",
 }  # fmt: skip
 _SENDER_MAY = frozenset({"resource_id"})
 

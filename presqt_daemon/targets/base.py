@@ -55,6 +55,8 @@ class Traits:
     `carries_mark`: a new container can be found again by the ticket's number.
     `title_from`: a title as the target would write it (GitHub knows no spaces); before numbering.
     `makes_drafts`: what is sent stays a draft until `publish`.
+    `requests_per_minute`: what the service asks of one account; None = nothing. Which requests
+    count is the adapter's knowledge: those before which it calls `turn`.
     """
 
     algorithms: tuple[str, ...]
@@ -71,6 +73,7 @@ class Traits:
     takes_empty_files: bool = True
     title_from: Callable[[str], str] = title_as_it_is
     makes_drafts: bool = False
+    requests_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +234,17 @@ class CanFetch(Protocol):
     def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
         """The whole content, None for a file of more than `limit` bytes."""
         ...
+
+
+@runtime_checkable
+class CanTakeTurns(Protocol):
+    """What a Target may offer as well: it keeps to a pace that all tickets of an account share.
+
+    `turn` is set by the caller, as `heard` is; the adapter calls it, from any thread, before each
+    request that counts. It returns when the request may be made; what it raises ends the call.
+    """
+
+    turn: Callable[[], None]
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ verified, and only then takes the place of the old one, which is deleted.
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from presqt_daemon.config import TargetConfig
@@ -31,9 +32,14 @@ from presqt_daemon.targets.figshare_begun import Begun
 from presqt_daemon.targets.figshare_deposits import Deposits
 from presqt_daemon.targets.figshare_entries import TITLE_FORMAT
 from presqt_daemon.targets.figshare_files import PARTS_AT_ONCE, ArticleFiles
-from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.http import Http, is_same_host
 
 URL = "https://api.figshare.com/v2"
+REQUESTS_PER_MINUTE = 60
+"""Figshare asks for no more than one request in a second (docs.figshare.com, "Rate limiting").
+
+Parts do not count: they go to the upload service.
+"""
 
 TRAITS = Traits(
     algorithms=("md5",),
@@ -47,9 +53,10 @@ TRAITS = Traits(
 )
 
 
-def traits(config: TargetConfig) -> Traits:  # noqa: ARG001  (the same for every account)
-    """What Figshare can do."""
-    return TRAITS
+def traits(config: TargetConfig) -> Traits:
+    """What Figshare can do; the pace is that of its public service."""
+    is_public = is_same_host(config.url or URL, URL)
+    return replace(TRAITS, requests_per_minute=REQUESTS_PER_MINUTE if is_public else None)
 
 
 def connect(config: TargetConfig, token: str | None) -> "FigshareTarget":
@@ -63,17 +70,20 @@ class FigshareTarget:
     def __init__(
         self, config: TargetConfig, token: str, *, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        self.traits = TRAITS
+        self.traits = traits(config)
         self.heard: Callable[[], None] = lambda: None
+        self.turn: Callable[[], None] = lambda: None
         self._name = config.name
+        self._root = (config.url or URL).rstrip("/")
         self._http = Http(
             config.name,
             own_urls=(config.url or URL,),
             credentials={"Authorization": f"token {token}"},
             connections=PARTS_AT_ONCE,
             heard=lambda: self.heard(),  # noqa: PLW0108  (the caller sets it later)
+            turn=lambda: self.turn(),  # noqa: PLW0108  (so is this)
+            counts=lambda _method, url: url.startswith(self._root),
         )
-        self._root = (config.url or URL).rstrip("/")
         self._api = FigshareApi(self._http, self._root)
         self._deposits = Deposits(self._api)
         self._files = ArticleFiles(self._api, sleep)

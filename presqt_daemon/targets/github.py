@@ -25,10 +25,13 @@ from presqt_daemon.targets.fields import text_at
 from presqt_daemon.targets.github_assets import Assets
 from presqt_daemon.targets.github_deposit import BLOB_BYTES, Deposit
 from presqt_daemon.targets.github_git import Branch
-from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.http import Http, is_same_host
 from presqt_daemon.targets.pages import all_pages
 
 URL = "https://api.github.com"
+REQUESTS_PER_MINUTE = 80
+"""What creates content may come so often (docs.github.com, "Rate limits for the REST API")."""
+
 API_VERSION = "2022-11-28"
 MARK = "presqt-ticket:"
 README = "README.md"
@@ -62,6 +65,7 @@ def traits(config: TargetConfig) -> Traits:
         parallel_puts=4,
         deferred=True,
         max_file_bytes=ASSET_BYTES if _takes_large(config) else BLOB_BYTES,
+        requests_per_minute=REQUESTS_PER_MINUTE if is_same_host(config.url or URL, URL) else None,
     )
 
 
@@ -76,6 +80,7 @@ class GitHubTarget:
     def __init__(self, config: TargetConfig, token: str) -> None:
         self.traits = traits(config)
         self.heard: Callable[[], None] = lambda: None
+        self.turn: Callable[[], None] = lambda: None
         self._config = config
         self._api = (config.url or URL).rstrip("/")
         self._http = Http(
@@ -88,6 +93,8 @@ class GitHubTarget:
             },
             connections=self.traits.parallel_puts,
             heard=lambda: self.heard(),  # noqa: PLW0108  (set later by the caller)
+            turn=lambda: self.turn(),  # noqa: PLW0108  (so is this)
+            counts=_creates_content,
             said=_words,
         )
         self._lock = threading.Lock()
@@ -289,6 +296,10 @@ def own_urls(api: str) -> tuple[str, ...]:
     if host.startswith("api."):
         return api, f"{parts.scheme}://uploads.{host.removeprefix('api.')}"
     return (api,)
+
+
+def _creates_content(method: str, _url: str) -> bool:
+    return method in {"POST", "PUT", "PATCH"}
 
 
 def _takes_large(config: TargetConfig) -> bool:

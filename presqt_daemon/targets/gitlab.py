@@ -76,6 +76,7 @@ class GitLabTarget:
     def __init__(self, config: TargetConfig, token: str) -> None:
         self.traits = TRAITS
         self.heard: Callable[[], None] = lambda: None
+        self.turn: Callable[[], None] = lambda: None
         self._config = config
         url = (config.url or URL).rstrip("/")
         self._api = url if url.endswith(API) else url + API
@@ -84,6 +85,7 @@ class GitLabTarget:
             own_urls=(self._api,),
             credentials={"PRIVATE-TOKEN": token},
             heard=lambda: self.heard(),  # noqa: PLW0108  (set later by the caller)
+            turn=lambda: self.turn(),  # noqa: PLW0108  (so is this)
             said=words,
         )
         self._lock = threading.Lock()

@@ -75,15 +75,20 @@ class Http:
         headers: Mapping[str, str] | None = None,
         connections: int = 8,
         heard: Callable[[], None] = lambda: None,
+        turn: Callable[[], None] = lambda: None,
+        counts: Callable[[str, str], bool] = lambda _method, _url: True,
         said: Callable[[Any], str | None] | None = None,
         waits_everywhere: bool = False,
     ) -> None:
         """Open nothing yet. `said` finds the target's words in the JSON of a refusal.
 
+        `turn` is called before each request that `counts` by its method and address.
         `waits_everywhere`: the target sends `Retry-After` with any answer, good ones too.
         """
         self.target = target
         self.heard = heard
+        self.turn = turn
+        self._counts = counts
         self._own = {_origin(url) for url in own_urls}
         self._is_encrypted = all(scheme == "https" for scheme, _host, _port in self._own)
         self._credentials = dict(credentials)
@@ -204,6 +209,8 @@ class Http:
                 "target-misbehaved",
                 f"{self.target} asks to do {doing} over a connection that is not encrypted.",
             )
+        if self._counts(method, url):
+            self.turn()
         secrets = self._credentials if origin in self._own else {}
         session = self._session()
         try:
@@ -278,6 +285,11 @@ class Http:
             with self._lock:
                 self._sessions.append(session)
         return session
+
+
+def is_same_host(url: str, other: str) -> bool:
+    """Whether two addresses are one server's."""
+    return _origin(url) == _origin(other)
 
 
 def _origin(url: str) -> _Origin:

@@ -65,6 +65,7 @@ class OsfTarget:
     def __init__(self, config: TargetConfig, token: str) -> None:
         self.traits = TRAITS
         self.heard: Callable[[], None] = lambda: None
+        self.turn: Callable[[], None] = lambda: None
         self._name = config.name
         self._url = (config.url or URL).rstrip("/")
         self._lock = threading.Lock()
@@ -76,6 +77,7 @@ class OsfTarget:
             headers={"Accept": "application/vnd.api+json"},
             connections=TRAITS.parallel_puts,
             heard=lambda: self.heard(),  # noqa: PLW0108  (the caller sets it later)
+            turn=lambda: self.turn(),  # noqa: PLW0108  (so is this)
             said=words_of,
         )
         self._nodes = Nodes(self._http, self._url, is_public=config.visibility == "public")

@@ -77,6 +77,14 @@ class ZenodoTarget:
     def heard(self, call: Callable[[], None]) -> None:
         self._http.heard = call
 
+    @property
+    def turn(self) -> Callable[[], None]:
+        return self._http.turn
+
+    @turn.setter
+    def turn(self, call: Callable[[], None]) -> None:
+        self._http.turn = call
+
     def account(self) -> Account:
         return self._side().account()
 

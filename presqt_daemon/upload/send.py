@@ -14,7 +14,7 @@ from presqt_daemon.model import Finding, Resolved, UploadResult
 from presqt_daemon.reports import Go, Limited, Opened, Progress, Report, WantsCreate
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets import base
-from presqt_daemon.targets.base import Container, Item, Target
+from presqt_daemon.targets.base import CanTakeTurns, Container, Item, Target
 from presqt_daemon.tickets.payload import read_files, read_head
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.bag_metadata import read_bag_metadata
@@ -66,14 +66,17 @@ def send(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
     connect: Callable[[TargetConfig, str | None], Target] = base.connect,
+    book_turn: Callable[[int], float] = lambda _requests_per_minute: 0.0,
 ) -> UploadResult:
     """The end of the upload; sends only what an earlier go has not brought there.
 
-    `ask` and `report` are called from this thread alone. Raises PresqtError when the ticket fails,
-    MustWait when it goes on later, PayloadSpoilt and PayloadError when it must be staged again.
+    `ask` and `report` are called from this thread alone. `book_turn`, called from any, gives the
+    seconds until the next request may be made to a target that takes so many a minute.
+    Raises PresqtError when the ticket fails, MustWait when it goes on later, PayloadSpoilt and
+    PayloadError when it must be staged again.
     """
     try:
-        return _send(job, ask, report, sleep, clock, connect)
+        return _send(job, ask, report, sleep, clock, connect, book_turn)
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
@@ -87,6 +90,7 @@ def _send(
     sleep: Callable[[float], None],
     clock: Callable[[], float],
     connect: Callable[[TargetConfig, str | None], Target],
+    book_turn: Callable[[int], float],
 ) -> UploadResult:
     folder = TicketFolder(job.folder)
     head = read_head(folder.payload)
@@ -107,6 +111,9 @@ def _send(
         target = patience.call(lambda _doubtful: connect(job.target, job.token))
         stack.callback(target.close)
         target.heard = reporter.heard
+        pace = job.target.requests_per_minute or target.traits.requests_per_minute
+        if pace is not None and isinstance(target, CanTakeTurns):
+            target.turn = lambda: patience.wait(book_turn(pace))
         stack.callback(journal.flush)
         width = min(job.target.connections or job.uploads.connections, target.traits.parallel_puts)
         lane = Lane(max(1, width), patience, [journal.tick, reporter.look])

@@ -58,7 +58,7 @@ class Patience:
         """
         attempt, is_doubtful, first_failure = 0, False, None
         while True:
-            self._wait(self._held_until - self._clock())
+            self.wait(self._held_until - self._clock())
             attempt += 1
             try:
                 return request(is_doubtful)
@@ -85,7 +85,17 @@ class Patience:
                 raise MustWait(_limited(fault, decision.seconds))
             if fault.code == "rate-limited":
                 self._held_until = max(self._held_until, now + decision.seconds)
-            self._wait(decision.seconds)
+            self.wait(decision.seconds)
+
+    def wait(self, seconds: float) -> None:
+        """Return after so many seconds, at once for none. Raises BrokenOff."""
+        while seconds > 0:
+            if self.stop.is_set():
+                raise BrokenOff
+            self._sleep(min(seconds, _SLICE_SECONDS))
+            seconds -= _SLICE_SECONDS
+        if self.stop.is_set():
+            raise BrokenOff
 
     def _fault_from(self, error: PresqtError | OSError) -> PresqtError:
         if isinstance(error, PresqtError):
@@ -97,15 +107,6 @@ class Patience:
             retryable=True,
             outcome_unknown=True,
         )
-
-    def _wait(self, seconds: float) -> None:
-        while seconds > 0:
-            if self.stop.is_set():
-                raise BrokenOff
-            self._sleep(min(seconds, _SLICE_SECONDS))
-            seconds -= _SLICE_SECONDS
-        if self.stop.is_set():
-            raise BrokenOff
 
 
 def _limited(fault: PresqtError, seconds: float) -> Limited:

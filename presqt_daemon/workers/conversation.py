@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from presqt_daemon.errors import HouseFault
@@ -26,10 +26,12 @@ from presqt_daemon.reports import (
     Surveyed,
     Uploaded,
     WantsCreate,
+    WantsTurn,
 )
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings, advance
+from presqt_daemon.workers.pace import Waits
 from presqt_daemon.workers.pool import TICKET_VARIABLE, Worker
 from presqt_daemon.workers.reaper import Limits, Sample, end_tree, judge, tree_memory
 from presqt_daemon.workers.run import Run
@@ -83,6 +85,7 @@ class Conversation:
     is_worker_free: bool = False
     _moved_at: float = 0.0
     _open_question: Question | None = None
+    _waits: Waits = field(default_factory=Waits)
 
     def hold(self, task: Task) -> End | Broken:
         """Talk until the task has ended, one way or another; a worker that lives stays usable.
@@ -123,8 +126,8 @@ class Conversation:
             if now - looked >= MEMORY_EVERY_SECONDS:
                 looked, memory = now, tree_memory(self.worker.identity)
             sample = Sample(
-                elapsed_seconds=now - started,
-                quiet_seconds=now - self._moved_at,
+                elapsed_seconds=now - started - self._waits.spent(now),
+                quiet_seconds=now - max(self._moved_at, self._waits.last(now)),
                 memory_bytes=memory,
             )
             if (fault := judge(sample, self.limits)) is not None:
@@ -133,7 +136,7 @@ class Conversation:
             self.holder.keep_up()
 
     def _take_in(self, message: Report | Stopped) -> None:
-        if isinstance(message, Surveyed | WantsCreate):
+        if isinstance(message, Surveyed | WantsCreate | WantsTurn):
             self._open_question = message
         elif isinstance(message, Created):
             self.end_creating()
@@ -169,6 +172,7 @@ class Conversation:
         if answer is not None:
             self._open_question = None
             self._moved_at = self.clock()
+            self._waits.begin(answer.seconds, self._moved_at)
             self.worker.send(answer)
         elif isinstance(question, WantsCreate):
             # waiting for another ticket's creation is no stall of this one

@@ -1,4 +1,4 @@
-"""Who may start and create now: slots for staging, lanes per target, one creation at a time, space.
+"""Who may start, create and ask now: slots for staging, lanes per target, pace, creations, space.
 
 What was taken is remembered by ticket, so that it comes back whole whatever is configured by then.
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from presqt_daemon.config import Config, TargetConfig
+from presqt_daemon.workers.pace import book
 
 SPACE_MARGIN = 1.05
 """Unpacked bags take more than their bytes: names, folders, the last block of each file."""
@@ -70,6 +71,7 @@ class Permits:
     _staging: dict[str, bool] = field(default_factory=dict)
     _sending: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     _creating: dict[Account, str] = field(default_factory=dict)
+    _due: dict[Account, float] = field(default_factory=dict)
     _refused: dict[str, str | None] = field(default_factory=dict)
     _reserved: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -116,6 +118,13 @@ class Permits:
         with self._lock:
             for account in [one for one, name in self._creating.items() if name == ticket]:
                 del self._creating[account]
+
+    def book_turn(self, account: Account, requests_per_minute: int, now: float) -> float:
+        """The seconds from now until an account may make its next request; that turn is taken."""
+        with self._lock:
+            due = self._due.get(account, 0.0)
+            seconds, self._due[account] = book(due, requests_per_minute, now)
+        return seconds
 
     def refuse(self, target: str, token_mark: str | None) -> bool:
         """Know that the target refuses a token; False when that was known already."""

@@ -20,6 +20,7 @@ from presqt_daemon.reports import (
     Staged,
     Surveyed,
     Uploaded,
+    WantsTurn,
 )
 from presqt_daemon.system.host import host_name
 from presqt_daemon.system.logs import ticket_log
@@ -161,6 +162,9 @@ class Supervisor:
             return answer_survey(holder, question, self.config, self.permits)
         assert isinstance(task, UploadTask)
         account = account_of(task.job.target, mark_from(task.job.token))
+        if isinstance(question, WantsTurn):
+            pace = question.requests_per_minute
+            return Go(seconds=self.permits.book_turn(account, pace, self.clock()))
         return Go() if self.permits.begin_creating(account, task.ticket) else None
 
     def _settle(

@@ -23,6 +23,7 @@ from presqt_daemon.reports import (
     Surveyed,
     Uploaded,
     WantsCreate,
+    WantsTurn,
 )
 from presqt_daemon.staging.stage import StageJob, stage
 from presqt_daemon.system.logs import ticket_log
@@ -60,19 +61,21 @@ class _ToldToStopError(BaseException):
 
 
 class _Line:
-    """The worker's end of the conversation; several threads of one task may report."""
+    """The worker's end of the conversation; several threads of one task may report and ask."""
 
     def __init__(self, channel: Connection) -> None:
         self._channel = channel
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
 
     def tell(self, message: Report | End) -> None:
         with self._lock:
             self._channel.send(message)
 
     def ask(self, question: Question) -> Go:
-        self.tell(question)
-        answer: Answer = self._channel.recv()
+        with self._asking:
+            self.tell(question)
+            answer: Answer = self._channel.recv()
         if isinstance(answer, Stop):
             raise _ToldToStopError
         return answer
@@ -115,7 +118,10 @@ def _upload(task: UploadTask, line: _Line) -> End:
     def ask(question: WantsCreate) -> Go:
         return line.ask(question)
 
-    return Uploaded(result=send(task.job, ask, line.tell))
+    def book_turn(requests_per_minute: int) -> float:
+        return line.ask(WantsTurn(requests_per_minute=requests_per_minute)).seconds
+
+    return Uploaded(result=send(task.job, ask, line.tell, book_turn=book_turn))
 
 
 __all__ = ["Limited", "StageTask", "Task", "UploadTask", "run_task"]

@@ -1,0 +1,100 @@
+import multiprocessing
+import threading
+import uuid
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import psutil
+
+from presqt_daemon.reports import Alive, Go, Limited, Question, WantsTurn
+from presqt_daemon.tickets.holder import Holder
+from presqt_daemon.tickets.process_info import ProcessInfo
+from presqt_daemon.tickets.store import Uploads
+from presqt_daemon.workers.conversation import Broken, Conversation, End
+from presqt_daemon.workers.pool import Worker
+from presqt_daemon.workers.reaper import Limits
+from presqt_daemon.workers.run import Interruption, Run, Work
+from presqt_daemon.workers.tasks import _Line
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def take_a_turn(channel: Connection) -> None:
+    """A worker that asks for a turn and then lives for a while, before it ends its task."""
+    channel.recv()
+    channel.send(WantsTurn(requests_per_minute=60))
+    channel.recv()
+    threading.Event().wait(1.0)
+    channel.send(Limited(reason="", waiting_for="the target", seconds=1.0))
+
+
+def end_of(tmp_path: Path, turn_seconds: float) -> End | Broken:
+    """What becomes of that worker, when from its turn on each look at the clock costs an hour."""
+    moment = [0.0]
+    passed: list[float] = []
+
+    def clock() -> float:
+        moment[0] += sum(passed)
+        return moment[0]
+
+    def answer(_question: Question) -> Go:
+        passed.append(3600.0)
+        return Go(seconds=turn_seconds)
+
+    uploads = Uploads(tmp_path)
+    folder = uploads.folder(str(uuid.uuid4()))
+    folder.path.mkdir(parents=True)
+    info = ProcessInfo(ticket_number=folder.ticket, received_at=NOW, updated_at=NOW)
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("forkserver").Process(target=take_a_turn, args=(theirs,))
+    process.start()
+    theirs.close()
+    conversation = Conversation(
+        worker=Worker(process=process, identity=psutil.Process(process.pid), channel=ours),
+        holder=Holder(uploads, folder, info, now=lambda: NOW),
+        run=Run(ticket=folder.ticket, work=Work.UPLOAD, interruption=Interruption()),
+        limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
+        answer=answer,
+        end_creating=lambda: None,
+        clock=clock,
+    )
+    end = conversation.hold("a task")  # type: ignore[arg-type]
+    if conversation.is_worker_free:
+        process.join()
+        conversation.worker.close()
+    return end
+
+
+def test_a_wait_for_a_turn_counts_to_no_limit(tmp_path: Path) -> None:
+    assert isinstance(end_of(tmp_path, 10.0**9), Limited)
+
+
+def test_a_worker_that_hangs_after_its_turn_is_still_noticed(tmp_path: Path) -> None:
+    assert isinstance(end_of(tmp_path, 10.0), Broken)
+
+
+def test_threads_that_ask_at_once_get_each_its_own_answer() -> None:
+    ours, theirs = multiprocessing.Pipe()
+    line, wrong = _Line(theirs), []
+
+    def ask(number: int) -> None:
+        for _ in range(50):
+            line.tell(Alive())
+            if line.ask(WantsTurn(requests_per_minute=number)).seconds != number:
+                wrong.append(number)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    answered = 0
+    while answered < 50 * len(threads):
+        message = ours.recv()
+        if isinstance(message, WantsTurn):
+            ours.send(Go(seconds=message.requests_per_minute))
+            answered += 1
+    for thread in threads:
+        thread.join()
+    ours.close()
+    theirs.close()
+    assert wrong == []
