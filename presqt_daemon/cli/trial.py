@@ -201,6 +201,7 @@ def _row(index: ResultIndex, name: str) -> Mapping[str, Any]:
     return {
         "path": name,
         "outcome": result.outcome,
+        "fixity": result.fixity,
         "size": result.size,
         "algorithm": result.algorithm,
         "remote_digest": result.remote_digest,
