@@ -204,6 +204,7 @@ def _row(index: ResultIndex, name: str) -> Mapping[str, Any]:
         "fixity": result.fixity,
         "size": result.size,
         "algorithm": result.algorithm,
+        "local_digest": result.local_digest,
         "remote_digest": result.remote_digest,
         "remote_path": result.remote_path,
         "digests": {},
