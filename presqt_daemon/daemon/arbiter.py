@@ -59,7 +59,10 @@ def run_daemon(
     with ExitStack() as stack:
         for folder in (config.mediafiles, config.inbox):
             folder.mkdir(parents=True, exist_ok=True)
-            stack.callback(FolderLock(folder).release)
+            lock = FolderLock(folder)
+            stack.callback(lock.release)
+            if lock.has_cleared:
+                _log.warning("%s was made by somebody else and is removed", lock.path)
         daemon = Daemon(config, once=once, max_wait=max_wait, load=load, verbosity=verbosity)
         return daemon.serve()
 

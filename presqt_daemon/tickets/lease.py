@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import json
-import logging
 import os
 import stat
 import time
@@ -20,7 +19,6 @@ ASKING_SECONDS = 0.5
 
 _TRIES = 100
 _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_log = logging.getLogger(__name__)
 
 
 class HeldError(Exception):
@@ -30,13 +28,14 @@ class HeldError(Exception):
 class FolderLock:
     """The exclusive lock on a folder, held until `release` or the end of the process.
 
-    Others may write in the folder: only a file that they can neither have made nor open counts.
+    Others may write in the folder: only a file that they can neither have made nor open counts;
+    `has_cleared` tells that another one had the lock's name and was removed.
     """
 
     def __init__(self, folder: Path) -> None:
         """Take the lock. Raises HeldError when another instance has it, OSError."""
         self.path = folder / LOCK_NAME
-        self._handle = _open_own(self.path)
+        self._handle, self.has_cleared = _open_own(self.path)
         if not _lock(self._handle, ASKING_SECONDS, time.monotonic, time.sleep):
             holder = os.pread(self._handle, 4096, 0)
             os.close(self._handle)
@@ -101,22 +100,23 @@ def is_held(folder: Path) -> bool:
     return False
 
 
-def _open_own(path: Path) -> int:
-    """The lock file, open; made anew where something else has its name.
+def _open_own(path: Path) -> tuple[int, bool]:
+    """The lock file, open; made anew where something else has its name, and whether it had.
 
     Raises HeldError for one of root's that this user cannot open, OSError.
     """
+    has_cleared = False
     for _ in range(_TRIES):
         with contextlib.suppress(FileExistsError):
-            return os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+            return os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600), has_cleared
         try:
             status = path.lstat()
             is_own = _is_own(status, path.parent)
             if is_own:
                 handle = os.open(path, _FLAGS)
             else:
-                _log.warning("%s was made by somebody else and is removed", path)
                 _remove(path)
+                has_cleared = True
                 continue
         except FileNotFoundError:
             continue
@@ -127,7 +127,7 @@ def _open_own(path: Path) -> int:
         if (opened.st_dev, opened.st_ino) == (status.st_dev, status.st_ino):
             with contextlib.suppress(PermissionError):
                 os.fchmod(handle, 0o600)  # whoever can read it can lock it
-            return handle
+            return handle, has_cleared
         os.close(handle)
     raise HeldError(f"{path} is put in the way again and again")
 
