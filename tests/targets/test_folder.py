@@ -17,9 +17,9 @@ from presqt_daemon.digest import choose_algorithm
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction
 from presqt_daemon.targets.base import ContainerRequest, Item
-from presqt_daemon.targets.folder import TRAITS, FolderTarget, connect
-from presqt_daemon.targets.folder_faults import fault_from
-from presqt_daemon.targets.folder_place import place_reserved
+from presqt_daemon.targets.folder.faults import fault_from
+from presqt_daemon.targets.folder.place import place_reserved
+from presqt_daemon.targets.folder.target import TRAITS, FolderTarget, connect
 from presqt_daemon.upload.waiting import MustWait
 from tests.targets.conformance import BIG, OTHER_TICKET, TICKET, Conformance, Site, sending
 from tests.upload.tickets import Supervisor, folder_config, job_for, staged, tree_of

@@ -12,10 +12,10 @@ from presqt_daemon.config import TargetConfig
 from presqt_daemon.digest import GIT_BLOB
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction, UploadResult
-from presqt_daemon.targets import github_deposit
 from presqt_daemon.targets.answers import fault_from_answer
 from presqt_daemon.targets.base import Container, ContainerRequest, Sending, Target, connect
-from presqt_daemon.targets.github import MARK, own_urls, title_from, traits
+from presqt_daemon.targets.github import deposit
+from presqt_daemon.targets.github.target import MARK, own_urls, title_from, traits
 from presqt_daemon.upload.waiting import MustWait
 from tests.fakes.contract import Contract
 from tests.fakes.github import INIT_README, LOGIN, TOKEN, Asset, GitHubFake, Release, git_name
@@ -554,7 +554,7 @@ class TestLargeFiles:
 
     @pytest.fixture(autouse=True)
     def _low_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(github_deposit, "BLOB_BYTES", 1000)
+        monkeypatch.setattr(deposit, "BLOB_BYTES", 1000)
 
     def release(self, fake: GitHubFake, container_id: str) -> Release:
         (release,) = fake.repositories[int(container_id)].releases
@@ -709,10 +709,10 @@ def test_the_largest_blob_is_sent_in_little_memory(
 ) -> None:
     path = tmp_path / "sparse"
     with path.open("wb") as stream:
-        stream.truncate(github_deposit.BLOB_BYTES)
+        stream.truncate(deposit.BLOB_BYTES)
     assert peak_bytes(config, TOKEN, path) < 100 * 10**6
     (repository,) = fake.repositories.values()
-    assert len(fake.contents(repository)["big.bin"]) == github_deposit.BLOB_BYTES
+    assert len(fake.contents(repository)["big.bin"]) == deposit.BLOB_BYTES
 
 
 @pytest.fixture

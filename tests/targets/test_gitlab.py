@@ -14,8 +14,8 @@ from presqt_daemon.digest import GIT_BLOB, GIT_BLOB_SHA256
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction
 from presqt_daemon.targets.base import Container, ContainerRequest, Item, Sending, Target, connect
-from presqt_daemon.targets.gitlab import FILE_BYTES, MARK, title_from
-from presqt_daemon.targets.gitlab_batches import ACTIONS, Action, batches
+from presqt_daemon.targets.gitlab.batches import ACTIONS, Action, batches
+from presqt_daemon.targets.gitlab.target import FILE_BYTES, MARK, title_from
 from tests.fakes.contract import Contract
 from tests.fakes.gitlab import LOGIN, TOKEN, USER, GitLabFake
 from tests.targets.at_once import payload_of, send_at_once

@@ -18,7 +18,7 @@ from presqt_daemon.targets.base import (
     Target,
     connect,
 )
-from presqt_daemon.targets.osf_nodes import MARK
+from presqt_daemon.targets.osf.nodes import MARK
 from tests.fakes.contract import Contract
 from tests.fakes.osf import TOKEN, OsfFake
 from tests.fakes.server import Content

@@ -20,11 +20,11 @@ from presqt_daemon.reports import Created, Go, Report, WantsCreate
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest, Target, connect
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.left_out import left_out_in
-from presqt_daemon.targets.zenodo import TRAITS, api_url
-from presqt_daemon.targets.zenodo_drafts import Lookout, words_of
-from presqt_daemon.targets.zenodo_files import DraftFiles
-from presqt_daemon.targets.zenodo_metadata import has_mark, record_metadata
-from presqt_daemon.targets.zenodo_records import RecordsTarget
+from presqt_daemon.targets.zenodo.drafts import Lookout, words_of
+from presqt_daemon.targets.zenodo.files import DraftFiles
+from presqt_daemon.targets.zenodo.metadata import has_mark, record_metadata
+from presqt_daemon.targets.zenodo.records import RecordsTarget
+from presqt_daemon.targets.zenodo.target import TRAITS, api_url
 from presqt_daemon.tickets.payload import read_head, write_payload
 from presqt_daemon.upload.send import send
 from presqt_daemon.upload.waiting import MustWait

@@ -10,7 +10,7 @@ from presqt_daemon.config import TargetConfig
 from presqt_daemon.model import UploadResult
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
 from presqt_daemon.targets.left_out import state_from
-from presqt_daemon.targets.zenodo_metadata import (
+from presqt_daemon.targets.zenodo.metadata import (
     deposit_metadata,
     has_mark,
     known_license,

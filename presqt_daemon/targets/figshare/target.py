@@ -27,11 +27,11 @@ from presqt_daemon.targets.base import (
     Sending,
     Traits,
 )
-from presqt_daemon.targets.figshare_api import FigshareApi
-from presqt_daemon.targets.figshare_begun import Begun
-from presqt_daemon.targets.figshare_deposits import Deposits
-from presqt_daemon.targets.figshare_entries import TITLE_FORMAT
-from presqt_daemon.targets.figshare_files import PARTS_AT_ONCE, ArticleFiles
+from presqt_daemon.targets.figshare.api import FigshareApi
+from presqt_daemon.targets.figshare.begun import Begun
+from presqt_daemon.targets.figshare.deposits import Deposits
+from presqt_daemon.targets.figshare.entries import TITLE_FORMAT
+from presqt_daemon.targets.figshare.files import PARTS_AT_ONCE, ArticleFiles
 from presqt_daemon.targets.http import Http, is_same_host
 
 URL = "https://api.figshare.com/v2"

@@ -17,7 +17,7 @@ from presqt_daemon.targets.answers import fault_from_answer
 from presqt_daemon.targets.base import Item, Sending
 from presqt_daemon.targets.base64_body import Base64Body
 from presqt_daemon.targets.fields import content_at, text_at
-from presqt_daemon.targets.gitlab_batches import Action, batches, commit_parts
+from presqt_daemon.targets.gitlab.batches import Action, batches, commit_parts
 from presqt_daemon.targets.http import Answer, Http
 from presqt_daemon.targets.pages import all_pages
 

@@ -18,11 +18,11 @@ from presqt_daemon.errors import UserFault
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import remove_tree
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
-from presqt_daemon.targets.folder_container import existing_inode, find_made, make, not_found
-from presqt_daemon.targets.folder_faults import fault_from, faults_named
-from presqt_daemon.targets.folder_place import place_new, place_over
-from presqt_daemon.targets.folder_side import PREFIX, SideFolder
-from presqt_daemon.targets.folder_walk import (
+from presqt_daemon.targets.folder.container import existing_inode, find_made, make, not_found
+from presqt_daemon.targets.folder.faults import fault_from, faults_named
+from presqt_daemon.targets.folder.place import place_new, place_over
+from presqt_daemon.targets.folder.side import PREFIX, SideFolder
+from presqt_daemon.targets.folder.walk import (
     folder_mode,
     list_below,
     make_readable_folder,

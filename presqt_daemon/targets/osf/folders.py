@@ -8,7 +8,7 @@ from typing import Any
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Container
 from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.osf_entries import Folder, folder_from_entry, with_query
+from presqt_daemon.targets.osf.entries import Folder, folder_from_entry, with_query
 
 PAGE = "100"
 """Entries on one page, the most that the API gives."""

@@ -20,7 +20,7 @@ from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.answers import fault_from_answer
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
 from presqt_daemon.targets.fields import text_at
-from presqt_daemon.targets.gitlab_deposit import Deposit, words
+from presqt_daemon.targets.gitlab.deposit import Deposit, words
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.pages import all_pages
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from presqt_daemon.errors import TargetFault
-from presqt_daemon.targets.figshare_entries import id_from
+from presqt_daemon.targets.figshare.entries import id_from
 from presqt_daemon.targets.http import Http
 
 PAGE_SIZE = 500

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.targets.base import Sending
-from presqt_daemon.targets.figshare_api import FigshareApi
-from presqt_daemon.targets.figshare_begun import Begun
-from presqt_daemon.targets.figshare_entries import Stored, stored_from
-from presqt_daemon.targets.figshare_parts import send_parts
+from presqt_daemon.targets.figshare.api import FigshareApi
+from presqt_daemon.targets.figshare.begun import Begun
+from presqt_daemon.targets.figshare.entries import Stored, stored_from
+from presqt_daemon.targets.figshare.parts import send_parts
 
 PARTS_AT_ONCE = 8
 

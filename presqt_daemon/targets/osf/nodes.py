@@ -7,7 +7,7 @@ from typing import Any
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
 from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.osf_entries import (
+from presqt_daemon.targets.osf.entries import (
     Folder,
     data_of,
     fields_from,
@@ -15,7 +15,7 @@ from presqt_daemon.targets.osf_entries import (
     related,
     with_query,
 )
-from presqt_daemon.targets.osf_folders import pages
+from presqt_daemon.targets.osf.folders import pages
 
 STORAGE = "osfstorage"
 MARK = "presqt-ticket:"

@@ -11,7 +11,7 @@ from typing import Any
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import Body, Sending
 from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.zenodo_part import Part
+from presqt_daemon.targets.zenodo.part import Part
 
 STORE_SECONDS = 600.0
 """How long the server may take after the last byte of a content, or to put parts together."""

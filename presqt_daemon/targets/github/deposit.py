@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 from presqt_daemon.digest import GIT_BLOB
 from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.targets.base import Item, Sending
-from presqt_daemon.targets.github_assets import STATE_KEY, Assets
-from presqt_daemon.targets.github_git import EXECUTABLE, PLAIN, Branch, Entry, Listed
+from presqt_daemon.targets.github.assets import STATE_KEY, Assets
+from presqt_daemon.targets.github.git import EXECUTABLE, PLAIN, Branch, Entry, Listed
 
 MESSAGE = "PresQT Upload"
 

@@ -17,7 +17,7 @@ from presqt_daemon.targets.base import (
     Traits,
 )
 from presqt_daemon.targets.http import Answer, Http
-from presqt_daemon.targets.zenodo_drafts import (
+from presqt_daemon.targets.zenodo.drafts import (
     DISCARDED,
     PAGE_ROWS,
     PUBLISHED,
@@ -27,9 +27,9 @@ from presqt_daemon.targets.zenodo_drafts import (
     description_state,
     no_such_resource,
 )
-from presqt_daemon.targets.zenodo_files import DraftFiles
-from presqt_daemon.targets.zenodo_metadata import has_mark, left_out, record_metadata
-from presqt_daemon.targets.zenodo_parts import STORE_SECONDS
+from presqt_daemon.targets.zenodo.files import DraftFiles
+from presqt_daemon.targets.zenodo.metadata import has_mark, left_out, record_metadata
+from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
 
 NATIVE = {"Accept": "application/vnd.inveniordm.v1+json, application/json;q=0.9"}
 """Zenodo answers plain `application/json` with records in the form of its older API."""

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from presqt_daemon.errors import UserFault
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import sync_folder
-from presqt_daemon.targets.folder_side import PREFIX, Mark, SideFolder, read_mark
-from presqt_daemon.targets.folder_walk import make_readable_folder, opened_folder
+from presqt_daemon.targets.folder.side import PREFIX, Mark, SideFolder, read_mark
+from presqt_daemon.targets.folder.walk import make_readable_folder, opened_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

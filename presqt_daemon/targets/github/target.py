@@ -22,9 +22,9 @@ from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.answers import fault_from_answer
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
 from presqt_daemon.targets.fields import text_at
-from presqt_daemon.targets.github_assets import Assets
-from presqt_daemon.targets.github_deposit import BLOB_BYTES, Deposit
-from presqt_daemon.targets.github_git import Branch
+from presqt_daemon.targets.github.assets import Assets
+from presqt_daemon.targets.github.deposit import BLOB_BYTES, Deposit
+from presqt_daemon.targets.github.git import Branch
 from presqt_daemon.targets.http import Http, is_same_host
 from presqt_daemon.targets.pages import all_pages
 

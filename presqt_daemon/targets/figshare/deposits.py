@@ -7,9 +7,9 @@ from typing import Any
 
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
-from presqt_daemon.targets.figshare_api import FigshareApi
-from presqt_daemon.targets.figshare_article import Terms, article_from, left_out, terms_from
-from presqt_daemon.targets.figshare_entries import base_title, free_title
+from presqt_daemon.targets.figshare.api import FigshareApi
+from presqt_daemon.targets.figshare.article import Terms, article_from, left_out, terms_from
+from presqt_daemon.targets.figshare.entries import base_title, free_title
 from presqt_daemon.targets.left_out import state_from
 
 MARK = "presqt-ticket:"

@@ -22,7 +22,7 @@ from presqt_daemon.targets.base import (
     Traits,
 )
 from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.zenodo_drafts import (
+from presqt_daemon.targets.zenodo.drafts import (
     DISCARDED,
     PAGE_ROWS,
     PUBLISHED,
@@ -35,7 +35,7 @@ from presqt_daemon.targets.zenodo_drafts import (
     name_full_record,
     no_such_resource,
 )
-from presqt_daemon.targets.zenodo_metadata import deposit_metadata, has_mark, left_out
+from presqt_daemon.targets.zenodo.metadata import deposit_metadata, has_mark, left_out
 
 STORE_SECONDS = 600.0
 """How long the server may take after the last byte."""

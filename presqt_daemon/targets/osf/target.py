@@ -22,15 +22,15 @@ from presqt_daemon.targets.base import (
     Traits,
 )
 from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.osf_entries import (
+from presqt_daemon.targets.osf.entries import (
     HASHES,
     data_of,
     item_from_entry,
     with_query,
     words_of,
 )
-from presqt_daemon.targets.osf_folders import NOT_READY_SECONDS, ROOT, Folders
-from presqt_daemon.targets.osf_nodes import Nodes
+from presqt_daemon.targets.osf.folders import NOT_READY_SECONDS, ROOT, Folders
+from presqt_daemon.targets.osf.nodes import Nodes
 
 URL = "https://api.osf.io/v2"
 

@@ -16,9 +16,9 @@ from presqt_daemon.errors import UserFault
 from presqt_daemon.targets.answers import TOKEN_INVALID
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
 from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.zenodo_deposit import DepositTarget
-from presqt_daemon.targets.zenodo_drafts import words_of
-from presqt_daemon.targets.zenodo_records import RecordsTarget
+from presqt_daemon.targets.zenodo.deposit import DepositTarget
+from presqt_daemon.targets.zenodo.drafts import words_of
+from presqt_daemon.targets.zenodo.records import RecordsTarget
 
 DEFAULT_URL = "https://zenodo.org/api"
 TRAITS = Traits(

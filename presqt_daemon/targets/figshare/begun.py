@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from presqt_daemon.targets.base import Sending
-from presqt_daemon.targets.figshare_entries import Stored
+from presqt_daemon.targets.figshare.entries import Stored
 
 _Key = tuple[str, PurePosixPath, int, str]
 
