@@ -23,12 +23,16 @@ from tests.house.shelf import Fault, Shelf
 
 SENDERS = 1000
 TICKET_SECONDS = 0.2
-SLOW_TICKET_SECONDS = 0.5
-"""The one slack there is: on a machine that others keep busy already, and where the inbox lies on
-another disk, so that a small drop is copied too and its syncs wait for those of the long copies."""
+COPIED_TICKET_SECONDS = 0.5
+"""Where the inbox lies on another disk, a small drop is copied too, and its syncs wait for those of
+the long copies."""
+
+HELD_UP_SECONDS = 1.0
+"""The one slack there is, for one bag of ten: a file system that writes its journal under gigabytes
+of unwritten pages lets no rename pass meanwhile, whoever asks for it."""
 
 END_SECONDS = 3.0
-SMALL_BAGS = 5
+SMALL_BAGS = 10
 MEGABYTE = 1 << 20
 COPIED_MEGABYTES = 200
 
@@ -195,7 +199,6 @@ def test_a_small_bag_passes_stalled_senders_a_hanging_target_large_bags_and_a_lo
     tmp_path: Path, full: bool, inbox_lies: str
 ) -> None:
     slow, large = (2000, 400) if full else (300, 200)
-    is_busy = os.getloadavg()[0] > (os.cpu_count() or 1)
     is_beside = inbox_lies == "beside the tickets"
     with (
         Shelf() as shelf,
@@ -245,7 +248,8 @@ def test_a_small_bag_passes_stalled_senders_a_hanging_target_large_bags_and_a_lo
             )
             times.append(times_of(house, f"small{number}.zip"))
         assert all(thread.is_alive() for thread in threads)
-        limit = TICKET_SECONDS if is_beside and not is_busy else SLOW_TICKET_SECONDS
-        assert max(ticket for ticket, _ in times) <= limit, f"tickets after {times} s"
+        *usual, slowest = sorted(ticket for ticket, _ in times)
+        assert max(usual) <= (TICKET_SECONDS if is_beside else COPIED_TICKET_SECONDS), times
+        assert slowest <= HELD_UP_SECONDS, times
         assert max(end for _, end in times) <= END_SECONDS, f"finished after {times} s"
         assert not any(str(info["source_file"]).startswith("stalled") for info in house.infos())

@@ -320,7 +320,8 @@ def test_asking_again_sees_to_folders_that_came_after_the_job(house: House) -> N
 def test_a_start_that_makes_records_says_what_waits_and_remembers_what_is_asked(
     house: House,
 ) -> None:
-    many(house, 600)
+    # so many that the job's notes, two a second, tell of it while it runs on any machine
+    many(house, 2500)
     house.start(ready=False)
     state: dict[str, Any] = wait_until(
         lambda: (s := state_of(house)) and s["progress"] and not s["complete"] and s
