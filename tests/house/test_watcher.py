@@ -85,7 +85,7 @@ def test_a_drop_that_no_event_tells_of_is_found_within_one_period(house: House) 
 def test_a_flood_of_events_hides_no_drop(house: House, full: bool) -> None:
     house.start()
     drop_bag(house, 10)
-    deposited(house, 1)  # so its folder has been scanned, and a watch comes before a scan
+    deposited(house, 1, first=10)  # so its folder has been scanned, and a watch comes before a scan
     assert house.process is not None
     # the kernel keeps 16,384 events for a reader that does not come; each file makes two
     house.process.send_signal(signal.SIGSTOP)
