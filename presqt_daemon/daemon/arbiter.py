@@ -160,6 +160,7 @@ class Daemon:
             case Claimed():
                 ticket = OpenTicket(ticket=event.ticket, work=Work.STAGE, zip_bytes=event.size)
                 self._rooms.dispatch.open(ticket, event.error)
+                self._rooms.asked.opened(event.ticket)
             case Request():
                 self._rooms.asked.take(event)
             case UpgradeRequest():
@@ -172,7 +173,7 @@ class Daemon:
             case _:
                 self._rooms.dispatch.handle(event)
                 if isinstance(event, Reopened):
-                    self._rooms.asked.reopened(event.ticket)
+                    self._rooms.asked.opened(event.ticket)
                 elif (ticket_ended := ended_by(event)) is not None:
                     self._rooms.asked.ended(ticket_ended)
 

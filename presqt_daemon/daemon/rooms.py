@@ -96,6 +96,7 @@ def join_rooms(
         clock=clock,
         agenda=Agenda(small_bytes=config.staging.small),
     )
+    inbox = Inbox(config, uploads, post, patience=is_patient)
     order = Order(mediafiles=config.mediafiles, mode=config.permissions.status)
     return Rooms(
         uploads=uploads,
@@ -103,9 +104,12 @@ def join_rooms(
         supervisor=supervisor,
         dispatch=dispatch,
         asked=Asked(
-            lambda ticket: ticket in dispatch.agenda.tickets, dispatch.cancel, dispatch.retry
+            lambda ticket: ticket in dispatch.agenda.tickets,
+            inbox.is_keeping,
+            dispatch.cancel,
+            dispatch.retry,
         ),
-        inbox=Inbox(config, uploads, post, patience=is_patient),
+        inbox=inbox,
         control=ControlFolder(config.control_folder, post),
         expiry=Expiry(uploads, lambda: supervisor.config),
         upgrade=Lane(order, pool.start_other),

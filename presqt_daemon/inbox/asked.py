@@ -10,17 +10,19 @@ from presqt_daemon.system.failpoints import reach
 class Asked:
     """What was asked of which ticket; used by the arbiter's thread alone.
 
-    `is_open` says whether a ticket can be cancelled now; `cancel` and `retry` begin to do so, and
-    `ended` and `reopened` are told what came of it.
+    `is_open` says whether a ticket can be cancelled now, `is_coming` whether it will be at once;
+    `cancel` and `retry` begin to do so, and `ended` and `opened` are told what came of it.
     """
 
     def __init__(
         self,
         is_open: Callable[[str], bool],
+        is_coming: Callable[[str], bool],
         cancel: Callable[[str], None],
         retry: Callable[[str], None],
     ) -> None:
         self._is_open = is_open
+        self._is_coming = is_coming
         self._cancel = cancel
         self._retry = retry
         self._waiting: defaultdict[str, list[Request]] = defaultdict(list)
@@ -30,6 +32,9 @@ class Asked:
         reach("asked")
         ticket = request.ticket
         is_open = self._is_open(ticket)
+        if not is_open and self._is_coming(ticket):
+            self._waiting[ticket].append(request)
+            return
         if request.action is Action.CANCEL:
             self._cancel(ticket)
             # one of which more was asked may be on its way to its end, or back from it
@@ -46,8 +51,11 @@ class Asked:
         """The ticket's end is written."""
         self._answer(ticket, Action.CANCEL)
 
-    def reopened(self, ticket: str) -> None:
-        """The ticket goes again, or will not; a cancel that came meanwhile counts now."""
+    def opened(self, ticket: str) -> None:
+        """The ticket goes, for the first time or again, or will not.
+
+        A cancel that came meanwhile counts now.
+        """
         self._answer(ticket, Action.RETRY)
         if ticket in self._waiting:
             if self._is_open(ticket):

@@ -3,8 +3,9 @@
 The order is: `.new-<ticket>/` with the record, the status and the side-car; the zip renamed in
 (the commit point); the side-car unlinked; the folder renamed to `<ticket>`; the note. A drop that
 cannot simply be renamed is first renamed inside the inbox to `.claimed-<ticket>-<name>`, which is
-then the commit point, and copied later. Three syncs for each claim: the record, the ticket's
-folder and the folder of all tickets; the zip's own bytes are synced when it is staged.
+then the commit point, and copied later. None of this waits for the disk, unless there is a
+side-car: `Uploads.keep_claims` does, before any work is done for it. The zip's own bytes are synced
+when it is staged.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ from presqt_daemon.inbox.recover import is_alive, remove_twin_sidecar
 from presqt_daemon.inbox.settle import Writer, sight_of
 from presqt_daemon.inbox.sidecar import read_sidecar, remove_sidecar
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import remove_tree, rename_to_free, sync_folder
+from presqt_daemon.system.files import remove_tree, rename_to_free
 from presqt_daemon.tickets.claim_record import (
     NAME_MAX_BYTES,
     ClaimRecord,
@@ -139,13 +140,10 @@ class Claimer:
             raise
 
     def name(self, taken: Taken) -> Taken:
-        """Give a finished folder its final name, durably; may be repeated. Raises OSError."""
+        """Give a finished folder its final name; may be repeated. Raises OSError."""
         named = self.uploads.folder(taken.record.ticket)
         if taken.folder != named and taken.folder.path.exists():
             os.rename(taken.folder.path, named.path)
-        # both renames with one wait for the disk, where its journal keeps their order
-        sync_folder(named.path)
-        sync_folder(self.uploads.root)
         reach("claim-named")
         return replace(taken, folder=named, aside=None)
 
@@ -189,7 +187,6 @@ def _set_aside(drop: Drop, ticket: str) -> str:
     if _has_changed(drop, os.stat(aside, dir_fd=folder, follow_symlinks=False)):
         _put_back(aside, folder, drop)
         raise DropChangedError(drop.name)
-    os.fsync(folder)
     return aside
 
 

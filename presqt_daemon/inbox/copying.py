@@ -146,6 +146,7 @@ class Copier:
 
     def _finish(self, folder: OpenPlace, taken: Taken) -> None:
         assert taken.aside is not None
+        os.fsync(folder.handle)  # or a power loss might give the drop its old name back beside us
         size = taken.size
         if taken.folder.path.exists():  # else an earlier attempt got as far as the final name
             try:
@@ -160,6 +161,7 @@ class Copier:
             finally:
                 os.close(handle)
         named = replace(self._claimer.name(taken), size=size)
+        self._claimer.uploads.keep_claims([named.folder])
         reach("copy-named")
         with contextlib.suppress(OSError):  # a later scan finds it beside its finished ticket
             os.unlink(taken.aside, dir_fd=folder.handle)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.claim import Claimer, Taken
 from presqt_daemon.inbox.events import Claimed, Event
+from presqt_daemon.inbox.keeping import Keeper
 from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.receipt_note import write_note
 from presqt_daemon.inbox.settle import Rules
@@ -29,6 +30,7 @@ class Desk:
     emit: Callable[[Event], None]
     clock: Callable[[], float]
     patience: bool
+    keeper: Keeper
     copying: dict[str, object] = field(default_factory=dict)
     """Which lane's copier has a ticket's drop, by ticket."""
 
@@ -42,8 +44,11 @@ class Desk:
             held_after=max(intake.incomplete_after, intake.settle),
         )
 
-    def announce(self, folder: OpenPlace, taken: Taken) -> None:
-        """Leave the note in the inbox and tell the daemon; the ticket has its final name."""
+    def announce(self, folder: OpenPlace, taken: Taken, *, is_kept: bool = False) -> None:
+        """Leave the note in the inbox and tell the daemon; the ticket has its final name.
+
+        The daemon hears of it once it `is_kept`, and so will have it after a power loss too.
+        """
         record = taken.record
         shown = printable_name(record.inbox_name)
         _log.info("%s taken: %s/%s", record.ticket, folder.place.shown, shown)
@@ -53,15 +58,17 @@ class Desk:
         except OSError as error:
             _log.warning("%s: no note for %s: %s", record.ticket, shown, error.strerror)
         reach("claim-noted")
-        self.emit(
-            Claimed(
-                ticket=record.ticket,
-                folder=taken.folder,
-                record=record,
-                size=taken.size,
-                error=record.fault,
-            )
+        claim = Claimed(
+            ticket=record.ticket,
+            folder=taken.folder,
+            record=record,
+            size=taken.size,
+            error=record.fault,
         )
+        if is_kept:
+            self.emit(claim)
+        else:
+            self.keeper.put(claim)
 
 
 class Notices:

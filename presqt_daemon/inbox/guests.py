@@ -6,8 +6,7 @@ import stat
 from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.desk import Desk, Notices
 from presqt_daemon.inbox.names import Kind, is_tag_file_name, is_zip_name, kind_of
-from presqt_daemon.inbox.places import OpenPlace, Place, holds_bag
-from presqt_daemon.inbox.reception import unknown_target
+from presqt_daemon.inbox.places import OpenPlace, Place, holds_bag, unknown_target
 from presqt_daemon.inbox.turned_away import (
     TurnedAway,
     deep_folder_fault,

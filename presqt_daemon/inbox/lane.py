@@ -208,4 +208,4 @@ class Lane:
 
     def _copied(self, folder: OpenPlace, taken: Taken) -> None:
         """Called by a copying thread: the drop is in its ticket now."""
-        self._desk.announce(folder, taken)
+        self._desk.announce(folder, taken, is_kept=True)

@@ -23,7 +23,7 @@ from presqt_daemon.tickets.claim_record import ClaimRecord, Owner
 from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings
 from presqt_daemon.tickets.recovery import info_from_claim
-from presqt_daemon.tickets.store import CLAIM_NAME, TicketFolder, Uploads
+from presqt_daemon.tickets.store import TicketFolder, Uploads
 
 _FOLDER_MODE = 0o755
 _log = logging.getLogger(__name__)
@@ -90,14 +90,19 @@ def fill_folder(
     warnings: tuple[Finding, ...] = (),
     sidecar: Sidecar | None = None,
 ) -> None:
-    """Write the record and the side-car durably, and the first status.
+    """Write the record, the first status and the side-car.
 
-    The status needs no sync: one that a power loss takes is made again from the record.
+    This waits for the disk only where more would be lost with the record than where the drop lay:
+    the options of a side-car, the fault of what stays in the inbox. A record that a power loss
+    takes from another is made again from its origin, and a status from its record.
     """
+    if record.zip_name is not None:
+        folder.write_origin(Path(record.inbox_folder, record.inbox_name))
     folder.write_claim(record, durable=False)
     info = add_warnings(_first_info(config, record), warnings)
     uploads.write_info(folder, info, durable=False)
-    _sync_file(folder.path / CLAIM_NAME)
+    if sidecar is not None or record.zip_name is None:
+        folder.sync_claim()
     reach("claim-info")
     if sidecar is not None and record.sidecar_name is not None:
         mode = config.permissions.payload
@@ -132,14 +137,6 @@ def group_id(name: str | None) -> int | None:
 def _first_info(config: Config, record: ClaimRecord) -> ProcessInfo:
     info = info_from_claim(record)
     return info if info.target in config.targets else replace(info, target=None, resource_id=None)
-
-
-def _sync_file(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @functools.lru_cache(maxsize=1)

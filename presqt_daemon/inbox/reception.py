@@ -11,7 +11,7 @@ from presqt_daemon.inbox.copying import Copier, Copy
 from presqt_daemon.inbox.desk import Desk, Notices
 from presqt_daemon.inbox.names import is_tag_file_name, is_zip_name
 from presqt_daemon.inbox.new_ticket import Drop
-from presqt_daemon.inbox.places import OpenPlace, Place
+from presqt_daemon.inbox.places import OpenPlace, Place, unknown_target
 from presqt_daemon.inbox.probe import open_file, probe_file
 from presqt_daemon.inbox.settle import (
     Decision,
@@ -209,16 +209,6 @@ class Reception:
     ) -> None:
         waiting = self.candidates.setdefault(key[0], {})
         waiting[key[1]] = Candidate(history=history, due=due, why=why, is_stuck=is_stuck)
-
-
-def unknown_target(place: Place, targets: tuple[str, ...]) -> UserFault:
-    """The fault of whatever lies in a folder that is named after no target."""
-    folders = ", ".join(f"{name}/" for name in targets)
-    return UserFault(
-        "unknown-target",
-        f"PresQT Error: '{place.route.target}' is not a valid Target name. "
-        f"The folders here are {folders}.",
-    )
 
 
 def _warnings(name: str) -> tuple[Finding, ...]:

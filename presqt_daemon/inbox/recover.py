@@ -1,6 +1,5 @@
 """What the last daemon left of claims: finished, undone, or handed to the folder's lane."""
 
-import contextlib
 import logging
 import os
 import re
@@ -8,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from presqt_daemon.config import Config
-from presqt_daemon.inbox.names import SIDECAR_SUFFIX
 from presqt_daemon.inbox.new_ticket import own_file
+from presqt_daemon.inbox.origin import find_drop, remake_claim
 from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.probe import open_file
 from presqt_daemon.inbox.sidecar import MAX_SIDECAR_BYTES, read_sidecar, remove_sidecar
-from presqt_daemon.system.files import remove_tree, sync_folder
+from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.host import boot_id, host_name, start_ticks
 from presqt_daemon.tickets.claim_record import ClaimRecord, ClaimRecordError, Owner
-from presqt_daemon.tickets.store import RESERVED_NAMES, TicketFolder, Uploads
+from presqt_daemon.tickets.store import TicketFolder, Uploads
 
 _RECEIVED = re.compile(rb'^    "stage": "received",$', re.MULTILINE)
 _IN_PROGRESS = re.compile(rb'^    "status": "in_progress",$', re.MULTILINE)
@@ -46,12 +45,10 @@ def recover(uploads: Uploads, config: Config) -> Leftovers:
     """Finish claims that have their zip and undo those that cannot have one. Raises OSError."""
     halves = []
     finished = []
+    unkept = []
     for ticket in list(uploads.new_tickets()):
         folder = uploads.new_folder(ticket)
-        try:
-            record = folder.read_claim()
-        except ClaimRecordError:
-            record = None
+        record = _record(folder, config)
         if record is not None and is_alive(record.owner):
             _log.warning("%s is being made by another daemon that runs here", folder.path.name)
         elif _holds_drop(folder, record):
@@ -59,12 +56,17 @@ def recover(uploads: Uploads, config: Config) -> Leftovers:
                 _own(folder, record, config)
                 finished.append(record)
             folder.path.rename(uploads.folder(ticket).path)
+            unkept.append(uploads.folder(ticket))
         elif record is None or record.zip_name is None:
             remove_tree(folder.path)
         else:
             halves.append(Half(folder=folder, record=record))
-    sync_folder(uploads.root)
-    return Leftovers(halves=tuple(halves), finished=tuple(finished), fresh=tuple(_fresh(uploads)))
+    fresh = _fresh(uploads, config)
+    unkept += [
+        folder for record in fresh if (folder := uploads.folder(record.ticket)).read_origin()
+    ]
+    uploads.keep_claims(unkept)
+    return Leftovers(halves=tuple(halves), finished=tuple(finished), fresh=tuple(fresh))
 
 
 def is_alive(owner: Owner) -> bool:
@@ -105,8 +107,14 @@ def _holds_drop(folder: TicketFolder, record: ClaimRecord | None) -> bool:
     """Whether the commit point was passed; without a record, any file not ours counts."""
     if record is not None:
         return record.zip_name is not None and os.path.lexists(folder.path / record.zip_name)
-    names = set(os.listdir(folder.path)) - RESERVED_NAMES
-    return any(not name.startswith(".") and not name.endswith(SIDECAR_SUFFIX) for name in names)
+    return find_drop(folder) is not None
+
+
+def _record(folder: TicketFolder, config: Config) -> ClaimRecord | None:
+    try:
+        return folder.read_claim()
+    except ClaimRecordError:
+        return remake_claim(folder, config)
 
 
 def _own(folder: TicketFolder, record: ClaimRecord, config: Config) -> None:
@@ -118,7 +126,7 @@ def _own(folder: TicketFolder, record: ClaimRecord, config: Config) -> None:
     os.close(handle)
 
 
-def _fresh(uploads: Uploads) -> list[ClaimRecord]:
+def _fresh(uploads: Uploads, config: Config) -> list[ClaimRecord]:
     records = []
     for ticket in uploads.tickets():
         folder = uploads.folder(ticket)
@@ -128,8 +136,8 @@ def _fresh(uploads: Uploads) -> list[ClaimRecord]:
             content = b""
         if content and not (_RECEIVED.search(content) and _IN_PROGRESS.search(content)):
             continue
-        with contextlib.suppress(ClaimRecordError):
-            records.append(folder.read_claim())
+        if (record := _record(folder, config)) is not None:
+            records.append(record)
     return records
 
 

@@ -30,6 +30,15 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def sync_file(path: Path) -> None:
+    """Make a file's content durable, following no link. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def give_to_owner(handle: int, folder: Path) -> None:
     """Let what root makes in another's folder belong to that one, who goes on with it.
 

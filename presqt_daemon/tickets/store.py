@@ -6,12 +6,12 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import json_bytes, replace_file
+from presqt_daemon.system.files import json_bytes, replace_file, sync_file, sync_folder
 from presqt_daemon.tickets.claim_record import (
     ClaimRecord,
     ClaimRecordError,
@@ -32,6 +32,7 @@ RECEIPT_NAME = "receipt.json"
 PAYLOAD_NAME = "payload.jsonl"
 JOURNAL_NAME = "journal.jsonl"
 CLAIM_NAME = "claim.json"
+ORIGIN_NAME = ".from"
 NEW_PREFIX = ".new-"
 RESERVED_NAMES = frozenset({INFO_NAME, RECEIPT_NAME, PAYLOAD_NAME, JOURNAL_NAME, CLAIM_NAME})
 """Names a bag's folder must not have inside a ticket, compared without case."""
@@ -122,6 +123,29 @@ class TicketFolder:
         content = json.dumps(tree_from_record(record), indent=4).encode("ascii") + b"\n"
         replace_file(self.path / CLAIM_NAME, content, mode=0o600, durable=durable)
 
+    def write_origin(self, drop: Path) -> None:
+        """Note where the drop lies, before it is moved in, without waiting for the disk.
+
+        A link's text is part of the folder's own records, so where a journal keeps their order it
+        survives a power loss whenever the move does, while a file's content need not.
+        """
+        os.symlink(drop, self.path / ORIGIN_NAME)
+
+    def read_origin(self) -> Path | None:
+        """Where the drop lay, None once its claim is on the disk."""
+        try:
+            return Path(os.readlink(self.path / ORIGIN_NAME))
+        except OSError:
+            return None
+
+    def sync_claim(self) -> None:
+        """Make the record of how the drop was taken durable. Raises OSError."""
+        sync_file(self.path / CLAIM_NAME)
+
+    def forget_origin(self) -> None:
+        """The claim is on the disk. Raises OSError."""
+        (self.path / ORIGIN_NAME).unlink(missing_ok=True)
+
     def find_zip(self) -> Path | None:
         """The zip in this folder, None when it is gone."""
         with contextlib.suppress(ClaimRecordError):
@@ -165,6 +189,21 @@ class Uploads:
                 name = entry.name.removeprefix(NEW_PREFIX)
                 if entry.name != name and is_ticket(name) and entry.is_dir(follow_symlinks=False):
                     yield name
+
+    def keep_claims(self, folders: Collection[TicketFolder]) -> None:
+        """Make claims durable that have their final names; may be repeated. Raises OSError.
+
+        Three syncs for each: the record, the ticket's folder, the folder of all tickets. A folder
+        that somebody has removed is passed over.
+        """
+        for folder in folders:
+            with contextlib.suppress(FileNotFoundError):
+                folder.sync_claim()
+                sync_folder(folder.path)
+        sync_folder(self.root)
+        reach("claim-kept")
+        for folder in folders:
+            folder.forget_origin()
 
     def write_info(self, folder: TicketFolder, info: ProcessInfo, *, durable: bool = True) -> None:
         """Replace a ticket's status file as a whole.

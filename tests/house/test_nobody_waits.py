@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,10 +26,6 @@ TICKET_SECONDS = 0.2
 COPIED_TICKET_SECONDS = 0.5
 """Where the inbox lies on another disk, a small drop is copied too, and its syncs wait for those of
 the long copies."""
-
-HELD_UP_SECONDS = 1.0
-"""No bag may be held up for longer: a file system that writes its journal under gigabytes of
-unwritten pages lets no rename pass meanwhile, so that only the median keeps the limit above."""
 
 END_SECONDS = 3.0
 SMALL_BAGS = 10
@@ -251,7 +246,7 @@ def test_a_small_bag_passes_stalled_senders_a_hanging_target_large_bags_and_a_lo
         assert all(thread.is_alive() for thread in threads)
         tickets = [ticket for ticket, _ in times]
         limit = TICKET_SECONDS if is_beside else COPIED_TICKET_SECONDS
-        assert statistics.median(tickets) <= limit, times
-        assert max(tickets) <= HELD_UP_SECONDS, times
+        assert max(tickets) <= limit, times
+        print([round(1000*x) for x in tickets], [round(1000*e) for _, e in times])
         assert max(end for _, end in times) <= END_SECONDS, f"finished after {times} s"
         assert not any(str(info["source_file"]).startswith("stalled") for info in house.infos())

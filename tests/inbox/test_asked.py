@@ -13,10 +13,12 @@ class Desk:
 
     def __init__(self, *tickets: str) -> None:
         self.open = set(tickets)
+        self.coming: set[str] = set()
         self.did: list[str] = []
         self.answered: list[Action] = []
         self.asked = Asked(
             self.open.__contains__,
+            self.coming.__contains__,
             lambda ticket: self.did.append(f"cancel {ticket}"),
             lambda ticket: self.did.append(f"retry {ticket}"),
         )
@@ -45,7 +47,7 @@ def test_a_retry_is_answered_when_the_ticket_is_open_again() -> None:
     assert desk.did == ["retry t"]
     assert desk.answered == []
     desk.open.add("t")
-    desk.asked.reopened("t")
+    desk.asked.opened("t")
     assert desk.answered == [RETRY]
 
 
@@ -61,7 +63,7 @@ def test_a_cancel_that_overtakes_a_retry_counts() -> None:
     desk.ask(RETRY)
     desk.ask(CANCEL)
     desk.open.add("t")
-    desk.asked.reopened("t")
+    desk.asked.opened("t")
     assert desk.did == ["retry t", "cancel t", "cancel t"]
     assert desk.answered == [RETRY]
     desk.asked.ended("t")
@@ -79,5 +81,21 @@ def test_a_cancel_of_a_ticket_that_does_not_go_again_is_answered_with_the_retry(
     desk = Desk()
     desk.ask(RETRY)
     desk.ask(CANCEL)
-    desk.asked.reopened("t")
+    desk.asked.opened("t")
     assert desk.answered == [RETRY, CANCEL]
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_what_is_asked_of_a_ticket_that_is_about_to_open_waits_for_it(action: Action) -> None:
+    desk = Desk()
+    desk.coming.add("t")
+    desk.ask(action)
+    assert desk.did == []
+    assert desk.answered == []
+    desk.coming.clear()
+    desk.open.add("t")
+    desk.asked.opened("t")
+    if action is CANCEL:
+        assert desk.did == ["cancel t"]
+        desk.asked.ended("t")
+    assert desk.answered == [action]

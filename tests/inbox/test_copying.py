@@ -80,7 +80,7 @@ def test_a_copy_that_is_stopped_can_be_made_later(tmp_path: Path) -> None:
     stopped.stop(5.0)
     stopped.put(copy)
     assert not stopped.has(copy.taken.record.ticket)
-    assert names_in(copy.taken.folder.path) == ["claim.json", "process_info.json"]
+    assert names_in(copy.taken.folder.path) == [".from", "claim.json", "process_info.json"]
     copier = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken), {})
     copier.put(copy)
     until(lambda: done)

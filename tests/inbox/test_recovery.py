@@ -23,7 +23,7 @@ from tests.inbox.running import left_in, make_config, names_in, running
 
 ROOT = Path(__file__).parents[2]
 CLAIM_POINTS = ("claim-folder", "claim-info", "claim-sidecar", "claim-zip", "claim-named",
-                "claim-noted")  # fmt: skip
+                "claim-noted", "claim-kept")  # fmt: skip
 COPY_POINTS = ("copy-renamed", "copy-copied", "copy-named", "copy-unlinked")
 WITH_SIDECAR = ("a.zip", "linked.zip")
 TICKET = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -89,6 +89,58 @@ def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(
     assert run(tmp_path, failpoint) == -signal.SIGKILL
     assert run(tmp_path) == 0
     check(config, drops)
+
+
+@pytest.mark.parametrize("failpoint", ["claim-zip:2", "claim-named:2", "claim-noted:2"])
+def test_a_power_loss_that_empties_a_fresh_claim_loses_no_drop_and_not_its_target(
+    tmp_path: Path, failpoint: str
+) -> None:
+    config = make_config(tmp_path)
+    names = ("a.zip", "b.zip")
+    drops = {name: bag_zip({f"P/{name}.txt": name.encode()}) for name in names}
+    for name, content in drops.items():
+        (config.inbox / "osf" / name).write_bytes(content)
+    assert run(tmp_path, failpoint) == -signal.SIGKILL
+    uploads = Uploads(config.mediafiles)
+    folders = [*map(uploads.new_folder, uploads.new_tickets())]
+    folders += [
+        folder for name in names_in(uploads.root)
+        if not name.startswith(".") and (folder := uploads.folder(name)).read_origin()
+    ]  # fmt: skip
+    assert folders, "nothing was left to be kept"
+    for folder in folders:
+        for file in ("claim.json", "process_info.json"):
+            (folder.path / file).write_bytes(b"")
+    with running(config) as daemon:
+        daemon.settled()
+        assert left_in(config.inbox / "osf") == []
+        found = {}
+        for name in names_in(uploads.root):
+            folder = uploads.folder(name)
+            record = folder.read_claim()
+            assert record.route.target == "osf"
+            assert record.dropped_by_uid == os.geteuid()
+            assert folder.read_origin() is None
+            zip_path = folder.find_zip()
+            assert zip_path is not None
+            found[record.inbox_name] = zip_path.read_bytes()
+            assert (config.inbox / "osf" / record.receipt_name).exists()
+        assert found == drops
+
+
+def test_a_claim_without_record_and_without_origin_stays_a_ticket_of_its_own(
+    tmp_path: Path,
+) -> None:
+    config = make_config(tmp_path)
+    (config.inbox / "osf" / "a.zip").write_bytes(bag_zip())
+    assert run(tmp_path, "claim-zip") == -signal.SIGKILL
+    uploads = Uploads(config.mediafiles)
+    (ticket,) = uploads.new_tickets()
+    for name in ("claim.json", ".from"):
+        (uploads.new_folder(ticket).path / name).unlink()
+    with running(config):
+        assert list(uploads.tickets()) == [ticket]
+        assert (uploads.folder(ticket).path / "a.zip").read_bytes() == bag_zip()
 
 
 @pytest.mark.full
