@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.popen_forkserver import Popen
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -29,6 +30,10 @@ TICKET_VARIABLE = "PRESQT_TICKET"
 """Set in a worker's environment, so that programs it starts can be found again."""
 
 PRELOAD = ("presqt_daemon.workers.pool", "presqt_daemon.workers.preload")
+NICENESS = 5
+"""Workers step back a little: on a busy machine intake and status files go before staging."""
+
+LOWEST = 19
 IDLE_SECONDS = 20.0
 MAX_TASKS = 200
 """A worker is replaced after so many tasks, which bounds whatever a library may leak."""
@@ -203,6 +208,7 @@ def end_politely(worker: Worker) -> None:
 def serve(channel: Connection, verbosity: int, journal: bool) -> None:
     """The worker's life: one task after another until the parent says no more, or is gone."""
     _settle_in(verbosity, journal=journal)
+    step_back(NICENESS)
     while True:
         try:
             task: Task | None = channel.recv()
@@ -228,10 +234,21 @@ def serve_other(
     target(*arguments)
 
 
+def step_back(niceness: int) -> None:
+    """Let others go first, as far as that is allowed.
+
+    Linux weighs sessions against each other before the processes in them (sched(7), autogroup), so
+    that in a session of its own a process is not nice before its session is.
+    """
+    with contextlib.suppress(OSError):
+        os.nice(niceness)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")
+
+
 def yield_to_others() -> None:
     """Take this process's turns only where nobody else wants them, as far as that is allowed."""
-    with contextlib.suppress(OSError):
-        os.nice(19)
+    step_back(LOWEST)
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     with contextlib.suppress(OSError, psutil.Error):

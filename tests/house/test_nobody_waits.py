@@ -247,6 +247,5 @@ def test_a_small_bag_passes_stalled_senders_a_hanging_target_large_bags_and_a_lo
         tickets = [ticket for ticket, _ in times]
         limit = TICKET_SECONDS if is_beside else COPIED_TICKET_SECONDS
         assert max(tickets) <= limit, times
-        print([round(1000*x) for x in tickets], [round(1000*e) for _, e in times])
         assert max(end for _, end in times) <= END_SECONDS, f"finished after {times} s"
         assert not any(str(info["source_file"]).startswith("stalled") for info in house.infos())

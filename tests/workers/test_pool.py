@@ -1,9 +1,12 @@
 """Processes of the pool, and what is told of their end."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from presqt_daemon.workers.pool import Pool, Worker
+from presqt_daemon.workers.pool import NICENESS, Pool, Worker
+from tests.inbox.running import until
 
 
 def exit_codes(worker: Worker, askers: int) -> set[int | None]:
@@ -35,3 +38,14 @@ def test_a_worker_that_does_its_task_is_taken_again_and_ended_with_the_pool() ->
     pool.give_back(worker)
     pool.close()
     assert not worker.identity.is_running()
+
+
+def test_a_worker_lets_the_daemon_go_first_and_so_does_its_session() -> None:
+    pool = Pool()
+    worker = pool.take()
+    own = os.nice(0)
+    until(lambda: worker.identity.nice() == own + NICENESS, "a nice worker")
+    group = Path(f"/proc/{worker.pid}/autogroup")
+    if group.exists():
+        until(lambda: group.read_text().endswith(f"nice {NICENESS}\n"), "a nice session")
+    pool.close()
