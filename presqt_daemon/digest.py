@@ -62,6 +62,11 @@ class Hash(Protocol):
     def hexdigest(self) -> str: ...
 
 
+_MAKERS: Mapping[str, Callable[..., Hash]] = MappingProxyType(
+    {name: getattr(hashlib, attribute) for name, attribute in _HASHLIB_NAMES.items()}
+)
+
+
 def is_known(algorithm: str) -> bool:
     """Whether a digest of this name can be computed here."""
     return algorithm in _HASHLIB_NAMES or algorithm in _GIT_NAMES
@@ -83,6 +88,19 @@ def new_hash(algorithm: str, size: int) -> Hash:
         state.update(b"blob %d\0" % size)
         return state
     return hashlib.new(_HASHLIB_NAMES[algorithm], usedforsecurity=False)
+
+
+def digest_bytes(algorithm: str, content: bytes) -> str:
+    """The lower-case hex of a whole content; for small files, where making the state counts.
+
+    Raises KeyError for an algorithm that `is_known` does not know.
+    """
+    make = _MAKERS.get(algorithm)
+    if make is not None:
+        return make(content, usedforsecurity=False).hexdigest()
+    state = new_hash(algorithm, len(content))
+    state.update(content)
+    return state.hexdigest()
 
 
 class Digester:

@@ -1,6 +1,6 @@
 """A valid bag on disk, written again when the disk did not keep it, never when the bag is wrong."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -97,22 +97,26 @@ def write_bag(archive: Archive, found: Survey, how: Writing) -> Written:
     )
 
 
-def _needed(found: Survey, algorithm: str | None) -> Callable[[str], Collection[str]]:
-    needed = found.structure.needed
-    if algorithm is None:
-        return needed
-    cache: dict[frozenset[str], frozenset[str]] = {}
+def _needed(found: Survey, algorithm: str | None) -> Callable[[str], tuple[str, ...]]:
+    """Which digests a file needs, sorted: what its manifests list and, of payload, the target's.
 
-    def with_target(path: str) -> frozenset[str]:
-        names = needed(path)
-        if not path.startswith(PAYLOAD):
-            return names
-        both = cache.get(names)
-        if both is None:
-            both = cache[names] = names | {algorithm}
-        return both
+    Asked for every file, so that each kind of answer is made once, by which manifests it needs.
+    """
+    listings = [entry for entry in found.structure.manifests if entry.file.verifiable]
+    known: dict[int, tuple[str, ...]] = {}
 
-    return with_target
+    def needed(path: str) -> tuple[str, ...]:
+        key = int(algorithm is not None and path.startswith(PAYLOAD))
+        for entry in listings:
+            key = 2 * key + (path in entry.listed)
+        if key not in known:
+            names = {entry.file.algorithm for entry in listings if path in entry.listed}
+            if algorithm is not None and path.startswith(PAYLOAD):
+                names.add(algorithm)
+            known[key] = tuple(sorted(names))
+        return known[key]
+
+    return needed
 
 
 def _spoilt(

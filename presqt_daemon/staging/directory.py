@@ -13,7 +13,9 @@ from presqt_daemon.system.zip_end import EndRecord
 
 _ROW = struct.Struct("<4sBBHHHLLLLHHHHHLL")
 _ROW_SIGNATURE = b"PK\x01\x02"
-_LOCAL = struct.Struct("<4sHHHLLLLHH")
+_LOCAL = struct.Struct("<4s2xHH16xHH")
+"""Signature, flags, method, lengths of name and extra field; the rest may be zero here."""
+
 _LOCAL_SIGNATURE = b"PK\x03\x04"
 _ZIP64 = 1
 _LARGE = 0xFFFFFFFF
@@ -93,15 +95,16 @@ def read_directory(fd: int, end: EndRecord) -> Iterator[Row]:
 def data_offset(window: Window, row: Row) -> int | str:
     """Where an entry's data begin; a clause that says how its local header contradicts."""
     ahead = None if row.packed_size < _BIG_BYTES else _HEADER_BYTES
-    header = window.take(row.header_offset, _LOCAL.size + len(row.raw_name), ahead)
-    signature, _, flags, method, _, _, _, _, name_bytes, extra_bytes = _LOCAL.unpack_from(header)
+    block, start = window.find(row.header_offset, _LOCAL.size + len(row.raw_name), ahead)
+    signature, flags, method, name_bytes, extra_bytes = _LOCAL.unpack_from(block, start)
     if signature != _LOCAL_SIGNATURE:
         return "the zip holds no entry where its list says"
-    if name_bytes != len(row.raw_name) or header[_LOCAL.size :] != row.raw_name:
+    if name_bytes != len(row.raw_name) or not block.startswith(row.raw_name, start + _LOCAL.size):
         return "the entry has another name than in the zip's list"
     if method != row.method or (flags ^ row.flags) & ENCRYPTED_FLAGS:
         return "the entry is packed in another way than the zip's list says"
-    return int(row.header_offset + _LOCAL.size + name_bytes + extra_bytes)
+    offset: int = row.header_offset + _LOCAL.size + name_bytes + extra_bytes
+    return offset
 
 
 def _large(

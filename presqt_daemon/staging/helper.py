@@ -5,6 +5,7 @@ does, since its channel closes then.
 """
 
 import contextlib
+import gc
 import json
 import os
 import subprocess
@@ -78,6 +79,7 @@ class Helper:
 
 def main(channel_fd: int, zip_fd: int) -> None:
     """Serve one worker until it closes the channel."""
+    gc.disable()  # as in the worker itself while it stages
     window = Window(zip_fd)
     with Connection(channel_fd) as channel, contextlib.suppress(EOFError, OSError):
         while True:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from presqt_daemon.digest import new_hash
+from presqt_daemon.digest import digest_bytes
 from presqt_daemon.errors import UserFault
 from presqt_daemon.staging.archive import DEFLATED, STORED, Member
 from presqt_daemon.staging.findings import refusal, shown
@@ -59,15 +59,17 @@ def write_small(
     is damaged in the zip, and OSError.
     """
     results = []
+    create, take = creator.create, window.take
     for path, member, algorithms in files:
-        packed = window.take(member.data_offset, member.packed_size)
+        packed = take(member.data_offset, member.packed_size)
         try:
             content = unpack_small(packed, member)
         except DamagedError as error:
             raise damaged(member.name, str(error)) from error
-        if (crc := crc32(content)) != member.crc:
+        crc = crc32(content)
+        if crc != member.crc:
             raise wrong_crc(member, crc)
-        fd = creator.create(path)
+        fd = create(path)
         try:
             write_all(fd, content)
             if on_written is not None:
@@ -78,11 +80,7 @@ def write_small(
             back = os.pread(fd, member.size + 1, 0)
         finally:
             os.close(fd)
-        digests = {}
-        for name in algorithms:
-            state = new_hash(name, len(back))
-            state.update(back)
-            digests[name] = state.hexdigest()
+        digests = {name: digest_bytes(name, back) for name in algorithms}
         results.append(Kept(digests, back == content))
     return results
 

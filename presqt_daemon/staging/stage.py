@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from presqt_daemon.staging.opinion import disagreement, trouble_in_time
 from presqt_daemon.staging.small import OnWritten
 from presqt_daemon.staging.survey import PAYLOAD, Survey, survey
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import remove_tree, rename_durably
+from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.payload import PayloadHead, write_rows
 from presqt_daemon.tickets.store import RESERVED_NAMES, TicketFolder
@@ -53,6 +54,7 @@ def stage(job: StageJob, ask: Callable[[Surveyed], Go], report: Callable[[Report
     """
     with (
         full_disk_named(),
+        collector_paused(),
         open_archive(job.folder / job.zip_name, job.config) as archive,
         helpers_for(archive) as helpers,
     ):
@@ -174,7 +176,7 @@ def _keep(
             "The bag is valid but holds no payload files, so there is nothing to deposit: put the "
             "files into its data/ folder, make the manifests again, and drop it again.",
         )
-    rename_durably(written.folder, job.folder / name)
+    written.folder.rename(job.folder / name)  # made durable with the file of digests, below
     report(Reached(stage=Stage.VALIDATED, bag=bag))
     reach("stage-validated")
     head = PayloadHead(
@@ -230,6 +232,18 @@ def full_disk_named() -> Iterator[None]:
         raise HouseFault(
             "out-of-space", "The disk is full: the bag could not be unpacked.", retryable=True
         ) from error
+
+
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """No search for cycles of garbage: a bag's hundred thousands of values make none."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _cut(stem: str) -> str:

@@ -52,8 +52,7 @@ class Survey:
 
     def empty_folders(self) -> tuple[str, ...]:
         """Payload folders that hold nothing, relative to the payload folder, sorted."""
-        filled = {parent for path in self.members for parent in parents(path)}
-        filled.update(parent for path in self.folders for parent in parents(path))
+        filled = {path.rpartition("/")[0] for path in (*self.members, *self.folders)}
         return tuple(
             sorted(
                 path[len(PAYLOAD) :] for path in self.folders - filled if path.startswith(PAYLOAD)
@@ -134,11 +133,10 @@ def _folders(archive: Archive, root: str, members: Mapping[str, Member]) -> froz
     )
     for path in told:
         folders.add(path)
-    for path in (*folders, *members):
-        for parent in parents(path):
-            if parent in folders:
-                break
-            folders.add(parent)
+    above = {path.rpartition("/")[0] for path in (*folders, *members)}
+    for parent in above - folders - {""}:
+        folders.add(parent)
+        folders.update(parents(parent))
     return frozenset(folders)
 
 

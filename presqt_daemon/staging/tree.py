@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -13,9 +14,8 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One file of a bag."""
+class Entry(NamedTuple):
+    """One file of a bag; a tuple, since a bag may have 100,000."""
 
     size: int
     kind: Kind = Kind.FILE

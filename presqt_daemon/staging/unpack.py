@@ -7,7 +7,7 @@ writer.
 import errno
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
@@ -39,9 +39,9 @@ _NO_COPY = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
 class Job:
     """What to unpack where. Paths are relative to the bag root.
 
-    `algorithms` says which digests a file needs, `shared` gives them as they are kept; `progress`
-    hears bytes and files done since it was called last. Helpers do nothing for a job with
-    `on_written`.
+    `algorithms` says which digests a file needs, sorted; `shared` gives them as they are kept;
+    `progress` hears bytes and files done since it was called last. Helpers do nothing for a job
+    with `on_written`.
     """
 
     archive: Archive
@@ -49,7 +49,7 @@ class Job:
     folders: frozenset[str]
     destination: Path
     mode: int
-    algorithms: Callable[[str], Collection[str]]
+    algorithms: Callable[[str], tuple[str, ...]]
     shared: Callable[[str, dict[str, str]], dict[str, str]]
     progress: Callable[[int, int], None]
     from_disk: bool = False
@@ -72,15 +72,10 @@ def unpack(job: Job) -> Unpacked:
     `worker-died` when a helper is gone, and OSError.
     """
     result = Unpacked()
-    recipes: dict[Collection[str], tuple[str, ...]] = {}
     small: list[Small] = []
     large: list[Small] = []
     for path, member in job.members.items():
-        wanted = job.algorithms(path)
-        names = recipes.get(wanted)
-        if names is None:
-            names = recipes[wanted] = tuple(sorted(wanted))
-        (small if is_small(member) else large).append(Small(path, member, names))
+        (small if is_small(member) else large).append(Small(path, member, job.algorithms(path)))
     with ExitStack() as stack:
         root = make_folders(job.destination, job.mode, job.folders)
         stack.callback(os.close, root)
@@ -133,12 +128,12 @@ def _write_all_small(job: Job, root: int, files: Sequence[Small], result: Unpack
 
 
 def _note_small(job: Job, batch: Sequence[Small], kept: list[Kept], result: Unpacked) -> None:
-    total = 0
-    for file, one in zip(batch, kept, strict=True):
-        result.digests[file.path] = job.shared(file.path, one.digests)
-        if not one.is_same:
-            result.spoilt.append(file.path)
-        total += file.member.size
+    total, digests, shared = 0, result.digests, job.shared
+    for (path, member, _), (found, is_same) in zip(batch, kept, strict=True):
+        digests[path] = shared(path, found)
+        if not is_same:
+            result.spoilt.append(path)
+        total += member.size
     job.progress(total, len(batch))
 
 

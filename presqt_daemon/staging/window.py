@@ -16,10 +16,16 @@ class Window:
         self._start = 0
         self._block = b""
 
-    def take(self, offset: int, count: int, ahead: int | None = None) -> bytes:
-        """Exactly `count` bytes; `ahead` (bytes) is how much to read when they are not at hand.
+    def take(self, offset: int, count: int) -> bytes:
+        """Exactly `count` bytes. Raises UserFault `incomplete-zip` when the file ends before."""
+        block, start = self.find(offset, count)
+        return block[start : start + count]
 
-        Raises UserFault `incomplete-zip` when the file ends before.
+    def find(self, offset: int, count: int, ahead: int | None = None) -> tuple[bytes, int]:
+        """A block that holds `count` bytes, and where in it they begin.
+
+        `ahead` (bytes) is how much to read when they are not at hand. Raises UserFault
+        `incomplete-zip` when the file ends before.
         """
         start = offset - self._start
         if start < 0 or start + count > len(self._block):
@@ -28,7 +34,7 @@ class Window:
             start = 0
             if len(self._block) < count:
                 raise shrunk()
-        return self._block[start : start + count]
+        return self._block, start
 
 
 def shrunk() -> UserFault:

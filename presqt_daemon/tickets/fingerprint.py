@@ -7,6 +7,7 @@ from presqt_daemon.digest import strongest_common
 from presqt_daemon.system.files import printable_name
 
 PREFIX = "sha256:"
+_GROUP = 1000
 
 
 class Fingerprint:
@@ -20,17 +21,29 @@ class Fingerprint:
         self._state = hashlib.sha256()
         self._files = 0
         self._is_known = True
+        self._strongest: dict[tuple[str, ...], str | None] = {}
+        self._lines: list[str] = []
 
     def add(self, path: str, size: int | None, digests: Mapping[str, str]) -> None:
         """Take the next file; `path` is relative to the payload folder."""
-        algorithm = strongest_common(digests, digests)
+        kinds = tuple(digests)
+        if kinds not in self._strongest:
+            self._strongest[kinds] = strongest_common(kinds, kinds)
+        algorithm = self._strongest[kinds]
         if algorithm is None or size is None:
             self._is_known = False
             return
         self._files += 1
-        line = f"{algorithm} {digests[algorithm].lower()} {size} {printable_name(path)}\0"
-        self._state.update(line.encode("utf-8", "backslashreplace"))
+        name = path if path.isascii() else printable_name(path)
+        self._lines.append(f"{algorithm} {digests[algorithm].lower()} {size} {name}\0")
+        if len(self._lines) >= _GROUP:
+            self._take_lines()
 
     def text(self) -> str | None:
         """`sha256:<hex>`; None without files, or where one of them has no digest or size."""
+        self._take_lines()
         return f"{PREFIX}{self._state.hexdigest()}" if self._files and self._is_known else None
+
+    def _take_lines(self) -> None:
+        self._state.update("".join(self._lines).encode("utf-8", "backslashreplace"))
+        self._lines.clear()

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from presqt_daemon.model import Bag, PayloadFile
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import sync_folder
 from presqt_daemon.tickets.fingerprint import Fingerprint
-from presqt_daemon.tickets.store import append_lines, read_lines
+from presqt_daemon.tickets.store import append_lines, append_text, read_lines
 
 _GROUP = 2000
 _END_BYTES = 256
@@ -44,33 +45,40 @@ def write_rows(
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.unlink(missing_ok=True)
     bag = head.bag
-    rows: list[dict[str, object]] = [
-        {
-            "folder": bag.folder,
-            "version": bag.version,
-            "algorithms": list(bag.algorithms),
-            "info": [list(pair) for pair in bag.info],
-            "payload_files": bag.payload_files,
-            "payload_bytes": bag.payload_bytes,
-            "algorithm": head.algorithm,
-            "boot_id": head.boot_id,
-            "folders": list(head.folders),
-        }
-    ]
+    first: dict[str, object] = {
+        "folder": bag.folder,
+        "version": bag.version,
+        "algorithms": list(bag.algorithms),
+        "info": [list(pair) for pair in bag.info],
+        "payload_files": bag.payload_files,
+        "payload_bytes": bag.payload_bytes,
+        "algorithm": head.algorithm,
+        "boot_id": head.boot_id,
+        "folders": list(head.folders),
+    }
+    append_lines(temporary, [first], durable=False)
+    rows: list[str] = []
     count = 0
     fingerprint = Fingerprint()
     for name, size, digests in files:
-        rows.append({"path": name, "size": size, "digests": dict(digests)})
+        rows.append(_row(name, size, digests))
         fingerprint.add(name, size, digests)
         count += 1
         if len(rows) >= _GROUP:
-            append_lines(temporary, rows, durable=False)
+            append_text(temporary, "".join(rows), durable=False)
             rows = []
+    append_text(temporary, "".join(rows), durable=False)
     end: dict[str, object] = {"end": count, "fingerprint": fingerprint.text()}
-    append_lines(temporary, [*rows, end], durable=True)
+    append_lines(temporary, [end], durable=True)
     reach("payload-written")
     os.replace(temporary, path)
     sync_folder(path.parent)
+
+
+def _row(name: str, size: int, digests: Mapping[str, str]) -> str:
+    """One file's line; put together by hand, since a bag may have 100,000 of them."""
+    told = ", ".join([f'"{algorithm}": "{digest}"' for algorithm, digest in digests.items()])
+    return f'{{"path": {encode_basestring(name)}, "size": {size}, "digests": {{{told}}}}}\n'
 
 
 def read_head(path: Path) -> PayloadHead:

@@ -196,6 +196,8 @@ class Uploads:
         Three syncs for each: the record, the ticket's folder, the folder of all tickets. A folder
         that somebody has removed is passed over.
         """
+        if not folders:
+            return
         for folder in folders:
             with contextlib.suppress(FileNotFoundError):
                 folder.sync_claim()
@@ -248,7 +250,11 @@ class Uploads:
 
 def append_lines(path: Path, rows: list[dict[str, object]], *, durable: bool) -> None:
     """Append JSON objects to a file of lines, in one write."""
-    text = "".join(_line(row) + "\n" for row in rows)
+    append_text(path, "".join(_line(row) + "\n" for row in rows), durable=durable)
+
+
+def append_text(path: Path, text: str, *, durable: bool) -> None:
+    """Append whole lines that are JSON already, in one write."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:
         with open(handle, "wb", closefd=False) as stream:

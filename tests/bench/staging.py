@@ -110,7 +110,7 @@ def factor(runs: Sequence[Run], peer: Sequence[Run], figure: str) -> float:
 
 def ways_for(kind: Kind, chosen: Sequence[str]) -> list[str]:
     """What says something of a kind of bag: spreading matters after deletions only."""
-    ways = [way for way in WAYS if any(word in way for word in chosen)]
+    ways = [way for way in WAYS if way in chosen]
     if kind.deleted:
         return [way for way in ways if "sha256" not in way and "disk" not in way]
     return [way for way in ways if "spread" not in way]
@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--place", type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument("--kinds", nargs="*", default=list(KINDS))
-    parser.add_argument("--ways", nargs="*", default=list(WAYS))
+    parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=list(WAYS))
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}")
     with tempfile.TemporaryDirectory(dir=options.place, prefix="bench-") as place:

@@ -51,7 +51,7 @@ def unpack_zip(
                 folders=frozenset(folders),
                 destination=folder / "out",
                 mode=mode,
-                algorithms=lambda _: algorithms,
+                algorithms=lambda _: tuple(sorted(algorithms)),
                 shared=lambda _, digests: digests,
                 progress=progress,
                 from_disk=from_disk,
