@@ -126,9 +126,9 @@ def compare(name: str, kind: Kind, options: argparse.Namespace, place: Path) -> 
     for _ in range(options.rounds):
         for way in order:
             runs[way].append(measure(way, source, place, kind.deleted))
+            if not kind.is_many:
+                remove_tickets(place)
         order.append(order.pop(0))
-        if not kind.is_many:
-            remove_tickets(place)
     print(f"\n{name}, {source.stat().st_size / 1e6:.0f} MB zip, {options.rounds} rounds")
     print(f"  {'':30} {'wall s':23} {'CPU s':23} {'peak MB':>8}  against PresQT: wall, CPU")
     for way, found in runs.items():
