@@ -14,6 +14,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,9 @@ the long copies."""
 
 END_SECONDS = 3.0
 SMALL_BAGS = 10
+LARGE_BAGS_AHEAD = 4
+"""Two in staging, and the next two."""
+
 MEGABYTE = 1 << 20
 COPIED_MEGABYTES = 200
 
@@ -48,20 +52,31 @@ print(seen)
 
 
 def large_bag(path: Path, megabytes: int) -> None:
-    """A valid bag of one incompressible file, written where it is not looked for."""
-    block = os.urandom(MEGABYTE)
+    """A valid bag that packs well, so that its staging takes longer than bringing the next."""
+    block = os.urandom(MEGABYTE // 64) * 64
     digest = hashlib.sha512()
     for _ in range(megabytes):
         digest.update(block)
     name = f"data/{path.stem}/large.bin"
     tree = bag_tree({}, oxum=False, tag_manifest=False)
     tree["manifest-sha512.txt"] = f"{digest.hexdigest()}  {name}\n".encode()
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for tag_file, body in tree.items():
             archive.writestr(f"bag/{tag_file}", body)
         with archive.open(f"bag/{name}", "w", force_zip64=True) as stream:
             for _ in range(megabytes):
                 stream.write(block)
+
+
+def no_bag(path: Path, megabytes: int) -> None:
+    """A zip that does not pack and takes no time to refuse."""
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive,
+        archive.open("data.bin", "w", force_zip64=True) as stream,
+    ):
+        block = os.urandom(MEGABYTE)
+        for _ in range(megabytes):
+            stream.write(block)
 
 
 def ticket_of(house: House, name: str) -> str | None:
@@ -108,14 +123,20 @@ def stalled_senders(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def copying(source: Path, destination: Path) -> Iterator[threading.Thread]:
-    """A sender copies a file again and again, so that a copy is under way at every moment."""
+    """A sender copies a file again and again, so that a copy is under way at every moment.
+
+    The last of it never comes, or each round would be one more drop for the disk to hold.
+    """
     ended = threading.Event()
+    most = source.stat().st_size // MEGABYTE - 1
 
     def copy() -> None:
         while not ended.is_set():
             with source.open("rb") as reader, destination.open("wb") as writer:
-                while not ended.is_set() and (block := reader.read(MEGABYTE)):
-                    writer.write(block)
+                for _ in range(most):
+                    if ended.is_set():
+                        break
+                    writer.write(reader.read(MEGABYTE))
 
     thread = threading.Thread(target=copy)
     thread.start()
@@ -158,16 +179,18 @@ def is_copied_by_daemon(folder: Path) -> bool:
     return any(folder.glob(".claimed-*-copied-*.zip"))
 
 
-def are_staged(house: House) -> bool:
-    """Whether two large bags are being staged right now."""
-    staged = [
+def large_bags(house: House) -> list[dict[str, Any]]:
+    """The status of each large bag that is not staged yet."""
+    return [
         info
         for info in house.infos()
-        if info["source_file"].startswith("large")
-        and info["stage"] == "received"
-        and info["function_process_id"] is not None
+        if info["source_file"].startswith("large") and info["stage"] == "received"
     ]
-    return len(staged) >= 2
+
+
+def are_staged(house: House) -> bool:
+    """Whether two large bags are being staged right now."""
+    return sum(info["function_process_id"] is not None for info in large_bags(house)) >= 2
 
 
 @contextlib.contextmanager
@@ -212,15 +235,14 @@ def test_a_small_bag_passes_stalled_senders_a_hanging_target_large_bags_and_a_lo
                 "hanging": shelf.target(timeout="3000"),
             },
             # one worker is kept for small bags
-            staging={"small": "10 MB", "min_free_bytes": 0, "workers": 3},
+            staging={"small": "1 MB", "min_free_bytes": 0, "workers": 3},
             intake={"incomplete_after": "10m"},
         )
         archive = house.inbox / "archive"
         archive.mkdir(parents=True)
         large_bag(near / "large.zip", large)
-        large_bag(far / "slow.zip", slow)
-        with zipfile.ZipFile(near / "copied.zip", "w") as no_bag:
-            no_bag.writestr("data.bin", os.urandom(MEGABYTE) * COPIED_MEGABYTES)
+        no_bag(far / "slow.zip", slow)
+        no_bag(near / "copied.zip", COPIED_MEGABYTES)
         house.start()
         load.enter_context(stalled_senders(archive))
         for number in range(4):
@@ -231,7 +253,11 @@ def test_a_small_bag_passes_stalled_senders_a_hanging_target_large_bags_and_a_lo
             load.enter_context(copying(far / "slow.zip", archive / "slow.zip")),
             load.enter_context(
                 # into another target, whose uploads hang, since two at a time go to the archive
-                fed(house.inbox / "hanging", near / "large.zip", lambda: are_staged(house))
+                fed(
+                    house.inbox / "hanging",
+                    near / "large.zip",
+                    lambda: len(large_bags(house)) >= LARGE_BAGS_AHEAD,
+                )
             ),
             load.enter_context(
                 fed(archive, near / "copied.zip", lambda: is_copied_by_daemon(archive))
