@@ -1,9 +1,12 @@
-"""What an HTTP answer means: pure functions from status and headers to a named error and a wait."""
+"""An HTTP answer and what it means: its JSON, a named error, a wait; nothing is asked here."""
 
 import email.utils
+import json
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 
@@ -11,6 +14,36 @@ TOKEN_INVALID = "Token is invalid. Response returned a 401 status code."  # noqa
 RETRYABLE = frozenset({408, 425, 500, 502, 503, 504, *range(520, 531)})
 _EPOCH_FROM = 1e9
 _MAX_SAID = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A finished answer; `headers` is case-insensitive."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    url: str
+    target: str
+
+    def json(self) -> Any:
+        """The JSON value. Raises TargetFault `target-misbehaved` when it is none."""
+        try:
+            return json.loads(self.content)
+        except ValueError:
+            raise TargetFault(
+                "target-misbehaved",
+                f"{self.target} answered {self.status} with something that is not JSON.",
+            ) from None
+
+    def tree(self) -> dict[str, Any]:
+        """The JSON object. Raises TargetFault `target-misbehaved` when it is none."""
+        value = self.json()
+        if not isinstance(value, dict):
+            raise TargetFault(
+                "target-misbehaved", f"{self.target} answered with JSON of an unexpected form."
+            )
+        return value
 
 
 def wait_from_headers(headers: Mapping[str, str], now: float) -> float | None:

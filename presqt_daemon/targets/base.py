@@ -27,7 +27,7 @@ OWN_MODULES: Mapping[str, str] = {
     "gitlab": "presqt_daemon.targets.gitlab",
     "zenodo": "presqt_daemon.targets.zenodo",
 }
-"""Our table: type -> the module that holds `TRAITS` and `connect`."""
+"""Our table: type -> the module that has what `TargetModule` names."""
 
 
 UNDESCRIBED = "undescribed"

@@ -4,7 +4,7 @@ import base64
 from typing import Any
 
 from presqt_daemon.errors import TargetFault
-from presqt_daemon.targets.http import Answer
+from presqt_daemon.targets.answers import Answer
 
 
 def text_at(answer: Answer, *keys: str) -> str:

@@ -7,7 +7,6 @@ import io
 import json
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -17,7 +16,7 @@ from requests.structures import CaseInsensitiveDict
 
 from presqt_daemon import __version__
 from presqt_daemon.errors import PayloadSpoilt, TargetFault
-from presqt_daemon.targets.answers import fault_from_answer
+from presqt_daemon.targets.answers import Answer, fault_from_answer
 from presqt_daemon.targets.base import Body
 from presqt_daemon.targets.wire import BLOCK_BYTES, Blocks, open_session
 
@@ -28,36 +27,6 @@ MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SAFE = frozenset({"GET", "HEAD"})
 _Origin = tuple[str, str, int | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A finished answer; `headers` is case-insensitive."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-    url: str
-    target: str
-
-    def json(self) -> Any:
-        """The JSON value. Raises TargetFault `target-misbehaved` when it is none."""
-        try:
-            return json.loads(self.content)
-        except ValueError:
-            raise TargetFault(
-                "target-misbehaved",
-                f"{self.target} answered {self.status} with something that is not JSON.",
-            ) from None
-
-    def tree(self) -> dict[str, Any]:
-        """The JSON object. Raises TargetFault `target-misbehaved` when it is none."""
-        value = self.json()
-        if not isinstance(value, dict):
-            raise TargetFault(
-                "target-misbehaved", f"{self.target} answered with JSON of an unexpected form."
-            )
-        return value
 
 
 class Http:

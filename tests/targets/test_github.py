@@ -15,7 +15,8 @@ from presqt_daemon.model import DuplicateAction, UploadResult
 from presqt_daemon.targets.answers import fault_from_answer
 from presqt_daemon.targets.base import Container, ContainerRequest, Sending, Target, connect
 from presqt_daemon.targets.github import deposit
-from presqt_daemon.targets.github.target import MARK, own_urls, title_from, traits
+from presqt_daemon.targets.github.repositories import MARK, title_from
+from presqt_daemon.targets.github.target import own_urls, traits
 from presqt_daemon.upload.waiting import MustWait
 from tests.fakes.contract import Contract
 from tests.fakes.github import INIT_README, LOGIN, TOKEN, Asset, GitHubFake, Release, git_name

@@ -121,7 +121,7 @@ MUTANTS = (
     Mutant(
         name="public-project-github",
         suite="github",
-        module="github/target",
+        module="github/repositories",
         old='"private": is_private,',
         new='"private": False,',
     ),

@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import quote
 
 from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.targets.answers import Answer
 from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.base64_body import Base64Body
 from presqt_daemon.targets.fields import content_at, rows_at, text_at
-from presqt_daemon.targets.http import Answer, Http
+from presqt_daemon.targets.http import Http
 
 PLAIN = "100644"
 EXECUTABLE = "100755"

@@ -13,12 +13,12 @@ from urllib.parse import quote
 
 from presqt_daemon.digest import GIT_BLOB, GIT_BLOB_SHA256, digest_stream
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
-from presqt_daemon.targets.answers import fault_from_answer
+from presqt_daemon.targets.answers import Answer, fault_from_answer
 from presqt_daemon.targets.base import Item, Sending
 from presqt_daemon.targets.base64_body import Base64Body
 from presqt_daemon.targets.fields import content_at, text_at
 from presqt_daemon.targets.gitlab.batches import Action, batches, commit_parts
-from presqt_daemon.targets.http import Answer, Http
+from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.pages import all_pages
 
 COMMIT_SECONDS = 600.0

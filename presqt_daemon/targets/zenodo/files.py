@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.system.failpoints import reach
+from presqt_daemon.targets.answers import Answer
 from presqt_daemon.targets.base import Body, Container, Item, Sending
-from presqt_daemon.targets.http import Answer, Http
+from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.zenodo.drafts import VANISHED, md5_from, name_full_record
 from presqt_daemon.targets.zenodo.parts import (
     STORE_SECONDS,

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.targets.answers import Answer
 from presqt_daemon.targets.base import (
     Account,
     Container,
@@ -16,7 +17,7 @@ from presqt_daemon.targets.base import (
     Sending,
     Traits,
 )
-from presqt_daemon.targets.http import Answer, Http
+from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.zenodo.drafts import (
     DISCARDED,
     PAGE_ROWS,

@@ -1,0 +1,228 @@
+"""The repositories of one account or organisation: found, made, or named by a resource id.
+
+A new one carries `presqt-ticket:<ticket>` at the end of its description, which the list of
+repositories shows, so that it is found again when the answer to its creation was lost.
+Resource ids: `<repository id>` or `owner/name`, with `:<path>` behind it for a folder.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from presqt_daemon.config import TargetConfig
+from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.targets.answers import fault_from_answer
+from presqt_daemon.targets.base import Account, Container, ContainerRequest
+from presqt_daemon.targets.fields import text_at
+from presqt_daemon.targets.github.git import Branch
+from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.pages import all_pages
+
+MARK = "presqt-ticket:"
+README = "README.md"
+
+TITLE_LENGTH = 88
+"""A repository's name has at most 100 characters; the rest is for `-PresQT1-`."""
+
+_DESCRIPTION_LENGTH = 350
+_STRANGE = re.compile(r"[^A-Za-z0-9._-]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_NAME = re.compile(r"[A-Za-z0-9_-]+/(?!\.+$)[A-Za-z0-9._-]+")
+
+
+class Repositories:
+    """Those that one token sees; used by one thread until there is a container."""
+
+    def __init__(self, http: Http, config: TargetConfig, api: str) -> None:
+        self._http = http
+        self._config = config
+        self._api = api
+        self._listed: list[dict[str, Any]] | None = None
+
+    def account(self) -> Account:
+        """Whose token it is."""
+        answer = self._http.ask("GET", f"{self._api}/user", doing="the question whose token it is")
+        return Account(id=text_at(answer, "id"), name=text_at(answer, "login"))
+
+    def titles(self) -> Collection[str]:
+        """The names that a new repository cannot have."""
+        self._listed = self._list()
+        return [str(row.get("name")) for row in self._listed]
+
+    def container(self, request: ContainerRequest) -> Container:
+        """The one asked for, the one that this ticket made before, or a new one.
+
+        Raises FileExistsError when the title is taken, and UserFault in PresQT's words.
+        """
+        if request.resource_id is not None:
+            return self._existing(request.resource_id, request.ticket)
+        known, self._listed = self._listed, None
+        for row in self._list() if known is None else known:
+            if _is_marked(row, request.ticket):
+                return self._new(row, request.ticket)
+        return self._create(request)
+
+    def branch(self, container: Container) -> Branch:
+        """The branch that the container's files are on."""
+        return Branch(self._http, self.address(container), container.state["branch"])
+
+    def address(self, container: Container) -> str:
+        """Where the API has the container's repository."""
+        return f"{self._api}/repos/{container.state['repository']}"
+
+    def _list(self) -> list[dict[str, Any]]:
+        """Every repository among which a new one's name must be free."""
+        owner = self._config.organisation
+        if owner is None:
+            url, params = f"{self._api}/user/repos", {"affiliation": "owner"}
+        else:
+            url, params = f"{self._api}/orgs/{quote(owner, safe='')}/repos", {"type": "all"}
+        params |= {"per_page": "100"}
+        return list(all_pages(self._http, url, params, doing="the list of repositories"))
+
+    def _create(self, request: ContainerRequest) -> Container:
+        """A new repository. Raises FileExistsError when the name is taken."""
+        owner = self._config.organisation
+        place = "user" if owner is None else f"orgs/{quote(owner, safe='')}"
+        is_private = self._config.visibility == "private"
+        tree = {
+            "name": request.title,
+            "description": _description(request),
+            "private": is_private,
+            # without a first commit there is nothing that blobs and trees could be added to
+            "auto_init": True,
+        }
+        doing = f"the new repository {request.title}"
+        answer = self._http.ask(
+            "POST", f"{self._api}/{place}/repos", tree=tree, doing=doing, expect=(201, 422)
+        )
+        row = answer.tree()
+        if answer.status == 422:
+            taken = self._by_name(owner or self.account().name, request.title)
+            if taken is None:
+                raise fault_from_answer(
+                    422, answer.headers, words_from(row), target=self._config.name, doing=doing
+                )
+            if not _is_marked(taken, request.ticket):
+                raise FileExistsError(request.title)
+            row = taken
+        if is_private and row.get("private") is not True:
+            raise TargetFault(
+                "target-refused",
+                f"{self._config.name} made the repository {request.title} public although a "
+                "private one was asked for. Nothing has been sent; remove it there.",
+            )
+        return self._new(row, request.ticket)
+
+    def _by_name(self, owner: str, name: str) -> dict[str, Any] | None:
+        url = f"{self._api}/repos/{quote(owner, safe='')}/{quote(name, safe='')}"
+        answer = self._http.ask("GET", url, doing=f"the repository {name}", expect=(200, 404))
+        return answer.tree() if answer.status == 200 else None
+
+    def _existing(self, resource_id: str, ticket: str) -> Container:
+        """The repository, or a folder of it. Raises UserFault in PresQT's words."""
+        name, _, path = resource_id.partition(":")
+        if name.isascii() and name.isdecimal():
+            url = f"{self._api}/repositories/{name}"
+        elif _NAME.fullmatch(name):
+            url = f"{self._api}/repos/{name}"
+        else:
+            raise _not_found(resource_id)
+        doing = f"the resource {resource_id}"
+        answer = self._http.ask("GET", url, doing=doing, expect=(200, 404))
+        if answer.status != 200:
+            raise _not_found(resource_id)
+        row = answer.tree()
+        folder = PurePosixPath(path)
+        may_push = (row.get("permissions") or {}).get("push", True)
+        if not may_push or row.get("archived"):
+            reason = "is archived" if may_push else "can only be read with this token"
+            raise UserFault(
+                "forbidden",
+                "User does not have access to this resource with the token provided: "
+                f"the repository {row.get('full_name')} {reason}.",
+            )
+        container = Container(
+            id=resource_id,
+            title=folder.name or str(row["name"]),
+            link=row.get("html_url"),
+            is_new=False,
+            state=_state(row, folder, ticket),
+        )
+        if folder.parts:
+            self._refuse_no_folder(container, resource_id, folder)
+        return container
+
+    def _refuse_no_folder(
+        self, container: Container, resource_id: str, folder: PurePosixPath
+    ) -> None:
+        branch = self.branch(container)
+        head = branch.head()
+        listed = None if head is None else branch.files(head).get(str(folder))
+        if listed is None:
+            raise _not_found(resource_id)
+        if listed.kind != "tree":
+            raise UserFault(
+                "bad-request", f"The Resource provided, {resource_id}, is not a container"
+            )
+
+    def _new(self, row: Mapping[str, Any], ticket: str) -> Container:
+        return Container(
+            id=str(row["id"]),
+            title=str(row["name"]),
+            link=row.get("html_url"),
+            is_new=True,
+            added=(README,),
+            state=_state(row, PurePosixPath(), ticket),
+        )
+
+
+def title_from(title: str) -> str:
+    """A title as GitHub would write it: what is no letter, digit, `.`, `_` or `-` becomes `-`."""
+    name = _STRANGE.sub("-", title)[:TITLE_LENGTH]
+    while name.lower().endswith((".git", ".wiki")):
+        name = name.rpartition(".")[0]
+    return name if name.strip(".-") else "untitled"
+
+
+def _state(row: Mapping[str, Any], folder: PurePosixPath, ticket: str) -> dict[str, str]:
+    return {
+        "repository": str(row["full_name"]),
+        "branch": str(row["default_branch"]),
+        "path": "" if not folder.parts else str(folder),
+        "ticket": ticket,
+    }
+
+
+def _description(request: ContainerRequest) -> str:
+    """The title as the sender wrote it, what the bag says of itself, and the mark."""
+    mark = f" {MARK}{request.ticket}"
+    said = [str(request.fields.get("title") or request.title)]
+    if request.fields.get("description"):
+        said.append(str(request.fields["description"]))
+    text = _CONTROL.sub(" ", ". ".join(said)).strip()
+    room = _DESCRIPTION_LENGTH - len(mark)
+    return (text if len(text) <= room else f"{text[: room - 1]}…") + mark
+
+
+def _is_marked(row: Mapping[str, Any], ticket: str) -> bool:
+    return str(row.get("description") or "").endswith(f"{MARK}{ticket}")
+
+
+def _not_found(resource_id: str) -> UserFault:
+    return UserFault(
+        "resource-not-found",
+        f"The resource with id, {resource_id}, does not exist for this user.",
+    )
+
+
+def words_from(tree: Any) -> str | None:
+    """GitHub's message with the details of a failed validation."""
+    details = [
+        str(error.get("message") or f"{error.get('field')}: {error.get('code')}")
+        for error in tree.get("errors") or ()
+        if isinstance(error, dict)
+    ]
+    return "; ".join([str(tree["message"]), *details])
