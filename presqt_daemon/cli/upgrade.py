@@ -16,6 +16,7 @@ from presqt_daemon.daemon.folders import make_folders
 from presqt_daemon.inbox.control import FORCE, UPGRADE_NAME
 from presqt_daemon.system.files import make_folder, replace_file
 from presqt_daemon.system.logs import open_log
+from presqt_daemon.system.precedence import yield_to_others
 from presqt_daemon.tickets.lease import FolderLock, HeldError, is_held
 from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.store import Uploads
@@ -23,7 +24,6 @@ from presqt_daemon.tickets.survey import survey
 from presqt_daemon.upgrade.job import Job, Order
 from presqt_daemon.upgrade.lane import is_wanted, queue_job
 from presqt_daemon.upgrade.state import JobState, StateError, queued, tree_from_state
-from presqt_daemon.workers.pool import yield_to_others
 
 POLL_SECONDS = 0.1
 TAKEN_SECONDS = 10.0

@@ -18,12 +18,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.popen_forkserver import Popen
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any
 
 import psutil
 
 from presqt_daemon.system.logs import open_log
+from presqt_daemon.system.precedence import step_back, yield_to_others
 from presqt_daemon.workers.tasks import Task, run_task
 
 TICKET_VARIABLE = "PRESQT_TICKET"
@@ -33,7 +33,6 @@ PRELOAD = ("presqt_daemon.workers.pool", "presqt_daemon.workers.preload")
 NICENESS = 5
 """Workers step back a little: on a busy machine intake and status files go before staging."""
 
-LOWEST = 19
 IDLE_SECONDS = 20.0
 MAX_TASKS = 200
 """A worker is replaced after so many tasks, which bounds whatever a library may leak."""
@@ -232,27 +231,6 @@ def serve_other(
     if is_lowest:
         yield_to_others()
     target(*arguments)
-
-
-def step_back(niceness: int) -> None:
-    """Let others go first, as far as that is allowed.
-
-    Linux weighs sessions against each other before the processes in them (sched(7), autogroup), so
-    that in a session of its own a process is not nice before its session is.
-    """
-    with contextlib.suppress(OSError):
-        os.nice(niceness)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")
-
-
-def yield_to_others() -> None:
-    """Take this process's turns only where nobody else wants them, as far as that is allowed."""
-    step_back(LOWEST)
-    with contextlib.suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    with contextlib.suppress(OSError, psutil.Error):
-        psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
 
 
 def _process(
