@@ -7,6 +7,7 @@ latest after `intake.rescan`.
 
 import logging
 import threading
+from pathlib import Path
 
 from presqt_daemon.inbox.beside import Beside
 from presqt_daemon.inbox.claim import Taken
@@ -18,6 +19,7 @@ from presqt_daemon.inbox.names import Kind, kind_of
 from presqt_daemon.inbox.places import OpenPlace, Place, make_target_folder, open_place
 from presqt_daemon.inbox.reception import Reception
 from presqt_daemon.inbox.scan import Hints, Scan
+from presqt_daemon.inbox.settle import Sight
 from presqt_daemon.inbox.watch import FolderWatch, Hint
 
 _SHARE = 10
@@ -39,7 +41,9 @@ class Lane:
         self._watch = FolderWatch(self._base.shown, self._hint)
         self.leftovers = LaneLeftovers(desk)
         beside = Beside(desk, self._copier, self._notices, self.wake)
-        self._scan = Scan(desk, self._reception, beside, self._notices, self.leftovers)
+        self._scan = Scan(
+            desk, self._reception, beside, self._notices, self.leftovers, self._hinted_in
+        )
         self._lock = threading.Lock()
         self._hints: Hints = {}
         self._hint_count = 0
@@ -147,26 +151,34 @@ class Lane:
             is_full = now >= self._scan_by or (self._must_scan and now >= self._scan_from)
             if is_full:
                 self._must_scan = False
+        self._scan.look_at(hints, now)
         if is_full:
-            self._look_everywhere(hints)
-        else:
-            self._scan.look_at(hints, now)
-            if self._scan.again_in is not None:
-                self._scan_by = min(self._scan_by, now + self._scan.again_in)
+            self._look_everywhere()
+        elif self._scan.again_in is not None:
+            self._scan_by = min(self._scan_by, now + self._scan.again_in)
 
-    def _look_everywhere(self, hints: Hints) -> None:
+    def _hinted_in(self, folder: Path) -> dict[str, Sight | None]:
+        """What events have named in a folder since the turn began, so that it need not wait."""
+        if folder not in self._hints:
+            return {}
+        with self._lock:
+            names = self._hints.pop(folder, {})
+            self._hint_count -= len(names)
+        return names
+
+    def _look_everywhere(self) -> None:
         began = self._desk.clock()
         config = self._desk.config
         self._scan.begin_round()
         try:
             with open_place(config.inbox, self._base) as folder:
                 self._found(folder)
-                inner = self._scan.visit(folder, hints)
+                inner = self._scan.visit(folder)
             for place in inner:
                 try:
                     with open_place(config.inbox, place) as folder:
                         self._found(folder)
-                        self._scan.visit(folder, hints)
+                        self._scan.visit(folder)
                 except OSError as error:
                     self._closed(place, error.strerror or "")
                 if self._stopped.is_set():

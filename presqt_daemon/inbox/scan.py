@@ -1,6 +1,7 @@
 """The scan of a lane's folders: which names are there, and whom to hand each to."""
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,12 +47,15 @@ class Scan:
         beside: Beside,
         notices: Notices,
         leftovers: LaneLeftovers,
+        hinted_in: Callable[[Path], dict[str, Sight | None]],
     ) -> None:
+        """`hinted_in` hands over what events have named in a folder meanwhile."""
         self._desk = desk
         self._reception = reception
         self._beside = beside
         self._notices = notices
         self._leftovers = leftovers
+        self._hinted_in = hinted_in
         self.closed: dict[Place, str] = {}
         """The folders that could not be looked into in the last round, and why."""
         self._guests = Guests(desk, notices, self.closed)
@@ -73,7 +77,7 @@ class Scan:
         self._guests.is_waiting = False
         self.closed.clear()
 
-    def visit(self, folder: OpenPlace, hints: Hints) -> list[Place]:
+    def visit(self, folder: OpenPlace) -> list[Place]:
         """Look at everything in an open folder; the folders in it that are to be visited too.
 
         Raises OSError when the folder cannot be listed.
@@ -90,12 +94,12 @@ class Scan:
         if self._guests.turn_unpacked_bag_away(folder, found.folders, drops, found.notes):
             drops = [name for name in drops if is_zip_name(name)]
             found.folders.remove(PAYLOAD_FOLDER)
-        self._look_at_drops(folder, drops, hints.get(folder.path, {}))
+        newcomers = self._look_at_drops(folder, drops, {})
         waiting = self._reception.candidates.get(folder.place, {})
         for name in found.kinds[Kind.SIDECAR]:
             is_awaited = name.removesuffix(SIDECAR_SUFFIX) in waiting
             self._beside.look_at_sidecar(folder, name, found.inodes[name], is_awaited=is_awaited)
-        self._reception.keep_only(folder.place, set(drops))
+        self._reception.keep_only(folder.place, {*drops, *newcomers})
         self._beside.keep_only(
             folder.place, set(found.kinds[Kind.SIDECAR]), set(found.kinds[Kind.REQUEST])
         )
@@ -132,6 +136,7 @@ class Scan:
                         continue
             except OSError:
                 pass  # the next scan says what is wrong
+            self._kept.setdefault(path, {}).update(names)
             self._reception.put_off(place, now + self._desk.config.intake.rescan)
             self._go_on_in(0.0)
 
@@ -148,31 +153,49 @@ class Scan:
     def _look_at_names(
         self, folder: OpenPlace, hinted: dict[str, Sight | None], due: list[str]
     ) -> None:
+        drops = self._drops_among(folder, hinted)
+        self._look_at_drops(folder, dict.fromkeys([*drops, *due]), drops)
+
+    def _drops_among(
+        self, folder: OpenPlace, hinted: dict[str, Sight | None]
+    ) -> dict[str, Sight | None]:
+        """The drops that events have named; what they have named of requests is looked at."""
         ignore = self._desk.config.intake.ignore
-        for name in [name for name in hinted if kind_of(name, ignore) is Kind.REQUEST]:
+        kinds = {name: kind_of(name, ignore) for name in hinted}
+        for name in [name for name, kind in kinds.items() if kind is Kind.REQUEST]:
             self._beside.look_at_request(folder, name)
-        drops = [
-            name
-            for name in hinted
-            if kind_of(name, ignore) is Kind.DROP and _is_drop_in(folder.place, name)
-        ]
-        self._look_at_drops(folder, dict.fromkeys([*drops, *due]), hinted)
+        return {
+            name: moved
+            for name, moved in hinted.items()
+            if kinds[name] is Kind.DROP and _is_drop_in(folder.place, name)
+        }
 
     def _look_at_drops(
         self, folder: OpenPlace, names: Iterable[str], hinted: dict[str, Sight | None]
-    ) -> None:
+    ) -> list[str]:
+        """Look at each; what events name meanwhile goes before those that wait, and is returned."""
         hinted = {**self._kept.pop(folder.path, {}), **hinted}
         if self._may_be_bag(folder):
             self._kept[folder.path] = hinted
-            return
+            return []
         began = self._desk.clock()
         rest = iter(names)
-        for name in rest:
+        urgent: deque[str] = deque()
+        newcomers: list[str] = []
+        while True:
+            if news := self._drops_among(folder, self._hinted_in(folder.path)):
+                hinted |= news
+                urgent.extend(news)
+                newcomers.extend(news)
+            name = urgent.popleft() if urgent else next(rest, None)
+            if name is None:
+                return newcomers
             self._reception.look_at_drop(folder, name, hinted.get(name), is_hinted=name in hinted)
             if self._is_halted or self._desk.clock() - began > TURN_SECONDS:
-                self._kept[folder.path] = {name: hinted[name] for name in rest if name in hinted}
+                untold = (name for name in (*urgent, *rest) if name in hinted)
+                self._kept[folder.path] = {name: hinted[name] for name in untold}
                 self._go_on_in(0.0)
-                return
+                return newcomers
 
     def _may_be_bag(self, folder: OpenPlace) -> bool:
         """Whether nothing is to be taken here, since this is a bag, or a copy of one may begin.
