@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 HASHLIB = {"sha3256": "sha3_256"}
+PACKED_AT = (2026, 1, 31, 12, 30, 40)
 
 
 def bag_tree(
@@ -56,13 +57,18 @@ def zip_bytes(
     method: int = zipfile.ZIP_DEFLATED,
     extra: Mapping[str, bytes] | None = None,
 ) -> bytes:
-    """A zip of a tree below one top folder (None: at the zip's root); `extra` lies beside it."""
+    """A zip of a tree below one top folder (None: at the zip's root); `extra` lies beside it.
+
+    The same tree gives the same bytes at any time of day, so that a test may make it again to
+    compare.
+    """
+    members = {f"{folder}/{name}" if folder else name: body for name, body in tree.items()}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, content in tree.items():
-            archive.writestr(f"{folder}/{name}" if folder else name, content)
-        for name, content in (extra or {}).items():
-            archive.writestr(name, content)
+        for name, body in [*members.items(), *(extra or {}).items()]:
+            member = zipfile.ZipInfo(name, PACKED_AT)
+            member.external_attr = (0o40775 << 16) | 0x10 if member.is_dir() else 0o600 << 16
+            archive.writestr(member, body, method)
     return buffer.getvalue()
 
 
