@@ -16,7 +16,8 @@ from presqt_daemon.reports import Go
 from presqt_daemon.staging.make import bag_and_zip
 from presqt_daemon.staging.stage import StageJob, stage
 from presqt_daemon.system.host import boot_id
-from presqt_daemon.targets.base import CanDiscard, Container, Traits, connect, traits_of
+from presqt_daemon.targets.abilities import CanDiscard
+from presqt_daemon.targets.base import Container, Traits, connect, traits_of
 from presqt_daemon.tickets.file_rows import ResultIndex
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.fts_metadata import METADATA_ERROR

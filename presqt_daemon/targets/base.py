@@ -224,41 +224,6 @@ class Target(Protocol):
         ...
 
 
-@runtime_checkable
-class CanFetch(Protocol):
-    """What a Target may offer as well: the content of a small stored file.
-
-    It serves PRESQT_FTS_METADATA.json: without it one that stands there already is left alone.
-    """
-
-    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
-        """The whole content, None for a file of more than `limit` bytes."""
-        ...
-
-
-@runtime_checkable
-class CanTakeTurns(Protocol):
-    """What a Target may offer as well: it keeps to a pace that all tickets of an account share.
-
-    `turn` is set by the caller, as `heard` is; the adapter calls it, from any thread, before each
-    request that counts. It returns when the request may be made; what it raises ends the call.
-    """
-
-    turn: Callable[[], None]
-
-
-@runtime_checkable
-class CanDiscard(Protocol):
-    """What a Target may offer as well: taking a trial deposit away again (`check --deposit`)."""
-
-    def discard(self, container: Container) -> bool:
-        """Remove a new container with all that is in it; repeatable.
-
-        False where the token may not do that, and for every container that was there before.
-        """
-        ...
-
-
 class TargetModule(Protocol):
     """What a target's module offers."""
 

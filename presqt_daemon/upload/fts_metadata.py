@@ -15,7 +15,8 @@ from typing import cast
 from presqt_daemon.digest import Digester, is_known, strongest_common
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import FileResult, Finding, Outcome, Severity
-from presqt_daemon.targets.base import Body, CanFetch, Container, Item, Sending, Target
+from presqt_daemon.targets.abilities import CanFetch
+from presqt_daemon.targets.base import Body, Container, Item, Sending, Target
 from presqt_daemon.tickets.file_rows import ResultIndex
 from presqt_daemon.upload.fts_document import (
     INVALID_NAME,

@@ -14,7 +14,8 @@ from presqt_daemon.model import Finding, Resolved, UploadResult
 from presqt_daemon.reports import Go, Limited, Opened, Progress, Report, WantsCreate
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets import base
-from presqt_daemon.targets.base import CanTakeTurns, Container, Item, Target
+from presqt_daemon.targets.abilities import CanTakeTurns
+from presqt_daemon.targets.base import Container, Item, Target
 from presqt_daemon.tickets.payload import read_files, read_head
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.bag_metadata import read_bag_metadata

@@ -19,10 +19,9 @@ import pytest
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.digest import GIT_BLOB
+from presqt_daemon.targets.abilities import CanDiscard, CanFetch
 from presqt_daemon.targets.base import (
     Body,
-    CanDiscard,
-    CanFetch,
     Container,
     ContainerRequest,
     Sending,

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from presqt_daemon.targets.base import CanFetch, Container, ContainerRequest
+from presqt_daemon.targets.abilities import CanFetch
+from presqt_daemon.targets.base import Container, ContainerRequest
 from tests.live.accounts import LiveSite, in_memory, needs, site_of
 
 SECONDS = 60.0

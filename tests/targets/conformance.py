@@ -20,10 +20,9 @@ from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.digest import STRENGTH, strongest_common
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction, UploadResult
+from presqt_daemon.targets.abilities import CanDiscard, CanFetch
 from presqt_daemon.targets.base import (
     Body,
-    CanDiscard,
-    CanFetch,
     Container,
     ContainerRequest,
     Item,

@@ -1,0 +1,44 @@
+"""What a target may offer beyond `presqt_daemon.targets.base.Target`; the caller asks `isinstance`.
+
+A target without one of these works all the same, and what needs it is left out.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from presqt_daemon.targets.base import Container, Item
+
+
+@runtime_checkable
+class CanFetch(Protocol):
+    """The content of a small stored file.
+
+    It serves PRESQT_FTS_METADATA.json: without it one that stands there already is left alone.
+    """
+
+    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
+        """The whole content, None for a file of more than `limit` bytes."""
+        ...
+
+
+@runtime_checkable
+class CanTakeTurns(Protocol):
+    """Keeping to a pace that all tickets of an account share.
+
+    `turn` is set by the caller, as `heard` is; the adapter calls it, from any thread, before each
+    request that counts. It returns when the request may be made; what it raises ends the call.
+    """
+
+    turn: Callable[[], None]
+
+
+@runtime_checkable
+class CanDiscard(Protocol):
+    """Taking a trial deposit away again (`check --deposit`)."""
+
+    def discard(self, container: Container) -> bool:
+        """Remove a new container with all that is in it; repeatable.
+
+        False where the token may not do that, and for every container that was there before.
+        """
+        ...
