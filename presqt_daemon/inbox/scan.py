@@ -153,13 +153,13 @@ class Scan:
     def _look_at_names(
         self, folder: OpenPlace, hinted: dict[str, Sight | None], due: list[str]
     ) -> None:
-        drops = self._drops_among(folder, hinted)
+        drops = self._take_hints(folder, hinted)
         self._look_at_drops(folder, dict.fromkeys([*drops, *due]), drops)
 
-    def _drops_among(
+    def _take_hints(
         self, folder: OpenPlace, hinted: dict[str, Sight | None]
     ) -> dict[str, Sight | None]:
-        """The drops that events have named; what they have named of requests is looked at."""
+        """Look at the requests that events have named; the drops that they have named."""
         ignore = self._desk.config.intake.ignore
         kinds = {name: kind_of(name, ignore) for name in hinted}
         for name in [name for name, kind in kinds.items() if kind is Kind.REQUEST]:
@@ -183,7 +183,7 @@ class Scan:
         urgent: deque[str] = deque()
         newcomers: list[str] = []
         while True:
-            if news := self._drops_among(folder, self._hinted_in(folder.path)):
+            if news := self._take_hints(folder, self._hinted_in(folder.path)):
                 hinted |= news
                 urgent.extend(news)
                 newcomers.extend(news)
