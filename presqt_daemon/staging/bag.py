@@ -18,13 +18,13 @@ from presqt_daemon.staging.completeness import (
 )
 from presqt_daemon.staging.fetch import FETCH, check_fetch
 from presqt_daemon.staging.findings import THIS, Findings, finding, shown
-from presqt_daemon.staging.manifest_lines import PAYLOAD, ManifestName
-from presqt_daemon.staging.manifests import (
-    Manifest,
+from presqt_daemon.staging.manifest_names import (
+    PAYLOAD,
+    ManifestName,
     first_manifests,
     manifest_names,
-    read_manifest,
 )
+from presqt_daemon.staging.manifests import Manifest, read_manifest
 from presqt_daemon.staging.paths import Names
 from presqt_daemon.staging.portability import check_portability
 from presqt_daemon.staging.profile_check import Contents, check_profile

@@ -6,7 +6,7 @@ RFC 8493 sections 2.1.3, 2.2.1 and 3.
 from collections.abc import Sequence
 
 from presqt_daemon.staging.findings import THIS, Findings, shown
-from presqt_daemon.staging.manifest_lines import PAYLOAD, ManifestName
+from presqt_daemon.staging.manifest_names import PAYLOAD, ManifestName
 from presqt_daemon.staging.manifests import Manifest
 from presqt_daemon.staging.paths import Names
 from presqt_daemon.staging.portability import is_system_file

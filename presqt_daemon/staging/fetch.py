@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from presqt_daemon.staging.budget import TagBudget
 from presqt_daemon.staging.findings import Findings, shown
-from presqt_daemon.staging.manifest_lines import PAYLOAD
+from presqt_daemon.staging.manifest_names import PAYLOAD
 from presqt_daemon.staging.manifests import Manifest
 from presqt_daemon.staging.paths import Names, decode_path, leaves_bag, plain_path, resolve
 from presqt_daemon.staging.tag_text import read_text

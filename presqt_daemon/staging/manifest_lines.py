@@ -5,30 +5,17 @@ RFC 8493 section 2.1.3; 6.1.3 for what md5sum and its kin write.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import cast
 
 from presqt_daemon.digest import hex_length
 from presqt_daemon.staging.budget import TagBudget, held_bytes
-from presqt_daemon.staging.checksum_lines import MAX_DIGITS, are_lower_hex, clean_line
+from presqt_daemon.staging.checksum_lines import are_lower_hex, clean_line
 from presqt_daemon.staging.findings import Findings, shown
+from presqt_daemon.staging.manifest_names import PAYLOAD, ManifestName
+from presqt_daemon.staging.odd_lines import read_odd_line
 from presqt_daemon.staging.paths import Names, decode_path, leaves_bag, plain_path, resolve
 
-PAYLOAD = "data/"
-
-_LINE = re.compile(r"([^ \t]+)[ \t]+([^ \t].*)", re.DOTALL)
-_HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 _TAG_MANIFEST = re.compile(r"tagmanifest-[^/]+\.txt", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestName:
-    """A manifest's file name and what it says; `verifiable`: its checksums can be computed here."""
-
-    name: str
-    algorithm: str
-    is_tag: bool
-    verifiable: bool
 
 
 class LineReader:
@@ -115,47 +102,9 @@ class LineReader:
             self._pending.append((number, checksum, path))
 
     def _read_odd(self, number: int, line: str) -> None:
-        """Judge a line that is not plainly `checksum path`."""
-        name = self._file.name
-        if not line.strip(" \t"):
-            self._findings.add("blank-line", name, f"line {number} is blank")
-            return
-        if line.startswith("#"):
-            self._findings.add(
-                "manifest-line-comment", name, f"line {number} is a comment; BagIt knows none"
-            )
-            return
-        if line.startswith("\\"):
-            self._findings.add(
-                "manifest-line-escaped",
-                name,
-                f"line {number} begins with a backslash, as md5sum writes odd names",
-                hint="Write the name plainly, with %0A for a line feed",
-                found=line[:200],
-            )
-            return
-        match = _LINE.fullmatch(line)
-        if match is None:
-            self._findings.add(
-                "manifest-line-malformed",
-                name,
-                f"line {number} is not of the form `checksum path`",
-                found=line[:200],
-            )
-            return
-        checksum, path = match.groups()
-        length = self._length or min(len(checksum), MAX_DIGITS)
-        if not _HEX.fullmatch(checksum) or length != len(checksum):
-            digits = f"{self._length} " if self._length else ""
-            self._findings.add(
-                "checksum-malformed",
-                name,
-                f"line {number}: the checksum of {shown(path)} does not have the "
-                f"{digits}hexadecimal digits of {shown(self._file.algorithm, 40)}",
-                found=checksum[:200],
-            )
-            return
-        self._put_aside(number, checksum.lower(), path)
+        row = read_odd_line(number, line, self._file, self._length, self._findings)
+        if row is not None:
+            self._put_aside(number, *row)
 
     def _place(self, number: int, checksum: str, written: str) -> None:
         """Give a line's checksum to the file that it means, or note why that cannot be."""

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 from presqt_daemon.staging.findings import Findings, shown
-from presqt_daemon.staging.manifest_lines import PAYLOAD
+from presqt_daemon.staging.manifest_names import PAYLOAD
 from presqt_daemon.staging.tree import Entry, Kind, Tree
 
 _END = "\0"

@@ -17,7 +17,7 @@ from presqt_daemon.staging.bag import Structure, read_structure
 from presqt_daemon.staging.budget import ANY_NUMBER_OF_FILES
 from presqt_daemon.staging.findings import Findings
 from presqt_daemon.staging.folder import tree_from_folder
-from presqt_daemon.staging.manifests import manifest_names
+from presqt_daemon.staging.manifest_names import manifest_names
 from presqt_daemon.staging.survey import survey
 from presqt_daemon.staging.tree import Kind
 from presqt_daemon.tickets.fingerprint import Fingerprint

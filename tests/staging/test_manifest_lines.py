@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from presqt_daemon.staging.budget import TagBudget
 from presqt_daemon.staging.findings import Findings
-from presqt_daemon.staging.manifest_lines import LineReader, ManifestName
+from presqt_daemon.staging.manifest_lines import LineReader
+from presqt_daemon.staging.manifest_names import ManifestName
 from presqt_daemon.staging.paths import Names
 from presqt_daemon.staging.tag_text import TagText
 
