@@ -10,15 +10,16 @@ from presqt_daemon.inbox.names import SIDECAR_SUFFIX
 from presqt_daemon.inbox.new_ticket import Drop, record_of
 from presqt_daemon.inbox.places import OpenPlace, Place, unknown_target
 from presqt_daemon.tickets.claim_record import ClaimRecord
-from presqt_daemon.tickets.store import RESERVED_NAMES, TicketFolder
+from presqt_daemon.tickets.store import RESERVED_NAMES, TicketFolder, Uploads
 
 _log = logging.getLogger(__name__)
 
 
-def remake_claim(folder: TicketFolder, config: Config) -> ClaimRecord | None:
+def remake_claim(uploads: Uploads, folder: TicketFolder, config: Config) -> ClaimRecord | None:
     """The record of a claim that was not durable yet, written again; None for any other ticket.
 
-    It had no side-car, and the drop's owner may be known no more. Raises OSError.
+    It had no side-car, and the drop's owner may be known no more. A full disk gives up its reserve
+    for it. Raises OSError.
     """
     origin, drop = folder.read_origin(), find_drop(folder)
     if origin is None or drop is None:
@@ -43,7 +44,12 @@ def remake_claim(folder: TicketFolder, config: Config) -> ClaimRecord | None:
         datetime.fromtimestamp(status.st_ctime, UTC),
         None,
     )
-    folder.write_claim(record)
+    try:
+        folder.write_claim(record)
+    except OSError as error:
+        if not uploads.make_room(error):
+            raise
+        folder.write_claim(record)
     _log.warning("%s: its claim was lost with the power and is made again", folder.ticket)
     return record
 

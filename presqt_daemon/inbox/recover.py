@@ -48,7 +48,7 @@ def recover(uploads: Uploads, config: Config) -> Leftovers:
     unkept = []
     for ticket in list(uploads.new_tickets()):
         folder = uploads.new_folder(ticket)
-        record = _record(folder, config)
+        record = _record(uploads, folder, config)
         if record is not None and is_alive(record.owner):
             _log.warning("%s is being made by another daemon that runs here", folder.path.name)
         elif _holds_drop(folder, record):
@@ -110,11 +110,11 @@ def _holds_drop(folder: TicketFolder, record: ClaimRecord | None) -> bool:
     return find_drop(folder) is not None
 
 
-def _record(folder: TicketFolder, config: Config) -> ClaimRecord | None:
+def _record(uploads: Uploads, folder: TicketFolder, config: Config) -> ClaimRecord | None:
     try:
         return folder.read_claim()
     except ClaimRecordError:
-        return remake_claim(folder, config)
+        return remake_claim(uploads, folder, config)
 
 
 def _own(folder: TicketFolder, record: ClaimRecord, config: Config) -> None:
@@ -136,7 +136,7 @@ def _fresh(uploads: Uploads, config: Config) -> list[ClaimRecord]:
             content = b""
         if content and not (_RECEIVED.search(content) and _IN_PROGRESS.search(content)):
             continue
-        if (record := _record(folder, config)) is not None:
+        if (record := _record(uploads, folder, config)) is not None:
             records.append(record)
     return records
 
