@@ -1,13 +1,23 @@
-"""`--full`: whole suites instead of samples. At the end, how many calls the contracts have seen."""
+"""`--full`: whole suites instead of samples, and other examples each time instead of the same.
+
+At the end, how many calls the contracts have seen.
+"""
 
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.fakes.contract import TOTALS, told
 
+# how fast an example is made or tried says something of the machine, not of the code
+_ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("sample", _ANY_MACHINE, derandomize=True)
+settings.register_profile("full", _ANY_MACHINE, print_blob=True)
 
-def pytest_configure() -> None:
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("full" if config.getoption("--full") else "sample")
     # a run in the background may have been told to ignore ^C, and its children would inherit that
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -309,7 +309,7 @@ def spoilt_bags(draw: st.DrawFn) -> Files:
     return files
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(files=spoilt_bags())
 def test_generated_bags_get_the_same_verdict(files: Files) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -318,7 +318,7 @@ def test_generated_bags_get_the_same_verdict(files: Files) -> None:
         assert disagreement(place, verdict.valid, verdict.findings) is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     names=st.lists(PLAIN, min_size=1, max_size=5, unique_by=str.casefold),
     algorithms=ALGORITHMS,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, event, given, reject, settings
+from hypothesis import event, given, reject, settings
 from hypothesis import strategies as st
 
 from presqt_daemon.config import StagingConfig
@@ -162,7 +162,7 @@ def _stage(content: bytes) -> str:
     return "valid" if fault is None else fault.code
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(zips())
 def test_whatever_a_zip_holds_nothing_is_written_outside_its_ticket(content: bytes) -> None:
     event(_stage(content))

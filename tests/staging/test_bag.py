@@ -234,7 +234,7 @@ SMALL = bag(algorithms=("sha256", "sha512"), version="0.97")
 TAG_NAMES = sorted(path for path in SMALL if not path.startswith("data/"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(name=st.sampled_from(TAG_NAMES), content=st.binary(max_size=400))
 def test_no_bytes_in_a_tag_file_make_it_raise(name: str, content: bytes) -> None:
     judge({**SMALL, name: content, "fetch.txt": content})
@@ -248,7 +248,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     name=st.sampled_from([*TAG_NAMES, "fetch.txt"]),
     pieces=st.lists(PIECES, max_size=25),
@@ -266,7 +266,7 @@ SEGMENT = st.text(st.characters(exclude_characters="/\0", exclude_categories=["C
 NAMES = st.lists(SEGMENT.filter(lambda part: part not in {".", ".."}), min_size=1, max_size=3)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     names=st.lists(NAMES.map("/".join), min_size=1, max_size=6, unique=True),
     version=st.sampled_from(["0.96", "0.97", "1.0"]),

@@ -97,7 +97,7 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(lines=LINES, files=st.lists(st.sampled_from(PATHS), unique=True), strict=st.booleans())
 def test_lines_taken_at_once_mean_what_they_mean_one_by_one(
     lines: list[str], files: list[str], strict: bool
