@@ -78,13 +78,17 @@ class Agenda:
         self._lane(target).resume(now)
 
     def resume_all(self, now: float) -> None:
-        """Let every target's tickets run again."""
+        """Let every target's tickets run again; those that run now may have another try."""
         for lane in self._lanes.values():
             lane.resume(now)
+        for ticket in self.running():
+            ticket.is_asked_again = True
 
     def try_target(self, target: str, now: float) -> None:
         """Let one ticket of a paused target go ahead now, unless the target named the time."""
         self._lane(target).try_at(now)
+        for ticket in self.running():
+            ticket.is_asked_again |= ticket.target == target
 
     def take_note(self, now: float) -> tuple[OpenTicket, Pause] | None:
         """A ticket on which is to be written now what holds it; it does not run meanwhile."""

@@ -205,6 +205,8 @@ class Dispatch:
         now = self.clock()
         if end.whole_target:
             self.agenda.pause(ticket.target, pause_from(end, now))
+            if ticket.is_asked_again:
+                self.agenda.try_target(ticket.target, now)
         elif end.is_delivered:
             self.agenda.resume(ticket.target, now)
 

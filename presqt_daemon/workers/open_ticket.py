@@ -12,6 +12,7 @@ class OpenTicket:
     `deaths` counts goes without new progress. `waited` are the seconds that it has waited for
     something but a worker, `waits_from` the monotonic moment since which it does so again. `told`
     is what stands on the ticket for the pause it is held by, `note_at` when that is written next.
+    `is_asked_again`: somebody asked for another try while it ran, so what stopped it may be mended.
     """
 
     ticket: str
@@ -23,6 +24,7 @@ class OpenTicket:
     is_resume: bool = False
     is_restaged: bool = False
     interruption: Interruption | None = None
+    is_asked_again: bool = False
     is_gone: bool = False
     is_at_desk: bool = False
     told: object = None
@@ -53,7 +55,7 @@ class OpenTicket:
     def begin(self, now: float) -> Run:
         """The run that begins now."""
         self.end_waiting(now)
-        self.interruption = Interruption()
+        self.interruption, self.is_asked_again = Interruption(), False
         return Run(
             ticket=self.ticket,
             work=self.work,

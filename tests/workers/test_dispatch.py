@@ -156,6 +156,25 @@ def test_tickets_that_wait_in_a_paused_lane_are_given_up_at_the_deadline(house: 
     assert not house.dispatch.agenda.tickets
 
 
+@pytest.mark.parametrize("asks", ["reload", "retry"])
+def test_a_target_that_is_to_be_tried_while_a_run_ends_is_tried_once_more(
+    house: House, asks: str
+) -> None:
+    name = house.ticket()
+    house.open(name)
+    house.dispatch.start_due(house.monotonic)
+    end = house.events.get(timeout=10)
+    assert house.info(name).waiting_for == CREDENTIAL
+    if asks == "reload":
+        house.dispatch.resume_targets()
+    else:
+        house.dispatch.retry(name)
+    house.dispatch.handle(end)
+    house.turn()
+    house.dispatch.start_due(house.monotonic)
+    assert not house.dispatch.agenda.running()
+
+
 def test_a_restart_counts_what_was_written_and_no_time_without_a_daemon(house: House) -> None:
     names = [house.ticket() for _ in range(2)]
     for name in names:
