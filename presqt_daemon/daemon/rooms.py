@@ -89,6 +89,7 @@ def join_rooms(
         permits=Permits(config),
         tokens=Tokens(config.targets, os.environ),
         contents=Contents(uploads),
+        post=post,
     )
     dispatch = Dispatch(
         supervisor=supervisor,

@@ -77,6 +77,13 @@ class Agenda:
         """Let a target's tickets run again."""
         self._lane(target).resume(now)
 
+    def believe(self, probe: str, now: float) -> None:
+        """Let a target's tickets run again whose probe moves; another ticket proves nothing."""
+        ticket = self.tickets.get(probe)
+        lane = None if ticket is None or ticket.target is None else self._lane(ticket.target)
+        if lane is not None and lane.probe == probe:
+            lane.resume(now)
+
     def resume_all(self, now: float) -> None:
         """Let every target's tickets run again; those that run now may have another try."""
         for lane in self._lanes.values():

@@ -33,6 +33,7 @@ from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings, advance
 from presqt_daemon.workers.pace import Waits
 from presqt_daemon.workers.pool import TICKET_VARIABLE, Worker
+from presqt_daemon.workers.proof import Proof
 from presqt_daemon.workers.reaper import Limits, Sample, end_tree, judge, tree_memory
 from presqt_daemon.workers.run import Run
 from presqt_daemon.workers.tasks import Task
@@ -81,6 +82,7 @@ class Conversation:
     limits: Limits
     answer: Callable[[Question], Go | None]
     end_creating: Callable[[], None]
+    proof: Proof
     clock: Callable[[], float] = time.monotonic
     is_worker_free: bool = False
     _moved_at: float = 0.0
@@ -144,6 +146,7 @@ class Conversation:
             self._reach(message)
         elif not isinstance(message, Alive | Stopped):
             self.holder.note(project(self.holder.info, message))
+        self.proof.look_at(message)
         self._moved_at = self.clock()
 
     def _reach(self, message: Reached) -> None:

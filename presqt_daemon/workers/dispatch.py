@@ -17,9 +17,10 @@ from presqt_daemon.workers.agenda import Agenda
 from presqt_daemon.workers.clerk import Clerk, Refusal, Reopened
 from presqt_daemon.workers.desk import Desk
 from presqt_daemon.workers.engine import make_engine
-from presqt_daemon.workers.events import Busy, Closed, Ended, Event, Noted
+from presqt_daemon.workers.events import Busy, Closed, DeskEvent, Ended, Event, Noted
 from presqt_daemon.workers.lane import pause_from
 from presqt_daemon.workers.open_ticket import OpenTicket
+from presqt_daemon.workers.proof import Serves
 from presqt_daemon.workers.recover import open_ticket
 from presqt_daemon.workers.run import CREDENTIAL, Run, RunEnd, RunKind, Work
 from presqt_daemon.workers.supervisor import WRITE_RETRY_SECONDS, Supervisor
@@ -108,12 +109,14 @@ class Dispatch:
         return min([*moments, *(one for one in others if one is not None)], default=None)
 
     def handle(self, event: Event) -> None:
-        """Take in how something ended."""
-        if not isinstance(event, Ended):
+        """Take in how something ended, or goes on."""
+        if isinstance(event, DeskEvent):
             self._desk.busy -= 1
         match event:
             case Ended():
                 self._settle(event)
+            case Serves():
+                self.agenda.believe(event.ticket, self.clock())
             case Closed():
                 self._take_closed(event)
             case Noted():

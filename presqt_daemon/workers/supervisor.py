@@ -34,6 +34,7 @@ from presqt_daemon.workers.endings import end_failed, end_finished, end_pointed
 from presqt_daemon.workers.permits import Permits, account_of
 from presqt_daemon.workers.pool import Pool
 from presqt_daemon.workers.prepare import prepare
+from presqt_daemon.workers.proof import Proof, Serves
 from presqt_daemon.workers.reaper import Limits
 from presqt_daemon.workers.run import CREDENTIAL, ParkError, Run, RunEnd, RunKind, Work
 from presqt_daemon.workers.survey import SPACE_RETRY_SECONDS, answer_survey
@@ -49,7 +50,10 @@ and must not be asked so often that it takes us for a burglar."""
 
 @dataclass(slots=True, kw_only=True)
 class Supervisor:
-    """What every run needs; itself without state, so that runs do not meet."""
+    """What every run needs; itself without state, so that runs do not meet.
+
+    `post` hears from any thread what the arbiter should know before a run ends.
+    """
 
     config: Config
     uploads: Uploads
@@ -57,6 +61,7 @@ class Supervisor:
     permits: Permits
     tokens: Tokens
     contents: Contents
+    post: Callable[[Serves], None]
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = utc_now
 
@@ -142,6 +147,7 @@ class Supervisor:
             limits=limits,
             answer=lambda question: self._answer(holder, task, question),
             end_creating=lambda: self.permits.end_creating(run.ticket),
+            proof=Proof(run.ticket, self.post),
             clock=self.clock,
         )
         holder.note(

@@ -163,6 +163,24 @@ def test_a_target_lets_its_tickets_go_after_an_outage_however_the_probe_ends(
     assert sum(idle.cpu_times()[:2]) - before < 4.0, "the daemon spun while it waited"
 
 
+def test_a_long_upload_after_an_outage_holds_up_no_small_one(house: House, shelf: Shelf) -> None:
+    shelf.faults.append(Fault("status 503", method="*", times=10**6))
+    target = {**house.settings["targets"]["shelf"], "workers": 2}
+    house.configure(targets={**house.settings["targets"], "shelf": target})
+    house.start()
+    drop(bag_zip({"P/a.txt": b"1", "P/b.txt": b"2"}), house.inbox / "shelf" / "long.zip")
+    long = wait_until(
+        lambda: (i := house.of("long.zip")) and i["waiting_for"] == "the target" and i
+    )
+    drop(bag_zip({"Q/a.txt": b"1"}), house.inbox / "shelf" / "small.zip")
+    wait_until(lambda: (i := house.of("small.zip")) and i["waiting_for"] == "the target")
+    shelf.faults[:] = [Fault("hang", part="b.txt", times=10**6)]
+    (house.control / f"{long['ticket_number']}.retry").touch()
+    assert house.ended("small.zip")["status"] == "finished"
+    wait_until(lambda: house.info(long["ticket_number"])["upload_files_finished"] == 1)
+    assert house.info(long["ticket_number"])["status"] == "in_progress"
+
+
 def test_a_target_that_is_down_parks_the_backlog_and_a_reload_lets_it_go(
     house: House, shelf: Shelf
 ) -> None:

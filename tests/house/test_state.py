@@ -32,6 +32,7 @@ from presqt_daemon.workers.expiry import Expiry
 from presqt_daemon.workers.open_ticket import OpenTicket
 from presqt_daemon.workers.permits import Permits
 from presqt_daemon.workers.pool import Worker
+from presqt_daemon.workers.proof import Proof
 from presqt_daemon.workers.reaper import Limits
 from presqt_daemon.workers.run import Interruption, Run, Work
 from tests.bags import bag_zip, drop
@@ -404,6 +405,7 @@ def test_a_wall_clock_that_jumps_reaps_nobody(tmp_path: Path) -> None:
         limits=Limits(wall_seconds=3600, stall_seconds=600, memory_bytes=10**12),
         answer=lambda _question: None,
         end_creating=lambda: None,
+        proof=Proof(folder.ticket, lambda _event: None),
         clock=clock,
     )
     end = conversation.hold("a task")  # type: ignore[arg-type]

@@ -174,6 +174,26 @@ def test_a_probe_that_finds_the_target_still_down_pauses_it_again() -> None:
     assert names(agenda, allowed, now=20.0) == ["a0"]
 
 
+def test_a_probe_that_moves_lets_all_go_before_it_ends() -> None:
+    agenda, allowed = held_lane()
+    assert names(agenda, allowed, now=10.0) == ["a0"]
+    agenda.believe("a0", 11.0)
+    assert names(agenda, allowed, now=11.0) == ["a1"], "the other of two workers"
+    over(agenda, allowed, "a0")
+    assert names(agenda, allowed, now=12.0) == ["a2"]
+
+
+def test_a_deposit_that_goes_on_from_before_an_outage_proves_nothing() -> None:
+    agenda, allowed = Agenda(), permits()
+    agenda.add(deposit("running"))
+    assert names(agenda, allowed) == ["running"]
+    agenda.add(deposit("a0"))
+    agenda.pause("archive", outage(10.0))
+    agenda.believe("running", 1.0)
+    agenda.believe("gone", 1.0)
+    assert names(agenda, allowed, now=9.0) == []
+
+
 def test_another_tickets_end_ends_no_probe() -> None:
     agenda, allowed = Agenda(), permits()
     agenda.add(deposit("running"))

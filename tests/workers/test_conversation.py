@@ -13,6 +13,7 @@ from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.workers.conversation import Broken, Conversation, End
 from presqt_daemon.workers.pool import Worker
+from presqt_daemon.workers.proof import Proof
 from presqt_daemon.workers.reaper import Limits
 from presqt_daemon.workers.run import Interruption, Run, Work
 from presqt_daemon.workers.tasks import _Line
@@ -57,6 +58,7 @@ def end_of(tmp_path: Path, turn_seconds: float) -> End | Broken:
         limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
         answer=answer,
         end_creating=lambda: None,
+        proof=Proof(folder.ticket, lambda _event: None),
         clock=clock,
     )
     end = conversation.hold("a task")  # type: ignore[arg-type]

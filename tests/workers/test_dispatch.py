@@ -54,6 +54,7 @@ class House:
             permits=Permits(self.config),
             tokens=Tokens(self.config.targets, {}),
             contents=Contents(self.uploads),
+            post=self.events.put,
             clock=lambda: self.monotonic,
             now=self.now,
         )
