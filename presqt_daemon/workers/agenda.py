@@ -31,13 +31,14 @@ class Agenda:
         self.tickets[ticket.ticket] = ticket
         self._count += 1
         ticket.order = -self._count if first else self._count
+        is_large = ticket.zip_bytes > self.small_bytes
         if ticket.work is Work.UPLOAD and ticket.target is not None:
             lane = self._lane(ticket.target)
-            lane.add(ticket, first=first)
+            lane.add(ticket, is_large=is_large, first=first)
             if lane.pause is not None:
                 self._note_at(ticket, lane.pause, float("-inf"))
             return
-        queue = self._large if ticket.zip_bytes > self.small_bytes else self._small
+        queue = self._large if is_large else self._small
         if first:
             queue.appendleft(ticket)
         else:
@@ -194,7 +195,7 @@ class Agenda:
 
 
 def _upload_runs(target: str, lane: Lane, permits: Permits, now: float) -> Iterator[Run]:
-    """The runs of one target that may begin now; a container that had its turn goes to the end."""
+    """The runs of one target that may begin now; a queue that had its turn goes to the end."""
     for key in list(lane.queues):
         queue = lane.queues[key]
         while queue and lane.may_run(now):
@@ -202,7 +203,7 @@ def _upload_runs(target: str, lane: Lane, permits: Permits, now: float) -> Itera
             if ticket.is_gone:
                 continue
             if ticket.is_at_desk or not permits.begin_sending(
-                ticket.ticket, target, ticket.resource_id
+                ticket.ticket, target, ticket.resource_id, ticket.zip_bytes
             ):
                 queue.appendleft(ticket)
                 break

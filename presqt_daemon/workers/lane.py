@@ -1,4 +1,4 @@
-"""One target's waiting tickets: turns by container, and a pause while the target is of no use."""
+"""One target's waiting tickets: turns by container and size; a pause while it is of no use."""
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
@@ -30,18 +30,20 @@ def pause_from(end: RunEnd, now: float) -> Pause:
 
 @dataclass(slots=True)
 class Lane:
-    """Tickets by container, so that no container starves another; `probe` runs in spite of a pause.
+    """Tickets by container and size, so that none starves another; `probe` runs despite a pause.
 
     Removed tickets stay in the queues until their turn comes.
     """
 
-    queues: OrderedDict[str, deque[OpenTicket]] = field(default_factory=OrderedDict)
+    queues: OrderedDict[tuple[str, bool], deque[OpenTicket]] = field(default_factory=OrderedDict)
+    """The key: container, empty for new ones, and whether the bags are large."""
+
     pause: Pause | None = None
     probe: str | None = None
 
-    def add(self, ticket: OpenTicket, *, first: bool = False) -> None:
+    def add(self, ticket: OpenTicket, *, is_large: bool, first: bool = False) -> None:
         """Let a ticket wait."""
-        queue = self.queues.setdefault(ticket.resource_id or "", deque())
+        queue = self.queues.setdefault((ticket.resource_id or "", is_large), deque())
         if first:
             queue.appendleft(ticket)
         else:

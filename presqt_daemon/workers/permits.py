@@ -36,6 +36,15 @@ def account_of(target: TargetConfig, token_mark: str | None) -> Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Sending:
+    """An upload that goes on: where to, and whether the bag is large."""
+
+    target: str
+    resource_id: str | None
+    is_large: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Space:
     """Free and total bytes of a file system."""
 
@@ -69,7 +78,7 @@ class Permits:
     look: Callable[[Path], tuple[int, Space]] = space_of
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _staging: dict[str, bool] = field(default_factory=dict)
-    _sending: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    _sending: dict[str, Sending] = field(default_factory=dict)
     _creating: dict[Account, str] = field(default_factory=dict)
     _due: dict[Account, float] = field(default_factory=dict)
     _refused: dict[str, str | None] = field(default_factory=dict)
@@ -91,16 +100,27 @@ class Permits:
         with self._lock:
             self._staging.pop(ticket, None)
 
-    def begin_sending(self, ticket: str, target: str, resource_id: str | None) -> bool:
-        """Take one of a target's lanes; one container takes one ticket at a time."""
+    def begin_sending(
+        self, ticket: str, target: str, resource_id: str | None, zip_bytes: int
+    ) -> bool:
+        """Take one of a target's lanes; one container takes one ticket at a time.
+
+        Where there are several, the last is kept for bags under `staging.small`.
+        """
         known = self.config.targets.get(target)
         lanes = 1 if known is None else known.workers
-        place = (target, resource_id)
+        is_large = zip_bytes > self.config.staging.small
         with self._lock:
-            busy = [taken for taken in self._sending.values() if taken[0] == target]
-            if len(busy) >= lanes or (resource_id is not None and place in busy):
+            busy = [taken for taken in self._sending.values() if taken.target == target]
+            large = sum(taken.is_large for taken in busy)
+            containers = {taken.resource_id for taken in busy} - {None}
+            if (
+                len(busy) >= lanes
+                or (is_large and large >= max(1, lanes - 1))
+                or resource_id in containers
+            ):
                 return False
-            self._sending[ticket] = place
+            self._sending[ticket] = Sending(target, resource_id, is_large)
         return True
 
     def end_sending(self, ticket: str) -> None:

@@ -21,8 +21,12 @@ def bag(name: str, size: int = 1) -> OpenTicket:
     return OpenTicket(ticket=name, work=Work.STAGE, zip_bytes=size)
 
 
-def deposit(name: str, target: str = "archive", resource_id: str | None = None) -> OpenTicket:
-    return OpenTicket(ticket=name, work=Work.UPLOAD, target=target, resource_id=resource_id)
+def deposit(
+    name: str, target: str = "archive", resource_id: str | None = None, size: int = 1
+) -> OpenTicket:
+    return OpenTicket(
+        ticket=name, work=Work.UPLOAD, target=target, resource_id=resource_id, zip_bytes=size
+    )
 
 
 def names(agenda: Agenda, allowed: Permits, now: float = 0.0) -> list[str]:
@@ -64,6 +68,21 @@ def test_a_full_lane_of_one_target_does_not_hold_another() -> None:
     assert names(agenda, allowed) == ["a1", "o1"]
     allowed.end_sending("a1")
     assert names(agenda, allowed) == ["a2"]
+
+
+def test_a_small_deposit_passes_large_ones_and_neither_starves_the_other() -> None:
+    agenda, allowed = Agenda(), permits()
+    for name in ("large 1", "large 2"):
+        agenda.add(deposit(name, size=50 * GB))
+    for name in ("small 1", "small 2", "small 3"):
+        agenda.add(deposit(name))
+    assert names(agenda, allowed) == ["large 1", "small 1"]
+    allowed.end_sending("large 1")
+    assert names(agenda, allowed) == ["large 2"]
+    allowed.end_sending("small 1")
+    assert names(agenda, allowed) == ["small 2"]
+    allowed.end_sending("small 2")
+    assert names(agenda, allowed) == ["small 3"]
 
 
 def test_containers_take_turns() -> None:

@@ -49,21 +49,36 @@ def test_there_are_never_fewer_than_two_slots() -> None:
 
 def test_targets_have_lanes_of_their_own() -> None:
     permits = Permits(CONFIG)
-    assert permits.begin_sending("one", "archive", None)
-    assert permits.begin_sending("two", "archive", None)
-    assert not permits.begin_sending("three", "archive", None)
-    assert permits.begin_sending("four", "other", None)
+    assert permits.begin_sending("one", "archive", None, 1)
+    assert permits.begin_sending("two", "archive", None, 1)
+    assert not permits.begin_sending("three", "archive", None, 1)
+    assert permits.begin_sending("four", "other", None, 1)
     permits.end_sending("one")
-    assert permits.begin_sending("three", "archive", None)
+    assert permits.begin_sending("three", "archive", None, 1)
 
 
 def test_one_container_takes_one_ticket_at_a_time() -> None:
     permits = Permits(CONFIG)
-    assert permits.begin_sending("one", "archive", "project")
-    assert not permits.begin_sending("two", "archive", "project")
-    assert permits.begin_sending("three", "archive", "another")
+    assert permits.begin_sending("one", "archive", "project", 1)
+    assert not permits.begin_sending("two", "archive", "project", 1)
+    assert permits.begin_sending("three", "archive", "another", 1)
     permits.end_sending("one")
-    assert permits.begin_sending("two", "archive", "project")
+    assert permits.begin_sending("two", "archive", "project", 1)
+
+
+def test_the_last_lane_of_a_target_is_kept_for_small_bags() -> None:
+    permits = Permits(CONFIG)
+    assert permits.begin_sending("large", "archive", None, 2 * GB)
+    assert not permits.begin_sending("larger", "archive", None, 3 * GB)
+    assert permits.begin_sending("small", "archive", None, 1)
+    permits.end_sending("large")
+    assert permits.begin_sending("larger", "archive", None, 3 * GB)
+
+
+def test_an_only_lane_takes_large_bags_too() -> None:
+    permits = Permits(CONFIG)
+    assert permits.begin_sending("large", "gone", None, 2 * GB)
+    assert not permits.begin_sending("small", "gone", None, 1)
 
 
 LAB = TargetConfig(name="lab", type="osf", url="https://osf.example/api/")
@@ -147,5 +162,5 @@ def test_names_and_last_blocks_take_space_too() -> None:
 
 def test_a_target_that_is_no_longer_configured_has_one_lane() -> None:
     permits = Permits(replace(CONFIG, targets={}))
-    assert permits.begin_sending("one", "gone", None)
-    assert not permits.begin_sending("two", "gone", None)
+    assert permits.begin_sending("one", "gone", None, 1)
+    assert not permits.begin_sending("two", "gone", None, 1)
