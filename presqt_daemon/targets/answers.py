@@ -4,15 +4,29 @@ import email.utils
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 
 TOKEN_INVALID = "Token is invalid. Response returned a 401 status code."  # noqa: S105
+BODY_LIMIT_HINT = (
+    "It, or a proxy before it, takes no request of that size; its operator can raise the limit "
+    "(`client_max_body_size` in nginx, `LimitRequestBody` in Apache)."
+)
 RETRYABLE = frozenset({408, 425, 500, 502, 503, 504, *range(520, 531)})
+LEAST_WAIT = 1.0
+"""Seconds; `Retry-After: 0` is what remains of a second (WaterButler tells whole ones)."""
+
+LONGEST_WAIT = 3600.0
+"""Seconds after which a limit is asked about again, whatever time the target names."""
+
 _EPOCH_FROM = 1e9
+_MILLISECONDS_FROM = 1e11
+"""Larger numbers are epochs in milliseconds; as seconds they would lie 1,200 years ahead."""
+
 _MAX_SAID = 300
 
 
@@ -46,12 +60,41 @@ class Answer:
         return value
 
 
+def words_of(answer: Answer, find: Callable[[Any], str | None]) -> str | None:
+    """The target's own words in a refusal: what `find` sees in its JSON, or a line of plain text.
+
+    None where it says nothing that a person could read.
+    """
+    try:
+        tree = json.loads(answer.content)
+    except ValueError:
+        if not (answer.headers.get("Content-Type") or "").startswith("text/plain"):
+            return None
+        text = answer.content[: 4 * _MAX_SAID].decode("utf-8", errors="replace")
+        return " ".join(text.split())
+    try:
+        words = find(tree)
+    except (TypeError, KeyError, IndexError, AttributeError):
+        return None
+    return str(words) if words else None
+
+
+def message_in(tree: Any) -> str | None:
+    """The sentence in most services' refusals."""
+    if isinstance(tree, dict):
+        for key in ("message", "error_description", "error", "detail", "reason"):
+            if isinstance(tree.get(key), str):
+                return str(tree[key])
+    return None
+
+
 def wait_from_headers(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait as the target asks for, None when it names no time.
 
     `headers` is case-insensitive; `now` is in seconds since the epoch. `Retry-After` may hold
-    seconds, a date (RFC 9110 section 10.2.3) or, against the rules, an epoch; the reset headers
-    count only when nothing remains.
+    seconds, a date (RFC 9110 section 10.2.3) or, against the rules, an epoch, also one in
+    milliseconds; the reset headers count only when nothing remains. From LEAST_WAIT to
+    LONGEST_WAIT, whatever they hold.
     """
     text = headers.get("Retry-After")
     if text is not None and (seconds := _seconds(text, now)) is not None:
@@ -84,7 +127,7 @@ def fault_from_answer(
     words = f": {said.strip()[:_MAX_SAID]}" if said and said.strip() else ""
     text = f"{target} answered {status} to {doing}{words}"
     if status == 401:
-        return UserFault("unauthorized", f"{TOKEN_INVALID} (target {target}).")
+        return UserFault("unauthorized", f"{TOKEN_INVALID} (target {target}{words}).")
     if waits_everywhere and status not in {429, 503}:
         wait = None
     is_limit = status == 403 and not waits_everywhere and is_rate_limited(headers, said)
@@ -101,6 +144,13 @@ def fault_from_answer(
             outcome_unknown=status >= 500,
         )
     match status:
+        case 407 | 511:
+            # RFC 9110 section 15.5.8 and RFC 6585 section 6: the target was not reached
+            return TargetFault(
+                "target-unavailable",
+                f"{text}: a proxy or network in between asks for a sign-in of its own.",
+                retryable=True,
+            )
         case 403:
             return UserFault(
                 "forbidden", f"{text}. User does not have access with the token provided."
@@ -110,7 +160,7 @@ def fault_from_answer(
         case 410:
             return UserFault("resource-gone", "The requested resource is no longer available.")
         case 413:
-            return UserFault("too-large", f"{text}.")
+            return UserFault("too-large", f"{text}. {BODY_LIMIT_HINT}")
         case 507:
             return TargetFault("target-full", f"{text}: there is no space left at the target.")
         case _ if status < 400:
@@ -129,13 +179,23 @@ def _seconds(text: str, now: float) -> float | None:
     try:
         number = float(text.strip())
     except ValueError:
-        pass
-    else:
-        if not math.isfinite(number):
-            return None
-        return max(0.0, number - now if number > _EPOCH_FROM else number)
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+        return _seconds_until(text, now)
+    if not math.isfinite(number):
         return None
-    return max(0.0, moment.timestamp() - now)
+    if number > _MILLISECONDS_FROM:
+        number /= 1000
+    return _within_bounds(number - now if number > _EPOCH_FROM else number)
+
+
+def _seconds_until(date: str, now: float) -> float | None:
+    try:
+        moment = email.utils.parsedate_to_datetime(date)
+        # without a zone it would be taken for this machine's time
+        zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return _within_bounds(zoned.timestamp() - now)
+    except (ValueError, OverflowError, TypeError):
+        return None
+
+
+def _within_bounds(seconds: float) -> float:
+    return min(max(LEAST_WAIT, seconds), LONGEST_WAIT)

@@ -6,6 +6,7 @@ It reports limits and decides nothing: retries and waits are the upload room's b
 import io
 import json
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -15,9 +16,16 @@ import urllib3.exceptions
 from requests.structures import CaseInsensitiveDict
 
 from presqt_daemon import __version__
-from presqt_daemon.errors import PayloadSpoilt, TargetFault
-from presqt_daemon.targets.answers import Answer, fault_from_answer
+from presqt_daemon.errors import PayloadSpoilt, PresqtError, TargetFault
+from presqt_daemon.targets.answers import (
+    Answer,
+    fault_from_answer,
+    message_in,
+    wait_from_headers,
+    words_of,
+)
 from presqt_daemon.targets.base import Body
+from presqt_daemon.targets.in_between import fault_from_page, is_page_in_between, page_title
 from presqt_daemon.targets.wire import BLOCK_BYTES, Blocks, open_session
 
 CONNECT_SECONDS = 10.0
@@ -62,7 +70,7 @@ class Http:
         self._is_encrypted = all(scheme == "https" for scheme, _host, _port in self._own)
         self._credentials = dict(credentials)
         self._hidden = {value.split()[-1] for value in credentials.values() if value.split()}
-        self._said = said or _message_of
+        self._said = said or message_in
         self._waits_everywhere = waits_everywhere
         self._headers = {
             "User-Agent": f"presqt-daemon/{__version__}",
@@ -89,8 +97,12 @@ class Http:
         params: Mapping[str, str] | None = None,
         expect: Collection[int] = (200,),
         read_seconds: float = READ_SECONDS,
+        takes_pages: bool = False,
     ) -> Answer:
         """The answer, when its status is among `expect`; `doing` is for the error's sentence.
+
+        A web page is no answer, unless `takes_pages`: where it is asked whether the server has such
+        an address at all.
 
         One of `tree` (sent as JSON), `content` (bytes) and `body` with its `size` may be given.
         `read_seconds` holds for each block of the body, and then for the whole answer. Raises a
@@ -113,16 +125,9 @@ class Http:
             data = b""
         answer = self._follow(method, url, data, sent, params, doing, read_seconds)
         self.heard()
-        if answer.status in expect:
+        if answer.status in expect and (takes_pages or not is_page_in_between(answer)):
             return answer
-        raise fault_from_answer(
-            answer.status,
-            answer.headers,
-            self._words(answer),
-            target=self.target,
-            doing=doing,
-            waits_everywhere=self._waits_everywhere,
-        )
+        raise self._fault(answer, method, doing)
 
     def trust(self, url: str) -> None:
         """Send the credentials to this host too: the target's own API names it."""
@@ -223,14 +228,31 @@ class Http:
                 )
         return bytes(content)
 
-    def _words(self, answer: Answer) -> str | None:
-        try:
-            words = self._said(json.loads(answer.content))
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
-            return None
-        for secret in self._hidden if words else ():
-            words = str(words).replace(secret, "***")
-        return words
+    def _fault(self, answer: Answer, method: str, doing: str) -> PresqtError:
+        """The error that an answer stands for, in the target's own words."""
+        if is_page_in_between(answer):
+            return fault_from_page(
+                answer.status,
+                self._without_secrets(page_title(answer.content)),
+                target=self.target,
+                doing=doing,
+                wait=wait_from_headers(answer.headers, time.time()),
+                is_safe=method in _SAFE,
+            )
+        words = words_of(answer, self._said)
+        return fault_from_answer(
+            answer.status,
+            answer.headers,
+            self._without_secrets(words) if words else None,
+            target=self.target,
+            doing=doing,
+            waits_everywhere=self._waits_everywhere,
+        )
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._hidden:
+            text = text.replace(secret, "***")
+        return text
 
     def _surroundings(self, url: str, origin: _Origin) -> Mapping[str, Any]:
         """Proxies and certificates as the environment has them, asked once for each host.
@@ -273,12 +295,3 @@ def _is_unsent(error: Exception) -> bool:
         return True
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
-
-
-def _message_of(tree: Any) -> str | None:
-    """The sentence in most services' refusals."""
-    if isinstance(tree, dict):
-        for key in ("message", "error", "detail", "reason"):
-            if isinstance(tree.get(key), str):
-                return str(tree[key])
-    return None

@@ -60,7 +60,7 @@ class Echo(FakeServer):
         return Reply(content=bytes(MAX_ANSWER_BYTES + 1))
 
     def text(self, request: Request) -> Reply:
-        return Reply(content=b"<html>")
+        return Reply(content=b"neither JSON nor a page")
 
     def cookie(self, request: Request) -> Reply:
         return Reply(tree={}, headers={"Set-Cookie": "session=1; Path=/"})

@@ -140,5 +140,6 @@ class ZenodoTarget:
             doing="the token",
             params={"size": "1"},
             expect=(200, *_NO_RECORDS),
+            takes_pages=True,
         )
         return answer.status == 200
