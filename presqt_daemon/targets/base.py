@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import UserFault
+from presqt_daemon.targets.names import NAMES_AS_THEY_ARE, NameRules
 from presqt_daemon.targets.notes import Notes
 
 ENTRY_POINTS = "presqt_daemon.targets"
@@ -57,6 +58,9 @@ class Traits:
     `makes_drafts`: what is sent stays a draft until `publish`.
     `requests_per_minute`: what the service asks of one account; None = nothing. Which requests
     count is the adapter's knowledge: those before which it calls `turn`.
+    `names`: what it does to names; whatever else it does to one is a fault.
+    `updates_in_place`: the old file stays until the new one is stored and verified; where a server
+    cannot do that, the ticket says beforehand what is at risk.
     """
 
     algorithms: tuple[str, ...]
@@ -74,6 +78,8 @@ class Traits:
     title_from: Callable[[str], str] = title_as_it_is
     makes_drafts: bool = False
     requests_per_minute: int | None = None
+    names: NameRules = NAMES_AS_THEY_ARE
+    updates_in_place: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +114,9 @@ class Container:
 
     `id` is PresQT's form of it and opens it again; `state` is the adapter's own; `added` names
     files that creation put there by itself. One that went through JSON, and to another connection,
-    is as good as one just opened.
+    is as good as one just opened. `identity` is the same text for every id under which the target
+    opens the same place (a number, an address, another letter case), so that two tickets do not
+    write into it at once; empty where the id itself is that.
     """
 
     id: str
@@ -117,13 +125,17 @@ class Container:
     is_new: bool
     added: tuple[str, ...] = ()
     state: Mapping[str, str] = field(default_factory=dict)
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """A file or folder at the target, as the target describes it.
 
-    `digests` holds only what the target computed from the bytes it stored.
+    `path`, `size` and `digests` are taken from the target's answer, never from what was asked;
+    `digests` holds only what it computed from the bytes it stored. `has_replaced`: the target says
+    of a put without `replaces` that something stood there. `is_taken`: a commit found this in the
+    way of such a put and left it alone.
     """
 
     path: PurePosixPath
@@ -131,6 +143,8 @@ class Item:
     digests: Mapping[str, str] = field(default_factory=dict)
     is_folder: bool = False
     state: Mapping[str, str] = field(default_factory=dict)
+    has_replaced: bool = False
+    is_taken: bool = False
 
 
 class Body(Protocol):
@@ -190,6 +204,13 @@ class Target(Protocol):
         """Everything in the container, folders too, by path relative to it."""
         ...
 
+    def stat(self, container: Container, path: PurePosixPath) -> Item | None:
+        """What stands at one path now, None for nothing; asked by its own address or folder.
+
+        Never answered from what this connection remembers, nor by listing the whole tree.
+        """
+        ...
+
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         """Make a folder whose parent exists; one that exists already is fine."""
         ...
@@ -198,7 +219,8 @@ class Target(Protocol):
         """Store one file; repeatable. Returns only what the target said.
 
         Called from up to `traits.parallel_puts` threads. Raises FileExistsError when `replaces` is
-        None and the name was taken since the listing.
+        None and the name was taken since the listing. `replaces` is let go only when the new file
+        is there.
         """
         ...
 
@@ -212,7 +234,10 @@ class Target(Protocol):
         ...
 
     def commit(self, container: Container) -> Mapping[PurePosixPath, Item]:
-        """Make all puts permanent; repeatable, may do nothing. Its items replace those of puts."""
+        """Make all puts permanent; repeatable, may do nothing. Its items replace those of puts.
+
+        Where puts are deferred, what took a name since the listing stays: its item `is_taken`.
+        """
         ...
 
     def publish(self, container: Container) -> str | None:

@@ -118,6 +118,9 @@ class MemoryTarget:
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
         self._store.enter("listing")
+        return self._listed(container)
+
+    def _listed(self, container: Container) -> dict[PurePosixPath, Item]:
         room = self._store.rooms[container.id]
         found = {path: Item(path=path, is_folder=True) for path in room.folders}
         with self._store.lock:
@@ -125,6 +128,10 @@ class MemoryTarget:
                 digests = self._digests(content) if self._store.lists_digests else {}
                 found[path] = Item(path=path, size=len(content), digests=digests)
         return found
+
+    def stat(self, container: Container, path: PurePosixPath) -> Item | None:
+        self._store.enter("stat")
+        return self._listed(container).get(path)
 
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         self._store.enter("make_folder")

@@ -119,6 +119,9 @@ class FigshareTarget:
         self._begun.hear(article, found)
         return {path: stored.item() for path, stored in newest.items()}
 
+    def stat(self, container: Container, path: PurePosixPath) -> Item | None:
+        return self.listing(container).get(path)
+
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         """Nothing: a folder is part of its files' paths."""
 

@@ -24,6 +24,7 @@ from presqt_daemon.targets.folder.place import place_new, place_over
 from presqt_daemon.targets.folder.side import PREFIX, SideFolder
 from presqt_daemon.targets.folder.walk import (
     folder_mode,
+    item_from_status,
     list_below,
     make_readable_folder,
     opened_folder,
@@ -97,6 +98,16 @@ class FolderTarget:
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
         with self._opened(container) as folder, faults_named(self._name, container.title):
             return list_below(folder)
+
+    def stat(self, container: Container, path: PurePosixPath) -> Item | None:
+        try:
+            with self._opened(container) as root, opened_folder(root, path.parent) as parent:
+                status = os.stat(path.name, dir_fd=parent, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise fault_from(error, self._name, str(path)) from error
+        return item_from_status(path, status)
 
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         with self._parent(container, path) as parent:

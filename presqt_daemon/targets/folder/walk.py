@@ -54,9 +54,12 @@ def list_below(folder: int) -> dict[PurePosixPath, Item]:
                 path = base / entry.name
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(path)
-                    found[path] = Item(path=path, is_folder=True)
-                    continue
-                status = entry.stat(follow_symlinks=False)
-                is_file = stat.S_ISREG(status.st_mode)
-                found[path] = Item(path=path, size=status.st_size if is_file else None)
+                found[path] = item_from_status(path, entry.stat(follow_symlinks=False))
     return found
+
+
+def item_from_status(path: PurePosixPath, status: os.stat_result) -> Item:
+    """What stands at a path; what is neither file nor folder has no size."""
+    if stat.S_ISDIR(status.st_mode):
+        return Item(path=path, is_folder=True)
+    return Item(path=path, size=status.st_size if stat.S_ISREG(status.st_mode) else None)

@@ -114,6 +114,9 @@ class GitLabTarget:
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
         return self._deposit(container).listing()
 
+    def stat(self, container: Container, path: PurePosixPath) -> Item | None:
+        return self.listing(container).get(path)
+
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         """Nothing: git knows folders only by their files."""
 

@@ -118,6 +118,9 @@ class OsfTarget:
                         found[item.path] = item
         return found
 
+    def stat(self, container: Container, path: PurePosixPath) -> Item | None:
+        return self.listing(container).get(path)
+
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         self._trust_files_host(container)
         with self._getting_ready(is_new=container.is_new):

@@ -95,6 +95,9 @@ class DepositTarget:
         )
         return {item.path: item for item in items}
 
+    def stat(self, container: Container, path: PurePosixPath) -> Item | None:
+        return self.listing(container).get(path)
+
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         """Nothing: files stand side by side."""
 

@@ -84,6 +84,9 @@ class RecordsTarget:
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
         return self._files.listing(container)
 
+    def stat(self, container: Container, path: PurePosixPath) -> Item | None:
+        return self.listing(container).get(path)
+
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         """Nothing: files stand side by side."""
 

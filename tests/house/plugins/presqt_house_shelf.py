@@ -73,6 +73,9 @@ class ShelfTarget:
             for name, (size, digest) in answer["files"].items()
         }
 
+    def stat(self, container: Container, path: PurePosixPath) -> Item | None:
+        return self.listing(container).get(path)
+
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         """Folders are only parts of names here."""
 

@@ -1,0 +1,64 @@
+"""What a target does to the names of files and folders: declared, so that it surprises nobody."""
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+
+def takes_any(name: str) -> str | None:  # noqa: ARG001
+    """None: no name is forbidden."""
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameRules:
+    """How one part of a path is stored; the default changes nothing.
+
+    `strips`: white space at both ends is dropped, every Unicode space. `blanks_controls`: control
+    characters become blanks (before that). `ignores_case`: two names that differ in letter case are
+    one. `normalises`: the Unicode form in which names are stored, so that two forms are one.
+    `forbids` gives the reason why a name cannot be stored at all, None where it can.
+    """
+
+    strips: bool = False
+    blanks_controls: bool = False
+    ignores_case: bool = False
+    normalises: Literal["NFC", "NFD"] | None = None
+    forbids: Callable[[str], str | None] = takes_any
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every name is taken as it is, and is another than every other."""
+        return self == NAMES_AS_THEY_ARE
+
+    def stored(self, path: PurePosixPath) -> PurePosixPath:
+        """The path under which the target stores what was sent under this one."""
+        if not (self.strips or self.blanks_controls or self.normalises):
+            return path
+        return PurePosixPath(*(self._stored(part) for part in path.parts))
+
+    def key(self, path: PurePosixPath) -> PurePosixPath:
+        """Something that is equal for all paths that are one and the same at the target."""
+        path = self.stored(path)
+        return PurePosixPath(str(path).casefold()) if self.ignores_case else path
+
+    def why_not(self, path: PurePosixPath) -> str | None:
+        """The reason why the target cannot store a path, None where it can."""
+        for part in path.parts:
+            if not self._stored(part):
+                return "nothing is left of the name without its white space"
+            if (reason := self.forbids(part)) is not None:
+                return reason
+        return None
+
+    def _stored(self, name: str) -> str:
+        if self.blanks_controls:
+            name = "".join(" " if unicodedata.category(one) == "Cc" else one for one in name)
+        if self.strips:
+            name = name.strip()
+        return unicodedata.normalize(self.normalises, name) if self.normalises else name
+
+
+NAMES_AS_THEY_ARE = NameRules()
