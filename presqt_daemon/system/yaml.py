@@ -1,11 +1,19 @@
 """YAML read safely: one document, no tags, no repeated keys, bounded size."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
 MAX_BYTES = 1 << 20
-_NULL_TAG = "tag:yaml.org,2002:null"
+MAX_WORD_CHARACTERS = 4096
+MAX_BRACKETS = 200
+"""The scanner looks ahead over open brackets, at a cost that grows with their square."""
+
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_ODD_BREAKS = frozenset("\x85\u2028\u2029")
+"""Line ends for YAML 1.1, for an editor a part of the line: what stands behind would be hidden."""
 
 
 class YamlError(Exception):
@@ -34,20 +42,10 @@ class _Loader(yaml.SafeLoader):
                 )
             if key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
+                    None, None, f"the key {key[:40]!r} stands twice", key_node.start_mark
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
-
-
-class _TextLoader(_Loader):
-    """Takes no word for a number, a date or a truth value: `0123` and `12:30` stay as written."""
-
-    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
-        tag: str = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
-        if kind is yaml.ScalarNode and tag != _NULL_TAG:
-            return self.DEFAULT_SCALAR_TAG
-        return tag
 
 
 def read_yaml(content: bytes) -> Any:
@@ -58,23 +56,107 @@ def read_yaml(content: bytes) -> Any:
     return _read(content, _Loader)
 
 
-def read_yaml_as_text(content: bytes) -> Any:
-    """The same with every value as it is written: dict, list, str, and None for what is left empty.
+def read_yaml_as_text(content: bytes) -> dict[str, str | None] | None:
+    """One mapping of plain words, each value as it is written, None for one that is left empty.
 
-    Raises YamlError as `read_yaml` does.
+    None for a text without a document. It is read event by event and nothing is constructed, so
+    no tag has a meaning and the cost grows with the length. Raises YamlError for whatever else.
     """
-    return _read(content, _TextLoader)
+    text = _text_from(content)
+    odd = next((char for char in text if char in _ODD_BREAKS), None)
+    if odd is not None:
+        raise YamlError(
+            f"it holds a character that not everything takes for a line's end ({odd!r})"
+        )
+    if text.count("[") + text.count("{") > MAX_BRACKETS:
+        raise YamlError("it must hold keys and values, nothing nested")
+    with _naming_errors():
+        return _flat(yaml.parse(text, Loader=yaml.SafeLoader))
+
+
+def _flat(events: Iterator[yaml.Event]) -> dict[str, str | None] | None:
+    """The words of a stream of events. Raises YamlError."""
+    tree: dict[str, str | None] = {}
+    for kind in (yaml.StreamStartEvent, yaml.DocumentStartEvent):
+        if not isinstance(next(events), kind):
+            return None
+    first = next(events)
+    if isinstance(first, yaml.ScalarEvent) and _word(first) is None:
+        _end(events)
+        return None
+    if not isinstance(first, yaml.MappingStartEvent) or first.tag or first.anchor:
+        raise YamlError(f"it must hold keys and values, nothing else{_where(first.start_mark)}")
+    for event in events:
+        if isinstance(event, yaml.MappingEndEvent):
+            _end(events)
+            return tree
+        key = _word(event) or ""
+        if key in tree:
+            raise YamlError(f"the key {key[:40]!r} stands twice{_where(event.start_mark)}")
+        value = next(events)
+        if isinstance(value, yaml.CollectionStartEvent):
+            raise YamlError(f"the value of {key[:40]!r} must be text{_where(value.start_mark)}")
+        tree[key] = _word(value)
+    raise YamlError("it breaks off")
+
+
+def _word(event: yaml.Event) -> str | None:
+    """A scalar as it is written; None for one left empty. Raises YamlError for whatever else."""
+    where = _where(event.start_mark)
+    if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+        raise YamlError(f"aliases are not allowed{where}")
+    if not isinstance(event, yaml.ScalarEvent):
+        raise YamlError(f"a key must be plain text{where}")
+    if event.tag:
+        raise YamlError(f"tags such as {event.tag[:40]!r} are not allowed{where}")
+    if event.style is None and event.value in _NULLS:
+        return None
+    word: str = event.value
+    if len(word) > MAX_WORD_CHARACTERS:
+        raise YamlError(f"a value has more than {MAX_WORD_CHARACTERS} characters{where}")
+    try:
+        word.encode("utf-8")
+    except UnicodeEncodeError:
+        raise YamlError(f"a value holds half a character{where}") from None
+    return word
+
+
+def _end(events: Iterator[yaml.Event]) -> None:
+    """Nothing may follow. Raises YamlError."""
+    for event in events:
+        if isinstance(event, yaml.DocumentStartEvent):
+            raise YamlError(f"it must be one document{_where(event.start_mark)}")
 
 
 def _read(content: bytes, loader: type[_Loader]) -> Any:
+    text = _text_from(content)
+    with _naming_errors():
+        return yaml.load(text, Loader=loader)  # noqa: S506  (a safe loader)
+
+
+def _text_from(content: bytes) -> str:
     if len(content) > MAX_BYTES:
         raise YamlError(f"the file is larger than {MAX_BYTES} bytes")
     try:
-        return yaml.load(content.decode("utf-8"), Loader=loader)  # noqa: S506  (a safe loader)
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise YamlError(f"the file is not UTF-8 (byte {error.start})") from None
+
+
+@contextlib.contextmanager
+def _naming_errors() -> Iterator[None]:
+    """Whatever comes out of the parser ends as YamlError, its constructors' own slips included."""
+    try:
+        yield
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else ""
-        raise YamlError(f"{problem}{where}") from None
+        problem = (
+            getattr(error, "problem", None) or (str(error).splitlines() or ["it is no YAML"])[0]
+        )
+        raise YamlError(f"{problem}{_where(getattr(error, 'problem_mark', None))}") from None
+    except (TypeError, AttributeError, LookupError, OverflowError):
+        # what PyYAML's constructors raise for a value that does not fit its tag
+        raise YamlError("a value is not what its tag or its escape says") from None
+
+
+def _where(mark: Any) -> str:
+    return "" if mark is None else f" (line {mark.line + 1}, column {mark.column + 1})"

@@ -48,18 +48,14 @@ def choices_from_sidecar(content: bytes, name: str) -> Choices:
         tree = read_yaml_as_text(content)
     except YamlError as error:
         raise _bad_sidecar(name, str(error)) from None
-    if tree is None:
-        return Choices()
-    if not isinstance(tree, dict):
-        raise _bad_sidecar(name, f"it must hold keys and values ({', '.join(_KEYS)})")
     values: dict[str, str] = {}
-    for key, value in tree.items():
+    for key, value in (tree or {}).items():
         if key not in _KEYS:
-            raise _bad_sidecar(name, f"the key {key!r} is unknown; known are {', '.join(_KEYS)}")
+            raise _bad_sidecar(
+                name, f"the key {quoted(key)} is unknown; known are {', '.join(_KEYS)}"
+            )
         if value is None:
             continue
-        if not isinstance(value, str):
-            raise _bad_sidecar(name, f"the value of {key} must be text")
         if not value.strip():
             raise UserFault(
                 "bad-request",

@@ -220,7 +220,7 @@ def test_a_key_without_a_value_says_nothing() -> None:
 
 
 @pytest.mark.parametrize("key", ["title", "resource_id", "file_duplicate_action", "target"])
-@pytest.mark.parametrize("value", ['""', "'  '", '"\\t"', "!!str"])
+@pytest.mark.parametrize("value", ['""', "'  '", '"\\t"'])
 def test_an_empty_choice_is_refused_and_not_passed_over(key: str, value: str) -> None:
     with pytest.raises(UserFault) as caught:
         choices_from_sidecar(f"{key}: {value}\n".encode(), "x.zip.yaml")
