@@ -127,7 +127,28 @@ class Http:
         self.heard()
         if answer.status in expect and (takes_pages or not is_page_in_between(answer)):
             return answer
-        raise self._fault(answer, method, doing)
+        raise self.fault(answer, method, doing)
+
+    def fault(self, answer: Answer, method: str, doing: str) -> PresqtError:
+        """The error that an answer stands for, in the target's own words."""
+        if is_page_in_between(answer):
+            return fault_from_page(
+                answer.status,
+                self._without_secrets(page_title(answer.content)),
+                target=self.target,
+                doing=doing,
+                wait=wait_from_headers(answer.headers, time.time()),
+                is_safe=method in _SAFE,
+            )
+        words = words_of(answer, self._said)
+        return fault_from_answer(
+            answer.status,
+            answer.headers,
+            self._without_secrets(words) if words else None,
+            target=self.target,
+            doing=doing,
+            waits_everywhere=self._waits_everywhere,
+        )
 
     def trust(self, url: str) -> None:
         """Send the credentials to this host too: the target's own API names it."""
@@ -227,27 +248,6 @@ class Http:
                     "target-misbehaved", f"{self.target} gave an endless answer to {doing}."
                 )
         return bytes(content)
-
-    def _fault(self, answer: Answer, method: str, doing: str) -> PresqtError:
-        """The error that an answer stands for, in the target's own words."""
-        if is_page_in_between(answer):
-            return fault_from_page(
-                answer.status,
-                self._without_secrets(page_title(answer.content)),
-                target=self.target,
-                doing=doing,
-                wait=wait_from_headers(answer.headers, time.time()),
-                is_safe=method in _SAFE,
-            )
-        words = words_of(answer, self._said)
-        return fault_from_answer(
-            answer.status,
-            answer.headers,
-            self._without_secrets(words) if words else None,
-            target=self.target,
-            doing=doing,
-            waits_everywhere=self._waits_everywhere,
-        )
 
     def _without_secrets(self, text: str) -> str:
         for secret in self._hidden:

@@ -1,10 +1,14 @@
 """What a target does to the names of files and folders: declared, so that it surprises nobody."""
 
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
+"""Those that are no white space: what tornado's `get_query_argument` makes blanks of."""
 
 
 def takes_any(name: str) -> str | None:  # noqa: ARG001
@@ -17,8 +21,9 @@ class NameRules:
     """How one part of a path is stored; the default changes nothing.
 
     `strips`: white space at both ends is dropped, every Unicode space. `blanks_controls`: control
-    characters become blanks (before that). `ignores_case`: two names that differ in letter case are
-    one. `normalises`: the Unicode form in which names are stored, so that two forms are one.
+    characters that are no white space become blanks (before that). `ignores_case`: two names that
+    differ in letter case are one. `normalises`: the Unicode form in which names are stored, so
+    that two forms are one.
     `forbids` gives the reason why a name cannot be stored at all, None where it can.
     """
 
@@ -55,7 +60,7 @@ class NameRules:
 
     def _stored(self, name: str) -> str:
         if self.blanks_controls:
-            name = "".join(" " if unicodedata.category(one) == "Cc" else one for one in name)
+            name = _CONTROLS.sub(" ", name)
         if self.strips:
             name = name.strip()
         return unicodedata.normalize(self.normalises, name) if self.normalises else name

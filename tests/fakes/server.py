@@ -74,10 +74,14 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True)
 class Request(Seen):
-    """A request with its body, for a route; `fault` is a fault's word that is the fake's own."""
+    """A request with its body, for a route.
+
+    `fault` is a fault's word that is the fake's own, `begun` what `FakeServer.before_body` said.
+    """
 
     content: Content
     fault: str = ""
+    begun: Any = None
 
     @property
     def body(self) -> bytes:
@@ -186,6 +190,14 @@ class FakeServer:
                 for one in self.requests
                 if method in {"*", one.method} and part in urllib.parse.unquote(one.target)
             ]
+
+    def before_body(self, seen: Seen) -> Any:
+        """What is known before the body is read; a Reply is sent at once, the body then dropped."""
+        return None
+
+    def refusal(self, seen: Seen, status: int) -> Any:
+        """The JSON of a refusal that a fault asked for."""
+        return {"message": "by order"}
 
     def before(self, request: Request) -> Reply | None:
         """An answer that goes before any route (bad token, rate limit), None to go on."""
@@ -305,13 +317,21 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(Reply(status=411, tree={"message": "Length Required"}))
             self.close_connection = True
             return
-        content = self._read(seen, seen.size or 0, spoil=how == "spoil")
         if how.startswith("status "):
+            self._read(seen, seen.size or 0)
             _, status, *wait = how.split()
             headers = {"Retry-After": wait[0]} if wait else {}
-            self._send(Reply(status=int(status), tree={"message": "by order"}, headers=headers))
+            tree = fake.refusal(seen, int(status))
+            self._send(Reply(status=int(status), tree=tree, headers=headers))
             return
-        request = Request(**vars(seen), content=content, fault=how)
+        with fake.lock:
+            begun = fake.before_body(seen)
+        if isinstance(begun, Reply):
+            self._send(begun)
+            self._read(seen, seen.size or 0)
+            return
+        content = self._read(seen, seen.size or 0, spoil=how == "spoil")
+        request = Request(**vars(seen), content=content, fault=how, begun=begun)
         reply = fake.answer(request)
         if how == "swallow":
             self._hang_up()

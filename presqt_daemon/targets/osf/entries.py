@@ -4,6 +4,7 @@ The API (api.osf.io, JSON:API) lists, WaterButler (files.osf.io) stores; both de
 (developer.osf.io, waterbutler.readthedocs.io).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -16,17 +17,25 @@ from presqt_daemon.targets.base import Item
 HASHES = ("sha256", "md5")
 """What WaterButler takes of the bytes on their way to the store."""
 
+_TAG = re.compile(r"<[^>]*>")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
     """Where a folder is listed, and where files and folders are put into it.
 
-    `listing` is empty where the answer did not name it.
+    `contents` is WaterButler's list of it, `listing` the API's; the latter is empty where the
+    answer did not name it.
     """
 
     upload: str
     new_folder: str
     listing: str
+
+    @property
+    def contents(self) -> str:
+        """The address under which WaterButler lists the folder, whole."""
+        return self.upload.partition("?")[0]
 
 
 def folder_from_entry(entry: Mapping[str, Any], target: str) -> Folder:
@@ -52,9 +61,38 @@ def item_from_entry(entry: Mapping[str, Any], path: PurePosixPath) -> Item:
             for name in HASHES
             if isinstance(value := hashes.get(name), str) and value
         },
-        is_folder=attributes.get("kind") == "folder",
+        is_folder=is_folder(entry),
         state={"upload": upload} if isinstance(upload, str) else {},
     )
+
+
+def is_folder(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry is a folder's."""
+    return (entry.get("attributes") or {}).get("kind") == "folder"
+
+
+def name_of(entry: Mapping[str, Any]) -> str:
+    """The name of a file or folder; empty where the entry has none."""
+    name = (entry.get("attributes") or {}).get("name")
+    return name if isinstance(name, str) else ""
+
+
+def path_of(entry: Mapping[str, Any], root: str, parent: PurePosixPath) -> PurePosixPath:
+    """Where the target says that something is, below the container whose own path is `root`.
+
+    By its name in `parent`, the folder that was asked, where the answer tells no path.
+    """
+    attributes = entry.get("attributes") or {}
+    whole = attributes.get("materialized") or attributes.get("materialized_path")
+    if isinstance(whole, str) and whole.startswith(root) and whole.strip("/") != root.strip("/"):
+        return PurePosixPath(whole[len(root) :])
+    return parent / name_of(entry)
+
+
+def has_older_version(entry: Mapping[str, Any]) -> bool:
+    """Whether other bytes stood there before; WaterButler makes no version of equal ones."""
+    version = ((entry.get("attributes") or {}).get("extra") or {}).get("version")
+    return str(version) != "1"
 
 
 def fields_from(fields: Mapping[str, object]) -> dict[str, Any]:
@@ -91,11 +129,21 @@ def with_query(url: str, **values: str) -> str:
 
 
 def words_of(tree: Any) -> str | None:
-    """The sentence in a refusal of either service."""
+    """The sentence in a refusal of either service.
+
+    The API has `errors`; WaterButler its own `message` or `error`, or what osf.io told it:
+    `message_short` and `message_long`, which is written for a browser.
+    """
     if "errors" in tree:
         return "; ".join(str(error["detail"]) for error in tree["errors"])
-    message = tree.get("message")
-    return message if isinstance(message, str) else None
+    told = [tree.get(key) for key in ("message_short", "message_long")]
+    whole = ": ".join(
+        " ".join(_TAG.sub("", text).split()) for text in told if isinstance(text, str)
+    )
+    for words in (whole, tree.get("message"), tree.get("error")):
+        if isinstance(words, str) and words:
+            return words
+    return None
 
 
 def data_of(tree: Mapping[str, Any], target: str) -> Mapping[str, Any]:

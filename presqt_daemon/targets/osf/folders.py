@@ -1,22 +1,21 @@
-"""The folders of OSF's storages: listed page by page, each with the addresses to put into it."""
+"""The folders of OSF's storages: listed, each with the addresses to put into it."""
 
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from presqt_daemon.errors import TargetFault
+from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import Container
 from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.osf.entries import Folder, folder_from_entry, with_query
-
-PAGE = "100"
-"""Entries on one page, the most that the API gives."""
+from presqt_daemon.targets.osf.entries import Folder, folder_from_entry, is_folder, name_of
+from presqt_daemon.targets.osf.lists import Entry, NotWhole, read_folder, read_pages
 
 NOT_READY_SECONDS = 2.0
 """What has just been created is not seen everywhere at once."""
 
 ROOT = PurePosixPath()
+_LIST = "the list of files"
 
 
 class Folders:
@@ -28,7 +27,36 @@ class Folders:
         self._lock = threading.Lock()
 
     def find(self, container: Container, path: PurePosixPath) -> Folder:
-        """A folder's addresses, looked up where this connection has not met it yet."""
+        """A folder's addresses, looked up where this connection has not met it yet.
+
+        Raises TargetFault when it is not there: it was made before, so it will be.
+        """
+        folder = self._seek(container, path)
+        if folder is None:
+            raise TargetFault(
+                "target-unavailable",
+                f"{self._http.target} does not show the folder {path}, which must be there.",
+                retryable=True,
+                retry_after=NOT_READY_SECONDS,
+            )
+        return folder
+
+    def stat(self, container: Container, path: PurePosixPath) -> Entry | None:
+        """What stands at a path now, a file before a folder of that name."""
+        folder = self._seek(container, path.parent)
+        if folder is None:
+            return None
+        try:
+            found = [one for one in self.contents(folder) if name_of(one) == path.name]
+        except UserFault as error:
+            if path.parent == ROOT or error.code != "resource-not-found":
+                raise
+            self.forget(container, path.parent)
+            return None
+        return next(iter(sorted(found, key=is_folder)), None)
+
+    def _seek(self, container: Container, path: PurePosixPath) -> Folder | None:
+        """A folder that this connection knows, or that the list of its parent shows."""
         if path == ROOT:
             state = container.state
             return Folder(
@@ -36,58 +64,46 @@ class Folders:
             )
         with self._lock:
             known = self._known.get((container.id, path))
-        return known or self.look_up(container, path)
-
-    def look_up(self, container: Container, path: PurePosixPath) -> Folder:
-        """A folder as its parent's list shows it; its neighbours are remembered too.
-
-        Raises TargetFault when it is not there: it was made before, so it will be.
-        """
-        parent = self.find(container, path.parent)
-        if not parent.listing:
-            parent = self.look_up(container, path.parent)
-        wanted = None
-        for name, entry in self.entries(parent):
-            if (entry.get("attributes") or {}).get("kind") == "folder":
-                folder = self.keep(container, path.parent / name, entry)
-                wanted = folder if name == path.name else wanted
-        if wanted is None:
-            raise TargetFault(
-                "target-unavailable",
-                f"{self._http.target} does not show the folder {path}, which must be there.",
-                retryable=True,
-                retry_after=NOT_READY_SECONDS,
-            )
-        return wanted
+        parent = None if known else self._seek(container, path.parent)
+        for entry in self.contents(parent) if parent else ():
+            if is_folder(entry) and name_of(entry):
+                # its neighbours will be wanted too
+                folder = self.keep(container, path.parent / name_of(entry), entry)
+                known = folder if name_of(entry) == path.name else known
+        return known
 
     def keep(self, container: Container, path: PurePosixPath, entry: Mapping[str, Any]) -> Folder:
         """Remember a folder by what the target says of it."""
         folder = folder_from_entry(entry, self._http.target)
         with self._lock:
-            if folder.listing or (container.id, path) not in self._known:
-                self._known[container.id, path] = folder
+            self._known[container.id, path] = folder
         return folder
 
-    def entries(self, folder: Folder) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Name and entry of everything that lies directly in a folder."""
-        for entry in pages(self._http, folder.listing, "the list of files"):
-            name = (entry.get("attributes") or {}).get("name")
-            if isinstance(name, str) and name:
-                yield name, entry
+    def forget(self, container: Container, path: PurePosixPath) -> None:
+        """Look a folder up anew when it is needed again: its address was not known any more."""
+        with self._lock:
+            self._known.pop((container.id, path), None)
 
+    def entries(self, folder: Folder) -> Iterator[tuple[str, Entry]]:
+        """Name and entry of everything that lies directly in a folder.
 
-def pages(http: Http, url: str, doing: str) -> Iterator[Mapping[str, Any]]:
-    """Every entry on every page of a list."""
-    seen: set[str] = set()
-    following: object = with_query(url, **{"page[size]": PAGE}) if url else None
-    while isinstance(following, str) and following not in seen:
-        seen.add(following)
-        tree = http.ask("GET", following, doing=doing).tree()
-        data = tree.get("data")
-        if not isinstance(data, list):
-            break
-        yield from data
-        following = (tree.get("links") or {}).get("next")
-        if following is None:
-            return
-    raise TargetFault("target-misbehaved", f"{http.target} gave no whole list to {doing}.")
+        From the API, of which a day has more requests; where its pages do not hold together, from
+        WaterButler, whose list is whole.
+        """
+        for entry in self._listed(folder):
+            if name_of(entry):
+                yield name_of(entry), entry
+
+    def contents(self, folder: Folder) -> Iterator[Entry]:
+        """The same as WaterButler tells it now, in one request."""
+        yield from read_folder(self._http, folder.contents, _LIST)
+
+    def _listed(self, folder: Folder) -> Iterator[Entry]:
+        if folder.listing:
+            try:
+                yield from read_pages(self._http, folder.listing, _LIST, sort="name")
+            except NotWhole:
+                pass
+            else:
+                return
+        yield from self.contents(folder)

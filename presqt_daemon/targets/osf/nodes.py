@@ -1,7 +1,7 @@
 """Nodes of OSF, and which container an id means: found, created, found again by a ticket's mark."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from presqt_daemon.errors import TargetFault, UserFault
@@ -15,7 +15,7 @@ from presqt_daemon.targets.osf.entries import (
     related,
     with_query,
 )
-from presqt_daemon.targets.osf.folders import pages
+from presqt_daemon.targets.osf.lists import Entry, read_steadily
 
 STORAGE = "osfstorage"
 MARK = "presqt-ticket:"
@@ -51,9 +51,9 @@ class Nodes:
         )
         return answer.status != 403
 
-    def _list(self, **filters: str) -> Iterator[Mapping[str, Any]]:
+    def _list(self, **filters: str) -> Sequence[Entry]:
         url = with_query(f"{self._url}/users/me/nodes/", **filters)
-        return pages(self._http, url, "the list of projects")
+        return read_steadily(self._http, url, "the list of projects", sort="title")
 
     def find_marked(self, ticket: str) -> Mapping[str, Any] | None:
         """The node that an earlier go has created, None when there is none."""
@@ -123,11 +123,12 @@ class Nodes:
         node = self.get(address, "the project of the folder") if address else {}
         folder = folder_from_entry(entry, self._name)
         title = str(attributes.get("name"))
-        return _container(folder, node, id_=resource_id, title=title, is_new=False)
+        root = str(attributes.get("materialized_path") or "/")
+        return _container(folder, node, id_=resource_id, title=title, is_new=False, root=root)
 
     def _storage(self, node: Mapping[str, Any], name: str, *, id_: str, is_new: bool) -> Container:
         url = related(node, "files") or f"{self._url}/nodes/{node.get('id')}/files/"
-        for storage in pages(self._http, url, "the storages of the project"):
+        for storage in read_steadily(self._http, url, "the storages of the project", sort="name"):
             attributes = storage.get("attributes") or {}
             if name in {attributes.get("provider"), attributes.get("name")}:
                 title = str((node.get("attributes") or {}).get("title"))
@@ -146,18 +147,28 @@ class Nodes:
 
 
 def _container(
-    folder: Folder, node: Mapping[str, Any], *, id_: str, title: str, is_new: bool
+    folder: Folder,
+    node: Mapping[str, Any],
+    *,
+    id_: str,
+    title: str,
+    is_new: bool,
+    root: str = "/",
 ) -> Container:
+    """`root` is the folder's own path in its storage; with a slash at its end, as OSF writes it."""
     link = (node.get("links") or {}).get("html")
     return Container(
         id=id_,
         title=title,
         link=link if isinstance(link, str) else None,
         is_new=is_new,
+        # a project, its storage and a folder in it hold the same files
+        identity=str(node.get("id") or ""),
         state={
             "upload": folder.upload,
             "new_folder": folder.new_folder,
             "listing": folder.listing,
+            "root": root if root.endswith("/") else f"{root}/",
         },
     )
 

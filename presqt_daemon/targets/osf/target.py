@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from presqt_daemon.config import TargetConfig
-from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.errors import UserFault
 from presqt_daemon.targets.base import (
     Account,
     Container,
@@ -21,11 +21,15 @@ from presqt_daemon.targets.base import (
     Sending,
     Traits,
 )
+from presqt_daemon.targets.given import GivenAddresses
 from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.names import NameRules
 from presqt_daemon.targets.osf.entries import (
     HASHES,
     data_of,
+    has_older_version,
     item_from_entry,
+    path_of,
     with_query,
     words_of,
 )
@@ -37,15 +41,14 @@ URL = "https://api.osf.io/v2"
 STORE_SECONDS = 300.0
 """After the last byte of a large file WaterButler hands it on before it answers."""
 
-NOT_READY_TRIES = 10
-"""How often a new project's storage may say that it is not there before it is believed."""
-
 TRAITS = Traits(
     algorithms=HASHES,
     needs_folders=True,
     keeps_empty_folders=True,
     parallel_puts=16,
     max_file_bytes=5 * 10**9,
+    # WaterButler reads names through tornado's `get_query_argument`
+    names=NameRules(strips=True, blanks_controls=True),
 )
 
 
@@ -68,8 +71,9 @@ class OsfTarget:
         self.turn: Callable[[], None] = lambda: None
         self._name = config.name
         self._url = (config.url or URL).rstrip("/")
-        self._lock = threading.Lock()
-        self._tries = NOT_READY_TRIES
+        self._given = GivenAddresses(config.name)
+        self._under_way: set[str] = set()
+        self._one_ended = threading.Condition()
         self._http = Http(
             config.name,
             own_urls=(self._url,),
@@ -97,14 +101,15 @@ class OsfTarget:
         node, reason = self._nodes.find_marked(request.ticket), None
         if node is None:
             node, reason = self._nodes.create(request)
-        with self._getting_ready(is_new=True):
+        with self._given.asking("the storage", wait=NOT_READY_SECONDS):
             found = self._nodes.new_container(node)
         return found if reason is None else replace(found, state={**found.state, **reason})
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
+        self._trust_files_host(container)
         found: dict[PurePosixPath, Item] = {}
         waiting = [(ROOT, self._folders.find(container, ROOT))]
-        with self._getting_ready(is_new=container.is_new):
+        with self._given.asking("the list of files", wait=NOT_READY_SECONDS):
             while waiting:
                 path, folder = waiting.pop()
                 for name, entry in self._folders.entries(folder):
@@ -119,11 +124,14 @@ class OsfTarget:
         return found
 
     def stat(self, container: Container, path: PurePosixPath) -> Item | None:
-        return self.listing(container).get(path)
+        self._trust_files_host(container)
+        with self._given.asking(f"what is at {path}", wait=NOT_READY_SECONDS):
+            entry = self._folders.stat(container, path)
+        return None if entry is None else item_from_entry(entry, path)
 
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         self._trust_files_host(container)
-        with self._getting_ready(is_new=container.is_new):
+        with self._given.asking(f"the new folder {path}", wait=NOT_READY_SECONDS):
             parent = self._folders.find(container, path.parent)
             answer = self._http.ask(
                 "PUT",
@@ -131,27 +139,52 @@ class OsfTarget:
                 doing=f"the new folder {path}",
                 expect=(201, 409),
             )
-        entry = answer.tree().get("data") or {}
-        if (entry.get("links") or {}).get("new_folder"):
-            self._folders.keep(container, path, entry)
+        if answer.status == 409:
+            # WaterButler tells nothing of the folder that is there
+            self._folders.find(container, path)
         else:
-            self._folders.look_up(container, path)
+            entry = data_of(answer.tree(), self._name)
+            self._folders.keep(container, self._path_of(container, entry, path.parent), entry)
 
     def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
+        """Store a file; what the answer calls a replacement is told as one.
+
+        That a name is free is looked up by WaterButler before it reads a body and is not looked up
+        again: of two puts of one name at once it makes one file with two versions. So this
+        connection has one of them under way at most.
+        """
         self._trust_files_host(container)
-        with self._getting_ready(is_new=container.is_new), file.open() as body:
+        with (
+            self._alone(f"{container.identity}/{file.path}"),
+            self._given.asking(f"the upload of {file.path}", wait=NOT_READY_SECONDS),
+            self._forgetting(container, file.path.parent),
+            file.open() as body,
+        ):
             answer = self._http.ask(
                 "PUT",
                 self._place(container, file.path, replaces),
                 doing=f"the upload of {file.path}",
                 body=body,
                 size=file.size,
-                expect=(200, 201, 409),
+                expect=(200, 201, 400, 409),
                 read_seconds=STORE_SECONDS,
             )
         if answer.status == 409:
             raise FileExistsError(str(file.path))
-        return item_from_entry(data_of(answer.tree(), self._name), file.path)
+        if answer.status == 400:
+            if not answer.content:
+                # its web server answers so before WaterButler sees the request
+                raise UserFault(
+                    "too-large",
+                    f"{self._name} takes no file of {file.size} bytes: {file.path} "
+                    "(400 without a word to the length of the upload).",
+                )
+            raise self._http.fault(answer, "PUT", f"the upload of {file.path}")
+        entry = data_of(answer.tree(), self._name)
+        return replace(
+            item_from_entry(entry, self._path_of(container, entry, file.path.parent)),
+            has_replaced=replaces is None and answer.status == 200 and has_older_version(entry),
+        )
 
     def digest(
         self,
@@ -193,24 +226,34 @@ class OsfTarget:
         parent = self._folders.find(container, path.parent)
         return with_query(parent.upload, kind="file", name=path.name)
 
+    def _path_of(
+        self, container: Container, entry: Mapping[str, object], parent: PurePosixPath
+    ) -> PurePosixPath:
+        return path_of(entry, container.state.get("root", "/"), parent)
+
     def _trust_files_host(self, container: Container) -> None:
         """The API names the host of the files, which differs from region to region."""
         self._http.trust(container.state["upload"])
 
     @contextlib.contextmanager
-    def _getting_ready(self, *, is_new: bool) -> Iterator[None]:
-        """What is not there in a project that was created just now is asked for again."""
+    def _alone(self, place: str) -> Iterator[None]:
+        """Wait until no other put of this name is under way, and be the one that is."""
+        with self._one_ended:
+            self._one_ended.wait_for(lambda: place not in self._under_way)
+            self._under_way.add(place)
+        try:
+            yield
+        finally:
+            with self._one_ended:
+                self._under_way.discard(place)
+                self._one_ended.notify_all()
+
+    @contextlib.contextmanager
+    def _forgetting(self, container: Container, folder: PurePosixPath) -> Iterator[None]:
+        """A folder that is not found where it was gets looked up anew by the next go."""
         try:
             yield
         except UserFault as error:
-            with self._lock:
-                self._tries -= is_new and error.code == "resource-not-found"
-                may_wait = self._tries > 0
-            if not is_new or error.code != "resource-not-found" or not may_wait:
-                raise
-            raise TargetFault(
-                "target-unavailable",
-                f"The new project at {self._name} is not ready yet.",
-                retryable=True,
-                retry_after=NOT_READY_SECONDS,
-            ) from error
+            if error.code == "resource-not-found":
+                self._folders.forget(container, folder)
+            raise

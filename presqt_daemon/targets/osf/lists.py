@@ -1,0 +1,69 @@
+"""OSF's lists: in pages from the API, whole from WaterButler.
+
+The API's pages repeat entries and drop others in their place where no order is asked for (osf.io
+issues 10086, 11266), so an order is asked for always and a repetition is noticed.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from presqt_daemon.errors import TargetFault
+from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.osf.entries import with_query
+
+PAGE = "100"
+"""Entries on one page, the most that the API gives."""
+
+_TRIES = 3
+
+Entry = Mapping[str, Any]
+
+
+class NotWhole(Exception):
+    """The pages of a list repeat entries, or are not as many as they say."""
+
+
+def read_pages(http: Http, url: str, doing: str, *, sort: str) -> Sequence[Entry]:
+    """Every entry on every page of a list, in this order. Raises NotWhole."""
+    seen: set[str] = set()
+    entries: list[Entry] = []
+    following: object = with_query(url, **{"page[size]": PAGE, "sort": sort}) if url else None
+    while isinstance(following, str) and following not in seen:
+        seen.add(following)
+        # the address of the next page holds the order as well, or it is put there
+        following = with_query(following, sort=sort)
+        tree = http.ask("GET", following, doing=doing).tree()
+        data = tree.get("data")
+        if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
+            break
+        entries += data
+        links = tree.get("links") or {}
+        following = links.get("next")
+        if following is None:
+            names = [entry.get("id") for entry in entries]
+            if len(set(names)) < len(names):
+                raise NotWhole
+            return entries
+    raise TargetFault("target-misbehaved", f"{http.target} gave no whole list to {doing}.")
+
+
+def read_steadily(http: Http, url: str, doing: str, *, sort: str) -> Sequence[Entry]:
+    """The same, read again where it was not whole, since something new moves all that follows."""
+    for _ in range(_TRIES):
+        try:
+            return read_pages(http, url, doing, sort=sort)
+        except NotWhole:
+            http.heard()
+    raise TargetFault(
+        "target-unavailable",
+        f"{http.target} repeats entries in {doing}, so that others may be missing.",
+        retryable=True,
+    )
+
+
+def read_folder(http: Http, url: str, doing: str) -> Sequence[Entry]:
+    """Everything in a folder as WaterButler tells it: in one piece, with digests."""
+    data = http.ask("GET", url, doing=doing).tree().get("data")
+    if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
+        raise TargetFault("target-misbehaved", f"{http.target} gave no list to {doing}.")
+    return data
