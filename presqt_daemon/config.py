@@ -1,16 +1,29 @@
-"""The configuration as frozen values; defaults, types and meanings stand here once.
+"""The configuration as frozen values; defaults, types and meanings stand here and nowhere else.
 
-How text becomes these values is `settings.py`'s business.
+How text becomes these values is the business of `settings/`, which makes the schema and the
+commented example of the same definitions.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from presqt_daemon.units import bytes_from_text, mode_from_text, seconds_from_text
-
-Reader = Callable[[object], Any]
+from presqt_daemon.notation import (
+    FLAG,
+    HTTP_TYPES,
+    MODE,
+    OPTIONS,
+    PATH,
+    SIZE,
+    TEXT,
+    TIME,
+    count_from,
+    list_of,
+    one_of,
+    or_null,
+    or_word,
+    setting,
+)
 
 DEFAULT_IGNORE: tuple[str, ...] = (
     ".*",
@@ -24,77 +37,7 @@ DEFAULT_IGNORE: tuple[str, ...] = (
     "desktop.ini",
     "Icon\r",
 )
-
-
-def one_of(*choices: str) -> Reader:
-    """A reader that takes one of a few words."""
-
-    def read(value: object) -> str:
-        text = {False: "off", True: "on"}.get(value, value) if isinstance(value, bool) else value
-        if text not in choices:
-            raise ValueError(f"must be one of: {', '.join(choices)}")
-        return str(text)
-
-    return read
-
-
-def read_text(value: object) -> str:
-    """Text that is not empty."""
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("must be text")
-    return value
-
-
-def read_flag(value: object) -> bool:
-    """true or false."""
-    if isinstance(value, str) and value.lower() in {"true", "false"}:
-        return value.lower() == "true"
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false")  # noqa: TRY004
-    return value
-
-
-def read_count(value: object) -> int:
-    """A whole number from 1."""
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError("must be a whole number from 1")
-    return value
-
-
-def read_count_or_zero(value: object) -> int:
-    """A whole number from 0."""
-    return 0 if value in {0, "0"} and not isinstance(value, bool) else read_count(value)
-
-
-def read_workers(value: object) -> int:
-    """A whole number from 1, or `auto` (0: one for each core)."""
-    return 0 if value == "auto" else read_count(value)
-
-
-def read_names(value: object) -> tuple[str, ...]:
-    """A list of texts."""
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError("must be a list of texts")
-    return tuple(value)
-
-
-def read_options(value: object) -> Mapping[str, str]:
-    """A mapping of plain values, for targets that are not ours."""
-    if not isinstance(value, dict):
-        raise ValueError("must be a mapping")  # noqa: TRY004
-    return {str(key): str(item) for key, item in value.items()}
-
-
-def read_period_or_forever(value: object) -> float | None:
-    """A time, or `forever` (None)."""
-    return None if value == "forever" else seconds_from_text(value)
-
-
-def setting(default: Any, read: Reader, *, optional: bool = False, is_path: bool = False) -> Any:
-    """A field with its reader; optional ones take null, paths are relative to the file's folder."""
-    return field(default=default, metadata={"read": read, "optional": optional, "is_path": is_path})
+_FOLDER = ("folder",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,93 +45,207 @@ class TargetConfig:
     """One entry of `targets:`; what a type does not use must not be set for it."""
 
     name: str = ""
-    type: str = setting("folder", read_text)
-    path: Path | None = setting(None, read_text, optional=True, is_path=True)
-    keep: str = setting("payload", one_of("payload", "bag"))
-    mode: int = setting(0o640, mode_from_text)
-    url: str | None = setting(None, read_text, optional=True)
-    token_file: Path | None = setting(None, read_text, optional=True, is_path=True)
-    token_credential: str | None = setting(None, read_text, optional=True)
-    token_env: str | None = setting(None, read_text, optional=True)
-    organisation: str | None = setting(None, read_text, optional=True)
-    api: str = setting("auto", one_of("auto", "records", "deposit"))
-    large_files: str = setting("release_asset", one_of("release_asset", "refuse"))
-    visibility: str = setting("private", one_of("private", "public"))
-    publish: str = setting("never", one_of("never", "after_verified"))
-    sender_may: tuple[str, ...] = setting((), read_names)
-    time_limit: float | None = setting(None, seconds_from_text, optional=True)
-    workers: int = setting(2, read_count)
-    connections: int | None = setting(None, read_count, optional=True)
-    requests_per_minute: int | None = setting(None, read_count, optional=True)
-    options: Mapping[str, str] = setting(None, read_options, optional=True)
+    type: str = setting(
+        "folder", TEXT, "folder, osf, github, gitlab, zenodo, figshare, a plug-in's"
+    )
+    path: Path | None = setting(
+        None, or_null(PATH), "the directory; every upload becomes a folder in it", types=_FOLDER
+    )
+    keep: str = setting(
+        "payload",
+        one_of("payload", "bag"),
+        "payload: the files as they are; bag: the whole bag",
+        types=_FOLDER,
+    )
+    mode: int = setting(
+        0o640, MODE, "of deposited files; folders get x where it has r", types=_FOLDER
+    )
+    url: str | None = setting(None, or_null(TEXT), "null: the public service", types=HTTP_TYPES)
+    token_file: Path | None = setting(
+        None, or_null(PATH), "a file that only the service can read", types=HTTP_TYPES
+    )
+    token_credential: str | None = setting(
+        None,
+        or_null(TEXT),
+        "a credential that systemd passes (LoadCredential=)",
+        types=HTTP_TYPES,
+    )
+    token_env: str | None = setting(
+        None,
+        or_null(TEXT),
+        "a variable's name; read once, then taken out of the environment",
+        types=HTTP_TYPES,
+    )
+    organisation: str | None = setting(
+        None,
+        or_null(TEXT),
+        "null: the account's own repositories",
+        types=("github", "gitlab"),
+    )
+    api: str = setting(
+        "auto", one_of("auto", "records", "deposit"), "auto, records or deposit", types=("zenodo",)
+    )
+    large_files: str = setting(
+        "release_asset",
+        one_of("release_asset", "refuse"),
+        "release_asset or refuse",
+        types=("github",),
+    )
+    visibility: str = setting(
+        "private",
+        one_of("private", "public"),
+        "private or public, of new resources",
+        types=HTTP_TYPES,
+    )
+    publish: str = setting(
+        "never",
+        one_of("never", "after_verified"),
+        "never, or after_verified where the target knows drafts",
+        types=HTTP_TYPES,
+    )
+    sender_may: tuple[str, ...] = setting(
+        (), list_of("resource_id"), "resource_id: a drop may name the resource it goes into"
+    )
+    time_limit: float | None = setting(
+        None, or_null(TIME), "of one upload; null: as uploads.time_limit"
+    )
+    workers: int = setting(
+        2, count_from(1), "uploads at a time; the last is kept for bags under staging.small"
+    )
+    connections: int | None = setting(
+        None,
+        or_null(count_from(1)),
+        "of one upload; null: as uploads.connections",
+        types=HTTP_TYPES,
+    )
+    requests_per_minute: int | None = setting(
+        None,
+        or_null(count_from(1)),
+        "of one account; null: what the public service asks for",
+        types=HTTP_TYPES,
+    )
+    options: Mapping[str, str] = setting(
+        None, or_null(OPTIONS), "what a plug-in's type needs besides", types=()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeConfig:
     """When and how a drop is taken. Times in seconds."""
 
-    settle: float = setting(2.0, seconds_from_text)
-    rescan: float = setting(10.0, seconds_from_text)
-    incomplete_after: float = setting(600.0, seconds_from_text)
-    observer: str = setting("auto", one_of("auto", "off"))
-    ignore: tuple[str, ...] = setting(DEFAULT_IGNORE, read_names)
-    route_by_drop: bool = setting(default=False, read=read_flag)
-    same_content: str = setting("upload", one_of("upload", "point"))
-    mediafiles_as_seen: str | None = setting(None, read_text, optional=True)
+    settle: float = setting(
+        2.0, TIME, "a file must lie still so long, where its writer cannot be asked"
+    )
+    rescan: float = setting(10.0, TIME, "the inbox is read at least so often, whatever events say")
+    incomplete_after: float = setting(
+        600.0, TIME, "a zip that is not whole and grows no more gets its failed ticket"
+    )
+    observer: str = setting(
+        "auto", one_of("auto", "off"), "auto: events wake the scan; off: the scan alone"
+    )
+    ignore: tuple[str, ...] = setting(
+        DEFAULT_IGNORE, list_of(), "shell patterns, in any letter case"
+    )
+    route_by_drop: bool = setting(
+        default=False,
+        notation=FLAG,
+        about="true: drops directly in the inbox may name their target",
+    )
+    same_content: str = setting(
+        "upload",
+        one_of("upload", "point"),
+        "a zip seen before: upload it again, or point to its first ticket",
+    )
+    mediafiles_as_seen: str | None = setting(
+        None, or_null(TEXT), "where senders see mediafiles, for the path in their note"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagingConfig:
     """Limits of one bag, and how it is unpacked and validated. Sizes in bytes, times in seconds."""
 
-    workers: int = setting(0, read_workers)
-    attempts: int = setting(3, read_count)
-    max_zip_bytes: int = setting(100 * 10**9, bytes_from_text)
-    max_unpacked_bytes: int = setting(100 * 10**9, bytes_from_text)
-    max_file_bytes: int = setting(50 * 10**9, bytes_from_text)
-    max_files: int = setting(100_000, read_count)
-    max_ratio: int = setting(200, read_count)
-    min_free_bytes: int = setting(500 * 10**6, bytes_from_text)
-    small: int = setting(10**9, bytes_from_text)
-    time_limit: float = setting(3600.0, seconds_from_text)
-    read_back: str = setting("cache", one_of("cache", "disk"))
-    profile: Path | None = setting(None, read_text, optional=True, is_path=True)
-    second_opinion: str = setting("none", one_of("none", "bagit"))
+    workers: int = setting(
+        0, or_word("auto", 0, count_from(1)), "bags unpacked at a time; auto: one for each core"
+    )
+    attempts: int = setting(3, count_from(1), "writes of a bag to disk before it counts as invalid")
+    max_zip_bytes: int = setting(100 * 10**9, SIZE, "larger zips are refused")
+    max_unpacked_bytes: int = setting(100 * 10**9, SIZE, "of all files of a bag")
+    max_file_bytes: int = setting(50 * 10**9, SIZE, "of one file")
+    max_files: int = setting(100_000, count_from(1), "files and folders of one bag")
+    max_ratio: int = setting(200, count_from(1), "unpacked size to zipped size")
+    min_free_bytes: int = setting(500 * 10**6, SIZE, "stay free; a bag that does not fit now waits")
+    small: int = setting(10**9, SIZE, "bags below this never wait behind larger ones")
+    time_limit: float = setting(3600.0, TIME, "for unpacking and validating one bag")
+    read_back: str = setting(
+        "cache", one_of("cache", "disk"), "disk: read the unpacked files from the disk itself"
+    )
+    profile: Path | None = setting(
+        None, or_null(PATH), "a BagIt profile (JSON file) that every bag must meet"
+    )
+    second_opinion: str = setting(
+        "none",
+        one_of("none", "bagit"),
+        "bagit: the bagit library is asked too; the log says where it disagrees",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadsConfig:
     """How a bag is sent. Times in seconds, sizes in bytes."""
 
-    connections: int = setting(8, read_count)
-    time_limit: float = setting(3600.0, seconds_from_text)
-    stall_limit: float = setting(600.0, seconds_from_text)
-    memory_limit: int = setting(10**9, bytes_from_text)
-    retries: int = setting(5, read_count_or_zero)
-    deadline: float = setting(7 * 86400.0, seconds_from_text)
-    max_resumes: int = setting(5, read_count)
-    duplicates: str = setting("ignore", one_of("ignore", "update"))
-    structure: str = setting("any", one_of("any", "presqt"))
-    fts_metadata: bool = setting(default=True, read=read_flag)
-    tag_files: str = setting("none", one_of("none", "folder"))
+    connections: int = setting(8, count_from(1), "files on the way at a time, within one upload")
+    time_limit: float = setting(3600.0, TIME, "of one upload; waiting does not count")
+    stall_limit: float = setting(600.0, TIME, "without a byte sent or an answer")
+    memory_limit: int = setting(10**9, SIZE, "of one worker and its children")
+    retries: int = setting(5, count_from(0), "of one request")
+    deadline: float = setting(
+        7 * 86400.0, TIME, "the longest a ticket waits for a target, a token or disk space"
+    )
+    max_resumes: int = setting(
+        5, count_from(1), "goes after interruptions that brought nothing forward"
+    )
+    duplicates: str = setting(
+        "ignore",
+        one_of("ignore", "update"),
+        "files that the resource has already: ignore or update",
+    )
+    structure: str = setting(
+        "any", one_of("any", "presqt"), "presqt: exactly one folder at the top of the payload"
+    )
+    fts_metadata: bool = setting(
+        default=True, notation=FLAG, about="leave a PRESQT_FTS_METADATA.json with the deposit"
+    )
+    tag_files: str = setting(
+        "none",
+        one_of("none", "folder"),
+        "folder: send the bag's tag files too, into `bag-tags/` beside the payload",
+    )
+
+
+_PERIOD = or_word("forever", None, TIME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionConfig:
     """How long what is kept. Seconds; None is for ever."""
 
-    verified: float | None = setting(5 * 86400.0, read_period_or_forever)
-    rejected: float | None = setting(30 * 86400.0, read_period_or_forever)
-    records: float | None = setting(None, read_period_or_forever)
+    verified: float | None = setting(
+        5 * 86400.0, _PERIOD, "the zip, after an upload whose every file matched"
+    )
+    rejected: float | None = setting(
+        30 * 86400.0, _PERIOD, "the zip of a drop that was refused and never sent"
+    )
+    records: float | None = setting(None, _PERIOD, "process_info.json and receipt.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionsConfig:
     """Who may read what in `mediafiles/`."""
 
-    group: str | None = setting(None, read_text, optional=True)
-    status: int = setting(0o644, mode_from_text)
-    payload: int = setting(0o600, mode_from_text)
+    group: str | None = setting(None, or_null(TEXT), "of what the daemon makes; null: its own")
+    status: int = setting(0o644, MODE, "process_info.json and receipt.json")
+    payload: int = setting(0o600, MODE, "the zip and the unpacked bag")
 
 
 def embedded_target() -> dict[str, TargetConfig]:
@@ -200,16 +257,22 @@ def embedded_target() -> dict[str, TargetConfig]:
 class Config:
     """The whole configuration; every path is absolute once it has been read from a file."""
 
-    inbox: Path = setting(Path("inbox"), read_text, is_path=True)
-    mediafiles: Path = setting(Path("mediafiles"), read_text, is_path=True)
-    default_target: str | None = setting(None, read_text, optional=True)
+    inbox: Path = setting(Path("inbox"), PATH, "people drop zips here, in the folder of a target")
+    mediafiles: Path = setting(
+        Path("mediafiles"), PATH, "tickets and their status files; best on the inbox's own disk"
+    )
+    default_target: str | None = setting(
+        None,
+        or_null(TEXT),
+        "takes drops that lie directly in the inbox; null: they are refused",
+    )
     targets: Mapping[str, TargetConfig] = field(default_factory=embedded_target)
     intake: IntakeConfig = field(default_factory=IntakeConfig)
     staging: StagingConfig = field(default_factory=StagingConfig)
     uploads: UploadsConfig = field(default_factory=UploadsConfig)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
     permissions: PermissionsConfig = field(default_factory=PermissionsConfig)
-    stop_grace: float = setting(30.0, seconds_from_text)
+    stop_grace: float = setting(30.0, TIME, "for running work when the daemon is told to stop")
 
     @property
     def uploads_folder(self) -> Path:

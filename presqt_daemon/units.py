@@ -39,6 +39,22 @@ def mode_from_text(value: object) -> int:
     raise ValueError("is not a file mode such as 0644")
 
 
+def setting_from_seconds(seconds: float) -> str:
+    """A time as one would write it in the configuration, exact: `2s`, `10m`, `5d`."""
+    for unit in ("d", "h", "m", "s"):
+        if seconds and seconds % _SECONDS[unit] == 0:
+            return f"{seconds / _SECONDS[unit]:.0f}{unit}"
+    return f"{seconds:g}s"
+
+
+def setting_from_bytes(count: int) -> str:
+    """A size as one would write it in the configuration, exact: `500 MB`, `64 MiB`."""
+    for unit in ("TB", "GB", "TiB", "GiB", "MB", "MiB", "KB", "KiB"):
+        if count and count % _BYTES[unit] == 0:
+            return f"{count // _BYTES[unit]:d} {unit}"
+    return f"{count} B"
+
+
 def text_from_bytes(count: float) -> str:
     """A size for people, in decimal units: `1.5 GB`."""
     for unit in ("B", "kB", "MB", "GB"):

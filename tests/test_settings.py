@@ -1,7 +1,6 @@
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,41 +8,37 @@ import jsonschema
 import pytest
 
 import presqt_daemon.schemas
-from presqt_daemon.config import (
-    Config,
-    IntakeConfig,
-    PermissionsConfig,
-    RetentionConfig,
-    StagingConfig,
-    TargetConfig,
-    UploadsConfig,
-)
+from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import ConfigError
+from presqt_daemon.notation import ALL_TYPES
 from presqt_daemon.settings import config_from_tree, find_file, load_config
+from presqt_daemon.settings.example import example
+from presqt_daemon.settings.schema import text_from_schema
+from presqt_daemon.settings.sections import SECTIONS, settings_of
 from presqt_daemon.system.yaml import read_yaml
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.yaml"
-SCHEMA = json.loads(
-    (Path(presqt_daemon.schemas.__file__).parent / "config.json").read_text(encoding="utf-8")
-)
-SECTIONS: Mapping[str, Any] = {
-    "intake": IntakeConfig,
-    "staging": StagingConfig,
-    "uploads": UploadsConfig,
-    "retention": RetentionConfig,
-    "permissions": PermissionsConfig,
-}
+SCHEMA_FILE = Path(presqt_daemon.schemas.__file__).parent / "config.json"
+SCHEMA = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
 BASE = Path("/srv/deposits")
 
 
 def _keys(kind: Any) -> set[str]:
-    return {item.name for item in dataclasses.fields(kind) if "read" in item.metadata}
+    return set(settings_of(kind))
 
 
 def _problems(text: str) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
         config_from_tree(read_yaml(text.encode()), BASE)
     return caught.value.problems
+
+
+def _problems_of(tree: Any) -> tuple[str, ...]:
+    try:
+        config_from_tree(tree, BASE)
+    except ConfigError as error:
+        return error.problems
+    return ()
 
 
 def _load(text: str) -> Config:
@@ -83,25 +78,43 @@ def test_the_commented_targets_of_the_example_are_right() -> None:
         assert differing <= {"path", "url", "token_file", "token_credential", "token_env"}
 
 
-def test_the_schema_knows_the_same_keys_with_the_same_defaults() -> None:
+def test_schema_and_example_are_made_of_the_definitions() -> None:
+    """After a change of `config.py`: `presqt-daemon config schema`, `config example`."""
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == text_from_schema()
+    schema = SCHEMA_FILE.relative_to(EXAMPLE.parent)
+    assert EXAMPLE.read_text(encoding="utf-8") == example(str(schema))
+
+
+def test_every_key_of_the_schema_has_a_meaning_and_a_default_that_is_read_as_the_default() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["$id"]
     properties = SCHEMA["properties"]
     assert set(properties) == _keys(Config) | {"targets"} | set(SECTIONS)
     places = {name: (properties[name]["properties"], kind) for name, kind in SECTIONS.items()}
     places["targets"] = (SCHEMA["$defs"]["target"]["properties"], TargetConfig)
     places[""] = ({k: v for k, v in properties.items() if k in _keys(Config)}, Config)
     for place, (named, kind) in places.items():
-        assert set(named) == _keys(kind), place
-        for item in dataclasses.fields(kind):
-            if item.name in named:
-                _check_default(item, named[item.name]["default"])
+        for key, item in settings_of(kind).items():
+            assert named[key]["description"], (place, key)
+            given = named[key]["default"]
+            read = item.metadata["notation"].read(given)
+            wanted = str(item.default) if isinstance(item.default, Path) else item.default
+            assert read == wanted, (place, key)
 
 
-def _check_default(item: Any, given: Any) -> None:
-    if given is None or item.metadata["is_path"]:
-        assert item.default == (None if given is None else Path(given)), item.name
-    else:
-        assert item.metadata["read"](given) == item.default, item.name
+@pytest.mark.parametrize("kind", ALL_TYPES)
+def test_the_schema_takes_a_key_for_a_type_as_we_do(kind: str) -> None:
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    for key, item in settings_of(TargetConfig).items():
+        value = "x" if item.default is None else item.metadata["notation"].write(item.default)
+        value = {"url": "https://x", "time_limit": "1h"}.get(key, value)
+        value = 1 if key in {"connections", "requests_per_minute"} else value
+        value = {"a": "b"} if key == "options" else value
+        entry = {"path": "archive"} if kind == "folder" else {}
+        tree = {"targets": {"a": {**entry, key: value, "type": kind}}}
+        problems = _problems_of(tree)
+        assert all("has no meaning" in problem for problem in problems), problems
+        assert validator.is_valid(tree) is not bool(problems), key
 
 
 def test_the_schema_takes_the_example_and_refuses_what_we_refuse() -> None:

@@ -1,0 +1,162 @@
+"""How a value of the configuration is written: read from YAML, shown in YAML, told in a schema."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from presqt_daemon.units import (
+    bytes_from_text,
+    mode_from_text,
+    seconds_from_text,
+    setting_from_bytes,
+    setting_from_seconds,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notation:
+    """One kind of value.
+
+    `read` takes what YAML holds (None for null) and raises ValueError with the end of a sentence;
+    `schema` is a JSON Schema of what it takes; `write` is the reverse of `read`, a JSON value.
+    """
+
+    read: Callable[[object], Any]
+    schema: Mapping[str, Any]
+    write: Callable[[Any], Any] = lambda value: value
+    is_path: bool = False
+
+
+ALL_TYPES = ("folder", "osf", "github", "gitlab", "zenodo", "figshare")
+"""The types of target that come along."""
+HTTP_TYPES = ALL_TYPES[1:]
+
+
+def setting(
+    default: Any,
+    notation: Notation,
+    about: str,
+    *,
+    types: tuple[str, ...] = ALL_TYPES,
+) -> Any:
+    """A field of the configuration.
+
+    `about` is one line for schema and example; `types` are the types of target for which a field
+    of `TargetConfig` has a meaning.
+    """
+    metadata = {"notation": notation, "about": about, "types": types}
+    return field(default=default, metadata=metadata)
+
+
+def one_of(*choices: str) -> Notation:
+    """One of a few words. YAML's `off` and `on` count as words."""
+
+    def read(value: object) -> str:
+        text = {False: "off", True: "on"}.get(value, value) if isinstance(value, bool) else value
+        if text not in choices:
+            raise ValueError(f"must be one of: {', '.join(choices)}")
+        return str(text)
+
+    words: list[object] = [*choices]
+    words += [truth for word, truth in (("off", False), ("on", True)) if word in choices]
+    return Notation(read=read, schema={"enum": words})
+
+
+def list_of(*choices: str) -> Notation:
+    """A list of texts; of these words, where some are given."""
+
+    def read(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            example = choices[0] if choices else "*.part"
+            raise ValueError(f'must be a list of texts, such as ["{example}"]')
+        wrong = [item for item in value if choices and item not in choices]
+        if wrong:
+            raise ValueError(f"holds {wrong[0]!r}, which is not one of: {', '.join(choices)}")
+        return tuple(value)
+
+    items = {"enum": [*choices]} if choices else {"type": "string"}
+    return Notation(read=read, schema={"type": "array", "items": items}, write=list)
+
+
+def count_from(least: int) -> Notation:
+    """A whole number, not below the least."""
+
+    def read(value: object) -> int:
+        if isinstance(value, str) and value.isdecimal() and value.isascii():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"must be a whole number from {least}")
+        return value
+
+    return Notation(read=read, schema={"type": "integer", "minimum": least})
+
+
+def or_word(word: str, stands_for: object, notation: Notation) -> Notation:
+    """The same notation, or one word that stands for a value of its own."""
+
+    def read(value: object) -> Any:
+        return stands_for if value == word else notation.read(value)
+
+    def write(value: Any) -> Any:
+        return word if value == stands_for else notation.write(value)
+
+    schema = {"anyOf": [dict(notation.schema), {"const": word}]}
+    return Notation(read=read, schema=schema, write=write)
+
+
+def or_null(notation: Notation) -> Notation:
+    """The same notation, or null for None."""
+
+    def read(value: object) -> Any:
+        return None if value is None else notation.read(value)
+
+    def write(value: Any) -> Any:
+        return None if value is None else notation.write(value)
+
+    schema = dict(notation.schema)
+    if "type" in schema:
+        schema["type"] = [schema["type"], "null"]
+    else:
+        schema = {"anyOf": [schema, {"type": "null"}]}
+    return Notation(read=read, schema=schema, write=write, is_path=notation.is_path)
+
+
+def _read_text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be text")
+    return value
+
+
+def _read_flag(value: object) -> bool:
+    if isinstance(value, str) and value.lower() in {"true", "false"}:
+        return value.lower() == "true"
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false, without quotes")  # noqa: TRY004
+    return value
+
+
+def _read_options(value: object) -> Mapping[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError("must hold keys and values")  # noqa: TRY004
+    return {str(key): str(item) for key, item in value.items()}
+
+
+_TEXT_SCHEMA = {"type": "string", "minLength": 1}
+TEXT = Notation(read=_read_text, schema=_TEXT_SCHEMA)
+PATH = Notation(read=_read_text, schema=_TEXT_SCHEMA, write=str, is_path=True)
+FLAG = Notation(read=_read_flag, schema={"type": "boolean"})
+OPTIONS = Notation(read=_read_options, schema={"type": "object"}, write=dict)
+TIME = Notation(read=seconds_from_text, schema={"$ref": "#/$defs/time"}, write=setting_from_seconds)
+SIZE = Notation(read=bytes_from_text, schema={"$ref": "#/$defs/size"}, write=setting_from_bytes)
+MODE = Notation(
+    read=mode_from_text, schema={"$ref": "#/$defs/mode"}, write=lambda value: f"{value:04o}"
+)
+
+
+def yaml_from(notation: Notation, value: Any) -> str:
+    """A value as one line of YAML."""
+    written = notation.write(value)
+    is_plain = isinstance(written, str) and re.fullmatch(r"[A-Za-z0-9_. ]+", written)
+    return written if is_plain else json.dumps(written)

@@ -1,0 +1,9 @@
+"""From text to configuration: file, environment and command line in, one frozen `Config` out.
+
+Every command calls `load_config`. Schema and example are made of the same definitions.
+"""
+
+from presqt_daemon.settings.load import PLACES, PREFIX, find_file, load_config
+from presqt_daemon.settings.read import config_from_tree
+
+__all__ = ["PLACES", "PREFIX", "config_from_tree", "find_file", "load_config"]
