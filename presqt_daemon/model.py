@@ -148,7 +148,8 @@ class FileResult:
 
     That is `/Project/dir/file` for a payload file; a tag file has no leading slash.
     `remote_digest` is a digest the target computed itself, in `algorithm`; None when it gives none.
-    `differs` marks an ignored file whose content at the target is another.
+    `differs` marks an ignored file whose content at the target is another; `has_replaced` a created
+    one of which the target says that something stood there before.
     """
 
     path: PurePosixPath
@@ -160,6 +161,7 @@ class FileResult:
     remote_digest: str | None = None
     remote_path: str | None = None
     differs: bool = False
+    has_replaced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

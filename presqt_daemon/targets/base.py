@@ -135,7 +135,8 @@ class Item:
     `path`, `size` and `digests` are taken from the target's answer, never from what was asked;
     `digests` holds only what it computed from the bytes it stored. `has_replaced`: the target says
     of a put without `replaces` that something stood there. `is_taken`: a commit found this in the
-    way of such a put and left it alone.
+    way of such a put and left it alone. `asked` is the path under which the caller knows a file
+    that the adapter itself stores under another.
     """
 
     path: PurePosixPath
@@ -145,6 +146,7 @@ class Item:
     state: Mapping[str, str] = field(default_factory=dict)
     has_replaced: bool = False
     is_taken: bool = False
+    asked: PurePosixPath | None = None
 
 
 class Body(Protocol):

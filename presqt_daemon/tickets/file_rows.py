@@ -18,7 +18,7 @@ class RowError(Exception):
 
 def row_from_result(result: FileResult) -> dict[str, object]:
     """The line's JSON object."""
-    return {
+    row: dict[str, object] = {
         KEY: str(result.path),
         "outcome": result.outcome,
         "fixity": result.fixity,
@@ -29,6 +29,9 @@ def row_from_result(result: FileResult) -> dict[str, object]:
         "remote_path": result.remote_path,
         "differs": result.differs,
     }
+    if result.has_replaced:
+        row["has_replaced"] = True
+    return row
 
 
 def result_from_row(row: dict[str, object]) -> FileResult:
@@ -47,6 +50,7 @@ def result_from_row(row: dict[str, object]) -> FileResult:
             remote_digest=_text(row["remote_digest"]),
             remote_path=_text(row["remote_path"]),
             differs=bool(row["differs"]),
+            has_replaced=bool(row.get("has_replaced", False)),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise RowError(f"not a file's line: {error!r}") from None
@@ -57,7 +61,7 @@ class ResultIndex:
 
     `packed_name` is the one file as which the whole bag travelled, None where it did not;
     `container` is the new container as its target described it, None where none was made. A torn
-    end is passed over, a missing journal is empty.
+    line is passed over, a missing journal is empty.
     """
 
     def __init__(self, path: Path) -> None:
@@ -74,7 +78,7 @@ class ResultIndex:
             try:
                 row = json.loads(line)
             except ValueError:
-                return
+                row = None
             if isinstance(row, dict) and KEY in row:
                 self._places[str(row[KEY])] = place
             elif isinstance(row, dict) and PACKED_KEY in row:

@@ -184,7 +184,7 @@ def _tree(
     end = packed if is_packed else result
     name = f"/{file.path}" if file is not None else str(result.path if result else "")
     size = file.size if file is not None else (result.size if result else 0)
-    return {
+    tree = {
         "path": printable_name(name),
         "size": size,
         "media_type": media_type_of(name),
@@ -198,6 +198,9 @@ def _tree(
         "differs": result is not None and result.differs,
         "digests": {} if file is None else dict(file.digests),
     }
+    if end is not None and end.has_replaced:
+        tree["has_replaced"] = True
+    return tree
 
 
 def _read_head(path: Path) -> PayloadHead | None:

@@ -254,13 +254,18 @@ def append_lines(path: Path, rows: list[dict[str, object]], *, durable: bool) ->
 
 
 def append_text(path: Path, text: str, *, durable: bool) -> None:
-    """Append whole lines that are JSON already, in one write."""
+    """Append whole lines that are JSON already, in one write; a failed one leaves no part of it."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:
-        with open(handle, "wb", closefd=False) as stream:
-            stream.write(text.encode())
-        if durable:
-            os.fsync(handle)
+        before = os.fstat(handle).st_size
+        try:
+            with open(handle, "wb", closefd=False) as stream:
+                stream.write(text.encode())
+            if durable:
+                os.fsync(handle)
+        except OSError:
+            os.ftruncate(handle, before)
+            raise
     finally:
         os.close(handle)
 
@@ -268,7 +273,7 @@ def append_text(path: Path, text: str, *, durable: bool) -> None:
 def read_lines(path: Path) -> Iterator[dict[str, object]]:
     """The JSON objects of a file of lines; a missing file has none.
 
-    Stops at a torn last line, which a crash in the middle of an append leaves.
+    A torn line, which a crash in the middle of an append leaves, is passed over.
     """
     try:
         stream = path.open("rb")
@@ -279,7 +284,7 @@ def read_lines(path: Path) -> Iterator[dict[str, object]]:
             try:
                 row = json.loads(line)
             except ValueError:
-                return
+                continue
             if line.endswith(b"\n") and isinstance(row, dict):
                 yield row
 

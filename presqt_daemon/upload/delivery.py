@@ -1,16 +1,22 @@
-"""A container gets its files: listed, planned, sent, committed, and judged by the target's word."""
+"""A container gets its files: sent, committed, judged by the target's word, and listed at last."""
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from pathlib import PurePosixPath
 
-from presqt_daemon.model import DuplicateAction, FileResult, Fixity, Outcome
+from presqt_daemon.model import FileResult, Fixity, Outcome
 from presqt_daemon.targets.base import Container, Item, Target
+from presqt_daemon.upload.confirm import (
+    Remaining,
+    find_doubtful,
+    listed_by_key,
+    look_again,
+    remaining,
+)
 from presqt_daemon.upload.folders import dropped_folders, missing_folders, refuse_conflicts
 from presqt_daemon.upload.freight import Freight
-from presqt_daemon.upload.journal import GROUP_FILES, Journal, Record
+from presqt_daemon.upload.journal import Journal
 from presqt_daemon.upload.lane import Lane
-from presqt_daemon.upload.plan import Parcel, compare
+from presqt_daemon.upload.plan import Parcel
 from presqt_daemon.upload.tally import Tally
 from presqt_daemon.upload.transfer import Transfer
 
@@ -27,8 +33,6 @@ class Delivery:
         freight: Freight,
         lane: Lane,
         *,
-        action: DuplicateAction,
-        record: Record,
         journal: Journal,
         tally: Tally,
     ) -> None:
@@ -36,24 +40,51 @@ class Delivery:
         self._container = container
         self._freight = freight
         self._lane = lane
-        self._action = action
-        self._record = record
         self._journal = journal
         self._tally = tally
 
-    def run(self, transfer: Transfer, listing: Mapping[PurePosixPath, Item]) -> None:
-        """Send everything that is not there. Raises what `send` raises."""
+    def run(self, transfer: Transfer, listing: Mapping[PurePosixPath, Item]) -> Remaining:
+        """Send everything that is not there; what the container then holds.
+
+        `listing` is by the keys of the target's `names`. Raises what `send` raises.
+        """
         refuse_conflicts(self._freight, listing)
         self._make_folders(listing)
-        parcels = self._freight.parcels()
-        if not self._container.is_new:
-            parcels = self._intended(parcels, listing)
-        for result in self._lane.each(transfer.carry, parcels):
+        for result in self._lane.each(transfer.carry, self._freight.parcels()):
             if not transfer.is_open(result):
                 self._settle(result)
         self._journal.flush()
         self._judge_committed(transfer, self._commit())
         self._journal.flush()
+        if transfer.delivered:
+            # after the last put: only what the target shows then is there
+            listing = listed_by_key(self._target, self._container, self._lane)
+            self._confirm(transfer, listing)
+            self._journal.flush()
+        return remaining(listing, self._freight.parcels(), self._target.traits.names)
+
+    def _confirm(self, transfer: Transfer, listing: Mapping[PurePosixPath, Item]) -> None:
+        """Look again for what the listing does not show as stored; then send it once more."""
+        sent = (
+            (parcel, outcome)
+            for parcel in self._freight.parcels()
+            if (outcome := transfer.delivered.get(parcel.name)) is not None
+            and not self._tally.has_failed(parcel.name)
+        )
+        doubtful = find_doubtful(sent, listing, self._target.traits.names, self._freight.algorithm)
+        doubtful = look_again(doubtful, transfer, self._lane, self._freight.algorithm)
+        missing = [one for one in doubtful if one.item is None]
+        for result in self._lane.each(
+            lambda one: transfer.send_again(one.parcel, None, one.outcome), missing
+        ):
+            if result.outcome is Outcome.IGNORED:
+                self._settle(result)
+        if missing:
+            self._commit()
+            doubtful = [one for one in doubtful if one.item is not None]
+            doubtful += look_again(missing, transfer, self._lane, self._freight.algorithm)
+        for one in doubtful:
+            self._settle(transfer.give_up(one.parcel, one.item, one.outcome))
 
     def _make_folders(self, listing: Mapping[PurePosixPath, Item]) -> None:
         traits = self._target.traits
@@ -67,33 +98,6 @@ class Delivery:
         for level in missing_folders(self._freight, traits, listing):
             for _ in self._lane.each(make, level):
                 pass
-
-    def _intended(
-        self, parcels: Iterator[Parcel], listing: Mapping[PurePosixPath, Item]
-    ) -> Iterator[Parcel]:
-        """The parcels; what each will be is durable before it is handed out.
-
-        In a container that others write to as well, only this tells after a crash which files are
-        ours.
-        """
-        while group := list(islice(parcels, GROUP_FILES)):
-            planned = {
-                parcel.name: outcome
-                for parcel in group
-                if parcel.name not in self._record.planned
-                and (outcome := self._outcome(parcel, listing.get(parcel.remote))) is not None
-            }
-            self._journal.intend_files(planned)
-            yield from group
-
-    def _outcome(self, parcel: Parcel, item: Item | None) -> Outcome | None:
-        """What a file will be if it is sent, None when it will surely not be."""
-        if item is None:
-            return Outcome.CREATED
-        if self._action is DuplicateAction.IGNORE:
-            return None
-        fixity = compare(parcel, item, self._freight.algorithm).fixity
-        return None if fixity is Fixity.MATCHED else Outcome.UPDATED
 
     def _commit(self) -> Mapping[PurePosixPath, Item]:
         return self._lane.run(lambda _doubtful: self._target.commit(self._container))

@@ -1,5 +1,6 @@
 """`journal.jsonl`: what this ticket has durably done, so that it is not done twice."""
 
+import contextlib
 import json
 import threading
 import time
@@ -22,7 +23,7 @@ from presqt_daemon.tickets.store import append_lines
 
 GROUP_FILES = 64
 GROUP_SECONDS = 1.0
-"""Files are made durable in groups, since the target's listing decides after a crash."""
+"""Ends of files are made durable in groups, since the target's listing decides after a crash."""
 
 _SENT = frozenset({Outcome.CREATED, Outcome.UPDATED})
 
@@ -41,8 +42,9 @@ class Record:
     """What the journal says of earlier goes at this ticket.
 
     `planned` holds the outcome of every file that was sent or may have been; `sent` names those
-    whose end is known and good. `notes` are the adapter's on files that were under way; `packed` is
-    the whole bag as one file, as it was when it had been packed.
+    whose end is known and good; `stored` has the digests by which what may stand there of the
+    others is known as this ticket's. `notes` are the adapter's on files that were under way;
+    `packed` is the whole bag as one file, as it was when it had been packed.
     """
 
     container: Container | None = None
@@ -50,12 +52,16 @@ class Record:
     verified_boot: str | None = None
     planned: dict[str, Outcome] = field(default_factory=dict)
     sent: set[str] = field(default_factory=set)
+    stored: dict[str, Mapping[str, str]] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     packed: Packed | None = None
 
 
 def replay(path: Path) -> Record:
-    """The record so far, an empty one without a journal; a torn end is cut off for good."""
+    """The record so far, an empty one without a journal.
+
+    A damaged line loses nothing that stands behind it; a torn end is cut off for good.
+    """
     record = Record()
     try:
         stream = path.open("r+b")
@@ -64,19 +70,21 @@ def replay(path: Path) -> Record:
     with stream:
         whole = 0
         for line in stream:
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            if not line.endswith(b"\n") or not isinstance(row, dict) or not _read(row, record):
+            if not line.endswith(b"\n"):
                 stream.truncate(whole)
                 break
             whole += len(line)
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict):
+                _read(row, record)
     return record
 
 
 class Journal:
-    """The writing end. Called from one thread, but for `have_note`."""
+    """The writing end. Called from one thread, but for `have_note` and `intend_file`."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
@@ -108,10 +116,15 @@ class Journal:
         """An adapter's note on a file under way; may be called from any thread."""
         self._write({"noted": name, "note": note})
 
-    def intend_files(self, planned: Mapping[str, Outcome]) -> None:
-        """These files are about to be sent into a container that others write to as well."""
-        if planned:
-            self._write({"sending": dict(planned)})
+    def intend_file(self, name: str, outcome: Outcome, digests: Mapping[str, str]) -> None:
+        """This file is about to be sent; may be called from any thread.
+
+        It says under which outcome a file with our digest is ours, and never that another is. So it
+        need not outlive a power cut: then the file with our digest is only called a duplicate.
+        """
+        row = {"sending": {name: outcome}, "digests": dict(digests)}
+        with self._lock:
+            append_lines(self._path, [row], durable=False)
 
     def have_file(self, result: FileResult) -> None:
         """A file's end is known; durable with its group."""
@@ -143,15 +156,17 @@ class Journal:
             self._rows = []
 
 
-def _read(row: dict[str, object], record: Record) -> bool:
-    """Put one line into the record; False for a line that cannot be one of ours."""
+def _read(row: dict[str, object], record: Record) -> None:
+    """Put one line into the record; one that cannot be ours changes nothing."""
     fields = cast("dict[str, Any]", row)
-    try:
+    with contextlib.suppress(RowError, TypeError, KeyError, ValueError, AttributeError):
         if KEY in fields:
             _read_file(result_from_row(row), record)
         elif "sending" in fields:
             for name, text in fields["sending"].items():
                 record.planned[str(name)] = Outcome(text)
+                if fields.get("digests"):
+                    record.stored[str(name)] = dict(fields["digests"])
         elif "noted" in fields:
             record.notes.setdefault(str(fields["noted"]), []).append(str(fields["note"]))
         elif PACKED_KEY in fields:
@@ -163,9 +178,6 @@ def _read(row: dict[str, object], record: Record) -> bool:
             record.was_creating = True
         elif "verified" in fields:
             record.verified_boot = str(fields["verified"])
-    except (RowError, TypeError, KeyError, ValueError, AttributeError):
-        return False
-    return True
 
 
 def _packed_from(row: Mapping[str, Any]) -> Packed | None:
@@ -178,6 +190,7 @@ def _packed_from(row: Mapping[str, Any]) -> Packed | None:
 def _read_file(result: FileResult, record: Record) -> None:
     name = str(result.path)
     record.notes.pop(name, None)
+    record.stored.pop(name, None)
     if result.outcome not in _SENT:
         record.planned.pop(name, None)
         record.sent.discard(name)
@@ -185,5 +198,7 @@ def _read_file(result: FileResult, record: Record) -> None:
     record.planned[name] = result.outcome
     if result.fixity is Fixity.MISMATCHED:
         record.sent.discard(name)
+        if result.algorithm is not None and result.remote_digest is not None:
+            record.stored[name] = {result.algorithm: result.remote_digest}
     else:
         record.sent.add(name)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from presqt_daemon.digest import strongest_common
@@ -59,46 +59,65 @@ class Send:
 Choice = Keep | Ignore | Send
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What this ticket knows of a file that it has sent, or may have.
+
+    `outcome` is that of the sending. `is_sent`: its end is known and good. `digests` are those by
+    which what stands there is known as ours: what was sent, or what the target told of a file that
+    arrived wrong. `holds_all`: whatever stands there is ours, since this run has made the container
+    or the target has put the file there by itself.
+    """
+
+    outcome: Outcome
+    is_sent: bool = False
+    digests: Mapping[str, str] = field(default_factory=dict)
+    holds_all: bool = False
+
+
 def compare(parcel: Parcel, item: Item, preferred: str | None = None) -> Verdict:
     """Whether the target's digest agrees with ours, in the preferred or the strongest common one.
 
-    Without a common algorithm another size still shows another content.
+    Another size shows another content, with or without a digest.
     """
     if preferred is not None and preferred in item.digests and preferred in parcel.digests:
         algorithm: str | None = preferred
     else:
         algorithm = strongest_common(item.digests, parcel.digests)
+    is_other = item.size is not None and item.size != parcel.size
     if algorithm is not None:
         local, remote = parcel.digests[algorithm].lower(), item.digests[algorithm].lower()
         return Verdict(
-            fixity=Fixity.MATCHED if local == remote else Fixity.MISMATCHED,
+            fixity=Fixity.MATCHED if local == remote and not is_other else Fixity.MISMATCHED,
             algorithm=algorithm,
             local=local,
             remote=remote,
         )
-    is_other = item.size is not None and item.size != parcel.size
     return Verdict(fixity=Fixity.MISMATCHED if is_other else Fixity.UNKNOWN)
 
 
+def is_same_content(item: Item, digests: Mapping[str, str]) -> bool:
+    """Whether the target's strongest digest that can be compared is this one."""
+    algorithm = strongest_common(item.digests, digests)
+    return algorithm is not None and item.digests[algorithm].lower() == digests[algorithm].lower()
+
+
 def choose(
-    item: Item | None,
-    fixity: Fixity,
-    *,
-    action: DuplicateAction,
-    planned: Outcome | None,
-    is_recorded: bool,
+    item: Item | None, fixity: Fixity, *, action: DuplicateAction, claim: Claim | None
 ) -> Choice:
     """What happens to a file.
 
-    `item` is what stands at its place, `fixity` how that compares. `planned` is the outcome under
-    which this ticket wrote, or may have written, that item itself; `is_recorded` says that the
-    journal knows it as sent.
+    `item` is what stands at its place, `fixity` how that compares; `claim` is None for a file that
+    this ticket has not sent. An intent is no ownership: what stands there is ours by the digest
+    that we sent, and another's file is ignored, or updated where that was asked.
     """
     if item is None:
-        return Send(planned or Outcome.CREATED, None)
-    if planned is not None:
-        is_there = fixity is Fixity.MATCHED or (fixity is Fixity.UNKNOWN and is_recorded)
-        return Keep(planned) if is_there else Send(planned, item)
+        return Send(claim.outcome if claim else Outcome.CREATED, None)
+    if claim is not None:
+        if fixity is Fixity.MATCHED or (fixity is Fixity.UNKNOWN and claim.is_sent):
+            return Keep(claim.outcome)
+        if claim.holds_all or is_same_content(item, claim.digests):
+            return Send(claim.outcome, item)
     if action is DuplicateAction.IGNORE or fixity is Fixity.MATCHED:
         return Ignore()
     return Send(Outcome.UPDATED, item)

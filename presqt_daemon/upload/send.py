@@ -3,10 +3,10 @@
 import contextlib
 import errno
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.errors import PresqtError
@@ -15,10 +15,11 @@ from presqt_daemon.reports import Go, Limited, Opened, Progress, Report, WantsCr
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets import base
 from presqt_daemon.targets.abilities import CanTakeTurns
-from presqt_daemon.targets.base import Container, Item, Target
+from presqt_daemon.targets.base import Container, Target
 from presqt_daemon.tickets.payload import read_files, read_head
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.bag_metadata import read_bag_metadata
+from presqt_daemon.upload.confirm import Remaining, listed_by_key
 from presqt_daemon.upload.container import open_container
 from presqt_daemon.upload.delivery import Delivery
 from presqt_daemon.upload.describe import describe
@@ -140,7 +141,22 @@ def _send(
         reporter.tell(Opened(container_id=container.id, link=container.link, title=container.title))
         reach("send-opened")
         tally = Tally()
-        listing = _deliver(job, target, container, freight, lane, record, journal, tally, reporter)
+        # what stands in a container that this run has made is ours; in every other only what has
+        # our digest
+        is_fresh = container.is_new and record.container is None and not record.was_creating
+        there, doubts = _deliver(
+            job,
+            target,
+            container,
+            freight,
+            lane,
+            record,
+            journal,
+            tally,
+            reporter,
+            is_fresh=is_fresh,
+        )
+        warnings += doubts
         if job.uploads.fts_metadata:
             fts = FtsJob(
                 ticket=job.ticket,
@@ -150,7 +166,7 @@ def _send(
                 source=told.fts,
                 now=datetime.now(UTC),
             )
-            warnings += write_fts_metadata(target, container, listing, lane, fts)
+            warnings += write_fts_metadata(target, container, there.listing, lane, fts)
         link, note, more = _publish(job, target, container, lane, tally)
         reporter.end()
         return tally.result(
@@ -215,9 +231,11 @@ def _deliver(
     journal: Journal,
     tally: Tally,
     reporter: Reporter,
-) -> Mapping[PurePosixPath, Item]:
-    """Bring everything there; the listing as it was before."""
-    listing = lane.run(lambda _doubtful: target.listing(container))
+    *,
+    is_fresh: bool,
+) -> tuple[Remaining, tuple[Finding, ...]]:
+    """Bring everything there; what the container then holds, and warnings about single files."""
+    listing = listed_by_key(target, container, lane)
     transfer = Transfer(
         target,
         container,
@@ -226,23 +244,12 @@ def _deliver(
         reporter.meter,
         action=job.resolved.duplicate_action,
         algorithm=freight.algorithm,
-        planned=record.planned,
-        sent=record.sent,
-        notes=record.notes,
-        note=journal.have_note,
-    )
-    delivery = Delivery(
-        target,
-        container,
-        freight,
-        lane,
-        action=job.resolved.duplicate_action,
         record=record,
         journal=journal,
-        tally=tally,
+        is_fresh=is_fresh,
     )
-    delivery.run(transfer, listing)
-    return listing
+    delivery = Delivery(target, container, freight, lane, journal=journal, tally=tally)
+    return delivery.run(transfer, listing), transfer.doubts.warnings()
 
 
 def _publish(

@@ -33,6 +33,10 @@ class Tally:
         """Take empty folders that the target cannot hold."""
         self._ignored.update(dict.fromkeys(names))
 
+    def has_failed(self, name: str) -> bool:
+        """Whether a file's last result is a digest that differs."""
+        return name in self._failed
+
     @property
     def is_verified(self) -> bool:
         """Whether everything is at the target with a digest that matches, ignored files too."""

@@ -1,21 +1,31 @@
 """One file's way to the target: looked up, sent, sent again when it arrived wrong, and judged."""
 
-import contextlib
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from presqt_daemon.digest import strongest_common
-from presqt_daemon.errors import PayloadSpoilt, PresqtError, TargetFault
-from presqt_daemon.model import DuplicateAction, FileResult, Finding, Fixity, Outcome
+from presqt_daemon.errors import PresqtError, TargetFault
+from presqt_daemon.model import DuplicateAction, FileResult, Fixity, Outcome
 from presqt_daemon.targets.base import Body, Container, Item, Sending, Target
 from presqt_daemon.targets.notes import Notes
-from presqt_daemon.upload.body import local_digests, open_body
-from presqt_daemon.upload.plan import Ignore, Keep, Parcel, Send, Verdict, choose, compare
+from presqt_daemon.upload.body import open_body
+from presqt_daemon.upload.journal import Journal, Record
+from presqt_daemon.upload.plan import (
+    Claim,
+    Ignore,
+    Keep,
+    Parcel,
+    Verdict,
+    choose,
+    compare,
+    is_same_content,
+)
 from presqt_daemon.upload.progress import Meter, Track
+from presqt_daemon.upload.results import Doubts, result_from, with_path
 from presqt_daemon.upload.waiting import Patience
+from presqt_daemon.upload.weighing import Weighing
 
 _COLLISIONS = 3
 """How often a name may be taken behind our back before the target is not believed any more."""
@@ -24,7 +34,8 @@ _COLLISIONS = 3
 class Transfer:
     """All that the files of one upload share; `carry` may be called from many threads.
 
-    `delivered` names the files that this run has put, each with its outcome.
+    `delivered` names the files that this run has put, each with its outcome; `doubts` is what is to
+    be said of single files beside their results.
     """
 
     def __init__(
@@ -37,26 +48,28 @@ class Transfer:
         *,
         action: DuplicateAction,
         algorithm: str | None,
-        planned: Mapping[str, Outcome],
-        sent: Collection[str],
-        notes: Mapping[str, Collection[str]],
-        note: Callable[[str, str], None],
+        record: Record,
+        journal: Journal,
+        is_fresh: bool,
     ) -> None:
-        """`notes` are those of earlier goes by file; `note` keeps a new one durably."""
+        """`listing` has the keys of the target's `names`; `is_fresh`: this run has made it."""
         self._target = target
         self._container = container
+        self._names = target.traits.names
         self._listing = listing
         self._patience = patience
         self._meter = meter
         self._action = action
         self._algorithm = algorithm
-        self._planned = planned
-        self._sent = sent
-        self._keep_note = note
-        self._notes = {name: self._notes_of(name, told) for name, told in notes.items()}
-        self._list_lock = threading.Lock()
+        self._weighing = Weighing(target, container, patience, algorithm)
+        self._record = record
+        self._journal = journal
+        self._is_fresh = is_fresh
+        self._notes = {name: self._notes_of(name, told) for name, told in record.notes.items()}
+        self._look_lock = threading.Lock()
         self._tracks: dict[str, Track] = {}
         self.delivered: dict[str, Outcome] = {}
+        self.doubts = Doubts()
 
     def carry(self, parcel: Parcel) -> FileResult:
         """The end of one file; of a delivered one only the beginning where puts are deferred.
@@ -64,10 +77,11 @@ class Transfer:
         Raises PresqtError with the file among its findings, PayloadSpoilt, MustWait, BrokenOff.
         """
         track = self._meter.track(parcel.size)
+        item = self._listing.get(self._names.key(parcel.remote))
         try:
-            result = self._carry(parcel, track)
+            result = self._carry(parcel, item, self._claim(parcel), track)
         except PresqtError as error:
-            raise _with_path(error, parcel.name) from error
+            raise with_path(error, parcel.name) from error
         if self._is_deferred(parcel.name):
             self._tracks[parcel.name] = track
         else:
@@ -84,45 +98,72 @@ class Transfer:
         if track is not None:
             track.finish()
 
-    def send_again(self, parcel: Parcel, item: Item, outcome: Outcome) -> FileResult:
-        """The end of a file that arrived wrong and is sent a second time."""
-        self._refuse_spoilt(parcel)
-        track = self._meter.track(0)
-        stored = self._put(parcel, item, track)
-        return self.judge(parcel, stored, outcome)
+    def send_again(self, parcel: Parcel, item: Item | None, outcome: Outcome) -> FileResult:
+        """The end of a file that arrived wrong, or is not there, and is sent a second time.
+
+        `item` is what the target said of the first; whatever else stands there by now stays, as the
+        duplicate action says.
+        """
+        digests = {} if item is None else item.digests
+        claim = Claim(outcome=outcome, digests=digests, holds_all=self._is_fresh)
+        there = self._patience.call(lambda _doubtful: self.look_up(parcel))
+        return self._carry(parcel, there, claim, self._meter.track(0))
 
     def judge(self, parcel: Parcel, item: Item, outcome: Outcome) -> FileResult:
         """The file's result by what the target says of it, now or when it is asked."""
-        item = self._asked(parcel, item)
-        parcel = self._comparable(parcel, item)
-        return _result(parcel, item, outcome, compare(parcel, item, self._algorithm))
+        parcel, item, verdict = self._weighing.weigh(parcel, item)
+        if item.is_taken:
+            if self._action is DuplicateAction.IGNORE or verdict.fixity is Fixity.MATCHED:
+                return _ignored(parcel, item, verdict)
+            return replace(
+                result_from(parcel, item, Outcome.UPDATED, verdict), fixity=Fixity.MISMATCHED
+            )
+        result = result_from(parcel, item, outcome, verdict)
+        if not self.is_in_place(parcel, item):
+            self.doubts.stored_elsewhere(parcel.name, parcel.remote, item.path)
+            return replace(result, fixity=Fixity.MISMATCHED)
+        if item.has_replaced:
+            self.doubts.has_replaced(parcel.name)
+            return replace(result, has_replaced=True)
+        return result
 
-    def _carry(self, parcel: Parcel, track: Track) -> FileResult:
-        item = self._listing.get(parcel.remote)
-        planned = self._plan(parcel)
+    def give_up(self, parcel: Parcel, item: Item | None, outcome: Outcome) -> FileResult:
+        """The result of a file that the target does not show as it said that it stored it."""
+        if item is None:
+            self.doubts.not_listed(parcel.name)
+            item = Item(path=parcel.remote)
+        else:
+            self.doubts.changed(parcel.name)
+        verdict = compare(parcel, item, self._algorithm)
+        return replace(result_from(parcel, item, outcome, verdict), fixity=Fixity.MISMATCHED)
+
+    def is_in_place(self, parcel: Parcel, item: Item) -> bool:
+        """Whether the target's own path of a file is the one asked, by what it declares."""
+        answered = item.path if item.asked is None else item.asked
+        return self._names.key(answered) == self._names.key(parcel.remote)
+
+    def look_up(self, parcel: Parcel) -> Item | None:
+        """What stands at a file's place now."""
+        with self._look_lock:
+            return self._target.stat(self._container, parcel.remote)
+
+    def _carry(
+        self, parcel: Parcel, item: Item | None, claim: Claim | None, track: Track
+    ) -> FileResult:
         for _ in range(_COLLISIONS):
             verdict = Verdict(fixity=Fixity.UNKNOWN)
             if item is not None:
-                item = self._asked(parcel, item)
-                parcel = self._comparable(parcel, item)
-                verdict = compare(parcel, item, self._algorithm)
-            choice = choose(
-                item,
-                verdict.fixity,
-                action=self._action,
-                planned=planned,
-                is_recorded=parcel.name in self._sent,
-            )
+                parcel, item, verdict = self._weighing.weigh(parcel, item)
+            choice = choose(item, verdict.fixity, action=self._action, claim=claim)
             if item is not None and isinstance(choice, Keep):
-                return _result(parcel, item, choice.outcome, verdict)
+                return result_from(parcel, item, choice.outcome, verdict)
             if item is not None and isinstance(choice, Ignore):
-                differs = verdict.fixity is Fixity.MISMATCHED
-                return replace(_result(parcel, item, Outcome.IGNORED, verdict), differs=differs)
-            assert isinstance(choice, Send)
+                return _ignored(parcel, item, verdict)
+            assert not isinstance(choice, Keep | Ignore)
             try:
-                return self._deliver(parcel, choice, track)
+                return self._deliver(parcel, choice.replaces, choice.outcome, track)
             except _NameTaken as taken:
-                item, planned = taken.item, taken.planned
+                item, claim = taken.item, taken.claim
         raise TargetFault(
             "target-misbehaved",
             f"The target says of {parcel.name} that it is there and that it is not.",
@@ -131,30 +172,45 @@ class Transfer:
     def _is_deferred(self, name: str) -> bool:
         return self._target.traits.deferred and name in self.delivered
 
-    def _plan(self, parcel: Parcel) -> Outcome | None:
-        """The outcome under which whatever stands at the file's place is ours."""
-        if self._container.is_new:
-            return Outcome.CREATED
-        return self._planned.get(parcel.name)
+    def _claim(self, parcel: Parcel) -> Claim | None:
+        """What this ticket knows of the file from earlier goes, or of its own new container."""
+        record, name = self._record, parcel.name
+        outcome = record.planned.get(name)
+        if outcome is None:
+            if not self._container.is_new:
+                return None
+            outcome = Outcome.CREATED
+        return Claim(
+            outcome=outcome,
+            # without a digest, what stands in a container of our own is taken for ours, and kept
+            is_sent=self._container.is_new or name in record.sent,
+            digests=record.stored.get(name, {}),
+            holds_all=self._is_fresh or str(parcel.remote) in self._container.added,
+        )
 
-    def _deliver(self, parcel: Parcel, choice: Send, track: Track) -> FileResult:
-        """Put the file; put it once more when it arrived wrong and our own disk is right."""
-        item = self._put(parcel, choice.replaces, track)
-        self.delivered[parcel.name] = choice.outcome
+    def _deliver(
+        self, parcel: Parcel, replaces: Item | None, outcome: Outcome, track: Track
+    ) -> FileResult:
+        """Put the file; put it once more when it arrived wrong, and is still what arrived."""
+        if replaces is not None and self._action is DuplicateAction.IGNORE:
+            replaces = self._still(parcel, replaces)
+        if not self._container.is_new:
+            self._journal.intend_file(parcel.name, outcome, parcel.digests)
+        item = self._put(parcel, replaces, track)
+        self.delivered[parcel.name] = outcome
         if self._target.traits.deferred:
-            return _result(parcel, item, choice.outcome, compare(parcel, item))
-        result = self.judge(parcel, item, choice.outcome)
-        if result.fixity is Fixity.MISMATCHED:
-            self._refuse_spoilt(parcel)
-            item = self._put(parcel, item, track)
-            result = self.judge(parcel, item, choice.outcome)
+            return result_from(parcel, item, outcome, compare(parcel, item))
+        result = self.judge(parcel, item, outcome)
+        if result.fixity is Fixity.MISMATCHED and self.is_in_place(parcel, item):
+            item = self._put(parcel, self._still(parcel, item), track)
+            result = self.judge(parcel, item, outcome)
         return result
 
     def _put(self, parcel: Parcel, replaces: Item | None, track: Track) -> Item:
         """What the target says of the stored file.
 
-        After a put whose answer was lost the listing is asked first, and only what is not there
-        with the right digest is sent again.
+        After a put whose answer was lost the place is looked at first, and the file is sent again
+        only where nothing stands there, or what is to be replaced.
         """
         sending = Sending(
             path=parcel.remote,
@@ -170,61 +226,49 @@ class Transfer:
             place = replaces
             if is_doubtful:
                 was_doubtful = True
-                there = self._look_up(parcel)
-                if there is not None:
-                    there = self._asked(parcel, there)
-                    ours = self._comparable(parcel, there)
-                    if compare(ours, there, self._algorithm).fixity is Fixity.MATCHED:
-                        return there
-                    place = there
+                place = self.look_up(parcel)
+                if place is not None:
+                    _ours, place, verdict = self._weighing.weigh(parcel, place)
+                    may_replace = self._may_replace(place, replaces)
+                    if verdict.fixity is Fixity.MATCHED or (
+                        verdict.fixity is Fixity.UNKNOWN and not may_replace
+                    ):
+                        return place
+                    if not may_replace:
+                        raise _NameTaken(place, None)
             return self._target.put(self._container, sending, place)
 
         try:
             return self._patience.call(request)
         except FileExistsError:
-            item = self._patience.call(lambda _doubtful: self._look_up(parcel))
-            raise _NameTaken(item, Outcome.CREATED if was_doubtful else None) from None
+            there = self._patience.call(lambda _doubtful: self.look_up(parcel))
+            # with our digest it came by the go whose answer was lost; another is somebody else's
+            claim = Claim(outcome=Outcome.CREATED) if was_doubtful else None
+            raise _NameTaken(there, claim) from None
+
+    def _may_replace(self, there: Item, replaces: Item | None) -> bool:
+        """Whether a put that is repeated may take the place of what stands there now."""
+        if self._is_fresh or self._action is DuplicateAction.UPDATE:
+            return True
+        if replaces is None:
+            return False
+        if there.digests and replaces.digests:
+            return is_same_content(there, replaces.digests)
+        return there.size is not None and there.size == replaces.size
+
+    def _still(self, parcel: Parcel, item: Item) -> Item | None:
+        """What stands at the place of ours that is wrong. Raises _NameTaken for another's file."""
+        there = self._patience.call(lambda _doubtful: self.look_up(parcel))
+        if there is None:
+            return None
+        _ours, there, _verdict = self._weighing.weigh(parcel, there)
+        if not self._may_replace(there, item):
+            raise _NameTaken(there, None)
+        # what the put itself has told says more to its adapter than a look
+        return item if is_same_content(there, item.digests) else there
 
     def _notes_of(self, name: str, told: Collection[str]) -> Notes:
-        return Notes(told, lambda note: self._keep_note(name, note))
-
-    def _look_up(self, parcel: Parcel) -> Item | None:
-        with self._list_lock:
-            return self._target.listing(self._container).get(parcel.remote)
-
-    def _asked(self, parcel: Parcel, item: Item) -> Item:
-        """The item, with digests that the target gives only when asked."""
-        if item.digests or item.is_folder or item.size not in {None, parcel.size}:
-            return item
-        wanted = self._algorithm if self._algorithm in parcel.digests else None
-        algorithms = tuple(parcel.digests) if wanted is None else (wanted,)
-        digests = self._patience.call(
-            lambda _doubtful: self._target.digest(self._container, item, algorithms)
-        )
-        return replace(item, digests=digests)
-
-    def _comparable(self, parcel: Parcel, item: Item) -> Parcel:
-        """The parcel, with a digest in an algorithm of the target where staging took none."""
-        if not item.digests or strongest_common(item.digests, parcel.digests) is not None:
-            return parcel
-        algorithm = strongest_common(item.digests, item.digests)
-        if algorithm is None:
-            return parcel
-        taken = local_digests(
-            parcel.source, name=parcel.name, size=parcel.size, algorithms=(algorithm,)
-        )
-        return replace(parcel, digests={**parcel.digests, **taken})
-
-    def _refuse_spoilt(self, parcel: Parcel) -> None:
-        """PayloadSpoilt when it is our own disk that gives another content than at staging."""
-        algorithm = strongest_common(parcel.digests, parcel.digests)
-        if algorithm is None:
-            return
-        now = local_digests(
-            parcel.source, name=parcel.name, size=parcel.size, algorithms=(algorithm,)
-        )
-        if now[algorithm] != parcel.digests[algorithm].lower():
-            raise PayloadSpoilt(f"{parcel.name} has another content on the server's disk")
+        return Notes(told, lambda note: self._journal.have_note(name, note))
 
     def _open(self, parcel: Parcel, track: Track) -> AbstractContextManager[Body]:
         return open_body(
@@ -238,41 +282,14 @@ class Transfer:
 
 
 class _NameTaken(Exception):
-    """Somebody else has put a file there since the listing; `planned` is set when it may be us."""
+    """Somebody else has put a file there since the listing; `claim` where it may be ours."""
 
-    def __init__(self, item: Item | None, planned: Outcome | None) -> None:
+    def __init__(self, item: Item | None, claim: Claim | None) -> None:
         super().__init__()
         self.item = item
-        self.planned = planned
+        self.claim = claim
 
 
-def _result(parcel: Parcel, item: Item, outcome: Outcome, verdict: Verdict) -> FileResult:
-    remote = verdict.remote
-    if remote is None:
-        remote = next(iter(item.digests.values()), None)
-    return FileResult(
-        path=PurePosixPath(parcel.name),
-        outcome=outcome,
-        fixity=verdict.fixity,
-        size=parcel.size,
-        algorithm=verdict.algorithm,
-        local_digest=verdict.local,
-        remote_digest=remote,
-        remote_path=str(item.path),
-    )
-
-
-def _with_path(error: PresqtError, path: str) -> PresqtError:
-    """The same error, naming the file that met it."""
-    if error.findings:
-        return error
-    with contextlib.suppress(TypeError):
-        return type(error)(
-            error.code,
-            error.message,
-            findings=(Finding(code=error.code, message=error.message, path=path),),
-            retryable=error.retryable,
-            retry_after=error.retry_after,
-            outcome_unknown=error.outcome_unknown,
-        )
-    return error
+def _ignored(parcel: Parcel, item: Item, verdict: Verdict) -> FileResult:
+    differs = verdict.fixity is Fixity.MISMATCHED
+    return replace(result_from(parcel, item, Outcome.IGNORED, verdict), differs=differs)

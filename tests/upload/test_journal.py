@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -32,7 +33,8 @@ def test_everything_written_is_read_again(path: Path) -> None:
     journal.intend_container("Y")
     journal.have_container(CONTAINER)
     journal.have_verified("boot-2")
-    journal.intend_files({"/P/a": Outcome.CREATED, "/P/b": Outcome.UPDATED})
+    journal.intend_file("/P/a", Outcome.CREATED, {"md5": "aa"})
+    journal.intend_file("/P/b", Outcome.UPDATED, {"md5": "bb"})
     journal.have_file(result("/P/a"))
     journal.flush()
     assert replay(path) == Record(
@@ -41,6 +43,7 @@ def test_everything_written_is_read_again(path: Path) -> None:
         verified_boot="boot-2",
         planned={"/P/a": Outcome.CREATED, "/P/b": Outcome.UPDATED},
         sent={"/P/a"},
+        stored={"/P/b": {"md5": "bb"}},
     )
 
 
@@ -99,11 +102,15 @@ def test_a_packed_bag_is_known_by_its_size_and_digests(path: Path) -> None:
     assert replay(path).packed is None
 
 
-def test_an_intent_takes_the_waiting_group_with_it(path: Path) -> None:
+def test_a_file_that_arrived_wrong_is_known_again_by_the_targets_digest(path: Path) -> None:
     journal = Journal(path)
+    wrong = replace(result("/P/a", fixity=Fixity.MISMATCHED), algorithm="md5", remote_digest="cc")
+    journal.have_file(wrong)
+    journal.flush()
+    assert replay(path).stored == {"/P/a": {"md5": "cc"}}
     journal.have_file(result("/P/a"))
-    journal.intend_files({"/P/b": Outcome.CREATED})
-    assert replay(path).sent == {"/P/a"}
+    journal.flush()
+    assert replay(path).stored == {}
 
 
 def test_every_torn_end_is_cut_off_and_written_over(path: Path) -> None:
@@ -132,7 +139,11 @@ def test_zeros_that_a_power_loss_leaves_are_cut_off(path: Path) -> None:
     assert path.stat().st_size == size
 
 
-def test_a_line_that_is_not_ours_ends_the_reading(path: Path) -> None:
-    path.write_text('{"file": "/P/a"}\n{"verified": "b"}\n')
-    assert replay(path) == Record()
-    assert path.read_text() == ""
+def test_a_damaged_line_loses_nothing_that_stands_behind_it(path: Path) -> None:
+    path.write_text('{"file": "/P/a"}\n{"veri\n\0\0\n{"verified": "b"}\n')
+    assert replay(path) == Record(verified_boot="b")
+
+
+def test_intents_of_an_earlier_version_are_read(path: Path) -> None:
+    path.write_text('{"sending": {"/P/a": "created", "/P/b": "updated"}}\n')
+    assert replay(path).planned == {"/P/a": Outcome.CREATED, "/P/b": Outcome.UPDATED}

@@ -7,6 +7,7 @@ from presqt_daemon.model import DuplicateAction, Fixity, Outcome
 from presqt_daemon.targets.base import Item
 from presqt_daemon.upload.plan import (
     Choice,
+    Claim,
     Ignore,
     Keep,
     Parcel,
@@ -58,39 +59,41 @@ def test_another_size_is_another_content_even_without_a_digest() -> None:
 @pytest.mark.parametrize("fixity", Fixity)
 @pytest.mark.parametrize("action", DuplicateAction)
 def test_what_is_not_there_is_sent(fixity: Fixity, action: DuplicateAction) -> None:
-    choice = choose(None, fixity, action=action, planned=None, is_recorded=False)
+    choice = choose(None, fixity, action=action, claim=None)
     assert choice == Send(CREATED, None)
 
 
-OURS = item()
+THERE = item(sha256="cc")
+INTENDED = Claim(outcome=CREATED, digests={"sha256": "bb"})
+SENT = Claim(outcome=CREATED, is_sent=True)
+ARRIVED_WRONG = Claim(outcome=CREATED, digests={"sha256": "cc"})
+MADE_NOW = Claim(outcome=CREATED, holds_all=True)
 
 
 @pytest.mark.parametrize(
-    ("fixity", "action", "planned", "is_recorded", "expected"),
+    ("fixity", "action", "claim", "expected"),
     [
-        (MATCHED, IGNORE, None, False, Ignore()),
-        (MISMATCHED, IGNORE, None, False, Ignore()),
-        (UNKNOWN, IGNORE, None, False, Ignore()),
-        (MATCHED, UPDATE, None, False, Ignore()),
-        (MISMATCHED, UPDATE, None, False, Send(UPDATED, OURS)),
-        (UNKNOWN, UPDATE, None, False, Send(UPDATED, OURS)),
-        (MATCHED, IGNORE, CREATED, False, Keep(CREATED)),
-        (MISMATCHED, IGNORE, CREATED, True, Send(CREATED, OURS)),
-        (UNKNOWN, IGNORE, CREATED, False, Send(CREATED, OURS)),
-        (UNKNOWN, IGNORE, CREATED, True, Keep(CREATED)),
-        (MATCHED, UPDATE, UPDATED, False, Keep(UPDATED)),
-        (MISMATCHED, UPDATE, UPDATED, True, Send(UPDATED, OURS)),
+        (MATCHED, IGNORE, None, Ignore()),
+        (MISMATCHED, IGNORE, None, Ignore()),
+        (UNKNOWN, IGNORE, None, Ignore()),
+        (MATCHED, UPDATE, None, Ignore()),
+        (MISMATCHED, UPDATE, None, Send(UPDATED, THERE)),
+        (UNKNOWN, UPDATE, None, Send(UPDATED, THERE)),
+        (MATCHED, IGNORE, INTENDED, Keep(CREATED)),
+        (MISMATCHED, IGNORE, INTENDED, Ignore()),
+        (UNKNOWN, IGNORE, INTENDED, Ignore()),
+        (MISMATCHED, UPDATE, INTENDED, Send(UPDATED, THERE)),
+        (MISMATCHED, IGNORE, SENT, Ignore()),
+        (UNKNOWN, IGNORE, SENT, Keep(CREATED)),
+        (MATCHED, UPDATE, SENT, Keep(CREATED)),
+        (MISMATCHED, IGNORE, ARRIVED_WRONG, Send(CREATED, THERE)),
+        (MISMATCHED, IGNORE, MADE_NOW, Send(CREATED, THERE)),
     ],
 )
-def test_what_is_there_is_ours_or_a_duplicate(
-    fixity: Fixity,
-    action: DuplicateAction,
-    planned: Outcome | None,
-    is_recorded: bool,
-    expected: Choice,
+def test_what_is_there_is_ours_only_by_its_digest(
+    fixity: Fixity, action: DuplicateAction, claim: Claim | None, expected: Choice
 ) -> None:
-    choice = choose(OURS, fixity, action=action, planned=planned, is_recorded=is_recorded)
-    assert choice == expected
+    assert choose(THERE, fixity, action=action, claim=claim) == expected
 
 
 def test_folders_are_those_listed_and_those_implied() -> None:

@@ -97,6 +97,9 @@ class ZenodoTarget:
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
         return self._side().listing(container)
 
+    def stat(self, container: Container, path: PurePosixPath) -> Item | None:
+        return self._side().stat(container, path)
+
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         self._side().make_folder(container, path)
 
