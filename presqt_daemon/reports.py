@@ -1,6 +1,6 @@
 """What a worker and its supervisor say to each other, as values that survive pickling.
 
-A worker reports; the supervisor answers a question (`Surveyed`, `WantsCreate`, `WantsTurn`) with
+A worker reports; the supervisor answers a question (`WantsSpace`, `WantsCreate`, `WantsTurn`) with
 `Go` or ends the worker. Nothing here grows with the number of payload files, except the lists of
 an ended upload.
 """
@@ -8,12 +8,12 @@ an ended upload.
 from dataclasses import dataclass
 
 from presqt_daemon.errors import PresqtError
-from presqt_daemon.model import Bag, Finding, Labels, Stage, UploadResult
+from presqt_daemon.model import Bag, Finding, Labels, Resolved, Stage, UploadResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surveyed:
-    """The zip has been looked at, nothing is written yet; asks whether to go on.
+    """The zip has been looked at, nothing is written yet.
 
     `unpacked_bytes` and `entries` are what the central directory declares.
     """
@@ -22,6 +22,15 @@ class Surveyed:
     unpacked_bytes: int
     entries: int
     payload_files: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantsSpace:
+    """A bag is about to be unpacked, which is to go where `resolved` says."""
+
+    resolved: Resolved
+    unpacked_bytes: int
+    entries: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,28 +132,19 @@ class Spoilt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stopped:
-    """The worker let go of its task because it was told to."""
+class Short:
+    """The machine had no thread, process or handle for the work, which is nobody's fault."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Go:
-    """The supervisor's yes. To `Surveyed` it names the target and so the target's `algorithms`.
+    """The supervisor's yes; to `WantsTurn` it says after how many `seconds` the turn comes."""
 
-    To `WantsTurn` it says after how many `seconds` the turn comes.
-    """
-
-    target: str | None = None
-    algorithms: tuple[str, ...] = ()
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """The supervisor's no: let go of the task, leaving everything as it is."""
-
-
-Question = Surveyed | WantsCreate | WantsTurn
+Question = WantsSpace | WantsCreate | WantsTurn
 Report = Question | Created | Attempt | Reached | Opened | Progress | Alive
-End = Staged | Uploaded | Failed | Limited | Spoilt | Stopped
-Answer = Go | Stop
+End = Staged | Uploaded | Failed | Limited | Spoilt | Short

@@ -4,7 +4,7 @@ import contextlib
 import errno
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -13,7 +13,7 @@ from presqt_daemon.config import StagingConfig
 from presqt_daemon.digest import choose_algorithm
 from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.model import Bag, Finding, Stage
-from presqt_daemon.reports import Alive, Attempt, Go, Progress, Reached, Report, Surveyed
+from presqt_daemon.reports import Alive, Attempt, Progress, Reached, Report, Surveyed
 from presqt_daemon.staging.archive import open_archive
 from presqt_daemon.staging.attempts import TEMPORARY_PREFIX, Writing, Written, write_bag
 from presqt_daemon.staging.helper import Helper, helpers_for
@@ -45,11 +45,15 @@ class StageJob:
     on_written: OnWritten | None = None
 
 
-def stage(job: StageJob, ask: Callable[[Surveyed], Go], report: Callable[[Report], None]) -> Bag:
+def stage(
+    job: StageJob,
+    ask: Callable[[Surveyed], Collection[str]],
+    report: Callable[[Report], None],
+) -> Bag:
     """The bag: unpacked, valid, and every digest that the upload needs durably in `payload.jsonl`.
 
     Repeatable: what an earlier run left is removed first. Nothing is written before `ask` is
-    answered. Raises UserFault for the drop, HouseFault `out-of-space` (retryable) and
+    answered, with the algorithms that the bag's target gives, in order of trust. Raises UserFault for the drop, HouseFault `out-of-space` (retryable) and
     `internal-error` for the machine.
     """
     with (
@@ -59,8 +63,8 @@ def stage(job: StageJob, ask: Callable[[Surveyed], Go], report: Callable[[Report
         helpers_for(archive) as helpers,
     ):
         found = survey(archive, job.config, _pulse(report))
-        go = ask(found.surveyed())
-        algorithm = choose_algorithm(go.algorithms, found.structure.algorithms)
+        algorithms = tuple(ask(found.surveyed()))
+        algorithm = choose_algorithm(algorithms, found.structure.algorithms)
         name = bag_folder(found.root, job.zip_name)
         _clear(job.folder, name)
         try:

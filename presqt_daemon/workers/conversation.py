@@ -11,6 +11,7 @@ from presqt_daemon.reports import (
     Alive,
     Attempt,
     Created,
+    End,
     Failed,
     Go,
     Limited,
@@ -21,38 +22,40 @@ from presqt_daemon.reports import (
     Report,
     Spoilt,
     Staged,
-    Stop,
-    Stopped,
-    Surveyed,
+    Short,
     Uploaded,
     WantsCreate,
+    WantsSpace,
     WantsTurn,
 )
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings, advance
 from presqt_daemon.workers.pace import Waits
-from presqt_daemon.workers.pool import TICKET_VARIABLE, Worker
+from presqt_daemon.workers.pool import NOT_BEGUN, TICKET_VARIABLE
 from presqt_daemon.workers.proof import Proof
 from presqt_daemon.workers.reaper import Limits, Sample, end_tree, judge, tree_memory
 from presqt_daemon.workers.run import Run
 from presqt_daemon.workers.tasks import Task
+from presqt_daemon.workers.worker import Worker
 
 TICK_SECONDS = 0.25
 """How soon a request to cancel or stop is seen."""
 
 MEMORY_EVERY_SECONDS = 1.0
 STOP_GRACE_SECONDS = 1.0
-LET_GO_SECONDS = 10.0
+LEAVE_SECONDS = 2.0
 
-End = Staged | Uploaded | Failed | Limited | Spoilt
-_ENDS = (Staged, Uploaded, Failed, Limited, Spoilt)
+_ENDS = (Staged, Uploaded, Failed, Limited, Spoilt, Short)
 
 
 class BrokenKind(StrEnum):
     """Why a worker did not come to an end of its own."""
 
     DIED = "died"
+    NOT_BEGUN = "not begun"
+    """For want of threads or memory, before anything was done."""
+
     REAPED = "reaped"
     CANCELLED = "cancelled"
     STOPPED = "stopped"
@@ -84,24 +87,23 @@ class Conversation:
     end_creating: Callable[[], None]
     proof: Proof
     clock: Callable[[], float] = time.monotonic
-    is_worker_free: bool = False
     _moved_at: float = 0.0
     _open_question: Question | None = None
     _waits: Waits = field(default_factory=Waits)
 
     def hold(self, task: Task) -> End | Broken:
-        """Talk until the task has ended, one way or another; a worker that lives stays usable.
+        """Talk until the task has ended, one way or another; the worker is gone then.
 
         Whatever is raised on the way, no worker goes on with the task.
         """
         try:
-            return self._talk(task)
-        except Exception:
-            if self._open_question is not None:
-                self._let_go()
-            else:
-                self._end_worker(BrokenKind.STOPPED)
+            end = self._talk(task)
+        except BaseException:
+            self._end_worker(BrokenKind.STOPPED)
             raise
+        if not isinstance(end, Broken):
+            self._see_off()
+        return end
 
     def _talk(self, task: Task) -> End | Broken:
         started = self._moved_at = self.clock()
@@ -112,7 +114,6 @@ class Conversation:
         while True:
             message, lives = self.worker.receive(TICK_SECONDS)
             if isinstance(message, _ENDS):
-                self.is_worker_free = True
                 return message
             if message is not None:
                 self._take_in(message)
@@ -137,14 +138,14 @@ class Conversation:
                 return self._end_worker(BrokenKind.REAPED, fault)
             self.holder.keep_up()
 
-    def _take_in(self, message: Report | Stopped) -> None:
-        if isinstance(message, Surveyed | WantsCreate | WantsTurn):
+    def _take_in(self, message: Report) -> None:
+        if isinstance(message, WantsSpace | WantsCreate | WantsTurn):
             self._open_question = message
         elif isinstance(message, Created):
             self.end_creating()
         elif isinstance(message, Reached):
             self._reach(message)
-        elif not isinstance(message, Alive | Stopped):
+        elif not isinstance(message, Alive):
             self.holder.note(project(self.holder.info, message))
         self.proof.look_at(message)
         self._moved_at = self.clock()
@@ -181,16 +182,11 @@ class Conversation:
             # waiting for another ticket's creation is no stall of this one
             self._moved_at = self.clock()
 
-    def _let_go(self) -> None:
-        """Tell the worker to drop the task; one that does not answer is ended."""
-        deadline = self.clock() + LET_GO_SECONDS
-        lives = self.worker.send(Stop())
-        while lives and self.clock() < deadline:
-            message, lives = self.worker.receive(TICK_SECONDS)
-            if isinstance(message, Stopped | Staged | Uploaded | Failed | Limited | Spoilt):
-                self.is_worker_free = True
-                return
-        self._end_worker(BrokenKind.STOPPED)
+    def _see_off(self) -> None:
+        """Wait for the end of a worker that has told its last; what it has started goes too."""
+        if self.worker.exit_code(LEAVE_SECONDS) is None:
+            end_tree(self.worker.identity, (TICKET_VARIABLE, self.run.ticket), grace=0)
+        self.worker.close()
 
     def _died(self) -> Broken:
         """The worker is gone; what it started goes too."""
@@ -198,7 +194,8 @@ class Conversation:
         end_tree(self.worker.identity, (TICKET_VARIABLE, self.run.ticket), grace=0)
         code = self.worker.exit_code(5.0)
         self.worker.close()
-        return Broken(kind=BrokenKind.DIED, pid=pid, exit_code=code)
+        kind = BrokenKind.NOT_BEGUN if code == NOT_BEGUN else BrokenKind.DIED
+        return Broken(kind=kind, pid=pid, exit_code=code)
 
     def _end_worker(self, kind: BrokenKind, fault: HouseFault | None = None) -> Broken:
         pid = self.worker.pid

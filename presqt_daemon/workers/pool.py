@@ -1,7 +1,7 @@
-"""Warm worker processes: started on demand from a preloaded forkserver, ended when idle.
+"""Worker processes: one for each run, forked from a preloaded forkserver in a few milliseconds.
 
-Never `fork` from the daemon, which has threads. One worker has one task at a time; a worker that
-dies costs exactly that task.
+Never `fork` from the daemon, which has threads. A worker that dies costs exactly its run. Where no
+process can be had now, or the forkserver dies or hangs, a run waits: that is nobody's fault.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.popen_forkserver import Popen
@@ -24,7 +25,9 @@ import psutil
 
 from presqt_daemon.system.logs import open_log
 from presqt_daemon.system.precedence import step_back, yield_to_others
+from presqt_daemon.workers.run import SHORTAGE, SHORTAGE_SECONDS, ParkError
 from presqt_daemon.workers.tasks import Task, run_task
+from presqt_daemon.workers.worker import Worker
 
 TICKET_VARIABLE = "PRESQT_TICKET"
 """Set in a worker's environment, so that programs it starts can be found again."""
@@ -33,18 +36,18 @@ PRELOAD = ("presqt_daemon.workers.pool", "presqt_daemon.workers.preload")
 NICENESS = 5
 """Workers step back a little: on a busy machine intake and status files go before staging."""
 
-IDLE_SECONDS = 20.0
-MAX_TASKS = 200
-"""A worker is replaced after so many tasks, which bounds whatever a library may leak."""
+START_SECONDS = 60.0
+"""A forkserver that has not begun a worker after so long hangs; another takes its place."""
+
+WARN_EVERY_SECONDS = 60.0
+NOT_BEGUN = os.EX_TEMPFAIL
+"""The exit code of a worker that could not begin, for want of threads or memory."""
 
 _log = logging.getLogger(__name__)
 
 
 class _Popen(Popen):
-    """The forkserver tells an exit code once; whoever asks second must not take that for 255.
-
-    Every start of a process asks after all others, beside the threads that wait for theirs.
-    """
+    """The forkserver tells an exit code once; whoever asks second must not take that for 255."""
 
     def __init__(self, process: BaseProcess) -> None:
         self._reading = threading.Lock()
@@ -63,160 +66,104 @@ class _Process(ForkServerProcess):
     def _Popen(process_obj: BaseProcess) -> _Popen:  # noqa: N802  (multiprocessing's name)
         return _Popen(process_obj)
 
-
-@dataclass(slots=True)
-class Worker:
-    """The parent's end of one worker process.
-
-    The forkserver reaps a dead worker at once, so that its pid may soon be another's: `identity`
-    holds the start time too.
-    """
-
-    process: ForkServerProcess
-    identity: psutil.Process
-    channel: Connection
-    tasks: int = 0
-    idle_since: float = 0.0
-
-    @property
-    def pid(self) -> int:
-        """The process's pid, to be shown; to signal it, use `identity`."""
-        return self.identity.pid
-
-    def send(self, message: Any) -> bool:
-        """Hand a task or an answer over; False when the worker is gone."""
-        try:
-            self.channel.send(message)
-        except (OSError, ValueError):
-            return False
-        return True
-
-    def receive(self, timeout: float) -> tuple[Any | None, bool]:
-        """The next message within `timeout` seconds (or None), and whether the worker lives.
-
-        A message that was sent before the worker died is still delivered first.
-        """
-        ready = wait([self.channel, self.process.sentinel], timeout)
-        if self.channel in ready:
-            try:
-                return self.channel.recv(), True
-            except (EOFError, OSError):
-                return None, False
-        return None, not ready
-
-    def exit_code(self, timeout: float) -> int | None:
-        """The exit code once the process has ended, None while it has not."""
-        self.process.join(timeout)
-        return self.process.exitcode
-
-    def close(self) -> None:
-        """Let go of the parent's handles of an ended worker."""
-        self.channel.close()
-        with contextlib.suppress(ValueError):
-            self.process.close()
+    def start(self) -> None:
+        """Begin, without a look at all other processes first: those belong to other threads."""
+        self._popen = self._Popen(self)
+        self._sentinel = self._popen.sentinel
 
 
 @dataclass(slots=True)
 class Pool:
-    """The workers that nobody uses now, and the way to start more.
-
-    `settings` are the keyword arguments of `open_log` that a worker needs.
-    """
+    """The way to start processes. `verbosity` and `journal` are as in `open_log`."""
 
     verbosity: int = 0
     journal: bool = False
     clock: Callable[[], float] = time.monotonic
-    _idle: list[Worker] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    start_seconds: float = START_SECONDS
+    _beginning: dict[int, float] = field(default_factory=dict)
+    _warned_at: float = float("-inf")
 
-    def take(self) -> Worker:
-        """A warm worker, or a new one. Raises OSError when no process can be started."""
-        with self._lock:
-            while self._idle:
-                worker = self._idle.pop()
-                if worker.process.is_alive():
-                    return worker
-                worker.close()
-            return self._start()
-
-    def give_back(self, worker: Worker) -> None:
-        """Keep a worker that has ended its task for the next one, or let it go after many."""
-        worker.tasks += 1
-        if worker.tasks >= MAX_TASKS or not worker.process.is_alive():
-            end_politely(worker)
-            return
-        worker.idle_since = self.clock()
-        with self._lock:
-            self._idle.append(worker)
-
-    def trim(self) -> float | None:
-        """End workers that have been idle for long; seconds until the next may go, or None."""
-        limit = self.clock() - IDLE_SECONDS
-        with self._lock:
-            old = [worker for worker in self._idle if worker.idle_since <= limit]
-            self._idle = [worker for worker in self._idle if worker.idle_since > limit]
-            next_end = min((worker.idle_since for worker in self._idle), default=None)
-        for worker in old:
-            end_politely(worker)
-        return None if next_end is None else max(0.0, next_end - limit)
-
-    def close(self) -> None:
-        """End every idle worker."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for worker in idle:
-            end_politely(worker)
+    def start_worker(self) -> Worker:
+        """A process for one run. Raises ParkError while none can be had; may take a while."""
+        try:
+            return self._start_worker()
+        except (OSError, EOFError, RuntimeError, psutil.Error) as error:
+            raise self._shortage(error) from None
 
     def start_other(
         self, target: Callable[..., None], arguments: tuple[Any, ...], *, is_lowest: bool
     ) -> ForkServerProcess:
-        """A process for work that is no task of a ticket; it ends with this one, if not before."""
+        """A process for work that is no task of a ticket; it ends with this one, if not before.
+
+        Raises ParkError while none can be had.
+        """
         process = _process(
             target=serve_other,
             arguments=(self.verbosity, self.journal, is_lowest, target, arguments),
             name="other",
         )
-        process.start()
+        try:
+            self._begin(process)
+        except (OSError, EOFError, RuntimeError) as error:
+            raise self._shortage(error) from None
         return process
 
-    def _start(self) -> Worker:
+    def end_hung_start(self) -> None:
+        """End a forkserver that hangs, so that whoever waits for a process tries another; quick."""
+        begun = min(list(self._beginning.values()), default=None)
+        if begun is None or self.clock() - begun < self.start_seconds:
+            return
+        self._beginning.clear()
+        pid = getattr(forkserver, "_forkserver")._forkserver_pid  # noqa: B009  (has no public name)
+        if pid is not None:
+            _log.warning("the process that starts workers hangs; it is replaced")
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _start_worker(self) -> Worker:
         ours, theirs = multiprocessing.Pipe()
-        process = _process(
-            target=serve, arguments=(theirs, self.verbosity, self.journal), name="worker"
-        )
-        process.start()
-        theirs.close()
+        with theirs:
+            try:
+                process = _process(
+                    target=serve, arguments=(theirs, self.verbosity, self.journal), name="worker"
+                )
+                self._begin(process)
+                return Worker(process, psutil.Process(process.pid), ours)
+            except BaseException:
+                ours.close()
+                raise
+
+    def _begin(self, process: ForkServerProcess) -> None:
+        me = threading.get_ident()
+        self._beginning[me] = self.clock()
         try:
-            identity = psutil.Process(process.pid)
-        except psutil.Error:
-            ours.close()
-            raise ChildProcessError("a worker ended before it began") from None
-        return Worker(process=process, identity=identity, channel=ours)
+            process.start()
+        finally:
+            self._beginning.pop(me, None)
 
-
-def end_politely(worker: Worker) -> None:
-    """Ask an idle worker to leave and wait a moment; one that will not is killed."""
-    worker.send(None)
-    if worker.exit_code(2.0) is None:
-        with contextlib.suppress(psutil.Error):
-            worker.identity.kill()
-        worker.exit_code(5.0)
-    worker.close()
+    def _shortage(self, error: Exception) -> ParkError:
+        now = self.clock()
+        if now - self._warned_at >= WARN_EVERY_SECONDS:
+            self._warned_at = now
+            _log.warning("no process can be started now, so work waits: %s", error)
+        return ParkError(SHORTAGE, SHORTAGE_SECONDS)
 
 
 def serve(channel: Connection, verbosity: int, journal: bool) -> None:
-    """The worker's life: one task after another until the parent says no more, or is gone."""
-    _settle_in(verbosity, journal=journal)
+    """The worker's life: its task, unless the parent is gone before."""
+    try:
+        _settle_in(verbosity, journal=journal)
+    except (OSError, RuntimeError, MemoryError):
+        os._exit(NOT_BEGUN)
     step_back(NICENESS)
-    while True:
-        try:
-            task: Task | None = channel.recv()
-        except (EOFError, OSError):
-            return
-        if task is None:
-            return
-        os.environ[TICKET_VARIABLE] = task.ticket
-        run_task(task, channel)
+    try:
+        task: Task = channel.recv()
+    except (EOFError, OSError):
+        return
+    os.environ[TICKET_VARIABLE] = task.ticket
+    run_task(task, channel)
+    # all is told; taking down an interpreter that has read a large bag would only take time
+    os._exit(0)
 
 
 def serve_other(

@@ -6,7 +6,7 @@ A large deposit after an outage would else hold up every small one behind it for
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from presqt_daemon.reports import Opened, Progress, Report, Stopped
+from presqt_daemon.reports import Opened, Progress, Report
 
 PROOF_BYTES = 16 << 20
 """What a target has taken of a file that it will not refuse at once, nor leave in a buffer."""
@@ -28,7 +28,7 @@ class Proof:
     _is_opened: bool = False
     _is_told: bool = False
 
-    def look_at(self, message: Report | Stopped) -> None:
+    def look_at(self, message: Report) -> None:
         """A container has to be open: figures from before it are not the target's."""
         if isinstance(message, Opened):
             self._is_opened = True

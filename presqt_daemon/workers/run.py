@@ -11,9 +11,12 @@ from presqt_daemon.units import text_from_seconds
 
 CREDENTIAL = "a token"
 RATE_LIMIT = "the target's rate limit"
+SHORTAGE = "free threads and processes of the server"
 """What tickets wait for, where more than words depend on it."""
 
 UNKNOWN_WAIT_SECONDS = 60.0
+SHORTAGE_SECONDS = 2.0
+"""Until a run is tried again for which there was no thread, process or handle."""
 
 
 class Work(StrEnum):
@@ -99,6 +102,8 @@ def given_up(waiting_for: str, waited_seconds: float) -> PresqtError:
         return UserFault("unauthorized", text)
     if waiting_for == RATE_LIMIT:
         return TargetFault("rate-limited", text)
+    if waiting_for == SHORTAGE:
+        return HouseFault("worker-died", text)
     if waiting_for in {"disk space", "the disk"}:
         return HouseFault("out-of-space", text)
     return TargetFault("target-unavailable", text)
