@@ -137,7 +137,7 @@ def _stage(folder: TicketFolder, files: Mapping[str, bytes], traits: Traits) -> 
         payload_mode=0o600,
         boot_id=boot_id(),
     )
-    stage(job, lambda _surveyed: Go(algorithms=traits.algorithms), lambda _report: None)
+    stage(job, lambda _surveyed: traits.algorithms, lambda _report: None)
 
 
 def _deposited(

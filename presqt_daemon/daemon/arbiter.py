@@ -27,7 +27,7 @@ from presqt_daemon.workers.open_ticket import OpenTicket
 from presqt_daemon.workers.run import Work
 
 LONGEST_WAIT_SECONDS = 5.0
-"""The loop turns at least this often, for the watchdog and the pool."""
+"""The loop turns at least this often, for the watchdog and for what could not be started."""
 
 GATE_SECONDS = 0.25
 GATE_PATIENCE = 60.0
@@ -128,6 +128,7 @@ class Daemon:
         """Start what may run, then wait for the next event and everything that came with it."""
         now = self._clock()
         if self._stopping_by is None:
+            self._rooms.keep_up()
             self._rooms.dispatch.start_due(now)
         self._notifier.send(WATCHDOG="1", STATUS=self._rooms.summary())
         try:
@@ -145,8 +146,6 @@ class Daemon:
         moments = [LONGEST_WAIT_SECONDS]
         if self._notifier.watchdog_seconds is not None:
             moments.append(self._notifier.watchdog_seconds / 3)
-        if (idle := self._rooms.pool.trim()) is not None:
-            moments.append(idle + 0.01)
         if (
             moment := self._rooms.dispatch.next_moment(now)
         ) is not None and self._stopping_by is None:

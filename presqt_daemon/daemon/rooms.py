@@ -43,6 +43,13 @@ class Rooms:
         self.upgrade.take_up()
         self.expiry.start()
 
+    def keep_up(self) -> None:
+        """Get what could not be started for want of threads, and end a start that hangs."""
+        self.pool.end_hung_start()
+        self.upgrade.keep_up()
+        self.control.start()
+        self.expiry.start()
+
     def use(self, config: Config) -> None:
         """Go on with another configuration of the same folders."""
         self.supervisor.config = self.supervisor.permits.config = config
@@ -63,7 +70,6 @@ class Rooms:
         """The same where `open` was never called."""
         self.upgrade.stop()
         self.dispatch.close()
-        self.pool.close()
 
     def summary(self) -> str:
         """How many tickets there are, for `systemctl status`."""

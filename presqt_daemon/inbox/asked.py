@@ -11,7 +11,8 @@ class Asked:
     """What was asked of which ticket; used by the arbiter's thread alone.
 
     `is_open` says whether a ticket can be cancelled now, `is_coming` whether it will be at once;
-    `cancel` and `retry` begin to do so, and `ended` and `opened` are told what came of it.
+    `cancel` and `retry` begin to do so (`retry` says whether there is anything to wait for), and
+    `ended` and `opened` are told what came of it.
     """
 
     def __init__(
@@ -19,7 +20,7 @@ class Asked:
         is_open: Callable[[str], bool],
         is_coming: Callable[[str], bool],
         cancel: Callable[[str], None],
-        retry: Callable[[str], None],
+        retry: Callable[[str], bool],
     ) -> None:
         self._is_open = is_open
         self._is_coming = is_coming
@@ -40,8 +41,7 @@ class Asked:
             # one of which more was asked may be on its way to its end, or back from it
             is_under_way = is_open or ticket in self._waiting
         else:
-            self._retry(ticket)
-            is_under_way = not is_open
+            is_under_way = self._retry(ticket)
         if is_under_way:
             self._waiting[ticket].append(request)
         else:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from presqt_daemon.inbox.events import Action, Request
 from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.threads import start_thread
 from presqt_daemon.tickets.store import is_ticket
 
 POLL_SECONDS = 0.25
@@ -45,19 +46,21 @@ class ControlFolder:
         self._lock = threading.Lock()
         self._asked: set[str] = set()
         self._answered: set[str] = set()
-        self._thread = threading.Thread(target=self._live, name="control", daemon=True)
+        self._thread: threading.Thread | None = None
         self._seen: int | None = None
         self._unknown: set[str] = set()
 
     def start(self) -> None:
-        """Begin to watch; what lies there already is taken first."""
-        self._thread.start()
+        """Begin to watch, what lies there already first; again where no thread could be had."""
+        if self._thread is None:
+            self._thread = start_thread(self._live, "control")
 
     def stop(self) -> None:
         """Take no more requests; those that are not answered lie there for the next start."""
         self._stopped.set()
         self._wake.set()
-        self._thread.join(2.0)
+        if self._thread is not None:
+            self._thread.join(2.0)
         self._remove_answered()
 
     def look(self) -> None:

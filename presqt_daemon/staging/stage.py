@@ -53,8 +53,8 @@ def stage(
     """The bag: unpacked, valid, and every digest that the upload needs durably in `payload.jsonl`.
 
     Repeatable: what an earlier run left is removed first. Nothing is written before `ask` is
-    answered, with the algorithms that the bag's target gives, in order of trust. Raises UserFault for the drop, HouseFault `out-of-space` (retryable) and
-    `internal-error` for the machine.
+    answered, with the algorithms that the bag's target gives, in order of trust. Raises UserFault
+    for the drop, HouseFault `out-of-space` (retryable) and `internal-error` for the machine.
     """
     with (
         full_disk_named(),

@@ -12,6 +12,7 @@ from multiprocessing.context import ForkServerProcess
 from typing import Any, Protocol
 
 from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.system.threads import start_thread
 from presqt_daemon.tickets.holder import utc_now
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import Uploads
@@ -35,7 +36,10 @@ class Spawn(Protocol):
     def __call__(
         self, target: Callable[..., None], arguments: tuple[Any, ...], *, is_lowest: bool
     ) -> ForkServerProcess:
-        """The process, at the lowest priority where that is asked."""
+        """The process, at the lowest priority where that is asked.
+
+        Raises BlockingIOError while none can be had.
+        """
         ...
 
 
@@ -49,13 +53,21 @@ class Lane:
         self._thread: threading.Thread | None = None
         self._process: ForkServerProcess | None = None
         self._is_again = False
+        self._wanted: tuple[bool, bool] | None = None
         self._lock = threading.Lock()
 
     @property
     def is_running(self) -> bool:
         """Whether a run is under way here."""
         with self._lock:
-            return self._thread is not None
+            return self._thread is not None or self._wanted is not None
+
+    def keep_up(self) -> None:
+        """Begin a run for which there was no thread when it was asked for."""
+        with self._lock:
+            if self._wanted is not None:
+                force, is_lowest = self._wanted
+                self._begin(force=force, is_lowest=is_lowest)
 
     def ask(self, *, force: bool) -> None:
         """Queue the job; what is queued, running or done stays as it is, unless it is forced."""
@@ -113,10 +125,8 @@ class Lane:
         return self._order.state_file
 
     def _begin(self, *, force: bool, is_lowest: bool) -> None:
-        self._thread = threading.Thread(
-            target=self._live, args=(force, is_lowest), name="upgrade", daemon=True
-        )
-        self._thread.start()
+        self._thread = start_thread(lambda: self._live(force, is_lowest), "upgrade")
+        self._wanted = None if self._thread is not None else (force, is_lowest)
 
     def _live(self, force: bool, is_lowest: bool) -> None:
         while True:
@@ -136,7 +146,11 @@ class Lane:
         order = replace(self._order, yields=is_lowest, before_inbox=not is_lowest)
         deaths: dict[str, int] = {}
         while not self._stopped.is_set():
-            last = self._one_process(order)
+            try:
+                last = self._one_process(order)
+            except BlockingIOError:
+                self._stopped.wait(DEATH_PAUSE_SECONDS)
+                continue
             state = self._state_file.read()
             if state is None or not state.is_open or self._stopped.is_set():
                 break
@@ -160,10 +174,12 @@ class Lane:
         """Wait for a process's end; the last ticket that it began with."""
         file = self._state_file
         file.note_ticket("")
+        # outside the lock, which the daemon's loop takes: to start a process may take a while
+        process = self._spawn(work, (order,), is_lowest=order.yields)
         with self._lock:
+            self._process = process
             if self._stopped.is_set():
-                return ""
-            process = self._process = self._spawn(work, (order,), is_lowest=order.yields)
+                process.kill()
         process.join()
         with self._lock:
             self._process = None

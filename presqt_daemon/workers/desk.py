@@ -1,18 +1,17 @@
 """The clerk's desk: what is handed to it is done on one thread, in order, and posted when done."""
 
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.system.threads import start_thread
 from presqt_daemon.tickets.lease import HeldError
+from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.workers.clerk import Clerk, Refusal, Reopened
 from presqt_daemon.workers.events import Busy, Closed, DeskEvent, Noted
-
-
-def _one_thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="clerk")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,7 +24,10 @@ class Desk:
     clerk: Clerk
     post: Callable[[DeskEvent], None]
     busy: int = 0
-    _thread: ThreadPoolExecutor = field(default_factory=_one_thread)
+    _works: queue.SimpleQueue[Callable[[], DeskEvent] | None] = field(
+        default_factory=queue.SimpleQueue
+    )
+    _thread: threading.Thread | None = None
 
     def end(self, ticket: str, error: PresqtError) -> None:
         """Have a ticket ended."""
@@ -65,14 +67,41 @@ class Desk:
 
         self._hand_over(work)
 
+    def look(self, ticket: str) -> None:
+        """Have it looked at whether a ticket that a run still has is open, as its file says.
+
+        When it has ended, its run is about to tell that: `Busy`, until it can be opened again.
+        """
+
+        def work() -> Reopened | Busy:
+            try:
+                info = self.clerk.supervisor.uploads.folder(ticket).read_info()
+            except (InfoError, OSError):
+                return Reopened(ticket, Refusal.OPEN)
+            return Reopened(ticket, Refusal.OPEN) if info.is_open else Busy(ticket)
+
+        self._hand_over(work)
+
     def refuse(self, ticket: str, refusal: Refusal) -> None:
         """Have it said that an ended ticket is not opened again."""
         self._hand_over(lambda: Reopened(ticket, refusal))
 
-    def close(self) -> None:
-        """Wait for what is still written."""
-        self._thread.shutdown(wait=True)
+    def keep_up(self) -> None:
+        """Get the thread for what was handed over while none could be had."""
+        if self._thread is None and not self._works.empty():
+            self._thread = start_thread(self._live, "clerk")
+
+    def close(self, timeout: float) -> None:
+        """Wait for what is still written, as long as that may take."""
+        if self._thread is not None:
+            self._works.put(None)
+            self._thread.join(timeout)
 
     def _hand_over(self, work: Callable[[], DeskEvent]) -> None:
         self.busy += 1
-        self._thread.submit(lambda: self.post(work()))
+        self._works.put(work)
+        self.keep_up()
+
+    def _live(self) -> None:
+        while (work := self._works.get()) is not None:
+            self.post(work())

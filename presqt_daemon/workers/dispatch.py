@@ -1,28 +1,36 @@
 """What happens to open tickets: who runs next, and what follows from how a run ended.
 
-Used by the arbiter's thread only; work is handed to the engine and the clerk, whose ends come back
-through `post` as events.
+Used by the arbiter's thread only; each run has a thread of its own, what else is written the
+clerk's, and their ends come back through `post` as events.
 """
 
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.model import Stage
 from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.system.threads import start_thread
 from presqt_daemon.tickets.verdict import Verdict, verdict
 from presqt_daemon.workers.agenda import Agenda
 from presqt_daemon.workers.clerk import Clerk, Refusal, Reopened
 from presqt_daemon.workers.desk import Desk
-from presqt_daemon.workers.engine import make_engine
 from presqt_daemon.workers.events import Busy, Closed, DeskEvent, Ended, Event, Noted
 from presqt_daemon.workers.lane import pause_from
 from presqt_daemon.workers.open_ticket import OpenTicket
 from presqt_daemon.workers.proof import Serves
 from presqt_daemon.workers.recover import open_ticket
-from presqt_daemon.workers.run import CREDENTIAL, Run, RunEnd, RunKind, Work
+from presqt_daemon.workers.run import (
+    CREDENTIAL,
+    SHORTAGE,
+    SHORTAGE_SECONDS,
+    Run,
+    RunEnd,
+    RunKind,
+    Work,
+)
 from presqt_daemon.workers.supervisor import WRITE_RETRY_SECONDS, Supervisor
 from presqt_daemon.workers.unfinished import CANCELLED
 
@@ -38,6 +46,9 @@ LEASE_SECONDS = 30.0
 """How long a record that another program is changing is waited for, before a retry is refused."""
 
 LEASE_LOOK_SECONDS = 0.1
+CLOSE_SECONDS = 5.0
+LATE_SECONDS = 0.5
+"""How long runs are waited for that were to be over: their threads end with the process."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,7 +60,7 @@ class Dispatch:
     clock: Callable[[], float] = time.monotonic
     agenda: Agenda = field(default_factory=Agenda)
     verdicts: list[Verdict] = field(default_factory=list)
-    _engine: Executor = field(default_factory=make_engine)
+    _threads: dict[str, threading.Thread] = field(default_factory=dict)
     _desk: Desk = field(init=False)
     _later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     _reopening: dict[str, float] = field(default_factory=dict)
@@ -79,14 +90,27 @@ class Dispatch:
         else:
             self._end_cancelled(name)
 
-    def retry(self, name: str) -> None:
-        """Let an ended ticket go again, if it may; a target that it waits for is tried at once."""
+    def retry(self, name: str) -> bool:
+        """Let an ended ticket go again, if it may; a target that it waits for is tried at once.
+
+        Whether it will be told by `Reopened` what came of it. Of a ticket that a run still has that
+        is not known before its file was looked at: its end may be written and not yet told.
+        """
         ticket = self.agenda.tickets.get(name)
         if ticket is not None:
-            ticket_log(name).info("asked to retry, but it has not ended")
+            ticket_log(name).info("asked to retry; as far as is known it has not ended")
             self._try_target(ticket)
-        elif name not in self._reopening:
+            if ticket.interruption is None:
+                return False
+        if name not in self._reopening:
             self._reopening[name] = self.clock() + LEASE_SECONDS
+            self._reopen(name)
+        return True
+
+    def _reopen(self, name: str) -> None:
+        if name in self.agenda.tickets:
+            self._desk.look(name)
+        else:
             self._desk.reopen(name)
 
     def start_due(self, now: float) -> None:
@@ -96,8 +120,9 @@ class Dispatch:
         for item in [item for item in self._later if item[0] <= now]:
             self._later.remove(item)
             item[1]()
-        for run in self.agenda.runs(self.supervisor.permits, now):
-            self._engine.submit(self._go, run)
+        self._desk.keep_up()
+        for run in list(self.agenda.runs(self.supervisor.permits, now)):
+            self._begin(run)
         self._write_note(now)
 
     def next_moment(self, now: float) -> float | None:
@@ -140,13 +165,30 @@ class Dispatch:
         """Let paused targets run, as after a changed configuration."""
         self.agenda.resume_all(self.clock())
 
-    def close(self) -> None:
-        """Wait for what the clerk and the runs still write."""
-        self._desk.close()
-        self._engine.shutdown(wait=True, cancel_futures=True)
+    def close(self, timeout: float = CLOSE_SECONDS) -> None:
+        """Wait for what the clerk and the runs still write, and for what hangs not for long."""
+        self._desk.close(timeout)
+        until = time.monotonic() + LATE_SECONDS
+        for thread in list(self._threads.values()):
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def _begin(self, run: Run) -> None:
+        """Start a run; one for which there is no thread now comes back soon."""
+        thread = start_thread(lambda: self._go(run), f"ticket-{run.ticket[:8]}")
+        if thread is not None:
+            self._threads[run.ticket] = thread
+            return
+        end = RunEnd(
+            ticket=run.ticket,
+            kind=RunKind.PARKED,
+            info=None,
+            seconds=SHORTAGE_SECONDS,
+            waiting_for=SHORTAGE,
+        )
+        self._settle(Ended(end, run))
 
     def _go(self, run: Run) -> None:
-        """One run, on a thread of the engine; whatever happens, its end is posted."""
+        """One run, on a thread of its own; whatever happens, its end is posted."""
         try:
             end = self.supervisor.run(run)
         except Exception as bug:  # noqa: BLE001  (one ticket's bug must not end the daemon)
@@ -156,6 +198,7 @@ class Dispatch:
     def _settle(self, event: Ended) -> None:
         """Give permits back and decide what is next for a ticket."""
         end, run = event.end, event.run
+        self._threads.pop(run.ticket, None)
         permits = self.supervisor.permits
         if run.work is Work.STAGE:
             permits.end_staging(run.ticket)
@@ -268,7 +311,7 @@ class Dispatch:
         """Have it tried again soon; nothing waits at the desk."""
         name, now = event.ticket, self.clock()
         if now < self._reopening[name]:
-            self._later.append((now + LEASE_LOOK_SECONDS, lambda: self._desk.reopen(name)))
+            self._later.append((now + LEASE_LOOK_SECONDS, lambda: self._reopen(name)))
         else:
             self._desk.refuse(name, Refusal.BUSY)
 

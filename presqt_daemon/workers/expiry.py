@@ -6,6 +6,7 @@ from datetime import datetime
 
 from presqt_daemon.config import Config
 from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.system.threads import start_thread
 from presqt_daemon.tickets.holder import utc_now
 from presqt_daemon.tickets.lease import HeldError
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
@@ -31,11 +32,12 @@ class Expiry:
         self._config = config
         self._now = now
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._live, name="expiry", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin; the first round comes a minute later."""
-        self._thread.start()
+        """Begin, the first round a minute later; again where no thread could be had."""
+        if self._thread is None:
+            self._thread = start_thread(self._live, "expiry")
 
     def stop(self) -> None:
         """End within the removal that goes on."""

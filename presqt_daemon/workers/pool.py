@@ -5,6 +5,7 @@ process can be had now, or the forkserver dies or hangs, a run waits: that is no
 """
 
 import contextlib
+import errno
 import logging
 import multiprocessing
 import os
@@ -88,14 +89,15 @@ class Pool:
         try:
             return self._start_worker()
         except (OSError, EOFError, RuntimeError, psutil.Error) as error:
-            raise self._shortage(error) from None
+            self._warn(error)
+            raise ParkError(SHORTAGE, SHORTAGE_SECONDS) from None
 
     def start_other(
         self, target: Callable[..., None], arguments: tuple[Any, ...], *, is_lowest: bool
     ) -> ForkServerProcess:
         """A process for work that is no task of a ticket; it ends with this one, if not before.
 
-        Raises ParkError while none can be had.
+        Raises BlockingIOError while none can be had.
         """
         process = _process(
             target=serve_other,
@@ -105,7 +107,8 @@ class Pool:
         try:
             self._begin(process)
         except (OSError, EOFError, RuntimeError) as error:
-            raise self._shortage(error) from None
+            self._warn(error)
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
         return process
 
     def end_hung_start(self) -> None:
@@ -114,7 +117,7 @@ class Pool:
         if begun is None or self.clock() - begun < self.start_seconds:
             return
         self._beginning.clear()
-        pid = getattr(forkserver, "_forkserver")._forkserver_pid  # noqa: B009  (has no public name)
+        pid = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # noqa: SLF001
         if pid is not None:
             _log.warning("the process that starts workers hangs; it is replaced")
             with contextlib.suppress(OSError):
@@ -141,12 +144,11 @@ class Pool:
         finally:
             self._beginning.pop(me, None)
 
-    def _shortage(self, error: Exception) -> ParkError:
+    def _warn(self, error: Exception) -> None:
         now = self.clock()
         if now - self._warned_at >= WARN_EVERY_SECONDS:
             self._warned_at = now
             _log.warning("no process can be started now, so work waits: %s", error)
-        return ParkError(SHORTAGE, SHORTAGE_SECONDS)
 
 
 def serve(channel: Connection, verbosity: int, journal: bool) -> None:

@@ -66,7 +66,7 @@ def _stage_task(run: Run, holder: Holder, info: ProcessInfo, config: Config) -> 
         payload_mode=config.permissions.payload,
         boot_id=boot_id(),
     )
-    return StageTask(ticket=run.ticket, job=job, targets=config.targets)
+    return StageTask(ticket=run.ticket, job=job, source_file=info.source_file, config=config)
 
 
 def _upload_task(

@@ -12,14 +12,16 @@ from presqt_daemon.config import Config
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import Stage
 from presqt_daemon.reports import (
+    End,
     Failed,
     Go,
     Limited,
     Question,
+    Short,
     Spoilt,
     Staged,
-    Surveyed,
     Uploaded,
+    WantsSpace,
     WantsTurn,
 )
 from presqt_daemon.system.host import host_name
@@ -29,15 +31,24 @@ from presqt_daemon.tickets.process_info import InfoError, UnreadableInfoError, a
 from presqt_daemon.tickets.recovery import rebuild_info
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.workers.contents import Contents, SameContentError
-from presqt_daemon.workers.conversation import Broken, Conversation, End
+from presqt_daemon.workers.conversation import Broken, Conversation
 from presqt_daemon.workers.endings import end_failed, end_finished, end_pointed
 from presqt_daemon.workers.permits import Permits, account_of
 from presqt_daemon.workers.pool import Pool
 from presqt_daemon.workers.prepare import prepare
 from presqt_daemon.workers.proof import Proof, Serves
 from presqt_daemon.workers.reaper import Limits
-from presqt_daemon.workers.run import CREDENTIAL, ParkError, Run, RunEnd, RunKind, Work
-from presqt_daemon.workers.survey import SPACE_RETRY_SECONDS, answer_survey
+from presqt_daemon.workers.run import (
+    CREDENTIAL,
+    SHORTAGE,
+    SHORTAGE_SECONDS,
+    ParkError,
+    Run,
+    RunEnd,
+    RunKind,
+    Work,
+)
+from presqt_daemon.workers.space import SPACE_RETRY_SECONDS, give_space
 from presqt_daemon.workers.tasks import Task, UploadTask
 from presqt_daemon.workers.tokens import Tokens, mark_from
 from presqt_daemon.workers.unfinished import park, pick_up, stage_again
@@ -141,7 +152,7 @@ class Supervisor:
 
     def _converse(self, run: Run, holder: Holder, task: Task, limits: Limits) -> End | Broken:
         conversation = Conversation(
-            worker=self.pool.take(),
+            worker=self.pool.start_worker(),
             holder=holder,
             run=run,
             limits=limits,
@@ -158,14 +169,12 @@ class Supervisor:
         finally:
             self.permits.end_creating(run.ticket)
             holder.note(replace(holder.info, function_process_id=None, host=None))
-            if conversation.is_worker_free:
-                self.pool.give_back(conversation.worker)
         return end
 
     def _answer(self, holder: Holder, task: Task, question: Question) -> Go | None:
         """The answer to a worker's question, None while it must wait for it."""
-        if isinstance(question, Surveyed):
-            return answer_survey(holder, question, self.config, self.permits)
+        if isinstance(question, WantsSpace):
+            return give_space(holder, question, self.config, self.permits)
         assert isinstance(task, UploadTask)
         account = account_of(task.job.target, mark_from(task.job.token))
         if isinstance(question, WantsTurn):
@@ -201,6 +210,9 @@ class Supervisor:
                 raise error
             case Limited():
                 raise ParkError(end.waiting_for, end.seconds, whole_target=True)
+            case Short(reason=reason):
+                ticket_log(run.ticket).warning("waits for %s: %s", SHORTAGE, reason)
+                raise ParkError(SHORTAGE, SHORTAGE_SECONDS)
             case Spoilt():
                 return stage_again(run, holder, self.config, progress=progress)
             case Broken():

@@ -1,48 +1,51 @@
 """What a worker is asked to do, and how it tells what came of it."""
 
+import errno
 import logging
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from presqt_daemon.config import TargetConfig
+from presqt_daemon.config import Config
 from presqt_daemon.errors import HouseFault, PayloadSpoilt, PresqtError
 from presqt_daemon.reports import (
-    Answer,
     End,
     Failed,
     Go,
     Limited,
     Question,
     Report,
+    Short,
     Spoilt,
     Staged,
-    Stop,
-    Stopped,
     Surveyed,
     Uploaded,
     WantsCreate,
+    WantsSpace,
     WantsTurn,
 )
 from presqt_daemon.staging.stage import StageJob, stage
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.targets.base import traits_of
 from presqt_daemon.tickets.payload import PayloadError
+from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.send import SendJob, send
 from presqt_daemon.upload.waiting import MustWait
+from presqt_daemon.workers.options import resolve_options
 from presqt_daemon.workers.run import fault_from_bug
 
+_SHORT = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageTask:
-    """Make a valid bag with known digests out of a ticket's zip."""
+    """Make a valid bag with known digests out of a ticket's zip; find out where it goes."""
 
     ticket: str
     job: StageJob
-    targets: Mapping[str, TargetConfig]
+    source_file: str
+    config: Config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +57,6 @@ class UploadTask:
 
 
 Task = StageTask | UploadTask
-
-
-class _ToldToStopError(BaseException):
-    """The supervisor said no; passes every handler of ordinary errors on its way up."""
 
 
 class _Line:
@@ -75,9 +74,7 @@ class _Line:
     def ask(self, question: Question) -> Go:
         with self._asking:
             self.tell(question)
-            answer: Answer = self._channel.recv()
-        if isinstance(answer, Stop):
-            raise _ToldToStopError
+            answer: Go = self._channel.recv()
         return answer
 
 
@@ -86,8 +83,6 @@ def run_task(task: Task, channel: Connection) -> None:
     line = _Line(channel)
     try:
         end = _stage(task, line) if isinstance(task, StageTask) else _upload(task, line)
-    except _ToldToStopError:
-        end = Stopped()
     except MustWait as wait:
         end = wait.limited
     except (PayloadSpoilt, PayloadError):
@@ -97,7 +92,9 @@ def run_task(task: Task, channel: Connection) -> None:
     except (BrokenPipeError, EOFError):
         return
     except Exception as error:  # noqa: BLE001  (whatever it is, the ticket must be told)
-        if task.job.folder.is_dir():
+        if is_shortage(error):
+            end = Short(reason=str(error))
+        elif task.job.folder.is_dir():
             ticket_log(task.ticket).exception("a bug of ours")
             end = Failed(error=fault_from_bug(error))
         else:
@@ -106,10 +103,16 @@ def run_task(task: Task, channel: Connection) -> None:
 
 
 def _stage(task: StageTask, line: _Line) -> End:
-    def ask(question: Surveyed) -> Go:
-        go = line.ask(question)
-        target = task.targets.get(go.target or "")
-        return go if target is None else Go(algorithms=traits_of(target).algorithms)
+    def ask(surveyed: Surveyed) -> tuple[str, ...]:
+        folder = TicketFolder(task.job.folder)
+        resolved = resolve_options(folder, task.config, surveyed.labels, task.source_file)
+        question = WantsSpace(
+            resolved=resolved,
+            unpacked_bytes=surveyed.unpacked_bytes,
+            entries=surveyed.entries,
+        )
+        line.ask(question)
+        return traits_of(task.config.targets[resolved.target]).algorithms
 
     return Staged(bag=stage(task.job, ask, line.tell))
 
@@ -122,6 +125,13 @@ def _upload(task: UploadTask, line: _Line) -> End:
         return line.ask(WantsTurn(requests_per_minute=requests_per_minute)).seconds
 
     return Uploaded(result=send(task.job, ask, line.tell, book_turn=book_turn))
+
+
+def is_shortage(error: Exception) -> bool:
+    """Whether the machine had no thread, process, handle or kernel memory for the work."""
+    if isinstance(error, OSError):
+        return error.errno in _SHORT
+    return isinstance(error, RuntimeError) and str(error).startswith("can't start new thread")
 
 
 __all__ = ["Limited", "StageTask", "Task", "UploadTask", "run_task"]

@@ -16,7 +16,16 @@ from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo, advance
 from presqt_daemon.workers.conversation import Broken, BrokenKind
 from presqt_daemon.workers.endings import end_failed
-from presqt_daemon.workers.run import ParkError, Run, RunEnd, RunKind, describe_exit, given_up
+from presqt_daemon.workers.run import (
+    SHORTAGE,
+    SHORTAGE_SECONDS,
+    ParkError,
+    Run,
+    RunEnd,
+    RunKind,
+    describe_exit,
+    given_up,
+)
 
 CANCELLED = "Upload was cancelled by the user"
 STAGED_AGAIN = "The payload on disk is no longer what was staged; it is staged again."
@@ -64,8 +73,13 @@ def waiting_info(
 
 
 def pick_up(run: Run, holder: Holder, broken: Broken, config: Config, *, progress: bool) -> RunEnd:
-    """The end of a run whose worker did not end by itself."""
+    """The end of a run whose worker did not end by itself.
+
+    Raises ParkError for one that could not begin.
+    """
     kind = RunKind.OVER
+    if broken.kind is BrokenKind.NOT_BEGUN:
+        raise ParkError(SHORTAGE, SHORTAGE_SECONDS)
     if broken.kind is BrokenKind.CANCELLED:
         end_failed(holder, UserFault("cancelled", CANCELLED), config)
     elif broken.kind is BrokenKind.REAPED:

@@ -23,7 +23,6 @@ Work = Callable[[Path, Path], None]
 def here(algorithm: str, *, read_back: str = "cache", is_spread: bool = True) -> Work:
     """What a worker does with a ticket whose target gives `algorithm`."""
     from presqt_daemon.config import StagingConfig  # noqa: PLC0415  (each pays its own imports)
-    from presqt_daemon.reports import Go  # noqa: PLC0415
     from presqt_daemon.staging import attempts  # noqa: PLC0415
     from presqt_daemon.staging.stage import StageJob, stage  # noqa: PLC0415
 
@@ -35,7 +34,7 @@ def here(algorithm: str, *, read_back: str = "cache", is_spread: bool = True) ->
         job = StageJob(
             folder=place, zip_name=path.name, config=config, payload_mode=0o600, boot_id=""
         )
-        stage(job, lambda _: Go(target="x", algorithms=(algorithm,)), lambda _: None)
+        stage(job, lambda _: (algorithm,), lambda _: None)
 
     return work
 

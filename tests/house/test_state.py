@@ -31,10 +31,10 @@ from presqt_daemon.workers.conversation import Conversation
 from presqt_daemon.workers.expiry import Expiry
 from presqt_daemon.workers.open_ticket import OpenTicket
 from presqt_daemon.workers.permits import Permits
-from presqt_daemon.workers.pool import Worker
 from presqt_daemon.workers.proof import Proof
 from presqt_daemon.workers.reaper import Limits
 from presqt_daemon.workers.run import Interruption, Run, Work
+from presqt_daemon.workers.worker import Worker
 from tests.bags import bag_zip, drop
 from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Fault, Shelf
@@ -409,7 +409,6 @@ def test_a_wall_clock_that_jumps_reaps_nobody(tmp_path: Path) -> None:
         clock=clock,
     )
     end = conversation.hold("a task")  # type: ignore[arg-type]
-    keeper.join()
     conversation.worker.close()
     assert isinstance(end, Limited)
     assert len(asked) > 3

@@ -20,8 +20,12 @@ class Desk:
             self.open.__contains__,
             self.coming.__contains__,
             lambda ticket: self.did.append(f"cancel {ticket}"),
-            lambda ticket: self.did.append(f"retry {ticket}"),
+            self.retry,
         )
+
+    def retry(self, ticket: str) -> bool:
+        self.did.append(f"retry {ticket}")
+        return ticket not in self.open
 
     def ask(self, action: Action) -> None:
         self.asked.take(

@@ -21,7 +21,7 @@ from presqt_daemon.staging.stage import StageJob, stage
 job = StageJob(folder=Path(sys.argv[1]), zip_name="drop.zip", config=StagingConfig(),
                payload_mode=0o600, boot_id="boot")
 try:
-    stage(job, lambda _: Go(algorithms=("md5",)), lambda _: None)
+    stage(job, lambda _: ("md5",), lambda _: None)
     print("valid")
 except UserFault as fault:
     print(fault.code, *{entry.code for entry in fault.findings})

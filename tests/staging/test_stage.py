@@ -18,7 +18,7 @@ import pytest
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import HouseFault, PresqtError, UserFault
 from presqt_daemon.model import Bag, Labels, Severity, Stage
-from presqt_daemon.reports import Alive, Attempt, Go, Progress, Reached, Report, Surveyed
+from presqt_daemon.reports import Alive, Attempt, Progress, Reached, Report, Surveyed
 from presqt_daemon.staging.inspect import inspect_zip
 from presqt_daemon.staging.opinion import trouble_in_time
 from presqt_daemon.staging.small import OnWritten
@@ -51,10 +51,10 @@ class Desk:
         on_written: OnWritten | None = None,
         mode: int = 0o600,
     ) -> Bag:
-        def ask(survey: Surveyed) -> Go:
+        def ask(survey: Surveyed) -> tuple[str, ...]:
             assert self.left() == {self.name}
             self.asked.append(survey)
-            return Go(target="archive", algorithms=algorithms)
+            return algorithms
 
         job = StageJob(
             folder=self.folder,
@@ -480,7 +480,7 @@ def test_a_kill_at_any_point_is_mended_by_staging_again(point: str, tmp_path: Pa
         "from presqt_daemon.reports import Go\n"
         "from presqt_daemon.staging.stage import StageJob, stage\n"
         "stage(StageJob(folder=Path(sys.argv[1]), zip_name='drop.zip', config=StagingConfig(),\n"
-        "      payload_mode=0o600, boot_id='boot'), lambda _: Go(algorithms=('md5',)),\n"
+        "      payload_mode=0o600, boot_id='boot'), lambda _: ('md5',),\n"
         "      lambda _: None)\n"
     )
     child = subprocess.run(

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import psutil
 
-from presqt_daemon.reports import Alive, Go, Limited, Question, WantsTurn
+from presqt_daemon.reports import Alive, End, Go, Limited, Question, WantsTurn
 from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import Uploads
-from presqt_daemon.workers.conversation import Broken, Conversation, End
-from presqt_daemon.workers.pool import Worker
+from presqt_daemon.workers.conversation import Broken, Conversation
 from presqt_daemon.workers.proof import Proof
 from presqt_daemon.workers.reaper import Limits
 from presqt_daemon.workers.run import Interruption, Run, Work
 from presqt_daemon.workers.tasks import _Line
+from presqt_daemon.workers.worker import Worker
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -61,11 +61,7 @@ def end_of(tmp_path: Path, turn_seconds: float) -> End | Broken:
         proof=Proof(folder.ticket, lambda _event: None),
         clock=clock,
     )
-    end = conversation.hold("a task")  # type: ignore[arg-type]
-    if conversation.is_worker_free:
-        process.join()
-        conversation.worker.close()
-    return end
+    return conversation.hold("a task")  # type: ignore[arg-type]
 
 
 def test_a_wait_for_a_turn_counts_to_no_limit(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The arbiter's decisions over real tickets whose target has no token, so that no worker starts."""
 
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from presqt_daemon.tickets.claim_record import ClaimRecord, Owner
 from presqt_daemon.tickets.lease import lease_ended
 from presqt_daemon.tickets.process_info import ProcessInfo, fail
 from presqt_daemon.tickets.store import Uploads
+from presqt_daemon.workers.clerk import Refusal, Reopened
 from presqt_daemon.workers.contents import Contents
 from presqt_daemon.workers.dispatch import Dispatch
 from presqt_daemon.workers.events import Ended, Event
@@ -22,7 +24,7 @@ from presqt_daemon.workers.open_ticket import OpenTicket
 from presqt_daemon.workers.permits import Permits
 from presqt_daemon.workers.pool import Pool
 from presqt_daemon.workers.recover import open_ticket
-from presqt_daemon.workers.run import CREDENTIAL, Interruption, Run, RunKind, Work
+from presqt_daemon.workers.run import CREDENTIAL, Interruption, Run, RunEnd, RunKind, Work
 from presqt_daemon.workers.supervisor import Supervisor
 from presqt_daemon.workers.tokens import Tokens
 from tests.tickets.infos import BEGAN, sending_info
@@ -171,7 +173,8 @@ def test_a_target_that_is_to_be_tried_while_a_run_ends_is_tried_once_more(
     else:
         house.dispatch.retry(name)
     house.dispatch.handle(end)
-    house.turn()
+    # a retry is answered too, when it was looked at whether the ticket has ended
+    house.turn(2 if asks == "retry" else 1)
     house.dispatch.start_due(house.monotonic)
     assert not house.dispatch.agenda.running()
 
@@ -326,3 +329,78 @@ def test_a_payload_that_spoils_again_after_it_was_well_staged_counts_on(house: H
             end = replace(event.end, kind=kind, info=info, whole_target=False)
             house.dispatch.handle(Ended(end, replace(event.run, work=work)))
         assert ticket.deaths == deaths
+
+
+def test_a_retry_between_a_written_end_and_the_news_of_it_is_carried_out(house: House) -> None:
+    name = house.ticket()
+    house.open(name)
+    run = next(house.dispatch.agenda.runs(house.dispatch.supervisor.permits, house.monotonic))
+    ended = fail(house.info(name), UserFault("cancelled", "No."), BEGAN)
+    house.uploads.write_info(house.uploads.folder(name), ended)
+    assert house.dispatch.retry(name), "it will be told what comes of it"
+    told = house.events.get(timeout=10)
+    house.dispatch.handle(told)
+    assert name in house.dispatch.agenda.tickets
+    end = RunEnd(ticket=name, kind=RunKind.OVER, info=ended)
+    house.dispatch.handle(Ended(end, run))
+    assert name not in house.dispatch.agenda.tickets
+    house.monotonic += 1.0
+    house.turn_until(lambda: name in house.dispatch.agenda.tickets)
+    assert house.info(name).attempt == 2
+
+
+def test_a_retry_of_a_ticket_that_runs_on_is_answered_and_changes_nothing(house: House) -> None:
+    name = house.ticket()
+    house.open(name)
+    run = next(house.dispatch.agenda.runs(house.dispatch.supervisor.permits, house.monotonic))
+    assert house.dispatch.retry(name)
+    told = house.events.get(timeout=10)
+    assert told == Reopened(name, Refusal.OPEN)
+    house.dispatch.handle(told)
+    assert house.info(name).attempt == 1
+    house.dispatch.handle(
+        Ended(RunEnd(ticket=name, kind=RunKind.HANDED_BACK, info=house.info(name)), run)
+    )
+
+
+def test_a_run_for_which_there_is_no_thread_waits_and_gives_its_place_back(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    names = [house.ticket() for _ in range(3)]
+    for name in names:
+        house.open(name)
+    with monkeypatch.context() as short:
+        short.setattr(threading.Thread, "start", refuse)
+        for _ in range(5):
+            house.dispatch.start_due(house.monotonic)
+            house.monotonic += 3.0
+        assert not house.dispatch.agenda.running()
+        house.dispatch.cancel(names[0])
+        assert not house.dispatch.is_idle()
+    assert caplog.text.count("no thread can be started now") <= 1
+    house.turn_until(lambda: house.info(names[0]).error_code == "cancelled")
+    house.turn_until(lambda: {house.info(n).waiting_for for n in names[1:]} == {CREDENTIAL})
+
+
+def test_a_run_that_hangs_does_not_hold_up_the_stop(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, begun = threading.Event(), threading.Event()
+
+    def hang(_self: Supervisor, run: Run) -> RunEnd:
+        begun.set()
+        free.wait(120)
+        return RunEnd(ticket=run.ticket, kind=RunKind.HANDED_BACK, info=None)
+
+    monkeypatch.setattr(Supervisor, "run", hang)
+    house.open(house.ticket())
+    house.dispatch.start_due(house.monotonic)
+    assert begun.wait(30)
+    closing = threading.Thread(target=house.dispatch.close, args=(0.1,))
+    closing.start()
+    closing.join(60)
+    assert not closing.is_alive()
+    free.set()

@@ -1,0 +1,31 @@
+"""Threads that can be had or not: a system short of them makes work wait, and nothing else."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+WARN_EVERY_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
+_warned_at = float("-inf")
+
+
+def start_thread(
+    work: Callable[[], None], name: str, *, clock: Callable[[], float] = time.monotonic
+) -> threading.Thread | None:
+    """A thread at its work, None where none can be had now: ask again later.
+
+    It holds up no end of the process. That none can be had is logged once a minute.
+    """
+    global _warned_at  # noqa: PLW0603  (one process, one shortage)
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as error:
+        now = clock()
+        if now - _warned_at >= WARN_EVERY_SECONDS:
+            _warned_at = now
+            _log.warning("no thread can be started now, so work waits (%s): %s", name, error)
+        return None
+    return thread

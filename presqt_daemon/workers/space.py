@@ -1,0 +1,55 @@
+"""The supervisor's answer to a bag that is about to be unpacked: whether there is room."""
+
+from dataclasses import replace
+
+from presqt_daemon.config import Config
+from presqt_daemon.errors import HouseFault
+from presqt_daemon.reports import Go, WantsSpace
+from presqt_daemon.tickets.holder import Holder
+from presqt_daemon.units import text_from_bytes
+from presqt_daemon.workers.permits import Permits, needed_bytes
+from presqt_daemon.workers.run import ParkError
+
+SPACE_RETRY_SECONDS = 10.0
+
+
+def give_space(holder: Holder, question: WantsSpace, config: Config, permits: Permits) -> Go:
+    """Yes; the status then tells where the bag goes.
+
+    Raises HouseFault for a bag that no disk here holds, ParkError while the disk has no room.
+    """
+    resolved = question.resolved
+    _reserve(holder, needed_bytes(question.unpacked_bytes, question.entries), config, permits)
+    holder.note(
+        replace(
+            holder.info,
+            target=resolved.target,
+            resource_id=resolved.resource_id,
+            title=resolved.title,
+            file_duplicate_action=resolved.duplicate_action,
+            options_from=dict(resolved.options_from),
+            staging_total_bytes=question.unpacked_bytes,
+        )
+    )
+    return Go()
+
+
+def _reserve(holder: Holder, wanted: int, config: Config, permits: Permits) -> None:
+    space = permits.reserve(holder.info.ticket_number, holder.folder.path, wanted)
+    if space is None:
+        return
+    keep = config.staging.min_free_bytes
+    if wanted > space.total:
+        raise HouseFault(
+            "out-of-space",
+            f"The bag unpacks to {text_from_bytes(wanted)}, more than the server's disk of "
+            f"{text_from_bytes(space.total)} could ever hold: split the bag.",
+        )
+    if wanted + keep > space.total:
+        raise HouseFault(
+            "out-of-space",
+            f"The bag unpacks to {text_from_bytes(wanted)}, and the server keeps "
+            f"{text_from_bytes(keep)} of its disk of {text_from_bytes(space.total)} free "
+            "(staging.min_free_bytes), so it never fits: split the bag, or ask the operator.",
+        )
+    raise ParkError("disk space", SPACE_RETRY_SECONDS)
