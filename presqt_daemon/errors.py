@@ -116,6 +116,17 @@ class HouseFault(PresqtError):
     )
 
 
+class MachineError(Exception):
+    """The server's own machine failed: a disk of its own, or its handles; never the target's fault.
+
+    `cause` says how. It is no OSError, lest an adapter take it for one of its target's.
+    """
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(cause.strerror or str(cause))
+        self.cause = cause
+
+
 class PayloadSpoilt(Exception):
     """The staged payload on disk no longer has the digests taken at staging: stage again."""
 

@@ -133,8 +133,9 @@ class Spoilt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Short:
-    """The machine had no thread, process or handle for the work, which is nobody's fault."""
+    """The machine lacked what the work needs; neither the sender nor the target is at fault."""
 
+    waiting_for: str
     reason: str
 
 

@@ -11,7 +11,7 @@ from presqt_daemon.config import Config
 from presqt_daemon.daemon.events import Event, ReloadAsked, StopAsked, listen_to_signals
 from presqt_daemon.daemon.folders import make_folders
 from presqt_daemon.daemon.rooms import Rooms, join_rooms
-from presqt_daemon.daemon.start import look_at_tickets, take_up_open_tickets
+from presqt_daemon.daemon.start import begin_start, look_at_tickets, take_up_open_tickets
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.inbox.control import UpgradeRequest
 from presqt_daemon.inbox.events import Claimed, Request
@@ -102,6 +102,7 @@ class Daemon:
         listen_to_signals(self.post)
         deadline = None if self._max_wait is None else self._clock() + self._max_wait
         rooms = self._rooms
+        begin_start(rooms)
         before = look_at_tickets(rooms)
         make_folders(self.config)
         rooms.uploads.keep_reserve()
@@ -111,6 +112,7 @@ class Daemon:
             rooms.dispatch.verdicts.append(Verdict.OPEN)
             return self._exit_code()
         take_up_open_tickets(rooms, found)
+        rooms.in_hand.close()
         rooms.open()
         self._notifier.send(READY="1", STATUS=rooms.summary())
         _log.info("ready: drop zips into %s", self.config.inbox)

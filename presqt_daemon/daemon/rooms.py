@@ -9,6 +9,7 @@ from presqt_daemon.daemon.events import Event
 from presqt_daemon.inbox import Inbox
 from presqt_daemon.inbox.asked import Asked
 from presqt_daemon.inbox.control import ControlFolder
+from presqt_daemon.tickets.in_hand import InHand
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.upgrade.job import Order
 from presqt_daemon.upgrade.lane import Lane
@@ -27,6 +28,7 @@ class Rooms:
     """Everything that the loop speaks to. Nothing runs before `open`."""
 
     uploads: Uploads
+    in_hand: InHand
     pool: Pool
     supervisor: Supervisor
     dispatch: Dispatch
@@ -107,6 +109,7 @@ def join_rooms(
     order = Order(mediafiles=config.mediafiles, mode=config.permissions.status)
     return Rooms(
         uploads=uploads,
+        in_hand=InHand(config.mediafiles),
         pool=pool,
         supervisor=supervisor,
         dispatch=dispatch,

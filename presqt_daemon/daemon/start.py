@@ -3,18 +3,37 @@
 import logging
 
 from presqt_daemon.daemon.rooms import Rooms
+from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.survey import Survey, survey
-from presqt_daemon.workers.recover import end_strays, find_open
+from presqt_daemon.workers.recover import end_strays, find_open, give_up
 
 _log = logging.getLogger(__name__)
+
+
+def begin_start(rooms: Rooms) -> None:
+    """Note from now on which ticket is in hand; give up one over which too many starts died.
+
+    Raises OSError.
+    """
+    died = rooms.in_hand.open().died
+    if died is None:
+        return
+    ticket, deaths = died
+    _log.warning("the last start died when it looked at ticket %s (%d times now)", ticket, deaths)
+    if deaths > rooms.supervisor.config.uploads.max_resumes:
+        give_up(rooms.uploads, ticket, deaths, rooms.supervisor.now())
 
 
 def look_at_tickets(rooms: Rooms) -> Survey:
     """What is there, before anything is changed. Raises NewerInfoError."""
     try:
-        found = survey(rooms.uploads)
+        found = survey(rooms.uploads, rooms.in_hand.take)
     except FileNotFoundError:
         return Survey()
+    except NewerInfoError:
+        rooms.in_hand.rest()
+        raise
+    rooms.in_hand.rest()
     rooms.upgrade.check()
     rooms.supervisor.contents.load(found.contents)
     return found
@@ -23,11 +42,14 @@ def look_at_tickets(rooms: Rooms) -> Survey:
 def take_up_open_tickets(rooms: Rooms, found: Survey) -> None:
     """Let every ticket go on that has not ended; end what its last worker left running."""
     names = found.open | (set(rooms.uploads.tickets()) - found.tickets)
-    tickets = list(find_open(rooms.uploads, names))
+    tickets = list(find_open(rooms.uploads, names, rooms.in_hand.take))
+    name, deaths = rooms.in_hand.died or ("", 0)
     strays = end_strays([item.ticket for item in tickets])
     if strays:
         _log.warning("ended %d programs that an earlier run left behind", strays)
     for item in tickets:
+        if item.ticket.ticket == name:
+            item.ticket.deaths, item.ticket.is_resume = deaths, True
         rooms.dispatch.open(item.ticket, item.fault)
     if tickets:
         _log.info("%d tickets go on from where they were", len(tickets))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from presqt_daemon.inbox.events import Action, Request
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.threads import start_thread
+from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.store import is_ticket
 
 POLL_SECONDS = 0.25

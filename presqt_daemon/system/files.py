@@ -9,7 +9,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
@@ -37,6 +37,19 @@ def sync_file(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def open_regular(path: Path, *, writing: bool = False) -> BinaryIO:
+    """A regular file, open for reading (`writing`: for both); follows no link, waits for no pipe.
+
+    Raises FileNotFoundError where there is nothing, OSError for anything but a regular file.
+    """
+    flags = os.O_RDWR if writing else os.O_RDONLY
+    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return open(handle, "r+b" if writing else "rb")
 
 
 def give_to_owner(handle: int, folder: Path) -> None:
@@ -71,7 +84,10 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o644, durable: bool
     Not durable means that a power loss may bring the old content back, never a torn one.
     """
     temporary = path.with_name(f".{path.name}.tmp")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    # made anew each time: what lies there may be a pipe, or have other names
+    with contextlib.suppress(FileNotFoundError):
+        temporary.unlink()
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         with open(handle, "wb", closefd=True) as stream:
             os.fchmod(handle, mode)

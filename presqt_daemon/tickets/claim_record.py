@@ -6,6 +6,7 @@ the inbox receipt can be told from a stranger's.
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from presqt_daemon.errors import UserFault
@@ -98,6 +99,37 @@ def record_from_bytes(content: bytes) -> ClaimRecord:
         tree = json.loads(content)
         tree["route"] = Route(**tree["route"])
         tree["owner"] = Owner(**tree["owner"])
-        return ClaimRecord(**tree)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ClaimRecordError(f"not a claim record: {error!r}") from None
+        record = ClaimRecord(**tree)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ClaimRecordError(f"not a claim record: {type(error).__name__}") from None
+    if (problem := _what_is_wrong(record)) is not None:
+        raise ClaimRecordError(f"not a claim record of ours: {problem}")
+    return record
+
+
+def _what_is_wrong(record: ClaimRecord) -> str | None:
+    """Which value is of a wrong kind, or names something out of its place; None for neither."""
+    texts = (record.ticket, record.inbox_folder, record.inbox_name, record.received_at)
+    options = (
+        *(record.route.target, record.route.resource_id, record.dropped_by_name),
+        *(record.fault_code, record.fault_message, record.zip_name, record.sidecar_name),
+    )
+    if not all(isinstance(text, str) for text in (*texts, record.owner.host, record.owner.boot_id)):
+        return "a text is missing"
+    if not all(isinstance(text, str | None) for text in options):
+        return "a text is none"
+    numbers = (record.dropped_by_uid, record.owner.pid, record.owner.started)
+    if not all(isinstance(number, int) for number in numbers):
+        return "a number is none"
+    names = (record.inbox_name, record.zip_name, record.sidecar_name)
+    if any(name is not None and not _is_component(name) for name in names):
+        return "a name that is no single name"
+    try:
+        datetime.fromisoformat(record.received_at)
+    except ValueError:
+        return "a time that is none"
+    return None
+
+
+def _is_component(name: str) -> bool:
+    return name not in {"", ".", ".."} and "/" not in name and "\0" not in name

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from presqt_daemon.model import FileResult, Fixity, Outcome
+from presqt_daemon.system.files import open_regular
 
 KEY = "file"
 PACKED_KEY = "packed"
@@ -70,14 +71,14 @@ class ResultIndex:
         self._places: dict[str, int] = {}
         self._stream: BinaryIO | None = None
         try:
-            self._stream = path.open("rb")
+            self._stream = open_regular(path)
         except FileNotFoundError:
             return
         place = 0
         for line in self._stream:
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 row = None
             if isinstance(row, dict) and KEY in row:
                 self._places[str(row[KEY])] = place
@@ -111,7 +112,7 @@ class ResultIndex:
         self._stream.seek(place)
         try:
             return result_from_row(json.loads(self._stream.readline()))
-        except (ValueError, RowError):
+        except (ValueError, RecursionError, RowError):
             return None
 
     def take(self, name: str) -> FileResult | None:

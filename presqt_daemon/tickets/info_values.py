@@ -44,21 +44,24 @@ _LISTS = frozenset(
 )
 
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 2970
+
+
 def value_from_json(name: str, raw: Any) -> Any:
     """A key's value as the field's type. Raises ValueError, or what comes of a wrong type."""
     if name in {"errors", "warnings"}:
         return tuple(
-            Finding(code=str(f["code"]), path=str(f["path"]), message=str(f["message"]))
+            Finding(code=_text(f["code"]), path=_text(f["path"]), message=_text(f["message"]))
             for f in raw
         )
     if name in _LISTS:
-        return tuple(str(item) for item in raw)
+        return tuple(_text(item) for item in raw)
     if name == "status":
         return Status(raw)
     if name == "stage":
         return Stage(raw)
     if name in {"options_from", "dropped_by"}:
-        return dict(raw)
+        return {_text(key): _text(v) if isinstance(v, str) else v for key, v in dict(raw).items()}
     if name in _COUNTS:
         return _whole(raw)
     if raw is None:
@@ -73,7 +76,13 @@ def value_from_json(name: str, raw: Any) -> Any:
         return _whole(raw)
     if not isinstance(raw, str):
         raise ValueError(f"{name} is no text")  # noqa: TRY004  (a damaged file like any other)
-    return raw
+    return _text(raw)
+
+
+def _text(raw: Any) -> str:
+    """Text that can be shown and written again: what UTF-8 cannot hold is escaped."""
+    text = str(raw)
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _whole(raw: Any) -> int:
@@ -88,8 +97,13 @@ def text_from_time(moment: datetime) -> str:
 
 
 def time_from_text(text: str) -> datetime:
-    """The moment in ISO 8601 text; ValueError for one without a time zone."""
+    """The moment in ISO 8601 text; ValueError for one without a time zone, or beyond all sense.
+
+    A moment that can be moved by every retention there is, without leaving the calendar.
+    """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"no time zone in {text!r}")
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"no time of ours: {text!r}")
     return moment

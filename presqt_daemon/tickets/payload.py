@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from presqt_daemon.model import Bag, PayloadFile
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import sync_folder
+from presqt_daemon.system.files import open_regular, sync_folder
 from presqt_daemon.tickets.fingerprint import Fingerprint
 from presqt_daemon.tickets.store import append_lines, append_text, read_lines
 
@@ -107,13 +107,20 @@ def read_head(path: Path) -> PayloadHead:
 def read_fingerprint(path: Path) -> str | None:
     """The content fingerprint from the last line, None where that does not tell it."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - _END_BYTES))
             row = json.loads(stream.read().rstrip(b"\n").rpartition(b"\n")[2])
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     found = row.get("fingerprint") if isinstance(row, dict) else None
     return found if isinstance(found, str) else None
+
+
+def _file_from(fields: Mapping[str, Any]) -> PayloadFile:
+    name, size, digests = fields.get("path"), fields.get("size"), fields.get("digests")
+    if not isinstance(name, str) or not isinstance(size, int) or not isinstance(digests, dict):
+        raise PayloadError("not a payload file of ours: a file without its path, size or digests")
+    return PayloadFile(path=PurePosixPath(name), size=size, digests=digests)
 
 
 def read_files(path: Path) -> Iterator[PayloadFile]:
@@ -128,7 +135,5 @@ def read_files(path: Path) -> Iterator[PayloadFile]:
                 raise PayloadError(f"{count} files where {fields['end']} were written")
             return
         count += 1
-        yield PayloadFile(
-            path=PurePosixPath(fields["path"]), size=fields["size"], digests=fields["digests"]
-        )
+        yield _file_from(fields)
     raise PayloadError("the payload file is cut short")

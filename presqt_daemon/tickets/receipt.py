@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from presqt_daemon.model import FileResult, PayloadFile
-from presqt_daemon.system.files import printable_name
+from presqt_daemon.system.files import open_regular, printable_name
 from presqt_daemon.tickets.events import events_of, preparation
 from presqt_daemon.tickets.file_rows import ResultIndex
 from presqt_daemon.tickets.fingerprint import Fingerprint
@@ -110,8 +110,8 @@ def zip_tree(path: Path | None) -> dict[str, Any]:
     size = path.stat().st_size
     digest = None
     if size <= DIGEST_ZIP_BYTES:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        with open_regular(path) as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
     return {"size": size, "sha256": digest}
 
 

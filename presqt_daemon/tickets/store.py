@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import json_bytes, replace_file, sync_file, sync_folder
+from presqt_daemon.system.files import (
+    json_bytes,
+    open_regular,
+    replace_file,
+    sync_file,
+    sync_folder,
+)
 from presqt_daemon.tickets.claim_record import (
     ClaimRecord,
     ClaimRecordError,
@@ -43,7 +49,15 @@ RESERVE_BYTES = 1 << 20
 
 MAX_INFO_BYTES = 256 << 20
 _NO_FILE = frozenset(
-    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EAGAIN, errno.ENXIO}
+    {
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.ELOOP,
+        errno.EISDIR,
+        errno.EAGAIN,
+        errno.ENXIO,
+        errno.EINVAL,
+    }
 )
 """What says that there is no regular file, rather than that it cannot be read now."""
 
@@ -255,7 +269,8 @@ def append_lines(path: Path, rows: list[dict[str, object]], *, durable: bool) ->
 
 def append_text(path: Path, text: str, *, durable: bool) -> None:
     """Append whole lines that are JSON already, in one write; a failed one leaves no part of it."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
+    handle = os.open(path, flags, 0o600)
     try:
         before = os.fstat(handle).st_size
         try:
@@ -273,17 +288,20 @@ def append_text(path: Path, text: str, *, durable: bool) -> None:
 def read_lines(path: Path) -> Iterator[dict[str, object]]:
     """The JSON objects of a file of lines; a missing file has none.
 
-    A torn line, which a crash in the middle of an append leaves, is passed over.
+    A torn line, which a crash in the middle of an append leaves, is passed over; what is no file
+    has no lines.
     """
     try:
-        stream = path.open("rb")
-    except FileNotFoundError:
-        return
+        stream = open_regular(path)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return
+        raise
     with stream:
         for line in stream:
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if line.endswith(b"\n") and isinstance(row, dict):
                 yield row

@@ -6,7 +6,7 @@ Nothing is changed.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -53,8 +53,8 @@ class Survey:
     contents: Mapping[str, str] = field(default_factory=dict)
 
 
-def survey(uploads: Uploads) -> Survey:
-    """One look at every ticket, and at claims that were cut short.
+def survey(uploads: Uploads, take: Callable[[str], None] = lambda _ticket: None) -> Survey:
+    """One look at every ticket, and at claims that were cut short; `take` hears of each before.
 
     Raises NewerInfoError when a later version has been here, OSError when `uploads/` cannot be
     listed. A claimed ticket whose status is lost counts as open: its holder makes it anew.
@@ -62,9 +62,11 @@ def survey(uploads: Uploads) -> Survey:
     tickets, still_open, unrecorded = set(), set(), set()
     staged: list[tuple[int, str, str]] = []
     for name in uploads.new_tickets():
+        take(name)
         kind_of(uploads.new_folder(name))
     for name in uploads.tickets():
         tickets.add(name)
+        take(name)
         folder = TicketFolder(uploads.root / name)
         mark = _mark(folder)
         if mark is not None and mark.version > RECORD_VERSION:

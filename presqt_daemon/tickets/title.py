@@ -7,14 +7,21 @@ from presqt_daemon.errors import UserFault
 from presqt_daemon.tickets.claim_record import shorten_name
 
 MAX_TITLE_BYTES = 200
+MAX_TITLE_CHARS = 4 * MAX_TITLE_BYTES
+"""More than this is cut or refused before any other look: to normalize a text (Unicode Standard
+Annex 15) may take the square of its length, and no title that fits is so long in any form."""
+
 DEFAULT_TITLE = "deposit"
 _JOINERS = "\u200c\u200d"
 
 
 def check_title(title: str) -> str:
     """The title, NFC; UserFault for one that is not a safe single name."""
-    text = unicodedata.normalize("NFC", title).strip()
-    problem = why_unsafe(text)
+    text = title[: MAX_TITLE_CHARS + 1].strip()
+    problem = f"is longer than {MAX_TITLE_BYTES} bytes" if len(text) > MAX_TITLE_CHARS else None
+    if problem is None:
+        text = unicodedata.normalize("NFC", text).strip()
+        problem = why_unsafe(text)
     if problem is None and ("/" in text or "\\" in text):
         problem = "holds a path separator"
     if problem is None and any(map(_is_invisible, text)):
@@ -32,7 +39,7 @@ def title_from_name(name: str) -> str:
     """A title made of what was named for another purpose; what is unsafe in it is replaced."""
     text = "".join(
         "\0" if char in "/\\" or _is_control(char) or _is_invisible(char) else char
-        for char in unicodedata.normalize("NFC", name)
+        for char in unicodedata.normalize("NFC", name[:MAX_TITLE_CHARS])
     )
     text = re.sub("\0+", "-", text).strip()
     return shorten_name(text, MAX_TITLE_BYTES).rstrip() if text.strip(".") else DEFAULT_TITLE

@@ -12,7 +12,7 @@ from multiprocessing.context import ForkServerProcess
 from typing import Any, Protocol
 
 from presqt_daemon.system.logs import ticket_log
-from presqt_daemon.system.threads import start_thread
+from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.holder import utc_now
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import Uploads

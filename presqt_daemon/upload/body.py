@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from presqt_daemon.digest import digest_stream, is_known, new_hash, strongest_common
-from presqt_daemon.errors import PayloadSpoilt
+from presqt_daemon.errors import MachineError, PayloadSpoilt
+from presqt_daemon.system.shortage import is_shortage
 
 
 class StagedBody(io.RawIOBase):
@@ -141,8 +142,10 @@ def local_digests(
 def _opened(source: Path, name: str, size: int) -> Iterator[int]:
     """A descriptor of a regular file of this size."""
     try:
-        handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
+        if is_shortage(error):
+            raise MachineError(error) from error
         raise PayloadSpoilt(f"{name} cannot be opened: {error.strerror}") from error
     try:
         if os.fstat(handle).st_size != size:

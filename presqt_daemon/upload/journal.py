@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from presqt_daemon.errors import MachineError
 from presqt_daemon.model import FileResult, Fixity, Outcome
 from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import open_regular
 from presqt_daemon.targets.base import Container
 from presqt_daemon.tickets.file_rows import (
     KEY,
@@ -64,7 +66,7 @@ def replay(path: Path) -> Record:
     """
     record = Record()
     try:
-        stream = path.open("r+b")
+        stream = open_regular(path, writing=True)
     except FileNotFoundError:
         return record
     with stream:
@@ -76,7 +78,7 @@ def replay(path: Path) -> Record:
             whole += len(line)
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(row, dict):
                 _read(row, record)
@@ -148,11 +150,14 @@ class Journal:
             reach("journal-flushed")
 
     def _write(self, *more: dict[str, object]) -> None:
-        """Everything that waits and these rows, durably."""
+        """Everything that waits and these rows, durably. Raises MachineError."""
         with self._lock:
             rows = [*self._rows, *more]
             if rows:
-                append_lines(self._path, rows, durable=True)
+                try:
+                    append_lines(self._path, rows, durable=True)
+                except OSError as error:
+                    raise MachineError(error) from error
             self._rows = []
 
 

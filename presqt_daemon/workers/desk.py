@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.system.logs import ticket_log
-from presqt_daemon.system.threads import start_thread
+from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.lease import HeldError
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.workers.clerk import Clerk, Refusal, Reopened

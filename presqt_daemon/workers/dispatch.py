@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.model import Stage
 from presqt_daemon.system.logs import ticket_log
-from presqt_daemon.system.threads import start_thread
+from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.verdict import Verdict, verdict
 from presqt_daemon.workers.agenda import Agenda
 from presqt_daemon.workers.clerk import Clerk, Refusal, Reopened

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from presqt_daemon.config import Config
 from presqt_daemon.system.logs import ticket_log
-from presqt_daemon.system.threads import start_thread
+from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.holder import utc_now
 from presqt_daemon.tickets.lease import HeldError
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo

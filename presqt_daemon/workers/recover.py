@@ -1,12 +1,16 @@
 """What a daemon finds when it starts: tickets that have not ended, and the last one's leftovers."""
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
-from presqt_daemon.errors import PresqtError
+from presqt_daemon.errors import HouseFault, PresqtError
 from presqt_daemon.model import Stage
+from presqt_daemon.system.files import printable_name
+from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.claim_record import ClaimRecordError
-from presqt_daemon.tickets.process_info import InfoError, NewerInfoError
+from presqt_daemon.tickets.process_info import InfoError, NewerInfoError, ProcessInfo, fail
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.workers.open_ticket import OpenTicket
 from presqt_daemon.workers.pool import TICKET_VARIABLE
@@ -22,12 +26,48 @@ class Found:
     fault: PresqtError | None
 
 
-def find_open(uploads: Uploads, names: Iterable[str]) -> Iterator[Found]:
-    """Those of the tickets that have not ended. Raises NewerInfoError."""
+def find_open(
+    uploads: Uploads, names: Iterable[str], take: Callable[[str], None] = lambda _ticket: None
+) -> Iterator[Found]:
+    """Those of the tickets that have not ended; `take` hears of each before the look at it.
+
+    One over which we stumble is left alone, and holds up no other. Raises NewerInfoError.
+    """
     for name in names:
-        found = _look(uploads.folder(name))
+        take(name)
+        try:
+            found = _look(uploads.folder(name))
+        except NewerInfoError:
+            raise
+        except Exception:  # noqa: BLE001  (one ticket's folder must not end the start)
+            ticket_log(name).exception("a bug of ours: it is left alone until the next start")
+            continue
         if found is not None:
             yield found
+
+
+def give_up(uploads: Uploads, ticket: str, deaths: int, now: datetime) -> None:
+    """End a ticket over which starts have died, without a look at its files; its zip stays.
+
+    Raises OSError.
+    """
+    folder = uploads.folder(ticket)
+    if not folder.path.is_dir():
+        return
+    zips = sorted(name for name in os.listdir(folder.path) if name.lower().endswith(".zip"))
+    info = ProcessInfo(
+        ticket_number=ticket,
+        source_file=printable_name(zips[0]) if zips else "",
+        received_at=now,
+        updated_at=now,
+    )
+    error = HouseFault(
+        "resume-limit",
+        f"The server died {deaths} times when it started and looked at this ticket; the drop is "
+        "kept. Ask the operator to look into the log and at the ticket's folder.",
+    )
+    uploads.write_info(folder, fail(info, error, now))
+    ticket_log(ticket).error("failed: %s (%s)", error.message, error.code)
 
 
 def open_ticket(folder: TicketFolder) -> OpenTicket | None:

@@ -11,6 +11,7 @@ from presqt_daemon.units import text_from_seconds
 
 CREDENTIAL = "a token"
 RATE_LIMIT = "the target's rate limit"
+DISK = "the disk"
 SHORTAGE = "free threads and processes of the server"
 """What tickets wait for, where more than words depend on it."""
 
@@ -104,7 +105,7 @@ def given_up(waiting_for: str, waited_seconds: float) -> PresqtError:
         return TargetFault("rate-limited", text)
     if waiting_for == SHORTAGE:
         return HouseFault("worker-died", text)
-    if waiting_for in {"disk space", "the disk"}:
+    if waiting_for in {"disk space", DISK}:
         return HouseFault("out-of-space", text)
     return TargetFault("target-unavailable", text)
 

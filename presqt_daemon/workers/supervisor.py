@@ -40,6 +40,7 @@ from presqt_daemon.workers.proof import Proof, Serves
 from presqt_daemon.workers.reaper import Limits
 from presqt_daemon.workers.run import (
     CREDENTIAL,
+    DISK,
     SHORTAGE,
     SHORTAGE_SECONDS,
     ParkError,
@@ -96,7 +97,7 @@ class Supervisor:
                 kind=RunKind.PARKED,
                 info=None,
                 seconds=WRITE_RETRY_SECONDS,
-                waiting_for="the disk",
+                waiting_for=DISK,
             )
         finally:
             self.permits.release(run.ticket)
@@ -210,9 +211,10 @@ class Supervisor:
                 raise error
             case Limited():
                 raise ParkError(end.waiting_for, end.seconds, whole_target=True)
-            case Short(reason=reason):
-                ticket_log(run.ticket).warning("waits for %s: %s", SHORTAGE, reason)
-                raise ParkError(SHORTAGE, SHORTAGE_SECONDS)
+            case Short(waiting_for=waiting_for, reason=reason):
+                ticket_log(run.ticket).warning("waits for %s: %s", waiting_for, reason)
+                is_short = waiting_for == SHORTAGE
+                raise ParkError(waiting_for, SHORTAGE_SECONDS if is_short else WRITE_RETRY_SECONDS)
             case Spoilt():
                 return stage_again(run, holder, self.config, progress=progress)
             case Broken():

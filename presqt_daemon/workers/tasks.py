@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from presqt_daemon.config import Config
-from presqt_daemon.errors import HouseFault, PayloadSpoilt, PresqtError
+from presqt_daemon.errors import HouseFault, MachineError, PayloadSpoilt, PresqtError
 from presqt_daemon.reports import (
     End,
     Failed,
@@ -26,15 +26,18 @@ from presqt_daemon.reports import (
 )
 from presqt_daemon.staging.stage import StageJob, stage
 from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.system.shortage import is_shortage
 from presqt_daemon.targets.base import traits_of
 from presqt_daemon.tickets.payload import PayloadError
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.send import SendJob, send
 from presqt_daemon.upload.waiting import MustWait
 from presqt_daemon.workers.options import resolve_options
-from presqt_daemon.workers.run import fault_from_bug
+from presqt_daemon.workers.run import DISK, SHORTAGE, fault_from_bug
 
-_SHORT = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+_DISK_TROUBLE = frozenset(
+    {errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.ENODEV}
+)
 _log = logging.getLogger(__name__)
 
 
@@ -92,8 +95,8 @@ def run_task(task: Task, channel: Connection) -> None:
     except (BrokenPipeError, EOFError):
         return
     except Exception as error:  # noqa: BLE001  (whatever it is, the ticket must be told)
-        if is_shortage(error):
-            end = Short(reason=str(error))
+        if (lack := what_is_lacking(error)) is not None:
+            end = Short(waiting_for=lack, reason=str(error))
         elif task.job.folder.is_dir():
             ticket_log(task.ticket).exception("a bug of ours")
             end = Failed(error=fault_from_bug(error))
@@ -127,11 +130,16 @@ def _upload(task: UploadTask, line: _Line) -> End:
     return Uploaded(result=send(task.job, ask, line.tell, book_turn=book_turn))
 
 
-def is_shortage(error: Exception) -> bool:
-    """Whether the machine had no thread, process, handle or kernel memory for the work."""
-    if isinstance(error, OSError):
-        return error.errno in _SHORT
-    return isinstance(error, RuntimeError) and str(error).startswith("can't start new thread")
+def what_is_lacking(error: Exception) -> str | None:
+    """What the machine lacked for the work, None where an error says nothing of the kind.
+
+    Threads, processes, handles, memory of the kernel; or a disk of ours that works.
+    """
+    if isinstance(error, MachineError):
+        return SHORTAGE if is_shortage(error.cause) else DISK
+    if is_shortage(error):
+        return SHORTAGE
+    return DISK if isinstance(error, OSError) and error.errno in _DISK_TROUBLE else None
 
 
 __all__ = ["Limited", "StageTask", "Task", "UploadTask", "run_task"]

@@ -4,7 +4,8 @@ import contextlib
 import errno
 from collections.abc import Iterator
 
-from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.errors import MachineError, PresqtError, TargetFault, UserFault
+from presqt_daemon.system.shortage import is_shortage
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -15,6 +16,7 @@ _BAD_NAME = frozenset({errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ})
 def faults_named(target: str, subject: str) -> Iterator[None]:
     """Turn an OSError into a fault; `subject` is the file or folder as the sender knows it.
 
+    What the machine itself is short of becomes a MachineError.
     FileExistsError passes, since the caller decides what it means.
     """
     try:
@@ -22,6 +24,8 @@ def faults_named(target: str, subject: str) -> Iterator[None]:
     except FileExistsError:
         raise
     except OSError as error:
+        if is_shortage(error):
+            raise MachineError(error) from error
         raise fault_from(error, target, subject) from error
 
 

@@ -1,5 +1,6 @@
-"""Threads that can be had or not: a system short of them makes work wait, and nothing else."""
+"""A machine short of threads, processes, handles or memory makes work wait, and nothing else."""
 
+import errno
 import logging
 import threading
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable
 
 WARN_EVERY_SECONDS = 60.0
 
+_SHORT = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 _log = logging.getLogger(__name__)
 _warned_at = float("-inf")
 
@@ -29,3 +31,10 @@ def start_thread(
             _log.warning("no thread can be started now, so work waits (%s): %s", name, error)
         return None
     return thread
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether the machine had no thread, process, handle or kernel memory for what failed."""
+    if isinstance(error, OSError):
+        return error.errno in _SHORT
+    return isinstance(error, RuntimeError) and str(error).startswith("can't start new thread")
