@@ -3,7 +3,7 @@
 A target without one of these works all the same, and what needs it is left out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol, runtime_checkable
 
 from presqt_daemon.targets.base import Container, Item
@@ -30,6 +30,18 @@ class CanTakeTurns(Protocol):
     """
 
     turn: Callable[[], None]
+
+
+@runtime_checkable
+class CanFindTitles(Protocol):
+    """Asking for a title, where an account may have thousands of resources."""
+
+    def titles_like(self, title: str) -> Collection[str]:
+        """Titles of the account, at least those that are this one or its numbered forms.
+
+        Not necessarily all of these.
+        """
+        ...
 
 
 @runtime_checkable

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 LEFT_OUT = "left_out"
 """The key in a new container's `state`, which holds text only."""
 
+REMARKS = "remarks"
+"""The key for what else a person must be told of a new container: code and sentence each."""
+
 _LONGEST = 200
 
 
@@ -21,6 +24,17 @@ def state_from(left: Iterable[tuple[str, object]]) -> dict[str, str]:
 def left_out_in(state: Mapping[str, str]) -> list[tuple[str, str]]:
     """Field and value of everything that was left out."""
     return [(str(name), str(value)) for name, value in json.loads(state.get(LEFT_OUT, "[]"))]
+
+
+def remarks_to(remarks: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The entry for a container's `state`: warnings by code and sentence; nothing without any."""
+    rows = list(remarks)
+    return {REMARKS: json.dumps(rows, ensure_ascii=False)} if rows else {}
+
+
+def remarks_in(state: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Code and sentence of every remark."""
+    return [(str(code), str(said)) for code, said in json.loads(state.get(REMARKS, "[]"))]
 
 
 def given(fields: Mapping[str, object], *names: str) -> Iterator[tuple[str, object]]:

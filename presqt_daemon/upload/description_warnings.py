@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from presqt_daemon.model import Finding, Severity
 from presqt_daemon.targets.base import UNDESCRIBED, Container
-from presqt_daemon.targets.left_out import left_out_in
+from presqt_daemon.targets.left_out import left_out_in, remarks_in
 from presqt_daemon.upload.describe import Description
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
@@ -57,10 +57,11 @@ def not_passed_on(
     """
     if not container.is_new:
         return ()
+    remarks = tuple(_warning(code, said) for code, said in remarks_in(container.state))
     reason = container.state.get(UNDESCRIBED)
     if reason is not None:
         message = f"The target took the title only, and no description: {reason}"
-        return (_warning("metadata-refused", message),)
+        return (_warning("metadata-refused", message), *remarks)
     values: dict[str, list[str]] = {}
     for name, value in left_out_in(container.state):
         values.setdefault(name, []).append(value)
@@ -77,11 +78,11 @@ def not_passed_on(
     if taken is not None and (more := [name for name in description.fields() if name not in taken]):
         message = f"The target has no place for: {', '.join(map(_words, more))}."
         found.append(_warning("metadata-not-passed", message))
-    return tuple(found)
+    return (*found, *remarks)
 
 
 def _words(name: str) -> str:
-    return {"license": "licence"}.get(name, name.replace("_", " "))
+    return {"license": "licence", "described_title": "title"}.get(name, name.replace("_", " "))
 
 
 def _warning(code: str, message: str) -> Finding:

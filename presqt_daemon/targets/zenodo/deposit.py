@@ -1,10 +1,11 @@
 """Zenodo's older deposit API: depositions, and one PUT into a bucket for each file.
 
-The bucket overwrites in one step: an interrupted PUT leaves the old file as it was.
+A bucket overwrites in one step, and an interrupted PUT leaves the old file as it was; the packed
+bag has its digest in its key all the same, so that an old one goes only when the new is verified.
 """
 
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +13,6 @@ from urllib.parse import quote
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
-from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import (
     Account,
     Container,
@@ -22,23 +22,30 @@ from presqt_daemon.targets.base import (
     Traits,
 )
 from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.zenodo.bucket import BucketFiles, link_in
+from presqt_daemon.targets.zenodo.creation import (
+    Lookout,
+    create_described,
+    description_state,
+    title_query,
+)
+from presqt_daemon.targets.zenodo.deposit_metadata import deposit_metadata, left_out
 from presqt_daemon.targets.zenodo.drafts import (
     DISCARDED,
     PAGE_ROWS,
     PUBLISHED,
+    RESTRICTED,
     VANISHED,
-    Lookout,
+    Row,
     account_of,
-    create_described,
-    description_state,
-    md5_from,
-    name_full_record,
     no_such_resource,
+    record_id,
+    token_refused,
+    words_of,
 )
-from presqt_daemon.targets.zenodo.metadata import deposit_metadata, has_mark, left_out
+from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
 
-STORE_SECONDS = 600.0
-"""How long the server may take after the last byte."""
+_MADE = ".presqt.zip"
 
 
 class DepositTarget:
@@ -50,14 +57,13 @@ class DepositTarget:
         api: str,
         config: TargetConfig,
         traits: Traits,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.traits = traits
         self._http = http
         self._config = config
         self._depositions = f"{api}/deposit/depositions"
-        self._lookout = Lookout(self._rows, has_mark, sleep)
+        self._files = BucketFiles(http, self._depositions)
+        self._lookout = Lookout(partial(self._search, size=PAGE_ROWS), self._is_adoptable)
 
     @property
     def heard(self) -> Callable[[], None]:
@@ -68,61 +74,34 @@ class DepositTarget:
         self._http.heard = call
 
     def account(self) -> Account:
-        rows = self._page(1, size=1)
+        rows = self._search("", size=1)
         return account_of(rows[0].get("owner") if rows else None, self._depositions)
 
     def titles(self) -> Collection[str]:
-        return [str(row.get("title") or _metadata(row).get("title", "")) for row in self._rows()]
+        return [_title(row) for row in self._rows()]
+
+    def titles_like(self, title: str) -> Collection[str]:
+        return [_title(row) for row in self._search(title_query(title), size=PAGE_ROWS)]
 
     def container(self, request: ContainerRequest) -> Container:
         if request.resource_id is not None:
-            return self._existing(request.resource_id)
+            return self._existing(record_id(request.resource_id))
         deposition = self._lookout.find(request.ticket, was_creating=request.was_creating)
-        if deposition is None:
-            deposition = self._lookout.create(lambda: self._create(request))
-        left = left_out(request.fields, takes_publisher=False)
-        return self._container(deposition, is_new=True, state=description_state(deposition, left))
+        if deposition is not None:
+            return self._container(deposition, is_new=True, state=self._own_state({}))
+        return self._new(request)
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
-        deposition = self._read(container.id)
-        items = (
-            Item(
-                path=PurePosixPath(str(file["filename"])),
-                size=int(file["filesize"]) if file.get("filesize") is not None else None,
-                digests=md5_from(file.get("checksum")),
-            )
-            for file in deposition.get("files") or ()
-        )
-        return {item.path: item for item in items}
+        return self._files.listing(container)
 
     def stat(self, container: Container, path: PurePosixPath) -> Item | None:
         return self.listing(container).get(path)
 
-    def make_folder(self, container: Container, path: PurePosixPath) -> None:
-        """Nothing: files stand side by side."""
-
     def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
-        if replaces is None and file.path in self.listing(container):
-            raise FileExistsError(str(file.path))
-        with file.open() as body, name_full_record(self._http.target):
-            reach("zenodo-begun")
-            answer = self._http.ask(
-                "PUT",
-                self._object(container, file.path),
-                doing=f"the content of {file.path}",
-                body=body,
-                size=file.size,
-                expect=(200, 201),
-                read_seconds=STORE_SECONDS,
-            )
-        reach("zenodo-sent")
-        stored = answer.tree()
-        size = stored.get("size")
-        return Item(
-            path=file.path,
-            size=int(size) if isinstance(size, int | float) else None,
-            digests=md5_from(stored.get("checksum")),
-        )
+        return self._files.put(container, file, replaces)
+
+    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
+        return self._files.fetch(container, item, limit)
 
     def digest(
         self, container: Container, item: Item, algorithms: Collection[str]
@@ -132,13 +111,8 @@ class DepositTarget:
         found = self.listing(container).get(item.path)
         return found.digests if found is not None else {}
 
-    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
-        """The content of a stored file, None for one of more than `limit` bytes."""
-        if item.size is None or item.size > limit:
-            return None
-        url = self._object(container, item.path)
-        content = self._http.ask("GET", url, doing=f"the content of {item.path}").content
-        return content if len(content) <= limit else None
+    def make_folder(self, container: Container, path: PurePosixPath) -> None:
+        """Nothing: files stand side by side."""
 
     def commit(self, container: Container) -> Mapping[PurePosixPath, Item]:  # noqa: ARG002  (nothing is held back)
         return {}
@@ -148,7 +122,7 @@ class DepositTarget:
 
         An answer that was lost, or a 504, may hide a success: the state is read before any error.
         """
-        deposition = self._read(container.id)
+        deposition = self._files.read(container)
         if not _is_published(deposition):
             try:
                 self._http.ask(
@@ -159,10 +133,10 @@ class DepositTarget:
                     read_seconds=STORE_SECONDS,
                 )
             except PresqtError as error:
-                if not (error.outcome_unknown and _is_published(self._read(container.id))):
+                if not (error.outcome_unknown and _is_published(self._files.read(container))):
                     raise
-            deposition = self._read(container.id)
-        return _link(deposition, "record_html") or _link(deposition, "html") or container.link
+            deposition = self._files.read(container)
+        return link_in(deposition, "record_html") or link_in(deposition, "html") or container.link
 
     def discard(self, container: Container) -> bool:
         if not container.is_new:
@@ -174,22 +148,39 @@ class DepositTarget:
     def close(self) -> None:
         self._http.close()
 
-    def _create(self, request: ContainerRequest) -> dict[str, Any]:
-        publishes = self._config.publish == "after_verified"
+    def _new(self, request: ContainerRequest) -> Container:
+        dropped: tuple[str, ...] = ()
 
-        def post(metadata: dict[str, Any]) -> dict[str, Any]:
-            if publishes:
-                is_public = self._config.visibility == "public"
-                metadata["access_right"] = "open" if is_public else "restricted"
-            return self._http.ask(
-                "POST",
-                self._depositions,
-                doing="a new deposition",
-                tree={"metadata": metadata},
-                expect=(200, 201),
-            ).tree()
+        def make() -> Row:
+            nonlocal dropped
+            draft, _refused, dropped = create_described(request, deposit_metadata, self._post)
+            return draft
 
-        return create_described(request, deposit_metadata, post, publishes=publishes)
+        draft = self._lookout.create(make, request)
+        state = description_state(draft, request, left_out(request.fields), dropped)
+        return self._container(draft, is_new=True, state=self._own_state(state))
+
+    def _post(self, metadata: dict[str, Any]) -> Row:
+        is_public = self._config.visibility == "public"
+        metadata["access_right"] = "open" if is_public else "restricted"
+        return self._http.ask(
+            "POST",
+            self._depositions,
+            doing="a new deposition",
+            tree={"metadata": metadata},
+            expect=(200, 201),
+        ).tree()
+
+    def _own_state(self, state: Mapping[str, str]) -> dict[str, str]:
+        restricted = {} if self._config.visibility == "public" else {RESTRICTED: "files"}
+        return {**state, **restricted}
+
+    def _is_adoptable(self, deposition: Row) -> bool:
+        """Whether a deposition with the ticket's mark is the one that the ticket made."""
+        if _is_published(deposition):
+            return False
+        container = self._container(deposition, is_new=True)
+        return all(path.name.endswith(_MADE) for path in self.listing(container))
 
     def _existing(self, resource_id: str) -> Container:
         answer = self._http.ask(
@@ -212,26 +203,19 @@ class DepositTarget:
         is_new: bool,
         state: Mapping[str, str] = MappingProxyType({}),
     ) -> Container:
-        bucket = _link(deposition, "bucket")
+        bucket = link_in(deposition, "bucket")
         if bucket is None or not deposition.get("id"):
             raise TargetFault(
                 "target-misbehaved", f"{self._http.target} names no bucket for the files."
             )
         return Container(
             id=str(deposition["id"]),
-            title=str(deposition.get("title") or _metadata(deposition).get("title", "")),
-            link=_link(deposition, "html"),
+            title=_title(deposition),
+            link=link_in(deposition, "html"),
             is_new=is_new,
             state={"bucket": bucket, **state},
+            identity=str(deposition["id"]),
         )
-
-    def _object(self, container: Container, path: PurePosixPath) -> str:
-        """Where a file's bytes go; a container opened by the other API has no bucket noted yet."""
-        bucket = container.state.get("bucket") or _link(self._read(container.id), "bucket")
-        return f"{bucket}/{quote(str(path), safe='')}"
-
-    def _read(self, identity: str) -> dict[str, Any]:
-        return self._http.ask("GET", self._deposition(identity), doing="the deposition").tree()
 
     def _deposition(self, identity: str) -> str:
         return f"{self._depositions}/{quote(identity, safe='')}"
@@ -240,22 +224,33 @@ class DepositTarget:
         """Every deposition of the account, each once."""
         seen: set[str] = set()
         number = 1
-        while rows := [row for row in self._page(number) if str(row.get("id")) not in seen]:
+        while True:
+            page = self._search("", size=PAGE_ROWS, number=number)
+            rows = [row for row in page if str(row.get("id")) not in seen]
+            if not rows:
+                return
             seen.update(str(row.get("id")) for row in rows)
             yield from rows
             number += 1
 
-    def _page(self, number: int, size: int = PAGE_ROWS) -> list[dict[str, Any]]:
+    def _search(self, query: str, *, size: int, number: int = 1) -> list[Row]:
+        params = {"page": str(number), "size": str(size), "sort": "mostrecent"}
         answer = self._http.ask(
             "GET",
             self._depositions,
             doing="the list of depositions",
-            params={"page": str(number), "size": str(size), "sort": "mostrecent"},
+            params={**params, **({"q": query} if query else {})},
             # beyond the search index's window of 10,000 rows there are no pages any more
-            expect=(200,) if number == 1 else (200, 400),
+            expect=(200, 403) if number == 1 else (200, 400, 403),
         )
+        if answer.status == 403:
+            raise token_refused(self._http.target, f"{words_of(answer.tree())}.")
         rows = answer.json()
         return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _title(deposition: Mapping[str, Any]) -> str:
+    return str(deposition.get("title") or _metadata(deposition).get("title", ""))
 
 
 def _metadata(deposition: Mapping[str, Any]) -> dict[str, Any]:
@@ -265,9 +260,3 @@ def _metadata(deposition: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_published(deposition: Mapping[str, Any]) -> bool:
     return bool(deposition.get("submitted")) or deposition.get("state") in {"done", "inprogress"}
-
-
-def _link(deposition: Mapping[str, Any], name: str) -> str | None:
-    links = deposition.get("links")
-    link = links.get(name) if isinstance(links, dict) else None
-    return str(link) if link else None

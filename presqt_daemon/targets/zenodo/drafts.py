@@ -1,17 +1,12 @@
-"""What both of Zenodo's APIs share: how a new draft is found again, words, checksums."""
+"""What both of Zenodo's APIs share: words, checksums, ids, and what a draft is called."""
 
-import contextlib
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from presqt_daemon.errors import PresqtError, TargetFault, UserFault
-from presqt_daemon.system.failpoints import reach
-from presqt_daemon.targets.base import UNDESCRIBED, Account, ContainerRequest
-from presqt_daemon.targets.left_out import state_from
+from presqt_daemon.errors import UserFault
+from presqt_daemon.targets.base import Account
 
 PAGE_ROWS = 100
 """The longest page that Zenodo gives; a shorter one says nothing about the end of the list."""
@@ -21,65 +16,37 @@ DISCARDED = frozenset({200, 201, 204, 403, *VANISHED})
 """What a draft's removal may be answered with: done (each API says it in another way), not allowed
 (403), or gone already."""
 
+RESTRICTED = "restricted"
+"""The key in a new container's `state` that says that its files would be shown to nobody."""
+
 PUBLISHED = (
     "The record {id} is published, and the files of a published record cannot change: open it, "
     "make a new version of it there, and give the id of that new draft."
 )
-_INDEX_SECONDS = (0.25, 0.5, 1.0, 1.0, 2.0)
-"""How long to look for a new draft in the list, which a search index serves a moment late."""
-
+METADATA_ONLY = (
+    'The draft {id} is metadata-only and takes no files: open it, untick "Metadata-only record" '
+    "there, save it, and retry."
+)
 _MD5 = re.compile(r"(?:md5:)?([0-9a-f]{32})")
+_DOI = re.compile(r"(?:.*/|doi:)?10\.[0-9.]+/(?:[a-z]+\.)?([^/]+)", re.IGNORECASE)
 
 Row = dict[str, Any]
 
 
-class Lookout:
-    """Makes a draft once: one whose answer was lost is looked for before it is made again.
+def record_id(text: str) -> str:
+    """The id of a record or draft in any form in which a person may give it.
 
-    `rows` lists the account's drafts, `has_mark` knows a ticket's mark in their metadata.
+    That is the id itself, a DOI (`10.5281/zenodo.1234`), or an address of a page or of the API.
     """
-
-    def __init__(
-        self,
-        rows: Callable[[], Iterable[Row]],
-        has_mark: Callable[[Any, str], bool],
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._rows = rows
-        self._has_mark = has_mark
-        self._sleep = sleep
-        self._is_doubtful = False
-
-    def find(self, ticket: str, *, was_creating: bool) -> Row | None:
-        """The draft that carries the ticket's mark, None without one.
-
-        One that may have been created, by us or by an earlier go, is waited for.
-        """
-        waits = _INDEX_SECONDS if was_creating or self._is_doubtful else ()
-        for wait in (*waits, None):
-            for row in self._rows():
-                if self._has_mark(row.get("metadata"), ticket):
-                    return row
-            if wait is not None:
-                self._sleep(wait)
-        return None
-
-    def create(self, make: Callable[[], Row]) -> Row:
-        """A new draft, when possible not before the list shows it to whoever asks for titles."""
-        try:
-            draft = make()
-        except PresqtError as error:
-            self._is_doubtful = self._is_doubtful or error.outcome_unknown
-            raise
-        reach("zenodo-created")
-        identity = str(draft.get("id"))
-        for wait in (*_INDEX_SECONDS, None):
-            with contextlib.suppress(PresqtError):
-                if any(str(row.get("id")) == identity for row in self._rows()):
-                    break
-            if wait is not None:
-                self._sleep(wait)
-        return draft
+    text = text.strip()
+    if found := _DOI.fullmatch(text):
+        return found[1]
+    if not text.lower().startswith(("http://", "https://")):
+        return text
+    parts = [unquote(part) for part in urlsplit(text).path.split("/") if part]
+    kinds = ("records", "record", "uploads", "deposit", "depositions")
+    after = [parts[at + 1] for at, part in enumerate(parts[:-1]) if part in kinds]
+    return after[-1] if after else text
 
 
 def account_of(owner: object, api: str) -> Account:
@@ -91,34 +58,6 @@ def account_of(owner: object, api: str) -> Account:
         site = urlsplit(api).netloc
         return Account(id=site, name=f"an account without records at {site}")
     return Account(id=str(owner), name=f"user {owner}")
-
-
-def create_described(
-    request: ContainerRequest,
-    build: Callable[..., dict[str, Any]],
-    post: Callable[[dict[str, Any]], Row],
-    *,
-    publishes: bool,
-) -> Row:
-    """A new draft with the metadata that `build` makes; one that we shall publish is of today.
-
-    Where they are refused it gets its title alone, and the reason stands under `UNDESCRIBED`.
-    """
-    today = datetime.now(UTC).date() if publishes else None
-    try:
-        return post(build(request.title, request.fields, request.ticket, publishes=today))
-    except TargetFault as error:
-        if error.code != "target-refused" or not request.fields:
-            raise
-        draft = post(build(request.title, {}, request.ticket, publishes=today))
-        return {**draft, UNDESCRIBED: error.message}
-
-
-def description_state(draft: Row, left: Iterable[tuple[str, object]]) -> dict[str, str]:
-    """For a new container's `state`: why its description was refused, else what it lacks of it."""
-    if UNDESCRIBED in draft:
-        return {UNDESCRIBED: str(draft[UNDESCRIBED])}
-    return state_from(left)
 
 
 def md5_from(checksum: object) -> Mapping[str, str]:
@@ -134,17 +73,18 @@ def no_such_resource(resource_id: str) -> UserFault:
     )
 
 
-@contextlib.contextmanager
-def name_full_record(target: str) -> Iterator[None]:
-    """A refusal for want of room gets its own name; sending again would not help."""
-    try:
-        yield
-    except TargetFault as error:
-        if error.code == "target-refused" and "quota" in error.message.lower():
-            raise TargetFault(
-                "target-full", f"There is no room left in the record at {target}: {error.message}"
-            ) from error
-        raise
+def draft_gone(which: str) -> UserFault:
+    """A draft that was there before, in this upload or another."""
+    return UserFault("resource-gone", f"The draft {which} is gone: somebody has deleted it.")
+
+
+def token_refused(target: str, said: str) -> UserFault:
+    """The refusal of a token, which InvenioRDM takes for nobody's: 403 where others say 401."""
+    return UserFault(
+        "unauthorized",
+        f"{target} refuses the token, or it may not list the account's own records: {said} "
+        "Give it one with `deposit:write`.",
+    )
 
 
 def words_of(tree: Any) -> str | None:
@@ -152,9 +92,16 @@ def words_of(tree: Any) -> str | None:
     if not isinstance(tree, dict):
         return None
     words = [str(tree["message"]).rstrip(".")] if tree.get("message") else []
+    words += [f"{field}: {said}" for field, said in complaints_in(tree)]
+    return "; ".join(words) or None
+
+
+def complaints_in(tree: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Field and sentence of everything in `errors`, which stands in a 400 and also in a 201."""
+    found = []
     for row in tree.get("errors") or ():
         if isinstance(row, dict):
             said = row.get("messages") or row.get("message") or ()
             said = [said] if isinstance(said, str) else said
-            words.append(f"{row.get('field')}: {' '.join(map(str, said)).rstrip('.')}")
-    return "; ".join(words) or None
+            found.append((str(row.get("field")), " ".join(map(str, said)).rstrip(".")))
+    return found

@@ -1,8 +1,9 @@
-"""The files of one InvenioRDM draft: begun, sent whole or in parts, committed, asked for.
+"""The files of one InvenioRDM draft: listed, stored, replaced, asked for.
 
 Only what the server computed counts as a digest: a checksum sent along with a new file would be
 stored unread, so none is ever sent, and the `multipart:` placeholder is waited for until the
-server has read the file (target-apis.md, section 5).
+server has read the file (target-apis.md, section 5). A content is never sent to a key whose file is
+complete: InvenioRDM 14.0.5 answers 200 to that and drops the file.
 """
 
 import time
@@ -11,34 +12,33 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from presqt_daemon.errors import TargetFault
+from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.targets.answers import Answer
-from presqt_daemon.targets.base import Body, Container, Item, Sending
+from presqt_daemon.targets.base import Container, Item, Sending
 from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.zenodo.drafts import VANISHED, md5_from, name_full_record
-from presqt_daemon.targets.zenodo.parts import (
-    STORE_SECONDS,
-    note_begun,
-    parts_done,
-    parts_in,
-    put_parts,
+from presqt_daemon.targets.zenodo.content import DraftContent
+from presqt_daemon.targets.zenodo.drafts import draft_gone, md5_from
+from presqt_daemon.targets.zenodo.keys import (
+    SHOWN_AS,
+    StoredFile,
+    forms_of,
+    has_digest_in_key,
+    item_of,
+    items_of,
+    keys_for,
+    let_go_with,
 )
-
-PART_BYTES = 128 << 20
-"""One part of a large file: 50 GB stay well below the 10,000 parts of S3."""
-
-LARGE_BYTES = 1 << 30
-"""From here on a file goes in parts where the server takes them; a cut costs one part then."""
 
 CHECKSUM_SECONDS = 900.0
 """How long a digest is waited for that the server computes in the background."""
 
-_DONE = frozenset({200, 201, 202})
-_NOTHING_TO_END = frozenset({400, 403, 404, 409, 500})
-"""How the server may refuse to end a file whose content has never come, or not whole."""
+NO_CHECKSUM_SECONDS = 120.0
+"""How long, where it does not even say that it computes one: a server that was killed in the middle
+of it never goes on (InvenioRDM 14.0.5 on local storage)."""
 
 _POLL_SECONDS = (1.0, 2.0, 5.0, 10.0, 15.0)
+
+Entries = Mapping[str, Mapping[str, Any]]
 
 
 class DraftFiles:
@@ -49,57 +49,69 @@ class DraftFiles:
         http: Http,
         records: str,
         *,
-        large_bytes: int = LARGE_BYTES,
-        part_bytes: int = PART_BYTES,
+        content: DraftContent | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._http = http
         self._records = records
-        self._large_bytes = large_bytes
-        self._part_bytes = part_bytes
-        self._takes_parts = True
+        self._content = content or DraftContent(http)
         self._published: set[str] = set()
         self._sleep = sleep
         self._clock = clock
 
-    def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
-        """The files that are complete; one that was only begun is as good as absent."""
-        doing = "the list of files"
-        answer = self._http.ask("GET", self._files(container), doing=doing, expect=(200, 404))
-        if answer.status == 404:
-            # an earlier go has published it, and its draft is no more
-            self._published.add(container.id)
-            answer = self._http.ask("GET", self._files(container), doing=doing)
-        entries = answer.tree().get("entries") or ()
-        items = (_item(entry) for entry in entries if _is_complete(entry))
-        return {item.path: item for item in items}
+    def listing(self, container: Container) -> dict[PurePosixPath, Item]:
+        """The files that are complete; one that was only begun is as good as absent.
+
+        Raises UserFault `resource-gone` when there is neither a draft nor a record any more.
+        """
+        return items_of(_complete(self._entries(container)))
+
+    def stat(self, container: Container, path: PurePosixPath) -> Item | None:
+        """What stands for a path; one request, since the server lists a draft's files at once."""
+        return self.listing(container).get(path)
+
+    def pending(self, container: Container) -> list[str]:
+        """The keys of files that were begun and never ended."""
+        return [key for key, entry in self._entries(container).items() if not _is_complete(entry)]
+
+    def remove(self, container: Container, key: str) -> None:
+        """Take a file away."""
+        self._content.delete(self._files(container), key)
 
     def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
-        """Store a file in three steps: begin, content, commit.
+        """Store a file; what it replaces is let go when the new one is there with its digest.
 
-        The API cannot overwrite: an old file is removed when the new content has been opened and
-        is about to be sent, not before. What an earlier go has begun is gone on with, or ended
-        where all of it is there, or removed.
+        What an earlier go has begun is gone on with. Raises FileExistsError when another content
+        stands for the path and is not to be replaced.
         """
-        key = str(file.path)
-        entry = self._entry(container, key)
-        if entry is not None and _is_complete(entry) and replaces is None:
-            raise FileExistsError(key)
-        with file.open() as body, name_full_record(self._http.target):
-            if entry is not None and not self._goes_on(file, entry):
-                if (item := self._ended(container, file, entry)) is not None:
-                    return item
-                self._delete(container, key)
-                entry = None
-            begun = entry if entry is not None else self._begin(container, file)
-            reach("zenodo-begun")
-            if (parts := parts_in(begun)) is not None:
-                put_parts(self._http, file, body, parts, self._part_bytes)
-            else:
-                self._put_content(container, file, body)
-            reach("zenodo-sent")
-            return _item(self._commit(container, key, _DONE).tree())
+        md5 = file.digests["md5"].lower()
+        entries = self._entries(container)
+        forms = forms_of(file.path, _complete(entries))
+        if replaces is None and any(form.md5 not in {md5, None} for form in forms):
+            raise FileExistsError(str(file.path))
+        old = let_go_with(replaces)
+        plain = str(file.path)
+        if has_digest_in_key(file.path):
+            stored = self._at_free_key(container, file, md5, entries, old)
+        elif plain not in entries or not _is_complete(entries[plain]):
+            stored = self._at(container, plain, file, entries.get(plain))
+        elif (there := _stored(entries[plain])).md5 == md5:
+            stored = there
+        else:
+            stored = self._swapped(container, file, md5, entries, old)
+        if stored.md5 != md5:
+            # judged, and sent again, by whoever asked for it: all that it replaces still stands
+            kept = [
+                StoredFile(key=key, size=None, digests={"md5": known} if known else {})
+                for key, known in old.items()
+                if key != stored.key
+            ]
+            return item_of(file.path, stored, (stored, *kept))
+        for key, known in old.items():
+            if key != stored.key:
+                self._let_go(container, key, known)
+        return item_of(file.path, stored, (stored,))
 
     def digest(
         self, container: Container, item: Item, algorithms: Collection[str]
@@ -110,16 +122,18 @@ class DraftFiles:
         """
         if "md5" not in algorithms:
             return {}
-        until = self._clock() + CHECKSUM_SECONDS
+        key = item.state.get(SHOWN_AS) or str(item.path)
+        began = self._clock()
         waits = iter(_POLL_SECONDS)
         wait = next(waits)
         while True:
-            entry = self._entry(container, str(item.path))
+            entry = self._entries(container).get(key)
             if entry is None or not _is_complete(entry):
                 return {}
-            digests = _item(entry).digests
-            if digests or self._clock() + wait > until:
-                return digests
+            stored = _stored(entry)
+            longest = CHECKSUM_SECONDS if entry.get("checksum") else NO_CHECKSUM_SECONDS
+            if stored.digests or self._clock() + wait > began + longest:
+                return stored.digests
             self._sleep(wait)
             wait = next(waits, wait)
 
@@ -127,109 +141,125 @@ class DraftFiles:
         """The content of a stored file, None for one of more than `limit` bytes."""
         if item.size is None or item.size > limit:
             return None
-        url = f"{self._file(container, str(item.path))}/content"
-        content = self._http.ask("GET", url, doing=f"the content of {item.path}").content
+        key = item.state.get(SHOWN_AS) or str(item.path)
+        url = f"{self._files(container)}/{quote(key, safe='')}/content"
+        content = self._http.ask("GET", url, doing=f"the content of {key}").content
         return content if len(content) <= limit else None
 
-    def _entry(self, container: Container, key: str) -> dict[str, Any] | None:
-        """What the server knows of a file of this name."""
-        answer = self._http.ask(
-            "GET", self._file(container, key), doing=f"file {key}", expect=(200, 404)
-        )
-        return answer.tree() if answer.status == 200 else None
+    def _at_free_key(
+        self,
+        container: Container,
+        file: Sending,
+        md5: str,
+        entries: Entries,
+        old: Mapping[str, str | None],
+    ) -> StoredFile:
+        """The file under the first key with its digest that can be had.
 
-    def _goes_on(self, file: Sending, entry: Mapping[str, Any]) -> bool:
-        """Whether the file was begun in parts of this very content, so that the rest is enough."""
-        parts = parts_in(entry)
-        return (
-            not _is_complete(entry)
-            and parts is not None
-            and len(parts) == -(-file.size // self._part_bytes)
-            and parts_done(file, self._part_bytes) is not None
-        )
-
-    def _ended(self, container: Container, file: Sending, entry: Mapping[str, Any]) -> Item | None:
-        """The file, when an earlier go had sent all of it and only its end was missing.
-
-        None where the server has no content to end, or another one.
+        A complete file of another content makes way only where it is to be replaced.
         """
-        md5 = file.digests.get("md5")
-        if _is_complete(entry) or md5 is None or parts_in(entry) is not None:
-            return None
-        answer = self._commit(container, str(file.path), (*_DONE, *_NOTHING_TO_END))
-        if answer.status not in _DONE:
-            return None
-        item = _item(answer.tree())
-        return item if item.digests.get("md5") == md5.lower() else None
+        last: PresqtError | None = None
+        for key in keys_for(file.path, md5):
+            entry = entries.get(key)
+            if entry is not None and _is_complete(entry):
+                there = self._with_digest(container, file.path, _stored(entry))
+                if there.md5 == md5:
+                    return there
+                if there.md5 is not None and old.get(key) != there.md5:
+                    continue
+            try:
+                if entry is not None and _is_complete(entry):
+                    self.remove(container, key)
+                    entry = None
+                return self._at(container, key, file, entry)
+            except (TargetFault, UserFault) as error:
+                # on S3 a begun file whose upload has expired cannot even be deleted
+                # (invenio-app-rdm issue 3278): another key is the way out
+                if entry is None or error.code not in {"target-refused", "target-unavailable"}:
+                    raise
+                last = error
+        raise last or FileExistsError(str(file.path))
 
-    def _commit(self, container: Container, key: str, expect: Collection[int]) -> Answer:
-        return self._http.ask(
-            "POST",
-            f"{self._file(container, key)}/commit",
-            doing=f"the end of {key}",
-            expect=expect,
-            read_seconds=STORE_SECONDS,
-        )
+    def _swapped(
+        self,
+        container: Container,
+        file: Sending,
+        md5: str,
+        entries: Entries,
+        old: Mapping[str, str | None],
+    ) -> StoredFile:
+        """The file under its plain name, where another stands that it replaces.
 
-    def _begin(self, container: Container, file: Sending) -> dict[str, Any]:
-        key = str(file.path)
-        if file.size >= self._large_bytes and self._takes_parts:
-            parts = -(-file.size // self._part_bytes)
-            transfer = {"type": "M", "parts": parts, "part_size": self._part_bytes}
-            tree = [{"key": key, "size": file.size, "transfer": transfer}]
-            answer = self._post(container, tree, key, (201, 400, 403))
-            if answer.status == 201:
-                note_begun(file, self._part_bytes)
-                return _entry_in(answer, key)
-            self._takes_parts = False
-        return _entry_in(self._post(container, [{"key": key}], key, (201,)), key)
+        It is stored beside the old one first, so that at every moment one of them is there whole.
+        """
+        spare = self._at_free_key(container, file, md5, entries, old)
+        if spare.md5 != md5:
+            return spare
+        reach("zenodo-spare")
+        plain = str(file.path)
+        self._let_go(container, plain, old.get(plain))
+        stored = self._at(container, plain, file, None)
+        if stored.md5 == md5:
+            self.remove(container, spare.key)
+        return stored
 
-    def _post(self, container: Container, tree: Any, key: str, expect: Collection[int]) -> Answer:
-        url = self._files(container)
-        return self._http.ask(
-            "POST", url, doing=f"the beginning of {key}", tree=tree, expect=expect
-        )
+    def _at(
+        self, container: Container, key: str, file: Sending, pending: Mapping[str, Any] | None
+    ) -> StoredFile:
+        entry = self._content.store(self._files(container), key, file, pending)
+        return self._with_digest(container, file.path, _stored(entry))
 
-    def _put_content(self, container: Container, file: Sending, body: Body) -> None:
-        self._http.ask(
-            "PUT",
-            f"{self._file(container, str(file.path))}/content",
-            doing=f"the content of {file.path}",
-            body=body,
-            size=file.size,
-            expect=(200, 201),
-            read_seconds=STORE_SECONDS,
-        )
+    def _with_digest(
+        self, container: Container, path: PurePosixPath, stored: StoredFile
+    ) -> StoredFile:
+        """The file with the digest that the server may be computing still."""
+        if stored.digests:
+            return stored
+        digests = self.digest(container, item_of(path, stored, (stored,)), ("md5",))
+        return StoredFile(key=stored.key, size=stored.size, digests=digests, created=stored.created)
 
-    def _delete(self, container: Container, key: str) -> None:
-        url = self._file(container, key)
-        self._http.ask("DELETE", url, doing=f"the old {key}", expect=(200, 204, *VANISHED))
+    def _let_go(self, container: Container, key: str, known: str | None) -> None:
+        """Remove what has been replaced, unless it is another content by now."""
+        entry = self._entries(container).get(key)
+        if entry is None:
+            return
+        if _stored(entry).md5 != known:
+            raise FileExistsError(key)
+        self.remove(container, key)
+
+    def _entries(self, container: Container) -> dict[str, Mapping[str, Any]]:
+        """All that the server knows of the draft's files, or of the record's that it became."""
+        doing = "the list of files"
+        answer = self._http.ask("GET", self._files(container), doing=doing, expect=(200, 404))
+        if answer.status == 404 and container.id not in self._published:
+            # an earlier go has published it, and its draft is no more
+            self._published.add(container.id)
+            answer = self._http.ask("GET", self._files(container), doing=doing, expect=(200, 404))
+        if answer.status == 404:
+            self._published.discard(container.id)
+            raise draft_gone(container.link or container.id)
+        entries = answer.tree().get("entries") or ()
+        rows = entries.values() if isinstance(entries, dict) else entries
+        return {str(row["key"]): row for row in rows if isinstance(row, dict) and row.get("key")}
 
     def _files(self, container: Container) -> str:
         record = f"{self._records}/{quote(container.id, safe='')}"
         return f"{record}/files" if container.id in self._published else f"{record}/draft/files"
 
-    def _file(self, container: Container, key: str) -> str:
-        return f"{self._files(container)}/{quote(key, safe='')}"
+
+def _complete(entries: Entries) -> list[StoredFile]:
+    return [_stored(entry) for entry in entries.values() if _is_complete(entry)]
 
 
 def _is_complete(entry: Mapping[str, Any]) -> bool:
     return entry.get("status") == "completed"
 
 
-def _item(entry: Mapping[str, Any]) -> Item:
+def _stored(entry: Mapping[str, Any]) -> StoredFile:
     size = entry.get("size")
-    return Item(
-        path=PurePosixPath(str(entry["key"])),
+    return StoredFile(
+        key=str(entry["key"]),
         size=int(size) if isinstance(size, int | float) else None,
         digests=md5_from(entry.get("checksum")),
-    )
-
-
-def _entry_in(answer: Answer, key: str) -> dict[str, Any]:
-    for entry in answer.tree().get("entries") or ():
-        if isinstance(entry, dict) and entry.get("key") == key:
-            return entry
-    raise TargetFault(
-        "target-misbehaved", f"{answer.target} began {key}, but does not name it in its answer."
+        created=str(entry.get("created") or ""),
     )

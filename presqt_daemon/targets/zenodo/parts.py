@@ -1,20 +1,30 @@
 """A large file on its way to an InvenioRDM draft in parts: which of them are there already.
 
 The server does not say which parts it has (target-apis.md, section 5), so each is noted when it has
-been taken.
+been taken. The first part goes alone, since a site may refuse parts only then: Zenodo begins such a
+file (201) and forbids its parts (403; zenodo-rdm issue 1443).
 """
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Any
 
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.targets.base import Body, Sending
+from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.zenodo.part import Part
 
 STORE_SECONDS = 600.0
 """How long the server may take after the last byte of a content, or to put parts together."""
+
+AT_ONCE = 4
+"""Parts that are under way at the same time."""
+
+_TAKEN = (200, 201, 204)
+REFUSED = frozenset({403, 404, 405, 413})
+"""What the first part may be answered with by a site, or a proxy before it, that takes no parts or
+none of this size."""
 
 _BEGUN = "begun "
 _PART = "part "
@@ -43,27 +53,84 @@ def parts_done(file: Sending, part_bytes: int) -> set[int] | None:
     return done
 
 
+def size_of_parts(file: Sending, entry: Mapping[str, Any]) -> int | None:
+    """The size in which an earlier go has begun this very content; None where it has not."""
+    parts = parts_in(entry)
+    transfer = entry.get("transfer")
+    size = transfer.get("part_size") if isinstance(transfer, dict) else None
+    if parts is None or not isinstance(size, int) or size <= 0:
+        size = _noted_size(file) if parts is not None else None
+    if size is None or parts is None or len(parts) != -(-file.size // size):
+        return None
+    return size if parts_done(file, size) is not None else None
+
+
 def put_parts(
-    http: Http, file: Sending, body: Body, parts: list[tuple[int, str]], part_bytes: int
-) -> None:
-    """Send every part that the server has not."""
+    http: Http, file: Sending, parts: list[tuple[int, str]], part_bytes: int
+) -> int | None:
+    """Send every part that the server has not; None, or the status with which it refused the first.
+
+    After a failure no new part begins, and the error flies when those under way have ended.
+    """
     done = parts_done(file, part_bytes) or set()
-    for number, url in sorted(parts):
-        if number in done:
-            continue
-        start = (number - 1) * part_bytes
-        size = min(part_bytes, file.size - start)
-        http.ask(
+    missing = [part for part in sorted(parts) if part[0] not in done]
+    if not missing:
+        return None
+    if not done:
+        status = _put_part(http, file, missing[0], part_bytes, (*_TAKEN, *REFUSED))
+        if status in REFUSED:
+            return status
+        _note(file, missing.pop(0)[0])
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="part") as pool:
+        running: dict[Future[int], int] = {
+            pool.submit(_put_part, http, file, part, part_bytes, _TAKEN): part[0]
+            for part in missing
+        }
+        error: BaseException | None = None
+        for future in as_completed(running):
+            if future.cancelled():
+                continue
+            if (failed := future.exception()) is None:
+                _note(file, running[future])
+                continue
+            error = error or failed
+            for other in running:
+                other.cancel()
+        if error is not None:
+            raise error
+    return None
+
+
+def _put_part(
+    http: Http, file: Sending, part: tuple[int, str], part_bytes: int, expect: tuple[int, ...]
+) -> int:
+    """The status of a part's answer; each part reads the file through a body of its own."""
+    number, url = part
+    start = (number - 1) * part_bytes
+    size = min(part_bytes, file.size - start)
+    with file.open() as body:
+        answer = http.ask(
             "PUT",
             url,
             doing=f"part {number} of {file.path}",
             body=Part(body, start, size),
             size=size,
-            expect=(200, 201, 204),
+            expect=expect,
             read_seconds=STORE_SECONDS,
         )
-        file.notes.add(f"{_PART}{number}")
-        reach("zenodo-part")
+    return answer.status
+
+
+def _note(file: Sending, number: int) -> None:
+    file.notes.add(f"{_PART}{number}")
+    reach("zenodo-part")
+
+
+def _noted_size(file: Sending) -> int | None:
+    """The size of parts in the last note of a beginning."""
+    noted = [note for note in file.notes if note.startswith(_BEGUN)]
+    size = json.loads(noted[-1].removeprefix(_BEGUN))[1] if noted else None
+    return size if isinstance(size, int) and size > 0 else None
 
 
 def _content(file: Sending, part_bytes: int) -> str:

@@ -1,13 +1,14 @@
 """InvenioRDM's records API, as Zenodo has it since 2023: drafts of one account."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
 from presqt_daemon.config import TargetConfig
-from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.answers import Answer
 from presqt_daemon.targets.base import (
     Account,
@@ -18,22 +19,33 @@ from presqt_daemon.targets.base import (
     Traits,
 )
 from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.zenodo.drafts import (
-    DISCARDED,
-    PAGE_ROWS,
-    PUBLISHED,
+from presqt_daemon.targets.zenodo.creation import (
     Lookout,
-    account_of,
     create_described,
     description_state,
+    title_query,
+)
+from presqt_daemon.targets.zenodo.drafts import (
+    DISCARDED,
+    METADATA_ONLY,
+    PAGE_ROWS,
+    PUBLISHED,
+    RESTRICTED,
+    Row,
+    account_of,
     no_such_resource,
+    record_id,
+    token_refused,
+    words_of,
 )
 from presqt_daemon.targets.zenodo.files import DraftFiles
-from presqt_daemon.targets.zenodo.metadata import has_mark, left_out, record_metadata
-from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
+from presqt_daemon.targets.zenodo.metadata import left_out, record_metadata
+from presqt_daemon.targets.zenodo.publishing import PublishedDraft
 
 NATIVE = {"Accept": "application/vnd.inveniordm.v1+json, application/json;q=0.9"}
 """Zenodo answers plain `application/json` with records in the form of its older API."""
+
+_MADE = ".presqt.zip"
 
 
 class RecordsTarget:
@@ -54,7 +66,7 @@ class RecordsTarget:
         self._config = config
         self._records = f"{api}/records"
         self._files = files or DraftFiles(http, self._records)
-        self._lookout = Lookout(self._rows, has_mark)
+        self._lookout = Lookout(partial(self._search, size=PAGE_ROWS), self._is_adoptable)
 
     @property
     def heard(self) -> Callable[[], None]:
@@ -65,27 +77,29 @@ class RecordsTarget:
         self._http.heard = call
 
     def account(self) -> Account:
-        rows = self._page(1, size=1)
-        owner = rows[0].get("parent", {}).get("access", {}).get("owned_by") if rows else None
-        return account_of(owner.get("user") if isinstance(owner, dict) else None, self._api)
+        """The owner of the newest record. Raises UserFault `unauthorized` for a refused token."""
+        rows = self._search("", size=1)
+        return account_of(_owner(rows[0]) if rows else None, self._api)
 
     def titles(self) -> Collection[str]:
-        return [str(row.get("metadata", {}).get("title", "")) for row in self._rows()]
+        return [_title(row) for row in self._rows()]
+
+    def titles_like(self, title: str) -> Collection[str]:
+        return [_title(row) for row in self._search(title_query(title), size=PAGE_ROWS)]
 
     def container(self, request: ContainerRequest) -> Container:
         if request.resource_id is not None:
-            return self._existing(request.resource_id)
+            return self._existing(record_id(request.resource_id))
         draft = self._lookout.find(request.ticket, was_creating=request.was_creating)
-        if draft is None:
-            draft = self._lookout.create(lambda: self._create(request))
-        left = left_out(request.fields, takes_publisher=True)
-        return self._container(draft, is_new=True, state=description_state(draft, left))
+        if draft is not None:
+            return self._container(draft, is_new=True, state=self._own_state({}))
+        return self._lookout_new(request)
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
         return self._files.listing(container)
 
     def stat(self, container: Container, path: PurePosixPath) -> Item | None:
-        return self.listing(container).get(path)
+        return self._files.stat(container, path)
 
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         """Nothing: files stand side by side."""
@@ -105,25 +119,9 @@ class RecordsTarget:
         return {}
 
     def publish(self, container: Container) -> str | None:
-        """Publish the draft, which cannot be undone; the record's page.
-
-        An answer that was lost, or a 504, may hide a success: the state is read before any error.
-        """
-        if (link := self._published_link(container)) is not None:
-            return link
-        try:
-            answer = self._ask(
-                "POST",
-                f"{self._record(container.id)}/draft/actions/publish",
-                doing="publishing",
-                expect=(200, 201, 202),
-                read_seconds=STORE_SECONDS,
-            )
-        except PresqtError as error:
-            if error.outcome_unknown and (link := self._published_link(container)) is not None:
-                return link
-            raise
-        return _page_of(answer.tree()) or container.link
+        """Publish the draft, which cannot be undone; the record's page."""
+        draft = PublishedDraft(self._ask, self._record(container.id), self._files, container)
+        return draft.publish(is_public=self._config.visibility == "public")
 
     def discard(self, container: Container) -> bool:
         if not container.is_new:
@@ -135,33 +133,64 @@ class RecordsTarget:
     def close(self) -> None:
         self._http.close()
 
-    def _create(self, request: ContainerRequest) -> dict[str, Any]:
-        publishes = self._config.publish == "after_verified"
-        tree: dict[str, Any] = {"files": {"enabled": True}}
-        if publishes:
-            # the metadata of a published record are for all; `visibility` is about the files
-            files = "public" if self._config.visibility == "public" else "restricted"
-            tree["access"] = {"record": "public", "files": files}
+    def _lookout_new(self, request: ContainerRequest) -> Container:
+        refused: frozenset[str] = frozenset()
+        dropped: tuple[str, ...] = ()
 
-        def post(metadata: dict[str, Any]) -> dict[str, Any]:
-            whole = {**tree, "metadata": metadata}
-            return self._ask(
-                "POST", self._records, doing="a new draft", tree=whole, expect=(201,)
-            ).tree()
+        def make() -> Row:
+            nonlocal refused, dropped
+            draft, refused, dropped = create_described(request, record_metadata, self._post)
+            return draft
 
-        return create_described(request, record_metadata, post, publishes=publishes)
+        draft = self._lookout.create(make, request)
+        state = description_state(draft, request, left_out(request.fields, refused), dropped)
+        return self._container(draft, is_new=True, state=self._own_state(state))
 
-    def _existing(self, resource_id: str) -> Container:
-        url, doing = self._record(resource_id), f"record {resource_id}"
+    def _post(self, metadata: dict[str, Any]) -> Row:
+        """A new draft: its files are for nobody else until they shall be public.
+
+        Who publishes it by hand publishes it with the access that it has.
+        """
+        files = "public" if self._config.visibility == "public" else "restricted"
+        tree = {
+            "files": {"enabled": True},
+            "access": {"record": "public", "files": files},
+            "metadata": metadata,
+        }
+        doing = "a new draft"
+        return self._ask("POST", self._records, doing=doing, tree=tree, expect=(201,)).tree()
+
+    def _own_state(self, state: Mapping[str, str]) -> dict[str, str]:
+        restricted = {} if self._config.visibility == "public" else {RESTRICTED: "files"}
+        return {**state, **restricted}
+
+    def _is_adoptable(self, draft: Row) -> bool:
+        """Whether a draft with the ticket's mark is the one that the ticket made.
+
+        A new version of a record has the record's mark, and a person may write anything: it is
+        ours only unpublished, in its first version, and with nothing in it but packed bags.
+        """
+        versions = draft.get("versions")
+        is_first = not isinstance(versions, dict) or versions.get("index") in {None, 1}
+        if draft.get("is_published") or draft.get("is_draft") is False or not is_first:
+            return False
+        container = self._container(draft, is_new=True)
+        return all(path.name.endswith(_MADE) for path in self._files.listing(container))
+
+    def _existing(self, identity: str) -> Container:
+        url, doing = self._record(identity), f"record {identity}"
         answer = self._ask("GET", f"{url}/draft", doing=doing, expect=(200, 404))
         if answer.status == 404:
             record = self._ask("GET", url, doing=doing, expect=(200, 404))
             if record.status == 404:
-                raise no_such_resource(resource_id)
-            raise UserFault("bad-request", PUBLISHED.format(id=resource_id))
+                raise no_such_resource(identity)
+            raise UserFault("bad-request", PUBLISHED.format(id=identity))
         draft = answer.tree()
         if draft.get("is_published"):
-            raise UserFault("bad-request", PUBLISHED.format(id=resource_id))
+            raise UserFault("bad-request", PUBLISHED.format(id=identity))
+        files = draft.get("files")
+        if isinstance(files, dict) and files.get("enabled") is False:
+            raise UserFault("bad-request", METADATA_ONLY.format(id=identity))
         return self._container(draft, is_new=False)
 
     def _container(
@@ -176,41 +205,51 @@ class RecordsTarget:
             raise TargetFault(
                 "target-misbehaved", f"{self._http.target} made a draft without an id."
             )
+        links = draft.get("links")
+        link = links.get("self_html") if isinstance(links, dict) else None
         return Container(
             id=identity,
-            title=str(draft.get("metadata", {}).get("title", "")),
-            link=_page_of(draft),
+            title=_title(draft),
+            link=str(link) if link else None,
             is_new=is_new,
-            state=dict(state),
+            # never empty, so that what was published later can still be listed for `verify`
+            state={"api": "records", **state},
+            identity=identity,
         )
 
-    def _published_link(self, container: Container) -> str | None:
-        """The page of the record when it is published, else None."""
-        url = self._record(container.id)
-        answer = self._ask("GET", url, doing="the record", expect=(200, 403, 404))
-        if answer.status != 200:
-            return None
-        return _page_of(answer.tree()) or container.link
-
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _rows(self) -> Iterator[Row]:
         """Every draft and record of the account, the newest first, each once."""
         seen: set[str] = set()
         number = 1
-        while rows := [row for row in self._page(number) if str(row.get("id")) not in seen]:
+        while True:
+            page = self._search("", size=PAGE_ROWS, number=number)
+            rows = [row for row in page if str(row.get("id")) not in seen]
+            if not rows:
+                return
             seen.update(str(row.get("id")) for row in rows)
             yield from rows
             number += 1
 
-    def _page(self, number: int, size: int = PAGE_ROWS) -> list[dict[str, Any]]:
-        params = {"page": str(number), "size": str(size), "sort": "newest"}
+    def _search(self, query: str, *, size: int, number: int = 1) -> list[Row]:
+        """One page of the account's own drafts and records, the newest first."""
+        params = {
+            "page": str(number),
+            "size": str(size),
+            "sort": "newest",
+            # else drafts that others share with this account are among them (InvenioRDM 12)
+            "shared_with_me": "false",
+            **({"q": query} if query else {}),
+        }
         answer = self._ask(
             "GET",
             f"{self._api}/user/records",
             doing="the list of records",
             params=params,
             # beyond the search index's window of 10,000 rows there are no pages any more
-            expect=(200,) if number == 1 else (200, 400),
+            expect=(200, 403) if number == 1 else (200, 400, 403),
         )
+        if answer.status == 403:
+            raise token_refused(self._http.target, f"{words_of(answer.tree())}.")
         hits = answer.tree().get("hits")
         rows = hits.get("hits") if isinstance(hits, dict) else None
         return [row for row in rows or () if isinstance(row, dict)]
@@ -222,7 +261,14 @@ class RecordsTarget:
         return f"{self._records}/{quote(identity, safe='')}"
 
 
-def _page_of(tree: Mapping[str, Any]) -> str | None:
-    links = tree.get("links")
-    link = links.get("self_html") if isinstance(links, dict) else None
-    return str(link) if link else None
+def _title(row: Mapping[str, Any]) -> str:
+    metadata = row.get("metadata")
+    return str(metadata.get("title") or "") if isinstance(metadata, dict) else ""
+
+
+def _owner(row: Mapping[str, Any]) -> object:
+    """The user number of a record's owner."""
+    parent = row.get("parent")
+    access = parent.get("access") if isinstance(parent, dict) else None
+    owner = access.get("owned_by") if isinstance(access, dict) else None
+    return owner.get("user") if isinstance(owner, dict) else None

@@ -2,8 +2,8 @@
 
 `api: auto` asks the server once whether it has the records API and takes the older deposit API
 where it has not. A draft is found again by its alternate identifier `urn:uuid:<ticket>`. Drafts
-are seen by nobody but the account; only what is published by `publish: after_verified` gets its
-files' access from `visibility`.
+are seen by nobody but the account, and the files of one that is published are restricted unless
+`visibility` is public.
 """
 
 import threading
@@ -12,12 +12,13 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from presqt_daemon.config import TargetConfig
-from presqt_daemon.errors import UserFault
-from presqt_daemon.targets.answers import TOKEN_INVALID
+from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.targets.answers import TOKEN_INVALID, Answer
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.zenodo.deposit import DepositTarget
-from presqt_daemon.targets.zenodo.drafts import words_of
+from presqt_daemon.targets.zenodo.drafts import token_refused, words_of
+from presqt_daemon.targets.zenodo.metadata import LEAST_TEXT
 from presqt_daemon.targets.zenodo.records import RecordsTarget
 
 DEFAULT_URL = "https://zenodo.org/api"
@@ -27,9 +28,10 @@ TRAITS = Traits(
     max_file_bytes=50 * 10**9,
     max_files=100,
     makes_drafts=True,
+    min_title_length=LEAST_TEXT,
 )
-_NO_RECORDS = frozenset({403, 404, 405, 406})
-"""What a server says that has no records API, or none for a token of the older one (403)."""
+_NO_SUCH_API = frozenset({403, 404, 405, 406})
+"""What a server says that lacks an API, or has it for another token (403)."""
 
 
 def traits(config: TargetConfig) -> Traits:  # noqa: ARG001  (both APIs can do the same)
@@ -91,6 +93,9 @@ class ZenodoTarget:
     def titles(self) -> Collection[str]:
         return self._side().titles()
 
+    def titles_like(self, title: str) -> Collection[str]:
+        return self._side().titles_like(title)
+
     def container(self, request: ContainerRequest) -> Container:
         return self._side().container(request)
 
@@ -135,14 +140,33 @@ class ZenodoTarget:
             return self._chosen
 
     def _has_records(self) -> bool:
+        """Whether the server has the newer API, and the token may use it.
+
+        A refused token is answered as nobody's (403) by both, and is no sign of the older one.
+        """
         if self._config.api != "auto":
             return self._config.api == "records"
-        answer = self._http.ask(
+        records = self._first_list("user/records")
+        if records.status == 200:
+            return True
+        depositions = self._first_list("deposit/depositions")
+        if depositions.status == 200:
+            return False
+        if 403 in {records.status, depositions.status}:
+            raise token_refused(self._http.target, "Permission denied.")
+        raise TargetFault(
+            "target-unavailable",
+            f"{self._http.target} has neither of Zenodo's APIs at {self._api}: look at the "
+            "target's `url`.",
+            retryable=True,
+        )
+
+    def _first_list(self, path: str) -> Answer:
+        return self._http.ask(
             "GET",
-            f"{self._api}/user/records",
+            f"{self._api}/{path}",
             doing="the token",
             params={"size": "1"},
-            expect=(200, *_NO_RECORDS),
+            expect=(200, *_NO_SUCH_API),
             takes_pages=True,
         )
-        return answer.status == 200

@@ -1,0 +1,102 @@
+"""A draft becomes a record, which cannot be undone: only whole, and opened to nobody by itself."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from presqt_daemon.errors import PresqtError, UserFault
+from presqt_daemon.targets.answers import Answer
+from presqt_daemon.targets.base import Container
+from presqt_daemon.targets.zenodo.files import DraftFiles
+from presqt_daemon.targets.zenodo.keys import is_our_key
+from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
+
+
+class PublishedDraft:
+    """One draft on its way to be a record; `record` is its address below the API."""
+
+    def __init__(
+        self, ask: Callable[..., Answer], record: str, files: DraftFiles, container: Container
+    ) -> None:
+        self._ask = ask
+        self._record = record
+        self._files = files
+        self._container = container
+
+    def publish(self, *, is_public: bool) -> str | None:
+        """The record's page.
+
+        An answer that was lost, or a 504, may hide a success: the state is read before any error.
+        Raises UserFault `forbidden` where a person must publish, because of what others have in it.
+        """
+        if (link := self._published_link()) is not None:
+            return link
+        self._clear_pending()
+        self._restrict(is_public=is_public)
+        try:
+            answer = self._ask(
+                "POST",
+                f"{self._record}/draft/actions/publish",
+                doing="publishing",
+                expect=(200, 201, 202),
+                read_seconds=STORE_SECONDS,
+            )
+        except PresqtError as error:
+            if error.outcome_unknown and (link := self._published_link()) is not None:
+                return link
+            raise
+        return _page_of(answer.tree()) or self._container.link
+
+    def _clear_pending(self) -> None:
+        """Remove what we have begun and never ended, since the server publishes nothing with it."""
+        for key in self._files.pending(self._container):
+            if not is_our_key(key):
+                raise UserFault(
+                    "forbidden",
+                    f"The draft holds the unfinished file {key}, which is somebody else's: "
+                    "finish or delete it there, and publish the draft by hand.",
+                )
+            self._files.remove(self._container, key)
+
+    def _restrict(self, *, is_public: bool) -> None:
+        """Close the files of a draft that was there before us, where they shall not be public.
+
+        Nothing that others have closed is ever opened.
+        """
+        if self._container.is_new or is_public:
+            return
+        draft = self._ask("GET", f"{self._record}/draft", doing="the draft").tree()
+        access = draft.get("access")
+        access = dict(access) if isinstance(access, Mapping) else {}
+        if access.get("files") == "restricted":
+            return
+        tree: dict[str, Any] = {
+            name: draft[name]
+            for name in ("metadata", "custom_fields", "pids", "files")
+            if draft.get(name)
+        }
+        tree["files"] = {"enabled": True}
+        access.pop("status", None)
+        tree["access"] = {**access, "files": "restricted"}
+        answer = self._ask(
+            "PUT", f"{self._record}/draft", doing="the draft's access", tree=tree
+        ).tree()
+        now = answer.get("access")
+        if not isinstance(now, Mapping) or now.get("files") != "restricted":
+            raise UserFault(
+                "forbidden",
+                "The draft's files could not be closed before publishing: set their visibility "
+                "there, and publish the draft by hand.",
+            )
+
+    def _published_link(self) -> str | None:
+        """The page of the record when it is published, else None."""
+        answer = self._ask("GET", self._record, doing="the record", expect=(200, 403, 404))
+        if answer.status != 200:
+            return None
+        return _page_of(answer.tree()) or self._container.link
+
+
+def _page_of(tree: Mapping[str, Any]) -> str | None:
+    links = tree.get("links")
+    link = links.get("self_html") if isinstance(links, dict) else None
+    return str(link) if link else None
