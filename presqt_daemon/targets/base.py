@@ -35,6 +35,11 @@ UNDESCRIBED = "undescribed"
 """The key in a new container's `state` for why the target refused its descriptive fields."""
 
 
+RESTRICTED = "restricted"
+"""The key in a new container's `state` that says: published by hand as it is, nobody could read its
+files."""
+
+
 def title_as_it_is(title: str) -> str:
     """The title; for targets that take any."""
     return title
@@ -53,6 +58,8 @@ class Traits:
     `deferred`: puts are only collected; `commit` sends them and returns what the target said.
     `max_file_bytes`: larger files are refused before anything is created; None = no limit known.
     `min_title_length`: shorter titles are refused by the target.
+    `titles_are_for_readers`: a title may be any sentence, so the one in the bag's metadata goes
+    before a folder's name.
     `carries_mark`: a new container can be found again by the ticket's number.
     `title_from`: a title as the target would write it (GitHub knows no spaces); before numbering.
     `makes_drafts`: what is sent stays a draft until `publish`.
@@ -73,6 +80,7 @@ class Traits:
     max_file_bytes: int | None = None
     max_files: int | None = None
     min_title_length: int = 1
+    titles_are_for_readers: bool = False
     carries_mark: bool = True
     takes_empty_files: bool = True
     title_from: Callable[[str], str] = title_as_it_is

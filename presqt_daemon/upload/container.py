@@ -1,12 +1,13 @@
 """The place at the target: opened, found again after a crash, or created once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import Finding, Resolved
 from presqt_daemon.reports import Created, Go, Report, WantsCreate
 from presqt_daemon.system.failpoints import reach
+from presqt_daemon.targets.abilities import CanFindTitles
 from presqt_daemon.targets.base import Container, ContainerRequest, Target
 from presqt_daemon.upload.journal import Journal, Record
 from presqt_daemon.upload.lane import Lane
@@ -40,11 +41,12 @@ def open_container(
         return lane.run(lambda _doubtful: target.container(request)), ()
     if record.container is not None:
         return record.container, ()
-    title = check_title_length(target, resolved.title)
+    given, other = chosen_title(target, resolved, str(fields.get("title") or ""))
+    title = check_title_length(target, given)
     warnings = _left_behind(target, record)
     ask(WantsCreate())
     # the target may write the title in another way, so it also goes along as it was given
-    described = {**fields, "title": resolved.title}
+    described = {**fields, "title": given, **({"described_title": other} if other else {})}
     try:
         container = _create(
             target, title, ticket, journal, lane, described, was_creating=record.was_creating
@@ -53,6 +55,20 @@ def open_container(
         report(Created())
     journal.have_container(container)
     return container, warnings
+
+
+def chosen_title(target: Target, resolved: Resolved, described: str) -> tuple[str, str]:
+    """The title of a new resource, and the other one of the bag's metadata where that differs.
+
+    A title that the sender chose goes before the one in the metadata, and that before a folder's
+    name, where the target's titles are for readers.
+    """
+    is_chosen = resolved.options_from.get("title") in {"sidecar", "bag"}
+    described = " ".join(described.split())
+    fits = len(described) >= target.traits.min_title_length
+    if described and fits and not is_chosen and target.traits.titles_are_for_readers:
+        return described, ""
+    return resolved.title, described if described != resolved.title else ""
 
 
 def check_title_length(target: Target, title: str) -> str:
@@ -81,7 +97,7 @@ def _create(
     """A new container under the first title that is free, numbered as PresQT does."""
     tried: set[str] = set()
     for _ in range(MAX_TITLES):
-        titles = lane.run(lambda _doubtful: set(target.titles()))
+        titles = lane.run(lambda _doubtful: set(_titles(target, title)))
         name = numbered_title(title, titles | tried, target.traits.title_format)
         request = ContainerRequest(
             ticket=ticket,
@@ -105,6 +121,11 @@ def _create(
     raise TargetFault(
         "target-misbehaved", f"The target says of {MAX_TITLES} titles that they are taken."
     )
+
+
+def _titles(target: Target, title: str) -> Collection[str]:
+    """The titles among which this one must be free."""
+    return target.titles_like(title) if isinstance(target, CanFindTitles) else target.titles()
 
 
 def _left_behind(target: Target, record: Record) -> tuple[Finding, ...]:

@@ -57,6 +57,8 @@ class Description:
     resource_type: str | None = None
     categories: tuple[str, ...] = ()
     notes: str | None = None
+    language: str | None = None
+    version: str | None = None
 
     def fields(self) -> dict[str, object]:
         """The same for `ContainerRequest.fields`: what was given, fit for JSON."""
@@ -105,6 +107,8 @@ def _from_info(info: Iterable[tuple[str, str]]) -> dict[str, Any]:
         "organisation": first("source-organization"),
         "resource_type": first("resource-type"),
         "categories": tuple(dict.fromkeys(every("category"))),
+        "language": first("language"),
+        "version": first("version"),
     }
 
 
@@ -159,6 +163,8 @@ def _from_datacite(tree: Mapping[str, Any]) -> dict[str, Any]:
         "publisher": publisher if isinstance(publisher, str) else _text(publisher, "name"),
         "resource_type": _text(types, "resourceTypeGeneral"),
         "notes": _described(tree, "Other"),
+        "language": _text(tree, "language"),
+        "version": _text(tree, "version"),
     }
 
 

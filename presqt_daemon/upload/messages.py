@@ -24,6 +24,9 @@ def final_message(result: UploadResult, target_name: str) -> str:
     return " ".join(parts)
 
 
-def draft_note(link: str | None) -> str:
+def draft_note(link: str | None, *, is_restricted: bool = False) -> str:
     """What a person still has to do where the target keeps drafts."""
-    return f"Draft, not published: open {link}." if link else "Draft, not published."
+    note = f"Draft, not published: open {link}." if link else "Draft, not published."
+    if not is_restricted:
+        return note
+    return f"{note} Its files are restricted: make them public there before you publish it."

@@ -15,7 +15,7 @@ from presqt_daemon.reports import Go, Limited, Opened, Progress, Report, WantsCr
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets import base
 from presqt_daemon.targets.abilities import CanTakeTurns
-from presqt_daemon.targets.base import Container, Target
+from presqt_daemon.targets.base import RESTRICTED, Container, Target
 from presqt_daemon.tickets.payload import read_files, read_head
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.bag_metadata import read_bag_metadata
@@ -256,7 +256,9 @@ def _publish(
     job: SendJob, target: Target, container: Container, lane: Lane, tally: Tally
 ) -> tuple[str | None, str | None, tuple[Finding, ...]]:
     """The link, a note and warnings: published where that is wanted and all is verified."""
-    note = draft_note(container.link) if target.traits.makes_drafts else None
+    note = None
+    if target.traits.makes_drafts:
+        note = draft_note(container.link, is_restricted=RESTRICTED in container.state)
     if job.target.publish != "after_verified" or not tally.is_verified:
         return container.link, note, ()
     try:

@@ -1,11 +1,18 @@
-"""Zenodo in small: InvenioRDM's records API and the older deposit API over one state."""
+"""Zenodo in small: InvenioRDM's records API and the older deposit API over one state.
+
+What the records API says was seen at InvenioRDM 14.0.5 (rdm-records 32.3.2) unless another source
+is named; `tests/real` runs the same suite against that server. The older API is after
+developers.zenodo.org and target-apis.md, section 4.
+"""
 
 import hashlib
 import itertools
+import re
 import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 
 from tests.fakes.server import FakeServer, Reply, Request
@@ -23,6 +30,9 @@ RATES = {
 """On every answer: `Retry-After` comes with good ones too."""
 
 NEEDED = ("title", "creators", "resource_type", "publication_date")
+LONGEST_KEY = 255
+DENIED = "Permission denied."
+_TERM = re.compile(r'([a-z_.]+):"((?:[^"\\]|\\.)*)"')
 
 
 @dataclass
@@ -36,10 +46,12 @@ class File:
     transfer: dict[str, Any] = field(default_factory=dict)
     size: int | None = None
     polls_left: int = 0
+    created: str = ""
+    has_checksum: bool = True
 
     @property
     def checksum(self) -> str | None:
-        if self.content is None:
+        if self.content is None or not self.has_checksum:
             return None
         if self.claimed is not None:
             return self.claimed
@@ -60,16 +72,24 @@ class Draft:
     files: dict[str, File] = field(default_factory=dict)
     published: bool = False
     listed_from: int = 0
+    shared: bool = False
+    index: int = 1
+    takes_files: bool = True
 
 
 class FakeZenodo(FakeServer):
     """The server; `drafts` is what it stores.
 
-    `has_records` and `has_deposit` switch the APIs; `takes_parts` the multipart transfer;
-    `checksum_polls` is how often a multipart file is asked for before its md5 is there;
+    `has_records` and `has_deposit` switch the APIs; `takes_parts` the beginning of a multipart
+    transfer, `refuses_part` is the status of every part (403 at Zenodo, zenodo-rdm issue 1443);
+    `checksum_polls` is how often a multipart file is asked for before its md5 is there, and
+    `loses_checksums` leaves it null for good (the server killed while it takes it);
     `spoils` names files that are stored wrong that many times; `index_lag` is how many lists a new
     draft is missing from; `page_cap` the longest page; `overloaded_publish` answers 504 that many
-    times after having published; `refuses_metadata` takes no more than a title and a mark.
+    times after having published; `refuses_metadata` takes no description; `unknown` are ids that
+    the vocabularies lack; `max_request` is where 413 begins (100 MiB without a setting, nginx's
+    `client_max_body_size`), `max_file` where "Maximum file size exceeded" does; `sticky` are keys
+    whose unfinished file cannot be deleted (S3, invenio-app-rdm issue 3278).
     """
 
     ROUTES: ClassVar[tuple[tuple[str, str, str], ...]] = (
@@ -77,6 +97,7 @@ class FakeZenodo(FakeServer):
         ("POST", r"/api/records", "create"),
         ("GET", r"/api/records/([^/]+)", "record"),
         ("GET", r"/api/records/([^/]+)/draft", "draft"),
+        ("PUT", r"/api/records/([^/]+)/draft", "write"),
         ("DELETE", r"/api/records/([^/]+)/draft", "drop"),
         ("DELETE", r"/api/deposit/depositions/([^/]+)", "drop"),
         ("POST", r"/api/records/([^/]+)/draft/files", "begin"),
@@ -96,6 +117,7 @@ class FakeZenodo(FakeServer):
         ("POST", r"/api/deposit/depositions/([^/]+)/actions/publish", "publish_deposition"),
         ("PUT", r"/api/files/([^/]+)/([^/]+)", "put_object"),
         ("GET", r"/api/files/([^/]+)/([^/]+)", "get_object"),
+        ("DELETE", r"/api/files/([^/]+)/([^/]+)", "delete_object"),
     )
 
     def __init__(self, *, has_records: bool = True, has_deposit: bool = True) -> None:
@@ -110,6 +132,13 @@ class FakeZenodo(FakeServer):
         self.page_cap = 100
         self.overloaded_publish = 0
         self.quota: int | None = None
+        self.refuses_part: int | None = None
+        self.loses_checksums = False
+        self.unknown: set[str] = set()
+        self.max_request: int | None = None
+        self.max_file: int | None = None
+        self.sticky: set[str] = set()
+        self._moment = datetime(2026, 1, 1, tzinfo=UTC)
         self.refuses_metadata = False
         self.lists = 0
         self.stored: Counter[str] = Counter()
@@ -122,11 +151,17 @@ class FakeZenodo(FakeServer):
         *,
         owner: int = OWNER,
         published: bool = False,
+        **more: Any,
     ) -> str:
-        """Somebody's draft or record."""
+        """Somebody's draft or record; `more` are attributes of the draft."""
         with self.lock:
             made = self._new({"title": title}, {}, owner)
-            made.files = {name: File(content=content) for name, content in (files or {}).items()}
+            for name, value in more.items():
+                setattr(made, name, value)
+            made.files = {
+                name: File(content=content, transfer={"type": "L"}, created=self._now())
+                for name, content in (files or {}).items()
+            }
             made.published = published
             return made.id
 
@@ -139,11 +174,19 @@ class FakeZenodo(FakeServer):
     def before(self, request: Request) -> Reply | None:
         if "access_token" in request.query:
             raise AssertionError("a token in an address ends in every log")
-        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
-            return _refusal(401, "The server could not verify that you are authorized")
         is_deposit = request.path.startswith(("/api/deposit/", "/api/files/"))
         if not (self.has_deposit if is_deposit else self.has_records):
             return _refusal(404, "The requested URL was not found on the server.")
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            # a wrong token is taken as nobody's
+            is_public = request.method == "GET" and re.fullmatch(
+                r"/api/records/[^/]+(/files)?", request.path
+            )
+            if is_public:
+                return _refusal(404, "The persistent identifier is not registered.")
+            return _refusal(403, DENIED)
+        if self.max_request is not None and request.content.size > self.max_request:
+            return Reply(status=413, content=b"<html>Request Entity Too Large</html>")
         return None
 
     def answer(self, request: Request) -> Reply:
@@ -161,16 +204,29 @@ class FakeZenodo(FakeServer):
 
     def create(self, request: Request) -> Reply:
         tree = request.json()
-        if self.refuses_metadata and len(tree.get("metadata", {})) > 2:
+        metadata = tree.get("metadata", {})
+        if self.refuses_metadata and "description" in metadata:
             return _refusal(400, "A validation error occurred.", fields=["description"])
-        draft = self._new(tree.get("metadata", {}), tree.get("access", {}), OWNER)
+        if (unknown := self._unknown_in(metadata)) is not None:
+            return _refusal(400, f"Invalid value {unknown}.")
+        if metadata.get("publication_date") == "0000":
+            return _refusal(500, "The server encountered an internal error.")
+        draft = self._new(metadata, tree.get("access", {}), OWNER)
+        draft.takes_files = tree.get("files", {}).get("enabled", True)
         answer = self._record_tree(draft, request)
-        missing = [name for name in NEEDED if name not in draft.metadata]
-        answer["errors"] = [
-            {"field": f"metadata.{name}", "messages": ["Missing data for required field."]}
-            for name in missing
-        ]
+        answer["errors"] = _dropped_from(metadata)
         return Reply(status=201, tree=answer)
+
+    def write(self, request: Request, identity: str) -> Reply:
+        draft = self.drafts.get(identity)
+        if draft is None or draft.published:
+            return _refusal(404, "The persistent identifier does not exist.")
+        tree = request.json()
+        draft.metadata = tree.get("metadata", {})
+        draft.access = {"record": "public", "files": "public", **tree.get("access", {})}
+        answer = self._record_tree(draft, request)
+        answer["errors"] = _dropped_from(draft.metadata)
+        return Reply(tree=answer)
 
     def record(self, request: Request, identity: str) -> Reply:
         draft = self.drafts.get(identity)
@@ -182,8 +238,8 @@ class FakeZenodo(FakeServer):
         draft = self.drafts.get(identity)
         if draft is None or draft.published:
             return _refusal(404, "The persistent identifier does not exist.")
-        if draft.owner != OWNER:
-            return _refusal(403, "Permission denied.")
+        if draft.owner != OWNER and not draft.shared:
+            return _refusal(403, DENIED)
         return Reply(tree=self._record_tree(draft, request))
 
     def drop(self, request: Request, identity: str) -> Reply:
@@ -194,7 +250,11 @@ class FakeZenodo(FakeServer):
         return Reply(status=201 if "/deposit/" in request.path else 204)
 
     def begin(self, request: Request, identity: str) -> Reply:
-        draft = self.drafts[identity]
+        draft = self.drafts.get(identity)
+        if draft is None or draft.published:
+            return _refusal(404, "The persistent identifier does not exist.")
+        if not draft.takes_files:
+            return _refusal(403, "Files are not enabled.")
         for row in request.json():
             if row["key"] in draft.files:
                 return _refusal(400, f"File with key {row['key']} already exists.")
@@ -202,11 +262,14 @@ class FakeZenodo(FakeServer):
                 return _refusal(400, "Uploading selected files will result in 101 files")
             transfer = row.get("transfer", {"type": "L"})
             if transfer["type"] == "M" and not self.takes_parts:
-                return _refusal(403, "Permission denied.")
+                return _refusal(403, DENIED)
             if transfer["type"] == "M" and not {"parts", "part_size"} <= set(transfer):
                 return _refusal(400, "Multipart file transfer requires parts.")
             draft.files[row["key"]] = File(
-                transfer=transfer, size=row.get("size"), claimed=row.get("checksum")
+                transfer=transfer,
+                size=row.get("size"),
+                claimed=row.get("checksum"),
+                created=self._now(),
             )
         return Reply(status=201, tree=self._file_list(draft))
 
@@ -227,17 +290,28 @@ class FakeZenodo(FakeServer):
         return Reply(tree=tree)
 
     def delete(self, request: Request, identity: str, key: str) -> Reply:
-        if self.drafts[identity].files.pop(key, None) is None:
+        files = self.drafts[identity].files
+        if key not in files:
             return _refusal(404, f"Record '{identity}' has no file '{key}'.")
+        if key in self.sticky and files[key].content is None:
+            return _refusal(500, "The server encountered an internal error.")
+        del files[key]
         return Reply(status=204)
 
     def content(self, request: Request, identity: str, key: str) -> Reply:
-        draft = self.drafts[identity]
-        file = draft.files.get(key)
-        if file is None:
+        draft = self.drafts.get(identity)
+        file = draft.files.get(key) if draft is not None else None
+        if draft is None or file is None:
             return _refusal(404, f"Record '{identity}' has no file '{key}'.")
         if file.content is not None or file.transfer["type"] != "L":
-            return _refusal(400, f"File with key {key} is committed.")
+            # answered well, and the file is no more
+            tree = {**self._file_tree(draft, key), "errors": "File upload transfer failed."}
+            del draft.files[key]
+            return Reply(tree=tree)
+        if len(key) > LONGEST_KEY:
+            return _refusal(400, "Filename is too long.")
+        if self.max_file is not None and request.content.size > self.max_file:
+            return _refusal(400, "Maximum file size exceeded.")
         if self.quota is not None and request.content.size > self.quota:
             return _refusal(400, "Bucket quota exceeded.")
         file.sent = self._as_stored(key, request.body)
@@ -250,6 +324,8 @@ class FakeZenodo(FakeServer):
         draft = self.drafts[identity]
         file = draft.files[key]
         transfer = file.transfer
+        if self.refuses_part is not None:
+            return _refusal(self.refuses_part, DENIED)
         if transfer["type"] != "M" or not 1 <= int(number) <= transfer["parts"]:
             return _refusal(400, "Part number is higher than total parts.")
         if int(number) < transfer["parts"] and request.content.size != transfer["part_size"]:
@@ -258,19 +334,22 @@ class FakeZenodo(FakeServer):
         return Reply(tree=self._file_tree(draft, key))
 
     def commit(self, request: Request, identity: str, key: str) -> Reply:
-        draft = self.drafts[identity]
-        file = draft.files.get(key)
-        if file is None:
+        draft = self.drafts.get(identity)
+        file = draft.files.get(key) if draft is not None else None
+        if draft is None or file is None:
             return _refusal(404, f"Record '{identity}' has no file '{key}'.")
+        if file.content is not None:
+            return Reply(tree=self._file_tree(draft, key))
         if file.transfer["type"] == "M":
             if set(file.parts) != set(range(1, file.transfer["parts"] + 1)):
                 return _refusal(400, "Parts are missing.")
             file.sent = b"".join(file.parts[number] for number in sorted(file.parts))
             file.polls_left = self.checksum_polls
+            file.has_checksum = not self.loses_checksums
         if file.sent is None:
-            return _refusal(400, f"File with key {key} has no content.")
+            return _refusal(500, "The server encountered an internal error.")
         file.content = file.sent
-        self.stored[key] += 1
+        self.stored[str(stem_of(key))] += 1
         return Reply(status=200, tree=self._file_tree(draft, key))
 
     def publish(self, request: Request, identity: str) -> Reply:
@@ -280,6 +359,9 @@ class FakeZenodo(FakeServer):
         missing = [name for name in NEEDED if name not in draft.metadata]
         if missing:
             return _refusal(400, "A validation error occurred.", fields=missing)
+        if any(file.content is None for file in draft.files.values()):
+            said = "One or more files have not completed their transfer, please wait."
+            return _refusal(400, f"A validation error occurred. {said}")
         draft.published = True
         if self.overloaded_publish:
             self.overloaded_publish -= 1
@@ -291,7 +373,7 @@ class FakeZenodo(FakeServer):
 
     def deposit(self, request: Request) -> Reply:
         metadata = request.json().get("metadata", {})
-        if self.refuses_metadata and len(metadata) > 2:
+        if self.refuses_metadata and "description" in metadata:
             return _refusal(400, "Validation error.", fields=["description"])
         draft = self._new(metadata, {}, OWNER)
         return Reply(status=201, tree=self._deposition_tree(draft))
@@ -301,7 +383,7 @@ class FakeZenodo(FakeServer):
         if draft is None:
             return _refusal(404, "PID does not exist.")
         if draft.owner != OWNER:
-            return _refusal(403, "Permission denied.")
+            return _refusal(403, DENIED)
         return Reply(tree=self._deposition_tree(draft))
 
     def publish_deposition(self, request: Request, identity: str) -> Reply:
@@ -321,12 +403,13 @@ class FakeZenodo(FakeServer):
     def put_object(self, request: Request, bucket: str, key: str) -> Reply:
         draft = self._in_bucket(bucket)
         if draft.published:
-            return _refusal(403, "Permission denied.")
+            return _refusal(403, DENIED)
         if self.quota is not None and request.content.size > self.quota:
             return _refusal(400, "Bucket quota exceeded.")
-        file = File(content=self._as_stored(key, request.body), transfer={"type": "L"})
+        content = self._as_stored(key, request.body)
+        file = File(content=content, transfer={"type": "L"}, created=self._now())
         draft.files[key] = file
-        self.stored[key] += 1
+        self.stored[str(stem_of(key))] += 1
         tree = {
             "key": key,
             "checksum": file.checksum,
@@ -339,12 +422,32 @@ class FakeZenodo(FakeServer):
     def get_object(self, request: Request, bucket: str, key: str) -> Reply:
         return Reply(content=self._in_bucket(bucket).files[key].content)
 
+    def delete_object(self, request: Request, bucket: str, key: str) -> Reply:
+        self._in_bucket(bucket).files.pop(key, None)
+        return Reply(status=204)
+
+    def _now(self) -> str:
+        """Each moment later than the one before."""
+        self._moment += timedelta(seconds=1)
+        return self._moment.isoformat()
+
+    def _unknown_in(self, metadata: Mapping[str, Any]) -> str | None:
+        """The first id that the vocabularies lack."""
+        rows = [
+            metadata.get("resource_type") or {},
+            *metadata.get("rights", ()),
+            *metadata.get("languages", ()),
+            *(row["relation_type"] for row in metadata.get("related_identifiers", ())),
+            *(row["role"] for row in metadata.get("contributors", ())),
+        ]
+        return next((row["id"] for row in rows if row.get("id") in self.unknown), None)
+
     def _new(self, metadata: dict[str, Any], access: dict[str, str], owner: int) -> Draft:
         draft = Draft(
             id=str(next(self._numbers)),
             owner=owner,
             metadata=metadata,
-            access=access,
+            access={"record": "public", "files": "public", **access},
             bucket=str(uuid.uuid4()),
             listed_from=self.lists + self.index_lag,
         )
@@ -354,10 +457,14 @@ class FakeZenodo(FakeServer):
     def _listed(self, request: Request) -> list[Draft]:
         page = int(request.query.get("page", "1"))
         size = min(int(request.query.get("size", "10")), self.page_cap)
+        own_only = request.query.get("shared_with_me") == "false" or "/deposit/" in request.path
+        query = request.query.get("q", "")
         mine = [
             draft
             for draft in reversed(self.drafts.values())
-            if draft.owner == OWNER and draft.listed_from <= self.lists
+            if (draft.owner == OWNER or (draft.shared and not own_only))
+            and draft.listed_from <= self.lists
+            and _matches(draft, query)
         ]
         self.lists += 1
         return mine[(page - 1) * size : page * size]
@@ -366,9 +473,10 @@ class FakeZenodo(FakeServer):
         return next(draft for draft in self.drafts.values() if draft.bucket == bucket)
 
     def _as_stored(self, key: str, content: bytes) -> bytes:
-        if not self.spoils[key]:
+        name = str(stem_of(key))
+        if not self.spoils[name]:
             return content
-        self.spoils[key] -= 1
+        self.spoils[name] -= 1
         return bytes([content[0] ^ 1]) + content[1:] if content else b"x"
 
     def _record_tree(self, draft: Draft, request: Request) -> dict[str, Any]:
@@ -384,6 +492,8 @@ class FakeZenodo(FakeServer):
             "is_draft": not draft.published,
             "metadata": draft.metadata,
             "access": draft.access,
+            "files": {"enabled": draft.takes_files},
+            "versions": {"index": draft.index},
             "parent": {"access": {"owned_by": {"user": str(draft.owner)}}},
             "links": links,
         }
@@ -392,7 +502,10 @@ class FakeZenodo(FakeServer):
         draft = self.drafts.get(identity)
         if draft is None or draft.published is not published:
             return _refusal(404, "The persistent identifier does not exist.")
-        return Reply(tree=self._file_list(draft))
+        tree = self._file_list(draft)
+        for file in draft.files.values():
+            file.polls_left -= file.content is not None and file.polls_left > 0
+        return Reply(tree=tree)
 
     def _file_list(self, draft: Draft) -> dict[str, Any]:
         entries = [self._file_tree(draft, key) for key in draft.files]
@@ -405,6 +518,8 @@ class FakeZenodo(FakeServer):
         tree: dict[str, Any] = {
             "key": key,
             "status": "completed" if is_done else "pending",
+            "created": file.created,
+            "transfer": {"type": "L" if is_done else file.transfer.get("type", "L")},
             "metadata": None,
             "links": {"self": url, "content": f"{url}/content", "commit": f"{url}/commit"},
         }
@@ -461,3 +576,56 @@ def _refusal(status: int, message: str, *, fields: list[str] | None = None) -> R
             for name in fields
         ]
     return Reply(status=status, tree=tree)
+
+
+def stem_of(key: str) -> str:
+    """The key without the digest in it, as tests name files."""
+    return re.sub(r"\.[0-9a-f]{8,32}(?=(\.presqt)?\.[^.]+$)", "", key)
+
+
+def _matches(draft: Draft, query: str) -> bool:
+    """A query of quoted terms joined by OR; a term is in the index as its own or among words."""
+    terms = _TERM.findall(query)
+    return not terms or any(_has(draft.metadata, *term) for term in terms)
+
+
+def _has(metadata: Mapping[str, Any], name: str, text: str) -> bool:
+    text = re.sub(r"\\(.)", r"\1", text).lower()
+    values: list[Any] = [metadata]
+    for part in name.removeprefix("metadata.").split("."):
+        found = [value.get(part) for value in values if isinstance(value, Mapping)]
+        values = [one for value in found for one in (value if isinstance(value, list) else [value])]
+    return any(text in str(value).lower() for value in values if value is not None)
+
+
+def _dropped_from(metadata: dict[str, Any]) -> list[dict[str, Any]]:
+    """What stands in the `errors` of a 201; the fields that it complains of are dropped."""
+    errors = []
+
+    def complain(field: str, said: str) -> None:
+        errors.append({"field": f"metadata.{field}", "messages": [said]})
+
+    for name in ("title", "description"):
+        if 0 < len(metadata.get(name, "")) < 3:
+            complain(name, "Shorter than minimum length 3.")
+            del metadata[name]
+    if not _is_day(metadata.get("publication_date", "2000")):
+        complain("publication_date", "Please provide a valid date or interval.")
+        del metadata["publication_date"]
+    own = [(row["scheme"], row["identifier"]) for row in metadata.get("identifiers", ())]
+    if len(set(own)) < len(own):
+        complain("identifiers", "Duplicated identifier entry is not allowed.")
+        del metadata["identifiers"]
+    for name in NEEDED:
+        if name not in metadata:
+            complain(name, "Missing data for required field.")
+    return errors
+
+
+def _is_day(text: str) -> bool:
+    """ISO 8601: a year, a month, or a day that exists."""
+    try:
+        date.fromisoformat({4: f"{text}-01-01", 7: f"{text}-01"}.get(len(text), text))
+    except ValueError:
+        return False
+    return True

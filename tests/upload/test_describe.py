@@ -10,13 +10,10 @@ from presqt_daemon.config import TargetConfig
 from presqt_daemon.model import UploadResult
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
 from presqt_daemon.targets.left_out import state_from
-from presqt_daemon.targets.zenodo.metadata import (
-    deposit_metadata,
-    has_mark,
-    known_license,
-    record_metadata,
-    scheme_of,
-)
+from presqt_daemon.targets.zenodo.deposit_metadata import deposit_metadata
+from presqt_daemon.targets.zenodo.identifiers import scheme_of
+from presqt_daemon.targets.zenodo.metadata import has_mark, record_metadata
+from presqt_daemon.targets.zenodo.vocabularies import license_id as known_license
 from presqt_daemon.upload.bag_metadata import read_bag_metadata
 from presqt_daemon.upload.describe import (
     Description,

@@ -91,7 +91,17 @@ def article_from(
 def left_out(fields: Mapping[str, object], terms: Terms) -> Iterator[tuple[str, object]]:
     """Field and value of everything that was given and that the article does not say."""
     yield from terms.unknown
-    yield from given(fields, "publication_date", "contact", "organisation", "publisher", "notes")
+    yield from given(
+        fields,
+        "publication_date",
+        "contact",
+        "organisation",
+        "publisher",
+        "notes",
+        "language",
+        "version",
+        "described_title",
+    )
     if str(fields.get("resource_type") or "").lower() not in {"", *_TYPES}:
         yield from given(fields, "resource_type")
     for creator in _list(fields, "creators"):

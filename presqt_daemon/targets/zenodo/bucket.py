@@ -11,7 +11,6 @@ from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.zenodo.content import faults_by_name
 from presqt_daemon.targets.zenodo.drafts import VANISHED, draft_gone, md5_from
 from presqt_daemon.targets.zenodo.keys import (
-    SHOWN_AS,
     StoredFile,
     forms_of,
     has_digest_in_key,
@@ -29,10 +28,11 @@ class BucketFiles:
     def __init__(self, http: Http, depositions: str) -> None:
         self._http = http
         self._depositions = depositions
+        self._ours: dict[str, dict[str, PurePosixPath]] = {}
 
     def listing(self, container: Container) -> dict[PurePosixPath, Item]:
         """The deposition's files. Raises UserFault `resource-gone`."""
-        return items_of(self._stored(container).values())
+        return items_of(self._stored(container).values(), self._keys(container))
 
     def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
         """Store a file; a packed bag that it replaces is let go when the new one is verified.
@@ -41,13 +41,15 @@ class BucketFiles:
         """
         md5 = file.digests["md5"].lower()
         there = self._stored(container)
-        forms = forms_of(file.path, there.values())
+        forms = forms_of(file.path, there.values(), self._keys(container))
         if replaces is None and any(form.md5 != md5 for form in forms):
             raise FileExistsError(str(file.path))
         old = let_go_with(replaces)
         key = str(file.path)
         if has_digest_in_key(file.path):
             key = _free_key(file, md5, there, old)
+        self._keys(container)[key] = file.path
+        self._keys(container)[key] = file.path
         stored = there.get(key)
         if stored is None or stored.md5 != md5:
             stored = self._put_object(container, key, file)
@@ -63,7 +65,7 @@ class BucketFiles:
         """The content of a stored file, None for one of more than `limit` bytes."""
         if item.size is None or item.size > limit:
             return None
-        key = item.state.get(SHOWN_AS) or str(item.path)
+        key = str(item.path)
         url = self._object(container, key)
         content = self._http.ask("GET", url, doing=f"the content of {key}").content
         return content if len(content) <= limit else None
@@ -117,6 +119,10 @@ class BucketFiles:
             if isinstance(file, dict) and file.get("filename")
         ]
         return {file.key: file for file in files}
+
+    def _keys(self, container: Container) -> dict[str, PurePosixPath]:
+        """The keys that this connection has given, and the paths for which they stand."""
+        return self._ours.setdefault(container.id, {})
 
     def _object(self, container: Container, key: str) -> str:
         """Where a file's bytes go; a container opened by the other API has no bucket noted yet."""

@@ -17,7 +17,7 @@ from presqt_daemon.targets.left_out import remarks_to, state_from
 from presqt_daemon.targets.zenodo.drafts import Row, complaints_in
 from presqt_daemon.targets.zenodo.metadata import MARK, has_mark, publication_date
 
-LOST_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+LOST_SECONDS = (0.25, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 """How long a draft is looked for that may have been made: an index was seen 12 s late."""
 
 SHOWN_SECONDS = (1.0,)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.targets.base import (
+    RESTRICTED,
     Account,
     Container,
     ContainerRequest,
@@ -34,7 +35,6 @@ from presqt_daemon.targets.zenodo.drafts import (
     DISCARDED,
     PAGE_ROWS,
     PUBLISHED,
-    RESTRICTED,
     VANISHED,
     Row,
     account_of,

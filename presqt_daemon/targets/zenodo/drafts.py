@@ -16,9 +16,6 @@ DISCARDED = frozenset({200, 201, 204, 403, *VANISHED})
 """What a draft's removal may be answered with: done (each API says it in another way), not allowed
 (403), or gone already."""
 
-RESTRICTED = "restricted"
-"""The key in a new container's `state` that says that its files would be shown to nobody."""
-
 PUBLISHED = (
     "The record {id} is published, and the files of a published record cannot change: open it, "
     "make a new version of it there, and give the id of that new draft."

@@ -19,7 +19,6 @@ from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.zenodo.content import DraftContent
 from presqt_daemon.targets.zenodo.drafts import draft_gone, md5_from
 from presqt_daemon.targets.zenodo.keys import (
-    SHOWN_AS,
     StoredFile,
     forms_of,
     has_digest_in_key,
@@ -57,6 +56,7 @@ class DraftFiles:
         self._records = records
         self._content = content or DraftContent(http)
         self._published: set[str] = set()
+        self._ours: dict[str, dict[str, PurePosixPath]] = {}
         self._sleep = sleep
         self._clock = clock
 
@@ -65,7 +65,7 @@ class DraftFiles:
 
         Raises UserFault `resource-gone` when there is neither a draft nor a record any more.
         """
-        return items_of(_complete(self._entries(container)))
+        return items_of(_complete(self._entries(container)), self._keys(container))
 
     def stat(self, container: Container, path: PurePosixPath) -> Item | None:
         """What stands for a path; one request, since the server lists a draft's files at once."""
@@ -87,7 +87,7 @@ class DraftFiles:
         """
         md5 = file.digests["md5"].lower()
         entries = self._entries(container)
-        forms = forms_of(file.path, _complete(entries))
+        forms = forms_of(file.path, _complete(entries), self._keys(container))
         if replaces is None and any(form.md5 not in {md5, None} for form in forms):
             raise FileExistsError(str(file.path))
         old = let_go_with(replaces)
@@ -122,7 +122,7 @@ class DraftFiles:
         """
         if "md5" not in algorithms:
             return {}
-        key = item.state.get(SHOWN_AS) or str(item.path)
+        key = str(item.path)
         began = self._clock()
         waits = iter(_POLL_SECONDS)
         wait = next(waits)
@@ -141,7 +141,7 @@ class DraftFiles:
         """The content of a stored file, None for one of more than `limit` bytes."""
         if item.size is None or item.size > limit:
             return None
-        key = item.state.get(SHOWN_AS) or str(item.path)
+        key = str(item.path)
         url = f"{self._files(container)}/{quote(key, safe='')}/content"
         content = self._http.ask("GET", url, doing=f"the content of {key}").content
         return content if len(content) <= limit else None
@@ -206,6 +206,7 @@ class DraftFiles:
     def _at(
         self, container: Container, key: str, file: Sending, pending: Mapping[str, Any] | None
     ) -> StoredFile:
+        self._keys(container)[key] = file.path
         entry = self._content.store(self._files(container), key, file, pending)
         return self._with_digest(container, file.path, _stored(entry))
 
@@ -241,6 +242,10 @@ class DraftFiles:
         entries = answer.tree().get("entries") or ()
         rows = entries.values() if isinstance(entries, dict) else entries
         return {str(row["key"]): row for row in rows if isinstance(row, dict) and row.get("key")}
+
+    def _keys(self, container: Container) -> dict[str, PurePosixPath]:
+        """The keys that this connection has given, and the paths for which they stand."""
+        return self._ours.setdefault(container.id, {})
 
     def _files(self, container: Container) -> str:
         record = f"{self._records}/{quote(container.id, safe='')}"

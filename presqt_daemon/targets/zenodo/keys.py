@@ -20,14 +20,14 @@ LONGEST_KEY = 255
 """Characters; InvenioRDM begins a file with a longer key and then refuses its content with 400
 "Filename is too long." (InvenioRDM 14.0.5)."""
 
-SHOWN_AS = "shown_as"
-"""In an item's `state`: the key under which the file really stands."""
-
 _FORMS = "forms"
 _LENGTHS = (8, 12, 16, 24, 32)
 """Characters of the md5; the longer ones are ways out where a shorter key cannot be had."""
 
 _KEY = re.compile(r"(.+)\.([0-9a-f]{8,32})((?:\.presqt\.zip)|(?:\.[^.]*))", re.DOTALL)
+
+
+NO_KEYS: Mapping[str, PurePosixPath] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,48 +59,58 @@ def has_digest_in_key(path: PurePosixPath) -> bool:
     return path.name.endswith(PACKED)
 
 
-def path_of(file: StoredFile) -> PurePosixPath:
+def _path_of(file: StoredFile, ours: Mapping[str, PurePosixPath]) -> PurePosixPath:
     """The path that was asked for when the file was stored under its key."""
+    if file.key in ours:
+        return ours[file.key]
     found = _KEY.fullmatch(file.key)
     if found is not None and file.md5 is not None and file.md5.startswith(found[2]):
         return PurePosixPath(found[1] + found[3])
     return PurePosixPath(file.key)
 
 
-def forms_of(path: PurePosixPath, files: Iterable[StoredFile]) -> list[StoredFile]:
-    """The files that stand for a path: under its plain name first, then the oldest."""
-    found = [file for file in files if path in {path_of(file), PurePosixPath(file.key)}]
+def forms_of(
+    path: PurePosixPath, files: Iterable[StoredFile], ours: Mapping[str, PurePosixPath] = NO_KEYS
+) -> list[StoredFile]:
+    """The files that stand for a path: under its plain name first, then the oldest.
+
+    `ours` are keys that we have given ourselves, whatever content stands there now.
+    """
+    found = [file for file in files if path in {_path_of(file, ours), PurePosixPath(file.key)}]
     return sorted(found, key=lambda file: (file.key != str(path), file.created))
 
 
-def items_of(files: Iterable[StoredFile]) -> dict[PurePosixPath, Item]:
-    """Everything by the path that was asked for.
+def items_of(
+    files: Iterable[StoredFile], ours: Mapping[str, PurePosixPath] = NO_KEYS
+) -> dict[PurePosixPath, Item]:
+    """Every file by its own key, and by the path that was asked for where that is another.
 
     Of several files that stand for one path the first form is at the path, so that an update that
-    was interrupted goes on; the others are there under their own keys.
+    was interrupted goes on.
     """
     files = list(files)
     found: dict[PurePosixPath, Item] = {}
-    for file in files:
-        path = path_of(file)
-        if path in found:
-            continue
-        first, *others = forms_of(path, files)
+    for path in {_path_of(file, ours) for file in files}:
+        first, *others = forms_of(path, files, ours)
         found[path] = item_of(path, first, (first, *others))
-        for other in others:
-            own = PurePosixPath(other.key)
-            found.setdefault(own, item_of(own, other, (other,)))
+    for file in files:
+        key = PurePosixPath(file.key)
+        path = _path_of(file, ours)
+        shown = found[path]
+        found.setdefault(key, shown if shown.path == key else item_of(path, file, (file,)))
     return found
 
 
 def item_of(path: PurePosixPath, file: StoredFile, forms: Iterable[StoredFile]) -> Item:
-    """A file at the path that was asked for; `forms` are all that an update would let go."""
+    """A file that stands for a path; `forms` are all that an update would let go."""
     rows = [[form.key, form.md5] for form in forms]
+    key = PurePosixPath(file.key)
     return Item(
-        path=path,
+        path=key,
         size=file.size,
         digests=file.digests,
-        state={SHOWN_AS: file.key, _FORMS: json.dumps(rows)},
+        state={_FORMS: json.dumps(rows)},
+        asked=path if path != key else None,
     )
 
 

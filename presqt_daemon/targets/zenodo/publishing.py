@@ -69,19 +69,22 @@ class PublishedDraft:
         access = dict(access) if isinstance(access, Mapping) else {}
         if access.get("files") == "restricted":
             return
-        tree: dict[str, Any] = {
-            name: draft[name]
-            for name in ("metadata", "custom_fields", "pids", "files")
-            if draft.get(name)
-        }
-        tree["files"] = {"enabled": True}
+        metadata = draft.get("metadata")
+        metadata = dict(metadata) if isinstance(metadata, Mapping) else {}
         access.pop("status", None)
-        tree["access"] = {**access, "files": "restricted"}
+        tree: dict[str, Any] = {
+            # a draft is written as a whole: what is not sent is lost
+            **{name: draft[name] for name in ("custom_fields", "pids") if draft.get(name)},
+            "files": {"enabled": True},
+            "access": {**access, "files": "restricted"},
+            "metadata": {**metadata, **_rights_by_id(metadata)},
+        }
         answer = self._ask(
             "PUT", f"{self._record}/draft", doing="the draft's access", tree=tree
         ).tree()
-        now = answer.get("access")
-        if not isinstance(now, Mapping) or now.get("files") != "restricted":
+        now, kept = answer.get("access"), answer.get("metadata")
+        is_closed = isinstance(now, Mapping) and now.get("files") == "restricted"
+        if not is_closed or not isinstance(kept, Mapping) or set(kept) < set(metadata):
             raise UserFault(
                 "forbidden",
                 "The draft's files could not be closed before publishing: set their visibility "
@@ -94,6 +97,14 @@ class PublishedDraft:
         if answer.status != 200:
             return None
         return _page_of(answer.tree()) or self._container.link
+
+
+def _rights_by_id(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Licences as they may be written: the server shows more of one than it takes."""
+    rows = metadata.get("rights")
+    if not isinstance(rows, list):
+        return {}
+    return {"rights": [{"id": row["id"]} if row.get("id") else row for row in rows]}
 
 
 def _page_of(tree: Mapping[str, Any]) -> str | None:

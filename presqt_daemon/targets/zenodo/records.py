@@ -11,6 +11,7 @@ from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.answers import Answer
 from presqt_daemon.targets.base import (
+    RESTRICTED,
     Account,
     Container,
     ContainerRequest,
@@ -30,7 +31,6 @@ from presqt_daemon.targets.zenodo.drafts import (
     METADATA_ONLY,
     PAGE_ROWS,
     PUBLISHED,
-    RESTRICTED,
     Row,
     account_of,
     no_such_resource,

@@ -29,6 +29,7 @@ TRAITS = Traits(
     max_files=100,
     makes_drafts=True,
     min_title_length=LEAST_TEXT,
+    titles_are_for_readers=True,
 )
 _NO_SUCH_API = frozenset({403, 404, 405, 406})
 """What a server says that lacks an API, or has it for another token (403)."""
