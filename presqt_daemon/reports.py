@@ -26,9 +26,13 @@ class Surveyed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantsSpace:
-    """A bag is about to be unpacked, which is to go where `resolved` says."""
+    """A bag is about to be unpacked, which is to go where `resolved` says.
+
+    `folder` is the target's in whose inbox folder it was dropped, empty for the inbox itself.
+    """
 
     resolved: Resolved
+    folder: str
     unpacked_bytes: int
     entries: int
 

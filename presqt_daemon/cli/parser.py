@@ -73,6 +73,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     prune.add_argument(
         "--unverified", metavar="TICKET", help="remove this ended ticket's zip though not verified"
     )
+    prune.add_argument(
+        "--rejected-from",
+        metavar="FOLDER",
+        help="remove the zips of rejected drops of this inbox folder before their time",
+    )
     return parser.parse_args(arguments)
 
 

@@ -1,5 +1,6 @@
-"""`prune`: what may go by the rules of retention, or one zip that the operator gives up."""
+"""`prune`: what may go by the rules of retention, or zips that the operator gives up."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +12,17 @@ from presqt_daemon.cli.follow import read_status
 from presqt_daemon.cli.show import complain
 from presqt_daemon.cli.text import shown
 from presqt_daemon.config import Config
+from presqt_daemon.tickets.claim_record import ClaimRecordError
 from presqt_daemon.tickets.lease import HeldError
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
-from presqt_daemon.tickets.retention import Part, decide, expire, removable, sweep_gone
+from presqt_daemon.tickets.retention import (
+    Part,
+    decide,
+    expire,
+    is_rejected,
+    removable,
+    sweep_gone,
+)
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.units import text_from_bytes
 
@@ -28,6 +37,9 @@ def main(context: Context) -> int:
         return Exit.OK
     uploads = Uploads(config.mediafiles)
     now = datetime.now(UTC)
+    if context.options.rejected_from is not None:
+        _remove_rejected(config, context.options.rejected_from, dry_run=dry_run)
+        return Exit.OK
     for folder, found in sorted(all_infos(uploads), key=lambda pair: pair[0].ticket):
         if not isinstance(found, ProcessInfo):
             complain(f"ticket {folder.ticket} is left alone: its status cannot be read ({found})")
@@ -36,6 +48,26 @@ def main(context: Context) -> int:
     if not dry_run and uploads.root.is_dir():
         sweep_gone(uploads.root)
     return Exit.OK
+
+
+def _remove_rejected(config: Config, wanted: str, *, dry_run: bool) -> None:
+    """Remove the zips of rejected drops of one inbox folder, and of those below it, at once."""
+    place = Path(os.path.realpath(config.inbox / wanted))
+    uploads = Uploads(config.mediafiles)
+    for folder, found in sorted(all_infos(uploads), key=lambda pair: pair[0].ticket):
+        if isinstance(found, ProcessInfo) and is_rejected(found) and _came_through(folder, place):
+            _remove(
+                folder,
+                lambda info: frozenset({Part.PAYLOAD} if is_rejected(info) else ()),
+                dry_run=dry_run,
+            )
+
+
+def _came_through(folder: TicketFolder, place: Path) -> bool:
+    try:
+        return Path(folder.read_claim().inbox_folder).is_relative_to(place)
+    except ClaimRecordError:
+        return False
 
 
 def _ended(config: Config, wanted: str) -> TicketFolder:

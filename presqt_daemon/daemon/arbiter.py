@@ -159,7 +159,12 @@ class Daemon:
     def _handle(self, event: Event) -> None:
         match event:
             case Claimed():
-                ticket = OpenTicket(ticket=event.ticket, work=Work.STAGE, zip_bytes=event.size)
+                ticket = OpenTicket(
+                    ticket=event.ticket,
+                    work=Work.STAGE,
+                    zip_bytes=event.size,
+                    folder=event.record.route.target or "",
+                )
                 self._rooms.dispatch.open(ticket, event.error)
                 self._rooms.asked.opened(event.ticket)
             case Request():

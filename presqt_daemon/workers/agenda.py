@@ -19,8 +19,9 @@ class Agenda:
 
     tickets: dict[str, OpenTicket] = field(default_factory=dict)
     small_bytes: int = 10**9
-    _small: deque[OpenTicket] = field(default_factory=deque)
-    _large: deque[OpenTicket] = field(default_factory=deque)
+    _unstaged: dict[tuple[str, bool], deque[OpenTicket]] = field(default_factory=dict)
+    """By inbox folder, and whether the bags are large."""
+
     _lanes: dict[str, Lane] = field(default_factory=dict)
     _parked: _Heap = field(default_factory=list)
     _notes: _Heap = field(default_factory=list)
@@ -38,7 +39,8 @@ class Agenda:
             if lane.pause is not None:
                 self._note_at(ticket, lane.pause, float("-inf"))
             return
-        queue = self._large if is_large else self._small
+        key = (ticket.folder, is_large or ticket.is_slow)
+        queue = self._unstaged.setdefault(key, deque())
         if first:
             queue.appendleft(ticket)
         else:
@@ -179,19 +181,35 @@ class Agenda:
             self._push(self._notes, moment, ticket)
 
     def _stage_runs(self, permits: Permits, now: float) -> Iterator[Run]:
-        """Small and large bags in the order they came; a large one that must wait blocks none."""
-        waiting = [queue for queue in (self._small, self._large) if queue]
-        while waiting:
-            queue = min(waiting, key=lambda one: one[0].order)
-            ticket = queue[0]
-            if ticket.is_gone:
-                queue.popleft()
-            elif permits.begin_staging(ticket.ticket, ticket.zip_bytes):
-                queue.popleft()
+        """Who has fewest bags staged comes first, and of one folder's who came first.
+
+        One that must wait blocks none of another size or folder.
+        """
+        blocked: set[tuple[str, bool]] = set()
+        while heads := self._heads(blocked):
+            key, ticket = min(
+                heads, key=lambda head: (permits.staging.count(head[0][0]), head[1].order)
+            )
+            if permits.begin_staging(
+                ticket.ticket, ticket.zip_bytes, folder=ticket.folder, is_slow=ticket.is_slow
+            ):
+                self._unstaged[key].popleft()
                 yield ticket.begin(now)
             else:
-                waiting.remove(queue)
-            waiting = [one for one in waiting if one]
+                blocked.add(key)
+
+    def _heads(self, blocked: set[tuple[str, bool]]) -> list[tuple[tuple[str, bool], OpenTicket]]:
+        """The first of each queue that is not blocked; queues without one go."""
+        heads = []
+        for key in list(self._unstaged):
+            queue = self._unstaged[key]
+            while queue and queue[0].is_gone:
+                queue.popleft()
+            if not queue:
+                del self._unstaged[key]
+            elif key not in blocked:
+                heads.append((key, queue[0]))
+        return heads
 
 
 def _upload_runs(target: str, lane: Lane, permits: Permits, now: float) -> Iterator[Run]:

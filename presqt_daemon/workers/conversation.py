@@ -53,6 +53,9 @@ class BrokenKind(StrEnum):
     """Why a worker did not come to an end of its own."""
 
     DIED = "died"
+    OUTGROWN = "outgrown"
+    """A small bag that took far longer than its size explains."""
+
     NOT_BEGUN = "not begun"
     """For want of threads or memory, before anything was done."""
 
@@ -75,8 +78,8 @@ class Broken:
 class Conversation:
     """One worker, one task.
 
-    `answer` gives the answer to a question, None while there is none yet; what it raises ends the
-    task and is raised by `hold`.
+    `may_go_on` hears at each look how many seconds it has run. `answer` gives the answer to a
+    question, None while there is none yet; what it raises ends the task and is raised by `hold`.
     """
 
     worker: Worker
@@ -86,6 +89,7 @@ class Conversation:
     answer: Callable[[Question], Go | None]
     end_creating: Callable[[], None]
     proof: Proof
+    may_go_on: Callable[[float], bool] = lambda _elapsed: True
     clock: Callable[[], float] = time.monotonic
     _moved_at: float = 0.0
     _open_question: Question | None = None
@@ -136,6 +140,8 @@ class Conversation:
             if (fault := judge(sample, self.limits)) is not None:
                 ticket_log(self.run.ticket).warning("reaping its worker: %s", fault.message)
                 return self._end_worker(BrokenKind.REAPED, fault)
+            if not self.may_go_on(sample.elapsed_seconds):
+                return self._end_worker(BrokenKind.OUTGROWN)
             self.holder.keep_up()
 
     def _take_in(self, message: Report) -> None:

@@ -232,6 +232,9 @@ class Dispatch:
             case RunKind.PARKED:
                 ticket.begin_waiting(now)
                 self.agenda.park(ticket, end.wait_from(now))
+            case RunKind.OUTGROWN:
+                ticket.is_slow = True
+                self.agenda.add(ticket)
             case RunKind.AGAIN:
                 ticket.deaths = 0 if end.made_progress else ticket.deaths + 1
                 ticket.is_resume = True

@@ -12,17 +12,21 @@ class OpenTicket:
     `deaths` counts goes without new progress. `waited` are the seconds that it has waited for
     something but a worker, `waits_from` the monotonic moment since which it does so again. `told`
     is what stands on the ticket for the pause it is held by, `note_at` when that is written next.
-    `is_asked_again`: somebody asked for another try while it ran, so what stopped it may be mended.
+    `folder` is the target's whose inbox folder it came through, `is_slow` says that its staging
+    took longer than its size explains. `is_asked_again`: somebody asked for another try while it
+    ran, so what stopped it may be mended.
     """
 
     ticket: str
     work: Work
     zip_bytes: int = 0
+    folder: str = ""
     target: str | None = None
     resource_id: str | None = None
     deaths: int = 0
     is_resume: bool = False
     is_restaged: bool = False
+    is_slow: bool = False
     interruption: Interruption | None = None
     is_asked_again: bool = False
     is_gone: bool = False
@@ -63,4 +67,5 @@ class OpenTicket:
             deaths=self.deaths,
             is_resume=self.is_resume,
             waited_seconds=self.waited,
+            zip_bytes=self.zip_bytes,
         )

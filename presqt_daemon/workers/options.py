@@ -13,13 +13,12 @@ MAX_SIDECAR_BYTES = 64 << 10
 
 
 def resolve_options(
-    folder: TicketFolder, config: Config, labels: Labels, source_file: str
+    folder: TicketFolder, claim: ClaimRecord, config: Config, labels: Labels, source_file: str
 ) -> Resolved:
     """Where the drop goes, and under which title.
 
-    Raises UserFault for a choice that cannot be had, HouseFault `state-lost` without its claim.
+    Raises UserFault for a choice that cannot be had.
     """
-    claim = _claim_of(folder)
     sidecar = read_sidecar(folder, claim)
     return resolve(config, claim.route, sidecar, labels, os.path.splitext(source_file)[0])
 
@@ -44,7 +43,8 @@ def read_sidecar(folder: TicketFolder, claim: ClaimRecord) -> Choices:
     return choices_from_sidecar(content, name)
 
 
-def _claim_of(folder: TicketFolder) -> ClaimRecord:
+def claim_of(folder: TicketFolder) -> ClaimRecord:
+    """How the drop was taken. Raises HouseFault `state-lost`."""
     try:
         return folder.read_claim()
     except ClaimRecordError:

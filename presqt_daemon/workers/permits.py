@@ -13,6 +13,7 @@ from pathlib import Path
 
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.workers.pace import book
+from presqt_daemon.workers.staging_places import StagingPlaces, stage_slots
 
 SPACE_MARGIN = 1.05
 """Unpacked bags take more than their bytes: names, folders, the last block of each file."""
@@ -65,11 +66,6 @@ def needed_bytes(content: int, entries: int) -> int:
     return int(content * SPACE_MARGIN) + entries * FILE_OVERHEAD_BYTES
 
 
-def stage_slots(configured: int, cores: int) -> int:
-    """How many bags are staged at once: at least two, so that one slot is left for small bags."""
-    return max(2, configured or cores)
-
-
 @dataclass(slots=True)
 class Permits:
     """What is in use. Safe from several threads."""
@@ -77,28 +73,31 @@ class Permits:
     config: Config
     look: Callable[[Path], tuple[int, Space]] = space_of
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _staging: dict[str, bool] = field(default_factory=dict)
+    staging: StagingPlaces = field(default_factory=StagingPlaces)
     _sending: dict[str, Sending] = field(default_factory=dict)
     _creating: dict[Account, str] = field(default_factory=dict)
     _due: dict[Account, float] = field(default_factory=dict)
     _refused: dict[str, str | None] = field(default_factory=dict)
     _reserved: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def begin_staging(self, ticket: str, zip_bytes: int) -> bool:
-        """Take a slot for staging; the last one is kept for bags under `staging.small`."""
-        slots = stage_slots(self.config.staging.workers, os.cpu_count() or 1)
-        is_large = zip_bytes > self.config.staging.small
-        with self._lock:
-            large = sum(self._staging.values())
-            if len(self._staging) >= slots or (is_large and large >= slots - 1):
-                return False
-            self._staging[ticket] = is_large
-        return True
+    def begin_staging(
+        self, ticket: str, zip_bytes: int, *, folder: str = "", is_slow: bool = False
+    ) -> bool:
+        """Take a place for staging, as `StagingPlaces` has them."""
+        is_large = is_slow or zip_bytes > self.config.staging.small
+        return self.staging.begin(ticket, folder, is_large=is_large, slots=self._slots)
+
+    def outgrow(self, ticket: str) -> bool:
+        """Count a bag that is staged as a large one; False when it has to leave its place."""
+        return self.staging.outgrow(ticket, self._slots)
 
     def end_staging(self, ticket: str) -> None:
-        """Give the slot back."""
-        with self._lock:
-            self._staging.pop(ticket, None)
+        """Give the place back."""
+        self.staging.end(ticket)
+
+    @property
+    def _slots(self) -> int:
+        return stage_slots(self.config.staging.workers, os.cpu_count() or 1)
 
     def begin_sending(
         self, ticket: str, target: str, resource_id: str | None, zip_bytes: int
@@ -164,9 +163,10 @@ class Permits:
         with self._lock:
             self._refused.pop(target, None)
 
-    def reserve(self, ticket: str, folder: Path, wanted: int) -> Space | None:
+    def reserve(self, ticket: str, folder: Path, wanted: int, spare: int = 0) -> Space | None:
         """Set bytes aside for a ticket on a folder's file system; None when that was possible.
 
+        `spare` bytes more than what is kept free anyway must be left to others.
         Else the space as it is, so that the caller can tell a full disk from one too small.
         """
         device, space = self.look(folder)
@@ -177,7 +177,7 @@ class Permits:
                 for name, (where, size) in self._reserved.items()
                 if where == device and name != ticket
             )
-            if wanted + keep > space.free - taken:
+            if wanted + keep + spare > space.free - taken:
                 return space
             self._reserved[ticket] = (device, wanted)
         return None

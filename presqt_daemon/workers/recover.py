@@ -93,6 +93,7 @@ def open_ticket(folder: TicketFolder) -> OpenTicket | None:
         ticket=folder.ticket,
         work=Work.UPLOAD if is_staged else Work.STAGE,
         zip_bytes=zip_bytes,
+        folder=info.target or "",
         target=info.target,
         resource_id=info.resource_id,
         is_resume=info.function_process_id is not None,

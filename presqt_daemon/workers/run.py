@@ -34,6 +34,9 @@ class RunKind(StrEnum):
     OVER = "over"
     PARKED = "parked"
     AGAIN = "again"
+    OUTGROWN = "outgrown"
+    """It took too long for a small bag, and is staged anew among the large ones."""
+
     HANDED_BACK = "handed back"
 
 
@@ -58,6 +61,7 @@ class Run:
     deaths: int = 0
     is_resume: bool = False
     waited_seconds: float = 0.0
+    zip_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,17 +9,31 @@ from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.units import text_from_bytes
 from presqt_daemon.workers.permits import Permits, needed_bytes
 from presqt_daemon.workers.run import ParkError
+from presqt_daemon.workers.shares import DiskShares
 
 SPACE_RETRY_SECONDS = 10.0
 
 
-def give_space(holder: Holder, question: WantsSpace, config: Config, permits: Permits) -> Go:
+def give_space(
+    holder: Holder, question: WantsSpace, config: Config, permits: Permits, shares: DiskShares
+) -> Go:
     """Yes; the status then tells where the bag goes.
 
     Raises HouseFault for a bag that no disk here holds, ParkError while the disk has no room.
     """
     resolved = question.resolved
-    _reserve(holder, needed_bytes(question.unpacked_bytes, question.entries), config, permits)
+    wanted = needed_bytes(question.unpacked_bytes, question.entries)
+    _, space = permits.look(holder.folder.path)
+    keep = config.staging.min_free_bytes
+    spare = shares.spare(
+        # the folder that it came through, whatever target it has chosen
+        question.folder,
+        folders=len(config.targets),
+        wanted=wanted,
+        free=space.free - keep,
+        room=space.total - keep,
+    )
+    _reserve(holder, wanted, spare, config, permits)
     holder.note(
         replace(
             holder.info,
@@ -34,8 +48,8 @@ def give_space(holder: Holder, question: WantsSpace, config: Config, permits: Pe
     return Go()
 
 
-def _reserve(holder: Holder, wanted: int, config: Config, permits: Permits) -> None:
-    space = permits.reserve(holder.info.ticket_number, holder.folder.path, wanted)
+def _reserve(holder: Holder, wanted: int, spare: int, config: Config, permits: Permits) -> None:
+    space = permits.reserve(holder.info.ticket_number, holder.folder.path, wanted, spare)
     if space is None:
         return
     keep = config.staging.min_free_bytes

@@ -5,7 +5,7 @@ The supervisor is the holder of the ticket while the run lasts, on a thread of i
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from presqt_daemon.config import Config
@@ -49,7 +49,9 @@ from presqt_daemon.workers.run import (
     RunKind,
     Work,
 )
+from presqt_daemon.workers.shares import DiskShares
 from presqt_daemon.workers.space import SPACE_RETRY_SECONDS, give_space
+from presqt_daemon.workers.staging_places import small_seconds
 from presqt_daemon.workers.tasks import Task, UploadTask
 from presqt_daemon.workers.tokens import Tokens, mark_from
 from presqt_daemon.workers.unfinished import park, pick_up, stage_again
@@ -76,6 +78,11 @@ class Supervisor:
     post: Callable[[Serves], None]
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = utc_now
+    _shares: DiskShares = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Share the disk by folder."""
+        self._shares = DiskShares(self.uploads, clock=self.clock)
 
     def run(self, run: Run) -> RunEnd:
         """Bring a ticket one stage further, or to its end; never raises for what a ticket holds."""
@@ -160,6 +167,7 @@ class Supervisor:
             answer=lambda question: self._answer(holder, task, question),
             end_creating=lambda: self.permits.end_creating(run.ticket),
             proof=Proof(run.ticket, self.post),
+            may_go_on=lambda elapsed: self._is_in_its_place(run, elapsed),
             clock=self.clock,
         )
         holder.note(
@@ -172,10 +180,16 @@ class Supervisor:
             holder.note(replace(holder.info, function_process_id=None, host=None))
         return end
 
+    def _is_in_its_place(self, run: Run, elapsed: float) -> bool:
+        """Whether a bag may go on where it is staged: a slow one takes no small one's place."""
+        if run.work is not Work.STAGE or elapsed < small_seconds(run.zip_bytes):
+            return True
+        return self.permits.outgrow(run.ticket)
+
     def _answer(self, holder: Holder, task: Task, question: Question) -> Go | None:
         """The answer to a worker's question, None while it must wait for it."""
         if isinstance(question, WantsSpace):
-            return give_space(holder, question, self.config, self.permits)
+            return give_space(holder, question, self.config, self.permits, self._shares)
         assert isinstance(task, UploadTask)
         account = account_of(task.job.target, mark_from(task.job.token))
         if isinstance(question, WantsTurn):

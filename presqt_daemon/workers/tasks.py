@@ -32,7 +32,7 @@ from presqt_daemon.tickets.payload import PayloadError
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.send import SendJob, send
 from presqt_daemon.upload.waiting import MustWait
-from presqt_daemon.workers.options import resolve_options
+from presqt_daemon.workers.options import claim_of, resolve_options
 from presqt_daemon.workers.run import DISK, SHORTAGE, fault_from_bug
 
 _DISK_TROUBLE = frozenset(
@@ -108,9 +108,11 @@ def run_task(task: Task, channel: Connection) -> None:
 def _stage(task: StageTask, line: _Line) -> End:
     def ask(surveyed: Surveyed) -> tuple[str, ...]:
         folder = TicketFolder(task.job.folder)
-        resolved = resolve_options(folder, task.config, surveyed.labels, task.source_file)
+        claim = claim_of(folder)
+        resolved = resolve_options(folder, claim, task.config, surveyed.labels, task.source_file)
         question = WantsSpace(
             resolved=resolved,
+            folder=claim.route.target or "",
             unpacked_bytes=surveyed.unpacked_bytes,
             entries=surveyed.entries,
         )

@@ -28,6 +28,7 @@ from presqt_daemon.workers.run import (
 )
 
 CANCELLED = "Upload was cancelled by the user"
+OUTGROWN = "The bag takes longer than its size explains; it waits for a place among the large ones."
 STAGED_AGAIN = "The payload on disk is no longer what was staged; it is staged again."
 
 
@@ -85,6 +86,11 @@ def pick_up(run: Run, holder: Holder, broken: Broken, config: Config, *, progres
     elif broken.kind is BrokenKind.REAPED:
         assert broken.fault is not None
         end_failed(holder, broken.fault, config)
+    elif broken.kind is BrokenKind.OUTGROWN:
+        ticket_log(run.ticket).info("takes longer than its size explains: it goes among the large")
+        info = advance(holder.info, Stage.RECEIVED)
+        holder.fact(replace(info, message=OUTGROWN, waiting_for="a worker"))
+        kind = RunKind.OUTGROWN
     elif broken.kind is BrokenKind.STOPPED:
         holder.fact(replace(holder.info, message="The server is stopping; it goes on later."))
         kind = RunKind.HANDED_BACK

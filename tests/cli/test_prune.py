@@ -10,6 +10,7 @@ from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 from tests.cli.program import Program
 from tests.tickets.infos import failed_info, finished_info, new_info
+from tests.tickets.records import claim_record
 
 FIXITY = UploadResult(link=None, algorithm="md5", failed_fixity=("/a",))
 
@@ -60,6 +61,28 @@ def test_an_unverified_zip_goes_only_when_it_is_named(program: Program) -> None:
     assert (folder.path / "thesis.zip").exists()
     assert program.run("prune", "--unverified", info.ticket_number).returncode == 0
     assert sorted(os.listdir(folder.path)) == ["process_info.json", "receipt.json"]
+
+
+def test_rejected_drops_of_one_folder_can_be_removed_before_their_time(program: Program) -> None:
+    def came_through(info: ProcessInfo, place: str) -> TicketFolder:
+        folder = _add(program, info)
+        record = claim_record(folder.ticket)
+        inbox = os.path.realpath(program.inbox)
+        folder.write_claim(replace(record, inbox_folder=f"{inbox}/{place}"))
+        return folder
+
+    young = came_through(_aged(failed_info(), days=1), "lab")
+    below = came_through(_aged(failed_info(), days=1), "lab/resource")
+    other = came_through(_aged(failed_info(), days=1), "labor")
+    good = came_through(_aged(finished_info(), days=1), "lab")
+    told = program.run("prune", "--rejected-from", "lab", "--dry-run")
+    assert told.stdout.count("would remove") == 2
+    assert program.run("prune", "--rejected-from", "lab").returncode == 0
+    assert [(f.path / "thesis.zip").exists() for f in (young, below, other, good)] == [
+        False, False, True, True,
+    ]  # fmt: skip
+    assert young.info.exists()
+    assert young.receipt.exists()
 
 
 @pytest.mark.parametrize(("wanted", "code"), [("open", 6), ("unknown", 4)])

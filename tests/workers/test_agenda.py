@@ -324,3 +324,23 @@ def test_what_runs_is_known() -> None:
     assert agenda.running() == []
     assert names(agenda, allowed) == ["one"]
     assert [ticket.ticket for ticket in agenda.running()] == ["one"]
+
+
+def test_a_folder_that_floods_the_queue_leaves_each_other_folder_its_turn() -> None:
+    agenda, allowed = Agenda(), permits()
+    for number in range(50):
+        agenda.add(OpenTicket(ticket=f"a{number}", work=Work.STAGE, folder="a"))
+    agenda.add(OpenTicket(ticket="b0", work=Work.STAGE, folder="b"))
+    first = [run.ticket for run in agenda.runs(allowed, 0.0)]
+    assert "b0" in first, "it does not stand behind the fifty"
+    allowed.end_staging("b0")
+    agenda.add(OpenTicket(ticket="b1", work=Work.STAGE, folder="b"))
+    assert "b1" in [run.ticket for run in agenda.runs(allowed, 0.0)]
+
+
+def test_a_bag_that_was_too_slow_for_a_small_one_waits_among_the_large_ones() -> None:
+    agenda, allowed = Agenda(), permits()
+    for name in ("slow", "slower"):
+        agenda.add(OpenTicket(ticket=name, work=Work.STAGE, is_slow=True))
+    agenda.add(OpenTicket(ticket="small", work=Work.STAGE))
+    assert {run.ticket for run in agenda.runs(allowed, 0.0)} == {"slow", "small"}

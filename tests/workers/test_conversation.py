@@ -11,7 +11,7 @@ from presqt_daemon.reports import Alive, End, Go, Limited, Question, WantsTurn
 from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import Uploads
-from presqt_daemon.workers.conversation import Broken, Conversation
+from presqt_daemon.workers.conversation import Broken, BrokenKind, Conversation
 from presqt_daemon.workers.proof import Proof
 from presqt_daemon.workers.reaper import Limits
 from presqt_daemon.workers.run import Interruption, Run, Work
@@ -96,3 +96,43 @@ def test_threads_that_ask_at_once_get_each_its_own_answer() -> None:
     ours.close()
     theirs.close()
     assert wrong == []
+
+
+def dawdle(channel: Connection) -> None:
+    """A worker that goes on and on."""
+    channel.recv()
+    while True:
+        channel.send(Alive())
+        threading.Event().wait(0.01)
+
+
+def test_a_bag_that_may_not_go_on_where_it_is_leaves_its_place(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path)
+    folder = uploads.folder(str(uuid.uuid4()))
+    folder.path.mkdir(parents=True)
+    info = ProcessInfo(ticket_number=folder.ticket, received_at=NOW, updated_at=NOW)
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("forkserver").Process(target=dawdle, args=(theirs,))
+    process.start()
+    theirs.close()
+    worker = Worker(process=process, identity=psutil.Process(process.pid), channel=ours)
+    asked: list[float] = []
+
+    def may_go_on(elapsed: float) -> bool:
+        asked.append(elapsed)
+        return len(asked) < 5
+
+    end = Conversation(
+        worker=worker,
+        holder=Holder(uploads, folder, info, now=lambda: NOW),
+        run=Run(ticket=folder.ticket, work=Work.STAGE, interruption=Interruption()),
+        limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
+        answer=lambda _question: None,
+        end_creating=lambda: None,
+        proof=Proof(folder.ticket, lambda _event: None),
+        may_go_on=may_go_on,
+    ).hold("a task")  # type: ignore[arg-type]
+    assert isinstance(end, Broken)
+    assert end.kind is BrokenKind.OUTGROWN
+    assert asked == sorted(asked)
+    assert not worker.identity.is_running()

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.config import Config, StagingConfig, TargetConfig
-from presqt_daemon.workers.permits import Permits, Space, account_of, needed_bytes, stage_slots
+from presqt_daemon.workers.permits import Permits, Space, account_of, needed_bytes
+from presqt_daemon.workers.staging_places import stage_slots
 
 GB = 10**9
 CONFIG = Config(
