@@ -4,6 +4,8 @@ At the end, how many calls the contracts have seen.
 """
 
 import signal
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,7 +28,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run the long suites whole")
 
 
+# suites that start a server or boot a system once: all their tests in one process
+ONE_PROCESS = ("real", "systemd", "drops", "cluster")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        suite = item.path.relative_to(Path(__file__).parent).parts[0]
+        if suite in ONE_PROCESS:
+            item.add_marker(pytest.mark.xdist_group(suite))
     if config.getoption("--full"):
         return
     for item in items:
@@ -38,6 +48,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def full(request: pytest.FixtureRequest) -> bool:
     """Whether the long suites run whole."""
     return bool(request.config.getoption("--full"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Each process that runs tests hands on how many calls its contracts have seen."""
+    handed_on = getattr(session.config, "workeroutput", None)
+    if handed_on is not None:
+        handed_on["contract"] = [[*key, count] for key, count in TOTALS.items()]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Called where the results come together, for each process that has ended."""
+    for document, what, count in getattr(node, "workeroutput", {}).get("contract", []):
+        TOTALS[document, what] += count
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

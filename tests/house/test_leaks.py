@@ -100,8 +100,8 @@ def test_ticket_after_ticket_leaves_nothing_open_and_nothing_behind(
     except AssertionError:
         raise AssertionError(f"{before} became {held(house)}") from None
     after = held(house)
-    record_property("before", before)
-    record_property("after", after)
+    record_property("before", str(before))
+    record_property("after", str(after))
     print(f"after 20 tickets {before}\nafter {count} more {after}")
     assert after.memory - before.memory < 10_000_000 + 4000 * count
     assert all(info["status"] == "finished" for info in house.infos())

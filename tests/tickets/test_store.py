@@ -36,7 +36,16 @@ def _folder(uploads: Uploads) -> TicketFolder:
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "../x", "x", str(uuid.uuid1()), str(uuid.uuid4()).upper(), f"{uuid.uuid4()}\n"],
+    [
+        "",
+        ".",
+        "..",
+        "../x",
+        "x",
+        "6f1d2b3c-8a90-11ee-b9d1-0242ac120002",  # of version 1
+        "1B9D6BCD-BBFD-4B2D-9B5D-AB8DFBBD4BED",
+        "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed\n",
+    ],
 )
 def test_only_a_uuid4_names_a_ticket(uploads: Uploads, name: str) -> None:
     assert not is_ticket(name)
