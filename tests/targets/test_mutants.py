@@ -146,7 +146,7 @@ SAMPLED = random.Random(1).sample(MUTANTS, SAMPLE)
 def run_suite(place: Path, suite: str) -> "subprocess.CompletedProcess[str]":
     """The end of one adapter's test on the copy in that place."""
     test = f"tests/targets/test_{suite}.py"
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test]
+    command = [sys.executable, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider", test]
     return subprocess.run(
         [*command, "-k", "not memory and not killed"],
         check=False,
