@@ -8,7 +8,7 @@ from presqt_daemon.targets.left_out import left_out_in, remarks_in
 from presqt_daemon.upload.describe import Description
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
-    "zenodo": ("creators", "description", "resource_type"),
+    "zenodo": ("creators", "resource_type"),
     "figshare": (
         "creators", "description", "keywords", "license", "categories", "resource_type",
     ),

@@ -77,7 +77,7 @@ def left_out(fields: Fields, refused: Collection[str] = NONE) -> Iterator[tuple[
         yield from given(fields, "notes")
     for person in persons(fields):
         if (orcid := person.get("orcid")) and not is_orcid(orcid):
-            yield "creators", f"ORCID {orcid} (its check digit is wrong)"
+            yield "orcid", f"{orcid} (its check digit is wrong)"
     if _resource_type(fields, refused) is None:
         yield from given(fields, "resource_type")
     if _language(fields, refused) is None:
