@@ -1,5 +1,6 @@
 """A bag as one stored zip, for targets that keep no folders (PresQT's finite depth)."""
 
+import hashlib
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,6 +16,9 @@ PACKED_NAME = ".packed.zip"
 """The zip's name in the ticket's folder, which no bag folder and no drop has."""
 
 SUFFIX = ".presqt.zip"
+LONGEST_NAME = 240
+"""Bytes; targets take 255 characters or bytes, and may need some for a digest in the name."""
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """One date for all entries, so that packing again gives the same bytes and the same digest."""
 
@@ -22,12 +26,13 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 def packed_name(found: Survey) -> str:
     """How PresQT reports the zip: `/Project/Project.presqt.zip`.
 
-    Where the payload has no folder, its first file gives the name: `/file.presqt.zip`.
+    Where the payload has no folder, its first file gives the name: `/file.presqt.zip`. A name that
+    would be too long for a target is cut, and has a digest of the whole one at its end.
     """
     if found.top_folders:
         first = min(found.top_folders)
-        return f"/{first}/{first}{SUFFIX}"
-    return f"/{min(found.top_files)}{SUFFIX}"
+        return f"/{first}/{_fitting(first)}{SUFFIX}"
+    return f"/{_fitting(min(found.top_files))}{SUFFIX}"
 
 
 def pack(
@@ -89,6 +94,16 @@ def parcel_of(zip_file: Path, name: str, size: int, digests: Mapping[str, str]) 
     """A packed bag on its way: to the top of the container, by the last part of its name."""
     remote = PurePosixPath(PurePosixPath(name).name)
     return Parcel(name=name, source=zip_file, remote=remote, size=size, digests=digests)
+
+
+def _fitting(name: str) -> str:
+    """The name, at most so long that the packed bag's has LONGEST_NAME bytes."""
+    most = LONGEST_NAME - len(SUFFIX)
+    encoded = os.fsencode(name)
+    if len(encoded) <= most:
+        return name
+    mark = f"~{hashlib.sha256(encoded).hexdigest()[:8]}"
+    return encoded[: most - len(mark)].decode(errors="ignore") + mark
 
 
 def _entries(

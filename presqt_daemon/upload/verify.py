@@ -75,6 +75,16 @@ def _listing(target: Target, place: Place) -> tuple[Mapping[PurePosixPath, Item]
     )
     try:
         container = target.container(request)
+    except UserFault as error:
+        if error.code in _VANISHED:
+            return {}, None
+        if error.code != "bad-request":
+            raise
+        # a record that was published after the upload takes no files any more, and shows them
+        container = Container(
+            id=place.resource_id, title=place.title or "", link=place.link, is_new=False
+        )
+    try:
         return target.listing(container), container
     except UserFault as error:
         if error.code not in _VANISHED:

@@ -4,7 +4,7 @@ from tests.real.site import RealSite
 from tests.targets.conformance import Site
 from tests.targets.test_zenodo import ZenodoConformance
 
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.timeout(2400)]
 
 
 class TestRealRecords(ZenodoConformance):

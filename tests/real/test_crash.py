@@ -17,7 +17,7 @@ from tests.real.test_rules import described
 from tests.targets.sender import REPOSITORY
 from tests.upload.tickets import Supervisor, job_for, staged
 
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.timeout(2400)]
 
 MOMENTS = 15
 ZIP = "Project.presqt.zip"

@@ -24,7 +24,7 @@ from tests.real.site import RealSite
 from tests.targets.conformance import TICKET, sending
 from tests.upload.tickets import FILES, Supervisor, job_for, staged
 
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.timeout(2400)]
 
 MD5 = ("md5",)
 ZIP = "Project.presqt.zip"

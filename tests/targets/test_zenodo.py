@@ -566,7 +566,7 @@ class TestParts:
     def test_a_large_file_goes_in_parts(self, fake: FakeZenodo, parts: RecordsTarget) -> None:
         container = new(parts)
         item = parts.put(container, sending("a.bin", b"0123456789", MD5), None)
-        assert [one.size for one in fake.seen("PUT")] == [4, 4, 2]
+        assert sorted(one.size or 0 for one in fake.seen("PUT")) == [2, 4, 4]
         assert fake.contents(container.id) == {"a.bin": b"0123456789"}
         assert item.digests == digest_of(b"0123456789")
 
