@@ -17,6 +17,7 @@ from presqt_daemon.upload.plan import (
     Ignore,
     Keep,
     Parcel,
+    Send,
     Verdict,
     choose,
     compare,
@@ -159,9 +160,10 @@ class Transfer:
                 return result_from(parcel, item, choice.outcome, verdict)
             if item is not None and isinstance(choice, Ignore):
                 return _ignored(parcel, item, verdict)
-            assert not isinstance(choice, Keep | Ignore)
+            assert isinstance(choice, Send)
+            holds_all = claim is not None and claim.holds_all
             try:
-                return self._deliver(parcel, choice.replaces, choice.outcome, track)
+                return self._deliver(parcel, choice, track, holds_all=holds_all)
             except _NameTaken as taken:
                 item, claim = taken.item, taken.claim
         raise TargetFault(
@@ -174,28 +176,31 @@ class Transfer:
 
     def _claim(self, parcel: Parcel) -> Claim | None:
         """What this ticket knows of the file from earlier goes, or of its own new container."""
-        record, name = self._record, parcel.name
+        record, name, is_new = self._record, parcel.name, self._container.is_new
         outcome = record.planned.get(name)
-        if outcome is None:
-            if not self._container.is_new:
-                return None
-            outcome = Outcome.CREATED
+        if outcome is None and not is_new:
+            return None
+        is_sent = name in record.sent
+        # a put that was broken off may have left half a file, in a container of our own only ours
+        was_broken_off = is_new and outcome is not None and not is_sent
         return Claim(
-            outcome=outcome,
+            outcome=outcome or Outcome.CREATED,
             # without a digest, what stands in a container of our own is taken for ours, and kept
-            is_sent=self._container.is_new or name in record.sent,
+            is_sent=is_new or is_sent,
             digests=record.stored.get(name, {}),
-            holds_all=self._is_fresh or str(parcel.remote) in self._container.added,
+            holds_all=self._is_fresh
+            or was_broken_off
+            or str(parcel.remote) in self._container.added,
         )
 
     def _deliver(
-        self, parcel: Parcel, replaces: Item | None, outcome: Outcome, track: Track
+        self, parcel: Parcel, choice: Send, track: Track, *, holds_all: bool
     ) -> FileResult:
         """Put the file; put it once more when it arrived wrong, and is still what arrived."""
-        if replaces is not None and self._action is DuplicateAction.IGNORE:
+        replaces, outcome = choice.replaces, choice.outcome
+        if replaces is not None and not holds_all and self._action is DuplicateAction.IGNORE:
             replaces = self._still(parcel, replaces)
-        if not self._container.is_new:
-            self._journal.intend_file(parcel.name, outcome, parcel.digests)
+        self._journal.intend_file(parcel.name, outcome, parcel.digests)
         item = self._put(parcel, replaces, track)
         self.delivered[parcel.name] = outcome
         if self._target.traits.deferred:
