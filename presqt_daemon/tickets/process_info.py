@@ -24,6 +24,8 @@ _LATER_KEYS = frozenset({"waiting_since", "waited_seconds"})
 """Keys that schema 1 did not have; a status without them has their defaults."""
 
 MAX_FINDINGS = 50
+NOT_PUBLISHED = "not-published"
+"""The warning on a ticket whose deposit is whole and was to be published; a retry makes it good."""
 
 STEPS: Mapping[Stage, frozenset[Stage]] = MappingProxyType(
     {

@@ -1,20 +1,64 @@
 """The place at the target: opened, found again after a crash, or created once."""
 
 from collections.abc import Callable, Collection, Mapping
+from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from presqt_daemon.errors import TargetFault, UserFault
-from presqt_daemon.model import Finding, Resolved
+from presqt_daemon.model import Finding, Resolved, Severity
 from presqt_daemon.reports import Created, Go, Report, WantsCreate
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.abilities import CanFindTitles
-from presqt_daemon.targets.base import Container, ContainerRequest, Target
+from presqt_daemon.targets.base import Container, ContainerRequest, Item, Target
+from presqt_daemon.upload.confirm import listed_by_key
 from presqt_daemon.upload.journal import Journal, Record
 from presqt_daemon.upload.lane import Lane
 from presqt_daemon.upload.titles import numbered_title
 
 MAX_TITLES = 100
 """How many taken titles are met before the target is not believed any more."""
+
+
+_VANISHED = frozenset({"resource-not-found", "resource-gone"})
+
+
+def open_listed(
+    target: Target,
+    resolved: Resolved,
+    ticket: str,
+    record: Record,
+    journal: Journal,
+    lane: Lane,
+    ask: Callable[[WantsCreate], Go],
+    report: Callable[[Report], None],
+    *,
+    fields: Mapping[str, object] = MappingProxyType({}),
+) -> tuple[Container, dict[PurePosixPath, Item], tuple[Finding, ...]]:
+    """The container, what it holds by key, and warnings; as `open_container`.
+
+    One that this ticket has made and that is gone by now is made anew: nothing of it is left.
+    """
+    known = record.container
+    opened = open_container(
+        target, resolved, ticket, record, journal, lane, ask, report, fields=fields
+    )
+    try:
+        return opened[0], listed_by_key(target, opened[0], lane), opened[1]
+    except UserFault as error:
+        if known is None or opened[0] is not known or error.code not in _VANISHED:
+            raise
+    journal.forget()
+    record.forget()
+    container, warnings = open_container(
+        target, resolved, ticket, record, journal, lane, ask, report, fields=fields
+    )
+    gone = Finding(
+        code="made-anew",
+        message=f"The resource {known.id} of an earlier attempt is gone at the target: "
+        "a new one was made, and everything was sent again.",
+        severity=Severity.WARNING,
+    )
+    return container, listed_by_key(target, container, lane), (gone, *warnings)
 
 
 def open_container(

@@ -58,6 +58,12 @@ class Record:
     notes: dict[str, list[str]] = field(default_factory=dict)
     packed: Packed | None = None
 
+    def forget(self) -> None:
+        """Know nothing of the container and of what was in it: it is gone."""
+        self.container, self.was_creating = None, False
+        for known in (self.planned, self.sent, self.stored, self.notes):
+            known.clear()
+
 
 def replay(path: Path) -> Record:
     """The record so far, an empty one without a journal.
@@ -104,6 +110,10 @@ class Journal:
         tree = asdict(container)
         tree["state"] = dict(container.state)
         self._write({"container": tree})
+
+    def forget(self) -> None:
+        """The container is gone at the target, with all that was in it."""
+        self._write({"gone": True})
 
     def have_verified(self, boot_id: str) -> None:
         """The payload on disk was verified under this boot."""
@@ -179,6 +189,8 @@ def _read(row: dict[str, object], record: Record) -> None:
         elif "container" in fields:
             tree = fields["container"]
             record.container = Container(**{**tree, "added": tuple(tree["added"])})
+        elif "gone" in fields:
+            record.forget()
         elif "creating" in fields:
             record.was_creating = True
         elif "verified" in fields:

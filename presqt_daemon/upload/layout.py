@@ -184,7 +184,7 @@ def refuse_unfit(
     if empty_files and not traits.takes_empty_files:
         raise UserFault(
             "bad-request",
-            f"{target} takes no empty files, and nothing was sent: remove {_named(empty_files)} "
+            f"{target} takes no empty files, and nothing was sent: remove {named(empty_files)} "
             "and bag it again, or drop the bag for a target that takes them.",
             findings=tuple(
                 Finding(code="empty-file", path=name, message=f"{name} is empty.")
@@ -194,7 +194,7 @@ def refuse_unfit(
         )
 
 
-def _named(names: list[str]) -> str:
+def named(names: list[str]) -> str:
     """The first of them, and how many more there are."""
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

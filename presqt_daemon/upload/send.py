@@ -3,10 +3,10 @@
 import contextlib
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.errors import PresqtError
@@ -15,20 +15,22 @@ from presqt_daemon.reports import Go, Limited, Opened, Progress, Report, WantsCr
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets import base
 from presqt_daemon.targets.abilities import CanTakeTurns
-from presqt_daemon.targets.base import RESTRICTED, Container, Target
+from presqt_daemon.targets.base import RESTRICTED, Container, Item, Target
 from presqt_daemon.tickets.payload import read_files, read_head
+from presqt_daemon.tickets.process_info import NOT_PUBLISHED
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.bag_metadata import read_bag_metadata
-from presqt_daemon.upload.confirm import Remaining, listed_by_key
-from presqt_daemon.upload.container import open_container
+from presqt_daemon.upload.confirm import Remaining
+from presqt_daemon.upload.container import open_listed
 from presqt_daemon.upload.delivery import Delivery
 from presqt_daemon.upload.describe import describe
 from presqt_daemon.upload.description_warnings import not_passed_on, required_but_missing
 from presqt_daemon.upload.freight import Freight, Staged, load_freight
+from presqt_daemon.upload.fts_document import INVALID_NAME, NAME
 from presqt_daemon.upload.fts_metadata import FtsJob, write_fts_metadata
 from presqt_daemon.upload.journal import Journal, Packed, Record, replay
 from presqt_daemon.upload.lane import Lane
-from presqt_daemon.upload.layout import Layout, payload_parcels
+from presqt_daemon.upload.layout import Layout, named, payload_parcels
 from presqt_daemon.upload.messages import draft_note
 from presqt_daemon.upload.progress import Meter
 from presqt_daemon.upload.recheck import recheck_payload
@@ -124,7 +126,7 @@ def _send(
         told = read_bag_metadata(staged.root)
         freight = _load(job, staged, target, record, journal, reporter)
         described = describe(head.bag.info, told.extra, told.datacite)
-        container, warnings = open_container(
+        container, listing, warnings = open_listed(
             target,
             job.resolved,
             job.ticket,
@@ -148,6 +150,7 @@ def _send(
             job,
             target,
             container,
+            listing,
             freight,
             lane,
             record,
@@ -167,7 +170,7 @@ def _send(
                 now=datetime.now(UTC),
             )
             warnings += write_fts_metadata(target, container, there.listing, lane, fts)
-        link, note, more = _publish(job, target, container, lane, tally)
+        link, note, more = _publish(job, target, container, lane, tally, there.others)
         reporter.end()
         return tally.result(
             link=link, algorithm=freight.algorithm, note=note, warnings=warnings + more
@@ -225,6 +228,7 @@ def _deliver(
     job: SendJob,
     target: Target,
     container: Container,
+    listing: Mapping[PurePosixPath, Item],
     freight: Freight,
     lane: Lane,
     record: Record,
@@ -235,7 +239,6 @@ def _deliver(
     is_fresh: bool,
 ) -> tuple[Remaining, tuple[Finding, ...]]:
     """Bring everything there; what the container then holds, and warnings about single files."""
-    listing = listed_by_key(target, container, lane)
     transfer = Transfer(
         target,
         container,
@@ -253,17 +256,32 @@ def _deliver(
 
 
 def _publish(
-    job: SendJob, target: Target, container: Container, lane: Lane, tally: Tally
+    job: SendJob,
+    target: Target,
+    container: Container,
+    lane: Lane,
+    tally: Tally,
+    others: Collection[PurePosixPath],
 ) -> tuple[str | None, str | None, tuple[Finding, ...]]:
-    """The link, a note and warnings: published where that is wanted and all is verified."""
+    """The link, a note and warnings: published where that is wanted and all is ours, verified.
+
+    `others` are the paths in the container that the bag does not have: nothing of others is opened.
+    """
     note = None
     if target.traits.makes_drafts:
         note = draft_note(container.link, is_restricted=RESTRICTED in container.state)
     if job.target.publish != "after_verified" or not tally.is_verified:
         return container.link, note, ()
+    ours = {PurePosixPath(name) for name in (*container.added, NAME, INVALID_NAME)}
+    if foreign := [str(path) for path in others if path not in ours]:
+        message = (
+            f"All files are there, but it was not published: it holds what this ticket did not "
+            f"bring ({named(foreign)}). A person must look at it and publish it."
+        )
+        return container.link, note, (Finding(code=NOT_PUBLISHED, message=message),)
     try:
         link = lane.run(lambda _doubtful: target.publish(container))
     except PresqtError as error:
         message = f"All files are there, but publishing failed: {error.message}"
-        return container.link, note, (Finding(code="not-published", message=message),)
+        return container.link, note, (Finding(code=NOT_PUBLISHED, message=message),)
     return link or container.link, None, ()

@@ -113,8 +113,8 @@ class Transfer:
     def judge(self, parcel: Parcel, item: Item, outcome: Outcome) -> FileResult:
         """The file's result by what the target says of it, now or when it is asked."""
         parcel, item, verdict = self._weighing.weigh(parcel, item)
-        if item.is_taken:
-            if self._action is DuplicateAction.IGNORE or verdict.fixity is Fixity.MATCHED:
+        if item.is_taken and verdict.fixity is not Fixity.MATCHED:
+            if self._action is DuplicateAction.IGNORE:
                 return _ignored(parcel, item, verdict)
             return replace(
                 result_from(parcel, item, Outcome.UPDATED, verdict), fixity=Fixity.MISMATCHED
@@ -200,18 +200,17 @@ class Transfer:
         replaces, outcome = choice.replaces, choice.outcome
         if replaces is not None and not holds_all and self._action is DuplicateAction.IGNORE:
             replaces = self._still(parcel, replaces)
-        self._journal.intend_file(parcel.name, outcome, parcel.digests)
-        item = self._put(parcel, replaces, track)
+        item = self._put(parcel, replaces, outcome, track)
         self.delivered[parcel.name] = outcome
         if self._target.traits.deferred:
             return result_from(parcel, item, outcome, compare(parcel, item))
         result = self.judge(parcel, item, outcome)
         if result.fixity is Fixity.MISMATCHED and self.is_in_place(parcel, item):
-            item = self._put(parcel, self._still(parcel, item), track)
+            item = self._put(parcel, self._still(parcel, item), outcome, track)
             result = self.judge(parcel, item, outcome)
         return result
 
-    def _put(self, parcel: Parcel, replaces: Item | None, track: Track) -> Item:
+    def _put(self, parcel: Parcel, replaces: Item | None, outcome: Outcome, track: Track) -> Item:
         """What the target says of the stored file.
 
         After a put whose answer was lost the place is looked at first, and the file is sent again
@@ -241,6 +240,7 @@ class Transfer:
                         return place
                     if not may_replace:
                         raise _NameTaken(place, None)
+            self._journal.intend_file(parcel.name, outcome, parcel.digests)
             return self._target.put(self._container, sending, place)
 
         try:

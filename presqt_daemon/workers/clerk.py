@@ -10,7 +10,7 @@ from presqt_daemon.system.host import boot_id
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.lease import lease_ended
 from presqt_daemon.tickets.payload import PayloadError, read_files, read_head
-from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
+from presqt_daemon.tickets.process_info import NOT_PUBLISHED, InfoError, ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.workers.endings import end_failed
 from presqt_daemon.workers.run import RunEnd, RunKind, fault_from_bug
@@ -118,7 +118,9 @@ def why_not_again(info: ProcessInfo, *, has_zip: bool) -> Refusal | None:
     """Why a ticket may not be retried, None when it may."""
     if info.is_open:
         return Refusal.OPEN
-    if info.status is Status.FINISHED and not (info.failed_fixity or info.unverified_fixity):
+    is_left = any(warning.code == NOT_PUBLISHED for warning in info.warnings)
+    is_well = not (info.failed_fixity or info.unverified_fixity or is_left)
+    if info.status is Status.FINISHED and is_well:
         return Refusal.MATCHED
     return None if has_zip else Refusal.NO_ZIP
 

@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from presqt_daemon.config import TargetConfig
@@ -41,10 +41,17 @@ class MemoryStore:
     lost: Counter[str] = field(default_factory=Counter)
     spoilt: Counter[str] = field(default_factory=Counter)
     added: dict[str, bytes] = field(default_factory=dict)
+    hidden: Counter[str] = field(default_factory=Counter)
+    """Files that so many more looks do not show, as lists that come late."""
+    renames: Callable[[PurePosixPath], PurePosixPath] = lambda path: path
+    """What the target does to a path; what it then declares is the traits' business."""
+    replaces_silently: bool = False
+    """A put without `replaces` takes the place of what stands there, and says so."""
     lists_digests: bool = True
     gives_digests: bool = True
     most_at_once: int = 0
     on_put: Callable[[PurePosixPath], None] = lambda _path: None
+    on_call: Callable[[str], None] = lambda _name: None
     on_commit: Callable[["MemoryTarget"], None] = lambda _target: None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -53,6 +60,7 @@ class MemoryStore:
         return MemoryTarget(self, token)
 
     def enter(self, name: str) -> None:
+        self.on_call(name)
         with self.lock:
             self.calls[name] += 1
             waiting = self.faults.get(name)
@@ -80,7 +88,7 @@ class MemoryTarget:
         self.is_closed = False
         self._store = store
         self._token = token
-        self._collected: dict[PurePosixPath, Sending] = {}
+        self._collected: dict[PurePosixPath, tuple[Sending, Item | None]] = {}
         self._running = 0
 
     def account(self) -> Account:
@@ -125,6 +133,9 @@ class MemoryTarget:
         found = {path: Item(path=path, is_folder=True) for path in room.folders}
         with self._store.lock:
             for path, content in room.files.items():
+                if self._store.hidden[str(path)]:
+                    self._store.hidden[str(path)] -= 1
+                    continue
                 digests = self._digests(content) if self._store.lists_digests else {}
                 found[path] = Item(path=path, size=len(content), digests=digests)
         return found
@@ -149,7 +160,7 @@ class MemoryTarget:
             store.enter("put")
             store.puts[str(file.path)] += 1
             if self.traits.deferred:
-                self._collected[file.path] = file
+                self._collected[file.path] = (file, replaces)
                 return Item(path=file.path)
             return self._store_file(container, file, replaces)
         finally:
@@ -166,10 +177,12 @@ class MemoryTarget:
     def commit(self, container: Container) -> Mapping[PurePosixPath, Item]:
         self._store.enter("commit")
         self._store.on_commit(self)
-        items = {
-            path: self._store_file(container, file, Item(path=path))
-            for path, file in self._collected.items()
-        }
+        items = {}
+        for path, (file, replaces) in self._collected.items():
+            try:
+                items[path] = self._store_file(container, file, replaces)
+            except FileExistsError:
+                items[path] = replace(self._listed(container)[path], is_taken=True)
         self._collected.clear()
         return items
 
@@ -197,19 +210,26 @@ class MemoryTarget:
         with file.open() as body:
             content = b"".join(iter(lambda: body.read(BLOCK), b""))
         with store.lock:
-            if replaces is None and file.path in room.files:
+            stored = store.renames(file.path)
+            has_replaced = replaces is None and stored in room.files
+            if has_replaced and not store.replaces_silently:
                 raise FileExistsError(name)
             if store.spoilt[name]:
                 store.spoilt[name] -= 1
                 content = b"?" + content[1:]
-            room.files[file.path] = content
+            room.files[stored] = content
             if store.lost[name]:
                 store.lost[name] -= 1
                 raise TargetFault(
                     "target-unavailable", "no answer", retryable=True, outcome_unknown=True
                 )
         self.heard()
-        return Item(path=file.path, size=len(content), digests=self._digests(content))
+        return Item(
+            path=stored,
+            size=len(content),
+            digests=self._digests(content),
+            has_replaced=has_replaced,
+        )
 
     def _digests(self, content: bytes) -> dict[str, str]:
         if not self._store.gives_digests:
