@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from presqt_daemon.bagit.bag import compare_digests
 from presqt_daemon.errors import HouseFault, UserFault
+from presqt_daemon.findings import shown
 from presqt_daemon.model import Finding
-from presqt_daemon.staging.archive import Archive
-from presqt_daemon.staging.bag import compare_digests
-from presqt_daemon.staging.findings import shown
 from presqt_daemon.staging.folders import differences
 from presqt_daemon.staging.helper import Helper
 from presqt_daemon.staging.refused import invalid
 from presqt_daemon.staging.small import OnWritten
-from presqt_daemon.staging.stream import stream_digests
 from presqt_daemon.staging.survey import PAYLOAD, Survey
 from presqt_daemon.staging.unpack import Job, Unpacked, unpack
 from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.spread import spread_folders
+from presqt_daemon.zips.entries import Archive
+from presqt_daemon.zips.stream import stream_digests
 
 TEMPORARY_PREFIX = ".staging-"
 """Folders of this prefix in a ticket are unfinished writes of ours; what follows is random."""

@@ -6,13 +6,13 @@ from tempfile import TemporaryDirectory
 
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import PresqtError
+from presqt_daemon.findings import finding
 from presqt_daemon.model import Bag, Finding, Severity
-from presqt_daemon.staging.archive import open_archive
 from presqt_daemon.staging.attempts import Writing, write_bag
-from presqt_daemon.staging.findings import finding
 from presqt_daemon.staging.helper import helpers_for
 from presqt_daemon.staging.stage import bag_folder, full_disk_named
 from presqt_daemon.staging.survey import survey
+from presqt_daemon.zips.entries import open_archive
 
 _NO_PAYLOAD = finding(
     "no-payload-files",

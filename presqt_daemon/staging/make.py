@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from presqt_daemon import __version__
+from presqt_daemon.bagit.bag import read_structure
+from presqt_daemon.bagit.findings import MAX_LISTED
+from presqt_daemon.bagit.tree import tree_from_folder
 from presqt_daemon.errors import HouseFault, UserFault
+from presqt_daemon.findings import finding, shown
 from presqt_daemon.model import Finding, Severity
-from presqt_daemon.staging.bag import read_structure
-from presqt_daemon.staging.findings import MAX_LISTED, finding, shown
-from presqt_daemon.staging.folder import tree_from_folder
 from presqt_daemon.staging.library import LibraryError, make_bag
-from presqt_daemon.staging.write_zip import Contents, write_zip
 from presqt_daemon.system.files import remove_tree
+from presqt_daemon.zips.writing import Contents, write_zip
 
 ALGORITHMS: tuple[str, ...] = ("sha256", "sha512")
 

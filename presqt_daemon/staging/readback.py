@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from presqt_daemon.digest import new_hash
-from presqt_daemon.staging.inflate import crc32
+from presqt_daemon.zips.inflate import crc32
 
 MAX_LANES = 4
 _BLOCK_BYTES = 256 << 10

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
+from presqt_daemon.bagit.bag import Structure, compare_digests
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Finding, Severity
-from presqt_daemon.staging.archive import Archive, Member
-from presqt_daemon.staging.bag import Structure, compare_digests
 from presqt_daemon.staging.root import MALFORMED
-from presqt_daemon.staging.stream import stream_digests
+from presqt_daemon.zips.entries import Archive, Member
+from presqt_daemon.zips.stream import stream_digests
 
 _MALFORMED_CODES = frozenset(
     {

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 
 from presqt_daemon.errors import UserFault
+from presqt_daemon.findings import finding, shown
 from presqt_daemon.model import Finding, Severity
-from presqt_daemon.staging.findings import finding, shown
 
 MALFORMED = "PresQT Error: Bag is not formatted properly."
 DECLARATION = "bagit.txt"

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from presqt_daemon.digest import digest_bytes
-from presqt_daemon.errors import UserFault
-from presqt_daemon.staging.archive import DEFLATED, STORED, Member
-from presqt_daemon.staging.findings import refusal, shown
 from presqt_daemon.staging.folders import Creator
-from presqt_daemon.staging.inflate import DamagedError, crc32, unpack_small
-from presqt_daemon.staging.window import Window
+from presqt_daemon.zips.directory import DEFLATED, STORED
+from presqt_daemon.zips.entries import Member
+from presqt_daemon.zips.faults import damaged, wrong_crc
+from presqt_daemon.zips.inflate import DamagedError, crc32, unpack_small
+from presqt_daemon.zips.window import Window
 
 SMALL_BYTES = 256 << 10
 """Above, handing a file to other threads costs little beside its digests."""
@@ -68,7 +68,7 @@ def write_small(
             raise damaged(member.name, str(error)) from error
         crc = crc32(content)
         if crc != member.crc:
-            raise wrong_crc(member, crc)
+            raise wrong_crc(member.name, member.crc, crc)
         fd = create(path)
         try:
             write_all(fd, content)
@@ -92,29 +92,3 @@ def write_all(fd: int, content: bytes) -> None:
         view = memoryview(content)[written:]
         while view:
             view = view[os.write(fd, view) :]
-
-
-def damaged(
-    name: str, how: str, *, expected: str | None = None, found: str | None = None
-) -> UserFault:
-    """The fault of a member whose packed bytes are not what the zip declares."""
-    return refusal(
-        "incomplete-zip",
-        "entry-damaged",
-        f"The zip is damaged: {shown(name)} {how}. Make the zip again, or copy it again, "
-        "and drop it.",
-        path=name,
-        hint="Make the zip again, or copy it again, and drop it",
-        expected=expected,
-        found=found,
-    )
-
-
-def wrong_crc(member: Member, crc: int) -> UserFault:
-    """The fault of a member whose bytes have another checksum than the zip gives."""
-    return damaged(
-        member.name,
-        "does not have the checksum (CRC-32) that the zip gives",
-        expected=f"{member.crc:08x}",
-        found=f"{crc:08x}",
-    )

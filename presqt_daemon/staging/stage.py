@@ -14,10 +14,9 @@ from presqt_daemon.digest import choose_algorithm
 from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.model import Bag, Finding, Stage
 from presqt_daemon.reports import Alive, Attempt, Progress, Reached, Report, Surveyed
-from presqt_daemon.staging.archive import open_archive
 from presqt_daemon.staging.attempts import TEMPORARY_PREFIX, Writing, Written, write_bag
 from presqt_daemon.staging.helper import Helper, helpers_for
-from presqt_daemon.staging.opinion import disagreement, trouble_in_time
+from presqt_daemon.staging.library import disagreement, trouble_in_time
 from presqt_daemon.staging.small import OnWritten
 from presqt_daemon.staging.survey import PAYLOAD, Survey, survey
 from presqt_daemon.system.failpoints import reach
@@ -25,6 +24,7 @@ from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.payload import PayloadHead, write_rows
 from presqt_daemon.tickets.store import RESERVED_NAMES, TicketFolder
+from presqt_daemon.zips.entries import open_archive
 
 PROGRESS_BYTES = 1 << 20
 PROGRESS_FILES = 100

@@ -5,20 +5,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from presqt_daemon.bagit.bag import Structure, read_structure
+from presqt_daemon.bagit.tree import Entry, Tree
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import ConfigError, HouseFault, UserFault
+from presqt_daemon.findings import finding
 from presqt_daemon.model import Bag, Labels, Severity
 from presqt_daemon.profile import Profile, read_profile
 from presqt_daemon.reports import Surveyed
-from presqt_daemon.staging.archive import Archive, Member
-from presqt_daemon.staging.bag import Structure, read_structure
-from presqt_daemon.staging.findings import finding
 from presqt_daemon.staging.folders import parents
-from presqt_daemon.staging.inflate import DamagedError, crc32, unpacked
 from presqt_daemon.staging.refused import check_structure
 from presqt_daemon.staging.root import find_root, is_part
-from presqt_daemon.staging.small import damaged, wrong_crc
-from presqt_daemon.staging.tree import Entry, Tree
+from presqt_daemon.zips.entries import Archive, Member
+from presqt_daemon.zips.faults import damaged, wrong_crc
+from presqt_daemon.zips.inflate import DamagedError, crc32, unpacked
 
 PAYLOAD = "data/"
 _READ_BYTES = 64 << 10
@@ -169,7 +169,7 @@ def _read(archive: Archive, member: Member, limit: int) -> bytes:
         raise damaged(member.name, str(error)) from error
     count = parts.tell()
     if count == member.size and crc != member.crc:
-        raise wrong_crc(member, crc)
+        raise wrong_crc(member.name, member.crc, crc)
     parts.truncate(min(count, limit))
     return parts.getvalue()
 

@@ -13,21 +13,15 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from presqt_daemon.staging.archive import STORED, Archive, Member
 from presqt_daemon.staging.folders import Creator, make_folders
 from presqt_daemon.staging.helper import Helper
-from presqt_daemon.staging.inflate import DamagedError, unpacked
 from presqt_daemon.staging.readback import Growing, Lanes
-from presqt_daemon.staging.small import (
-    Kept,
-    OnWritten,
-    Small,
-    damaged,
-    is_small,
-    write_all,
-    write_small,
-)
-from presqt_daemon.staging.window import Window, shrunk
+from presqt_daemon.staging.small import Kept, OnWritten, Small, is_small, write_all, write_small
+from presqt_daemon.zips.directory import STORED
+from presqt_daemon.zips.entries import Archive, Member
+from presqt_daemon.zips.faults import damaged, shrunk
+from presqt_daemon.zips.inflate import DamagedError, unpacked
+from presqt_daemon.zips.window import Window
 
 BATCH_FILES = 100
 _BATCH_BYTES = 1 << 20

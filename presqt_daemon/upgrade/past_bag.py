@@ -10,17 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from presqt_daemon.bagit.bag import Structure, read_structure
+from presqt_daemon.bagit.findings import Findings
+from presqt_daemon.bagit.manifests import manifest_names
+from presqt_daemon.bagit.tag_text import ANY_NUMBER_OF_FILES
+from presqt_daemon.bagit.tree import Kind, tree_from_folder
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
-from presqt_daemon.staging.archive import open_archive
-from presqt_daemon.staging.bag import Structure, read_structure
-from presqt_daemon.staging.budget import ANY_NUMBER_OF_FILES
-from presqt_daemon.staging.findings import Findings
-from presqt_daemon.staging.folder import tree_from_folder
-from presqt_daemon.staging.manifest_names import manifest_names
 from presqt_daemon.staging.survey import survey
-from presqt_daemon.staging.tree import Kind
 from presqt_daemon.tickets.fingerprint import Fingerprint
+from presqt_daemon.zips.entries import open_archive
 
 DECLARATION = "bagit.txt"
 PAYLOAD = "data/"

@@ -9,12 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from presqt_daemon.staging.folder import tree_from_folder
-from presqt_daemon.staging.library import make_bag, trouble_with
-from presqt_daemon.staging.opinion import disagreement
-from presqt_daemon.staging.tree import Kind
-from tests.staging.odd_bags import ALL, OddBag
-from tests.staging.verdicts import Files, bag, judge, line
+from presqt_daemon.bagit.tree import Kind, tree_from_folder
+from presqt_daemon.staging.library import disagreement, make_bag, trouble_with
+from tests.bagit.odd_bags import ALL, OddBag
+from tests.bagit.verdicts import Files, bag, judge, line
 
 pytestmark = pytest.mark.skipif(
     installed("bagit") != "1.9.0", reason="the differences were reviewed for bagit 1.9.0"

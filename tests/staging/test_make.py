@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.errors import HouseFault, UserFault
-from presqt_daemon.staging import write_zip
 from presqt_daemon.staging.library import trouble_with
 from presqt_daemon.staging.make import bag_and_zip, is_bag
-from tests.staging.verdicts import bag, judge
+from presqt_daemon.zips import writing as write_zip
+from tests.bagit.verdicts import bag, judge
 
 NOBODY = 65534
 

@@ -20,7 +20,7 @@ from presqt_daemon.errors import HouseFault, PresqtError, UserFault
 from presqt_daemon.model import Bag, Labels, Severity, Stage
 from presqt_daemon.reports import Alive, Attempt, Progress, Reached, Report, Surveyed
 from presqt_daemon.staging.inspect import inspect_zip
-from presqt_daemon.staging.opinion import trouble_in_time
+from presqt_daemon.staging.library import trouble_in_time
 from presqt_daemon.staging.small import OnWritten
 from presqt_daemon.staging.stage import StageJob, bag_folder, stage
 from presqt_daemon.tickets.payload import PayloadHead, read_files, read_head

@@ -11,12 +11,12 @@ import pytest
 
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import HouseFault, UserFault
-from presqt_daemon.staging import inflate
-from presqt_daemon.staging.archive import Member, open_archive
 from presqt_daemon.staging.folders import differences
 from presqt_daemon.staging.helper import helper_count, helpers_for, spare_cores
-from presqt_daemon.staging.stream import stream_digests
 from presqt_daemon.staging.unpack import Job, Unpacked, unpack
+from presqt_daemon.zips import inflate
+from presqt_daemon.zips.entries import Member, open_archive
+from presqt_daemon.zips.stream import stream_digests
 from tests.hostile_zips import BZIP2, DEFLATED, LZMA, STORED, build, pack, part
 from tests.memory import traced_peak_bytes
 

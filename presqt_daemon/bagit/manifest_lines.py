@@ -1,0 +1,272 @@
+"""Lines of a manifest, each given to the file that it means.
+
+RFC 8493 section 2.1.3; 6.1.3 for what md5sum and its kin write.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import cast
+
+from presqt_daemon.bagit.findings import Findings
+from presqt_daemon.bagit.manifests import PAYLOAD, Manifest, ManifestName
+from presqt_daemon.bagit.odd_lines import are_lower_hex, clean_line, read_odd_line
+from presqt_daemon.bagit.paths import Names, decode_path, leaves_bag, plain_path, resolve
+from presqt_daemon.bagit.tag_text import TagBudget, held_bytes, read_list
+from presqt_daemon.bagit.tree import Tree
+from presqt_daemon.digest import hex_length
+from presqt_daemon.findings import shown
+
+_TAG_MANIFEST = re.compile(r"tagmanifest-[^/]+\.txt", re.DOTALL)
+
+
+class LineReader:
+    """One manifest in the making."""
+
+    def __init__(
+        self, file: ManifestName, names: Names, findings: Findings, budget: TagBudget
+    ) -> None:
+        self.listed: dict[str, str] = {}
+        self.absent: dict[str, str] = {}
+        self._written: dict[str, str] = {}
+        self._file = file
+        self._names = names
+        self._findings = findings
+        self._budget = budget
+        self._pending: list[tuple[int, str, str]] = []
+        self._pending_bytes = budget.pending_bytes
+        self._length = hex_length(file.algorithm) if file.verifiable else None
+
+    def read(self, pieces: Iterable[str]) -> None:
+        """Take a manifest's text, given in pieces of whole lines.
+
+        Of a manifest that names far more than the bag holds, the rest is left unread.
+        """
+        before = 0
+        for piece in pieces:
+            if not self._take_clean(piece):
+                self._read_lines(piece, before)
+            before += piece.count("\n")
+            if self._pending_bytes < 0:
+                self._note_unread()
+                return
+        for number, checksum, path in self._pending:
+            self._place(number, checksum, path)
+            if self._budget.absent_bytes < 0:
+                self._note_unread()
+                return
+
+    def _take_clean(self, chunk: str) -> bool:
+        """Take a payload manifest's lines all at once; false, and none taken, where one is odd."""
+        length = self._length
+        if self._file.is_tag or length is None or (self._findings.strict and "%" in chunk):
+            return False
+        lines = chunk.removesuffix("\n").split("\n")
+        gap = "  " if lines[0][length : length + 2] == "  " else " "
+        start = length + len(gap)
+        if {line[length:start] for line in lines} != {gap}:
+            return False
+        checksums = [line[:length] for line in lines]
+        names = [self._names.exact.get(line[start:]) for line in lines]
+        listed = dict(zip(names, checksums, strict=True))
+        if (
+            len(listed) != len(lines)
+            or not all(name is not None and name.startswith(PAYLOAD) for name in names)
+            or not self.listed.keys().isdisjoint(listed)
+            or not are_lower_hex("".join(checksums))
+        ):
+            return False
+        self.listed.update(cast("dict[str, str]", listed))
+        return True
+
+    def _read_lines(self, chunk: str, before: int) -> None:
+        """Take lines one by one, the odd ones aside; `before` of them were judged already."""
+        listed, exact = self.listed, self._names.exact
+        pattern = clean_line(
+            self._length or 0,
+            is_tag=self._file.is_tag,
+            excluded="%" if self._findings.strict else "",
+        )
+        for number, match in enumerate(pattern.finditer(chunk), before + 1):
+            checksum, path, line = match.groups()
+            if path is not None:
+                name = exact.get(path)
+                if name is not None and name not in listed:
+                    listed[name] = checksum
+                    continue
+                self._put_aside(number, checksum, path)
+            elif line or match.start() < len(chunk):
+                self._read_odd(number, line)
+
+    def _put_aside(self, number: int, checksum: str, path: str) -> None:
+        self._pending_bytes -= held_bytes(checksum, path)
+        if self._pending_bytes >= 0:
+            self._pending.append((number, checksum, path))
+
+    def _read_odd(self, number: int, line: str) -> None:
+        row = read_odd_line(number, line, self._file, self._length, self._findings)
+        if row is not None:
+            self._put_aside(number, *row)
+
+    def _place(self, number: int, checksum: str, written: str) -> None:
+        """Give a line's checksum to the file that it means, or note why that cannot be."""
+        path = self._plain(number, written)
+        if path is None:
+            return
+        strict = self._findings.strict
+        taken = None
+        for name, bent in resolve(path, self._names, strict=strict):
+            if name in self.listed:
+                taken = taken or name
+                if self._written.get(name, name) == path:
+                    break  # the same text twice is one path, whatever else it might mean
+                continue
+            if self._is_out_of_place(number, name):
+                return
+            if bent:
+                self._note_bent(bent, number, name, path)
+            self.listed[name] = checksum
+            self._written[name] = path
+            return
+        if taken is not None:
+            self._note_repeat(number, taken, self.listed[taken], checksum)
+            return
+        self._place_absent(number, checksum, decode_path(path, strict=strict))
+
+    def _plain(self, number: int, written: str) -> str | None:
+        """The path without what md5sum or `find` put before it; None when it leaves the bag."""
+        path, name = written, self._file.name
+        if path in self._names.exact:
+            return path
+        if path.startswith("*"):
+            self._findings.add(
+                "manifest-line-asterisk",
+                name,
+                f"line {number} has md5sum's `*` before the name; strict validators refuse that",
+                found=written,
+            )
+            path = path[1:]
+        if leaves_bag(path) or leaves_bag(decode_path(path, strict=True)):
+            self._findings.add(
+                "path-unsafe",
+                name,
+                f"line {number} names {shown(path)}, which could lie outside the bag",
+                hint="Bag the files anew; a bag names only its own files",
+                found=path,
+            )
+            return None
+        plain = plain_path(path)
+        if plain != path:
+            self._findings.add(
+                "path-not-plain",
+                name,
+                f"line {number} writes {shown(path)} for {shown(plain)}",
+                expected=plain,
+                found=path,
+            )
+        return plain
+
+    def _is_out_of_place(self, number: int, name: str) -> bool:
+        """Note a file that this kind of manifest must not list; true when it is not taken."""
+        file = self._file
+        if not file.is_tag:
+            if name.startswith(PAYLOAD):
+                return False
+            self._findings.add(
+                "not-payload",
+                file.name,
+                f"line {number} lists {shown(name)}, which is no payload file",
+                hint="Tag files belong into a tag manifest",
+                found=name,
+            )
+            return True
+        if name.startswith(PAYLOAD):
+            self._findings.add(
+                "tag-manifest-lists-payload",
+                file.name,
+                f"line {number} lists the payload file {shown(name)}",
+                found=name,
+            )
+        elif _TAG_MANIFEST.fullmatch(name):
+            self._findings.add(
+                "tag-manifest-lists-tag-manifest",
+                file.name,
+                f"line {number} lists the tag manifest {shown(name)}",
+                found=name,
+            )
+        return False
+
+    def _place_absent(self, number: int, checksum: str, path: str) -> None:
+        if path in self.absent:
+            self._note_repeat(number, path, self.absent[path], checksum)
+        elif path.rstrip("/") in self._names.folders or path.rstrip("/") == "data":
+            self._findings.add(
+                "directory-listed",
+                self._file.name,
+                f"line {number} lists the directory {shown(path)}; a manifest lists files only",
+                found=path,
+            )
+        elif not self._file.is_tag and not path.startswith(PAYLOAD):
+            self._is_out_of_place(number, path)
+        elif self._budget.take_absent(checksum, path):
+            self.absent[path] = checksum
+
+    def _note_unread(self) -> None:
+        self._findings.add(
+            "too-many-unknown-names",
+            self._file.name,
+            "names more files that are not in the bag than can be listed; the rest is not read",
+            hint="Bag the files anew",
+        )
+
+    def _note_bent(self, code: str, number: int, name: str, path: str) -> None:
+        what = {
+            "path-not-encoded": "holds a percent sign that should be written %25",
+            "path-normalization": "has the other Unicode normalization than the file's name",
+        }[code]
+        self._findings.add(
+            code,
+            name,
+            f"its name in {shown(self._file.name, 60)}, line {number}, {what}",
+            expected=name,
+            found=path,
+        )
+
+    def _note_repeat(self, number: int, path: str, before: str, now: str) -> None:
+        if before == now:
+            self._findings.add(
+                "listed-twice",
+                path,
+                f"is listed more than once in {shown(self._file.name, 60)} (again in line "
+                f"{number})",
+            )
+        else:
+            self._findings.add(
+                "listed-twice-conflicting",
+                path,
+                f"is listed with two checksums in {shown(self._file.name, 60)} (again in line "
+                f"{number})",
+                hint="Keep the line that is right and remove the other",
+                expected=before,
+                found=now,
+            )
+
+
+def read_manifest(
+    tree: Tree,
+    file: ManifestName,
+    codec: str,
+    names: Names,
+    findings: Findings,
+    budget: TagBudget,
+) -> Manifest | None:
+    """The manifest's lines, each resolved to a file of the bag; None when it cannot be read.
+
+    Lines that name a file as it is are taken in one pass. The others wait until all of those are
+    known, so that a bent name can never take the place of an exact one.
+    """
+    text = read_list(tree, file.name, codec, findings, budget)
+    if text is None:
+        return None
+    reader = LineReader(file, names, findings, budget)
+    reader.read(text.pieces())
+    return Manifest(file=file, listed=reader.listed, absent=reader.absent)

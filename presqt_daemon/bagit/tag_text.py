@@ -1,0 +1,270 @@
+"""The text of tag files: read within limits, decoded piece by piece, no line without a bound.
+
+RFC 8493 section 2.3 (text tag files).
+"""
+
+import codecs
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from presqt_daemon.bagit.findings import Findings
+from presqt_daemon.bagit.tree import Kind, Tree
+from presqt_daemon.units import text_from_bytes
+
+MAX_MANIFESTS = 16
+"""Of one kind, payload or tag manifests; more than there are algorithms in use."""
+
+MAX_FILES = 100_000
+ANY_NUMBER_OF_FILES = 10_000_000
+"""For bags that are not a stranger's."""
+
+_MANIFEST_BYTES = 640
+_TOTAL_BYTES = 800
+_LINES = 5
+_HELD_BYTES = 500
+_ENTRY_BYTES = 150
+_FEWEST_FILES = 20_000
+"""Small limits of files still leave room for what people write into tag files."""
+
+MAX_TAG_FILE_BYTES = 8 << 20
+MAX_LINE = 1 << 20
+"""Characters in one line of a tag file that is for people, such as bag-info.txt."""
+
+MAX_LIST_LINE = 16 << 10
+"""Characters in one line of a tag file that lists files."""
+
+MAX_LINES = 100_000
+"""Of one tag file that lists no files."""
+
+_PIECE = 1 << 18
+"""Characters, or bytes, that are decoded and judged at once; a piece ends with a line."""
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_LINE_END_BYTES = re.compile(rb"\r\n|\r|\n")
+_WIDE = {"utf-16": "utf-16-be", "utf-32": "utf-32-be"}
+_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+_BYTEWISE = re.compile(r"ascii|utf-8|iso8859-\d+|cp125\d")
+"""Codecs in which a line can be found without decoding; others are decoded as a whole."""
+
+
+class TagBudget:
+    """What is left for the tag files of one bag that may have `max_files` files.
+
+    `manifest_bytes` is for each manifest, `pending_bytes` (memory) for the lines of one manifest
+    that do not name a file as it is. `total_bytes` and `lines` are for all tag files,
+    `absent_bytes` (memory) for the names in manifests that no file of the bag has; what is used
+    is taken off by `take_*`, which tell whether there was enough.
+    """
+
+    def __init__(self, max_files: int = MAX_FILES) -> None:
+        files = max(max_files, _FEWEST_FILES)
+        self.manifest_bytes = _MANIFEST_BYTES * files
+        self.total_bytes = _TOTAL_BYTES * files
+        self.lines = _LINES * files
+        self.absent_bytes = _HELD_BYTES * files
+        self.pending_bytes = _HELD_BYTES * files
+
+    def take_bytes(self, count: int) -> bool:
+        """Whether another `count` bytes of tag files may be read."""
+        self.total_bytes -= count
+        return self.total_bytes >= 0
+
+    def take_lines(self, count: int) -> bool:
+        """Whether another `count` lines may be read."""
+        self.lines -= count
+        return self.lines >= 0
+
+    def take_absent(self, checksum: str, path: str) -> bool:
+        """Whether one more name that no file has may be kept."""
+        self.absent_bytes -= held_bytes(checksum, path)
+        return self.absent_bytes >= 0
+
+
+def held_bytes(checksum: str, path: str) -> int:
+    """What one line takes in memory."""
+    return sys.getsizeof(checksum) + sys.getsizeof(path) + _ENTRY_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagText:
+    """A tag file that can be decoded; `content` is text where only the whole could be decoded."""
+
+    content: bytes | str
+    codec: str
+
+    def pieces(self) -> Iterator[str]:
+        """The text with LF line ends, a few hundred thousand characters of whole lines at once."""
+        for start, end in self.spans():
+            part = self.content[start:end]
+            text = part if isinstance(part, str) else part.decode(self.codec)
+            if start == 0:
+                text = text.removeprefix("\ufeff")
+            if "\r" in text:
+                text = text.replace("\r\n", "\n").replace("\r", "\n")
+            yield text
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Where the pieces begin and end."""
+        start = 0
+        while start < len(self.content):
+            end = _piece_end(self.content, start)
+            yield start, end
+            start = end
+
+    def text(self) -> str:
+        """All of it at once."""
+        return "".join(self.pieces())
+
+
+def read_text(
+    tree: Tree, name: str, codec: str, findings: Findings, budget: TagBudget
+) -> TagText | None:
+    """A tag file for people; None, and a finding, where it is no regular file or unusable."""
+    return _read(tree, name, codec, findings, budget, (MAX_TAG_FILE_BYTES, MAX_LINE, MAX_LINES))
+
+
+def read_list(
+    tree: Tree, name: str, codec: str, findings: Findings, budget: TagBudget
+) -> TagText | None:
+    """A tag file that lists files; else as `read_text`."""
+    limits = (budget.manifest_bytes, MAX_LIST_LINE, max(budget.lines, 0))
+    return _read(tree, name, codec, findings, budget, limits)
+
+
+def read_bytes(tree: Tree, name: str, limit: int, findings: Findings) -> bytes | None:
+    """The file's bytes, None and a finding where there are more than `limit`."""
+    size = tree.files[name].size
+    content = b"" if size > limit else tree.read(name, limit + 1)
+    if size > limit or len(content) > limit:
+        findings.add(
+            "tag-file-too-large",
+            name,
+            f"is larger than {text_from_bytes(limit)}, which is the limit for this tag file",
+            found=str(max(size, len(content))),
+        )
+        return None
+    return content
+
+
+def decode(content: bytes, codec: str, name: str, findings: Findings) -> str | None:
+    """All of the text, None and a finding where it is not of this codec."""
+    if codec in _WIDE and not content.startswith(_BOMS):
+        codec = _WIDE[codec]  # RFC 2781 section 4.3: big-endian where no mark says otherwise
+    try:
+        text = content.decode(codec)
+        if codec != "utf-8":
+            text.encode("utf-8")
+    except UnicodeError as error:
+        start = error.start if isinstance(error, UnicodeDecodeError) else None
+        _note_undecodable(name, codec, start, findings)
+        return None
+    return text
+
+
+def _read(
+    tree: Tree,
+    name: str,
+    codec: str,
+    findings: Findings,
+    budget: TagBudget,
+    limits: tuple[int, int, int],
+) -> TagText | None:
+    max_bytes, max_line, max_lines = limits
+    if tree.files[name].kind is not Kind.FILE:
+        return None
+    is_bytewise = _BYTEWISE.fullmatch(codec) is not None
+    limit = max_bytes if is_bytewise else min(max_bytes, MAX_TAG_FILE_BYTES)
+    size = tree.files[name].size
+    if size <= limit and not budget.take_bytes(size):
+        findings.add(
+            "tag-files-too-large", name, "is not read: the bag's tag files are too large in all"
+        )
+        return None
+    content = read_bytes(tree, name, limit, findings)
+    if content is None:
+        return None
+    text = content if is_bytewise else decode(content, codec, name, findings)
+    if text is None:
+        return None
+    if (start := _long_line(text, max_line)) is not None:
+        findings.add(
+            "tag-file-line-too-long",
+            name,
+            f"has a line of more than {max_line} characters, which begins at {start}",
+            found=str(start),
+        )
+        return None
+    found = TagText(content=text, codec=codec)
+    lines = _count_lines(found, name, findings)
+    if lines is None:
+        return None
+    if lines > max_lines or not budget.take_lines(lines):
+        findings.add(
+            "tag-file-too-many-lines",
+            name,
+            f"has {lines} lines, more than the {max_lines} that are read of it",
+            found=str(lines),
+        )
+        return None
+    if _begins_with_mark(text):
+        findings.add(
+            "tag-file-bom", name, "begins with a byte-order mark", hint="Save it as UTF-8 without"
+        )
+    return found
+
+
+def _count_lines(found: TagText, name: str, findings: Findings) -> int | None:
+    """The number of line ends; None and a finding where a piece cannot be decoded."""
+    lines = read = 0
+    spans = found.spans()
+    try:
+        for piece in found.pieces():
+            lines += piece.count("\n")
+            read = next(spans)[1]
+    except UnicodeDecodeError as error:
+        _note_undecodable(name, found.codec, read + error.start, findings)
+        return None
+    return lines
+
+
+def _note_undecodable(name: str, codec: str, start: int | None, findings: Findings) -> None:
+    where = "" if start is None else f" (byte {start})"
+    findings.add(
+        "tag-file-undecodable",
+        name,
+        f"is not {codec.upper()} text{where}",
+        hint="Save it in the encoding that bagit.txt names, best UTF-8",
+    )
+
+
+def _long_line(content: bytes | str, limit: int) -> int | None:
+    """Where the first line of more than `limit` begins; looks at no byte more than a few times."""
+    start = 0
+    while start + limit < len(content):
+        if isinstance(content, bytes):
+            ends = (content.rfind(end, start, start + limit + 1) for end in (b"\n", b"\r"))
+        else:
+            ends = (content.rfind(end, start, start + limit + 1) for end in ("\n", "\r"))
+        last = max(ends)
+        if last < 0:
+            return start
+        start = last + 1
+    return None
+
+
+def _piece_end(content: bytes | str, start: int) -> int:
+    """The end of a piece: behind the first line end after so many characters."""
+    found = (
+        _LINE_END_BYTES.search(content, start + _PIECE)
+        if isinstance(content, bytes)
+        else _LINE_END.search(content, start + _PIECE)
+    )
+    return len(content) if found is None else found.end()
+
+
+def _begins_with_mark(content: bytes | str) -> bool:
+    if isinstance(content, str):
+        return content.startswith("\ufeff")
+    return content.startswith(codecs.BOM_UTF8)

@@ -1,0 +1,142 @@
+"""Names of a zip's entries: from bytes to text, and which of them are refused."""
+
+import re
+import unicodedata
+import zlib
+from collections.abc import Callable
+
+MAX_NAME_BYTES = 255
+MAX_PATH_BYTES = 1024
+MAX_DEPTH = 64
+
+UTF8_FLAG = 0x800
+_UNICODE_PATH = 0x7075
+_ODD_STARTS = frozenset({"", "/", ".", ":"})
+
+Report = Callable[[str, str, str, str | None], None]
+"""Hears of one bad name: code, name, what is wrong, hint."""
+
+
+class NameBytesError(ValueError):
+    """The entry says its name is UTF-8, and it is not."""
+
+
+def decode_name(raw: bytes, flags: int, extra: bytes) -> str:
+    """The entry's name as text.
+
+    UTF-8 where the entry says so, or in Info-ZIP's Unicode Path field as long as that belongs to
+    this name. Without either, bytes that are valid UTF-8 are taken as such (the Finder writes them
+    without saying so, and other text is hardly ever valid UTF-8), all else as code page 437
+    (APPNOTE.TXT 4.6.9 and appendix D). Raises NameBytesError.
+    """
+    if raw.isascii():
+        return raw.decode("ascii")
+    if flags & UTF8_FLAG:
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raise NameBytesError from None
+    given = _unicode_path(raw, extra) if extra else None
+    if given is not None:
+        return given
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp437")
+
+
+def extra_field(extra: bytes, wanted: int) -> bytes | None:
+    """The content of an extra field, None when it is missing or torn."""
+    start = 0
+    while start + 4 <= len(extra):
+        kind = int.from_bytes(extra[start : start + 2], "little")
+        end = start + 4 + int.from_bytes(extra[start + 2 : start + 4], "little")
+        if kind == wanted:
+            return extra[start + 4 : end] if end <= len(extra) else None
+        start = end
+    return None
+
+
+def is_ordinary(name: str) -> bool:
+    """Whether a name is surely fine, told fast; `check_name` decides about the others."""
+    return (
+        name.isprintable()
+        and "/." not in name
+        and "//" not in name
+        and "\\" not in name
+        and name[:1] not in _ODD_STARTS
+        and name[1:2] != ":"
+        and (len(name) if name.isascii() else 4 * len(name)) <= MAX_NAME_BYTES
+        and name.count("/") < MAX_DEPTH
+    )
+
+
+def check_name(name: str, report: Report) -> bool:
+    """Whether a name (of a folder: without its last slash) may be unpacked; else says why not."""
+    problem = _problem(name)
+    if problem is None:
+        return True
+    report(problem[0], name, problem[1], problem[2])
+    return False
+
+
+def folded(name: str) -> str:
+    """What two names have in common that a careless file system takes for one.
+
+    Canonical caseless matching, Unicode D145.
+    """
+    if name.isascii():
+        return name.lower()
+    decomposed = unicodedata.normalize("NFD", name).casefold()
+    return unicodedata.normalize("NFD", decomposed)
+
+
+AGAIN = "Make the zip again with another tool"
+
+
+def _unicode_path(raw: bytes, extra: bytes) -> str | None:
+    """The name in Info-ZIP's Unicode Path field (APPNOTE.TXT 4.6.9) if it was made for this one."""
+    field = extra_field(extra, _UNICODE_PATH)
+    if field is None or len(field) < 6 or field[0] != 1:
+        return None
+    if int.from_bytes(field[1:5], "little") != zlib.crc32(raw):
+        return None
+    try:
+        return field[5:].decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _problem(name: str) -> tuple[str, str, str | None] | None:
+    """Code, what is wrong, hint; None when the name is fine."""
+    if not name:
+        return "empty-name", "an entry of the zip has no name", AGAIN
+    if any(_is_control(char) for char in name):
+        return "control-character", "the name holds a control character", _RENAME
+    if "\\" in name:
+        return "backslash", "the name holds a backslash, which Windows reads as a folder", _RENAME
+    if name.startswith("/"):
+        return "absolute-path", "the name is an absolute path", _RELATIVE
+    if re.match("[A-Za-z]?:", name):
+        return "drive-prefix", "the name begins with a drive or a colon", _RELATIVE
+    parts = name.split("/")
+    if ".." in parts:
+        return "path-climbs", "the name climbs out of its folder with `..`", _RELATIVE
+    if "" in parts or "." in parts:
+        return "path-not-plain", "the name holds an empty part or `.`", _RELATIVE
+    if len(parts) > MAX_DEPTH:
+        return "too-deep", f"lies more than {MAX_DEPTH} folders deep", _SHORTER
+    if max(len(part.encode()) for part in parts) > MAX_NAME_BYTES:
+        return "name-too-long", f"a name is longer than {MAX_NAME_BYTES} bytes", _SHORTER
+    if len(name.encode()) > MAX_PATH_BYTES:
+        return "path-too-long", f"the path is longer than {MAX_PATH_BYTES} bytes", _SHORTER
+    return None
+
+
+_RENAME = "Rename the file, make the bag again and zip it"
+_RELATIVE = "Zip the bag folder itself, from the folder it lies in"
+_SHORTER = "Use shorter names or fewer folders, make the bag again and zip it"
+
+
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Zl", "Zp", "Cs"}
