@@ -8,6 +8,7 @@ from presqt_daemon.cli.check_row import CheckRow, State
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.targets.base import connect
+from presqt_daemon.upload.archive_disk import missing_archive
 from presqt_daemon.workers.tokens import CREDENTIALS_VARIABLE, MissingTokenError, Tokens
 
 
@@ -16,6 +17,10 @@ def check_targets(config: Config, environment: Mapping[str, str]) -> Iterator[Ch
     tokens = Tokens(config.targets, dict(environment))
     for target in config.targets.values():
         yield _check_target(target, tokens, has_credentials=CREDENTIALS_VARIABLE in environment)
+        if target.type == "folder" and target.path is not None:
+            problem = missing_archive(target, config.mediafiles)
+            if problem is not None:
+                yield CheckRow(f"archive of {target.name}", State.WRONG, f"{problem}; drops wait")
         yield from _check_token_file(target)
 
 

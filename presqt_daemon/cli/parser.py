@@ -63,6 +63,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="TARGET",
         help="make a small private deposit there too, verify it and remove it",
     )
+    check.add_argument(
+        "--accept",
+        metavar="TARGET",
+        help="take what lies in this folder target's place now for its archive, on purpose",
+    )
     upgrade = command("prepare-upgrade", "see to it that every past ticket has its record")
     upgrade.add_argument("--force", action="store_true", help="again, after a run that has ended")
     upgrade.add_argument("--wait", action="store_true", help="wait until it is complete")

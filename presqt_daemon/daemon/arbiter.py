@@ -3,7 +3,6 @@
 import logging
 import os
 import queue
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -15,6 +14,7 @@ from presqt_daemon.daemon.start import begin_start, look_at_tickets, take_up_ope
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.inbox.control import UpgradeRequest
 from presqt_daemon.inbox.events import Claimed, Request
+from presqt_daemon.system.awake import AwakeClock
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.sd_notify import Notifier
 from presqt_daemon.tickets.lease import FolderLock
@@ -26,8 +26,8 @@ from presqt_daemon.workers.events import ended_by
 from presqt_daemon.workers.open_ticket import OpenTicket
 from presqt_daemon.workers.run import Work
 
-LONGEST_WAIT_SECONDS = 5.0
-"""The loop turns at least this often, for the watchdog and for what could not be started."""
+LONGEST_WAIT_SECONDS = 1.0
+"""The loop turns at least this often: `AwakeClock` counts on it."""
 
 GATE_SECONDS = 0.25
 GATE_PATIENCE = 60.0
@@ -78,8 +78,9 @@ class Daemon:
         max_wait: float | None = None,
         load: Callable[[], Config] | None = None,
         verbosity: int = 0,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
+        clock = clock or AwakeClock()
         self.config = config
         self._once = once
         self._max_wait = max_wait

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.events import Event
+from presqt_daemon.daemon.mounts import Mounts
 from presqt_daemon.inbox import Inbox
 from presqt_daemon.inbox.asked import Asked
 from presqt_daemon.inbox.control import ControlFolder
@@ -37,6 +38,7 @@ class Rooms:
     control: ControlFolder
     expiry: Expiry
     upgrade: Lane
+    mounts: Mounts
 
     def open(self) -> None:
         """Let drops and requests in."""
@@ -44,6 +46,8 @@ class Rooms:
         self.control.start()
         self.upgrade.take_up()
         self.expiry.start()
+        self.uploads.remember()
+        self.mounts.start()
 
     def keep_up(self) -> None:
         """Get what could not be started for want of threads, and end a start that hangs."""
@@ -51,6 +55,7 @@ class Rooms:
         self.upgrade.keep_up()
         self.control.start()
         self.expiry.start()
+        self.mounts.start()
 
     def use(self, config: Config) -> None:
         """Go on with another configuration of the same folders."""
@@ -65,6 +70,7 @@ class Rooms:
         self.upgrade.stop()
         self.control.stop()
         self.expiry.stop()
+        self.mounts.stop()
         self.inbox.stop()
         self.close_unopened()
 
@@ -89,7 +95,7 @@ def join_rooms(
 ) -> Rooms:
     """Build the rooms; `post` takes what happens in them, `is_patient` is the inbox's."""
     uploads = Uploads(config.mediafiles, config.permissions.status)
-    pool = Pool(verbosity=verbosity, journal="JOURNAL_STREAM" in os.environ)
+    pool = Pool(verbosity=verbosity, journal="JOURNAL_STREAM" in os.environ, clock=clock)
     supervisor = Supervisor(
         config=config,
         uploads=uploads,
@@ -98,6 +104,7 @@ def join_rooms(
         tokens=Tokens(config.targets, os.environ),
         contents=Contents(uploads),
         post=post,
+        clock=clock,
     )
     dispatch = Dispatch(
         supervisor=supervisor,
@@ -105,7 +112,7 @@ def join_rooms(
         clock=clock,
         agenda=Agenda(small_bytes=config.staging.small),
     )
-    inbox = Inbox(config, uploads, post, patience=is_patient)
+    inbox = Inbox(config, uploads, post, patience=is_patient, clock=clock)
     order = Order(mediafiles=config.mediafiles, mode=config.permissions.status)
     return Rooms(
         uploads=uploads,
@@ -123,4 +130,5 @@ def join_rooms(
         control=ControlFolder(config.control_folder, post),
         expiry=Expiry(uploads, lambda: supervisor.config),
         upgrade=Lane(order, pool.start_other),
+        mounts=Mounts({"inbox": config.inbox, "mediafiles": uploads.root}),
     )

@@ -54,6 +54,7 @@ class Lane:
         self._is_busy = False
         self._wake = threading.Event()
         self._stopped = threading.Event()
+        self._inbox = _disk_of(desk.config.inbox)
         self._thread = threading.Thread(
             target=self._live, name=f"inbox:{target or ''}", daemon=True
         )
@@ -204,6 +205,8 @@ class Lane:
     def _missing(self, error: OSError) -> None:
         if isinstance(error, FileNotFoundError) and self._base.parts:
             try:
+                if not self._is_inbox_there():
+                    raise error
                 make_target_folder(self._desk.config.inbox, self._base.parts[0])
             except OSError as failure:
                 error = failure
@@ -214,6 +217,10 @@ class Lane:
         reason = "it is a link" if isinstance(error, NotADirectoryError) else error.strerror
         self._closed(self._base, f"{reason}; trying again")
 
+    def _is_inbox_there(self) -> bool:
+        """Whether the inbox is on the disk where it was: below a lost mount nothing is made."""
+        return self._inbox in {None, _disk_of(self._desk.config.inbox)}
+
     def _closed(self, place: Place, reason: str) -> None:
         self._scan.closed[place] = f"it cannot be read: {reason}"
         self._notices.warn(place, f"{place.shown} cannot be read: {reason}")
@@ -221,3 +228,11 @@ class Lane:
     def _copied(self, folder: OpenPlace, taken: Taken) -> None:
         """Called by a copying thread: the drop is in its ticket now."""
         self._desk.announce(folder, taken, is_kept=True)
+
+
+def _disk_of(folder: Path) -> int | None:
+    """The device of a folder, None where it cannot be looked at."""
+    try:
+        return folder.stat().st_dev
+    except OSError:
+        return None

@@ -12,7 +12,7 @@ from presqt_daemon.model import Bag, PayloadFile
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import open_regular, sync_folder
 from presqt_daemon.tickets.fingerprint import Fingerprint
-from presqt_daemon.tickets.store import append_lines, append_text, read_lines
+from presqt_daemon.tickets.lines import append_lines, append_text, read_lines
 
 _GROUP = 2000
 _END_BYTES = 256

@@ -13,7 +13,6 @@ from pathlib import Path
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import (
     json_bytes,
-    open_regular,
     replace_file,
     sync_file,
     sync_folder,
@@ -61,7 +60,6 @@ _NO_FILE = frozenset(
 )
 """What says that there is no regular file, rather than that it cannot be read now."""
 
-_line = json.JSONEncoder(ensure_ascii=False).encode
 _TICKET = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -176,6 +174,18 @@ class Uploads:
         self.root = mediafiles / "uploads"
         self._mediafiles = mediafiles
         self._status_mode = status_mode
+        self._device: int | None = None
+
+    def remember(self) -> None:
+        """From now on this is the folder of all tickets. Raises OSError."""
+        self._device = self.root.stat().st_dev
+
+    def is_there(self) -> bool:
+        """Whether it is still the folder that was remembered, not one below a lost mount."""
+        try:
+            return self._device in {None, self.root.stat().st_dev}
+        except OSError:
+            return self._device is None
 
     def folder(self, ticket: str) -> TicketFolder:
         """A ticket's folder, which may not exist; ValueError for what is no ticket number."""
@@ -260,51 +270,6 @@ class Uploads:
         except OSError:
             return False
         return True
-
-
-def append_lines(path: Path, rows: list[dict[str, object]], *, durable: bool) -> None:
-    """Append JSON objects to a file of lines, in one write."""
-    append_text(path, "".join(_line(row) + "\n" for row in rows), durable=durable)
-
-
-def append_text(path: Path, text: str, *, durable: bool) -> None:
-    """Append whole lines that are JSON already, in one write; a failed one leaves no part of it."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
-    handle = os.open(path, flags, 0o600)
-    try:
-        before = os.fstat(handle).st_size
-        try:
-            with open(handle, "wb", closefd=False) as stream:
-                stream.write(text.encode())
-            if durable:
-                os.fsync(handle)
-        except OSError:
-            os.ftruncate(handle, before)
-            raise
-    finally:
-        os.close(handle)
-
-
-def read_lines(path: Path) -> Iterator[dict[str, object]]:
-    """The JSON objects of a file of lines; a missing file has none.
-
-    A torn line, which a crash in the middle of an append leaves, is passed over; what is no file
-    has no lines.
-    """
-    try:
-        stream = open_regular(path)
-    except OSError as error:
-        if error.errno in _NO_FILE:
-            return
-        raise
-    with stream:
-        for line in stream:
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if line.endswith(b"\n") and isinstance(row, dict):
-                yield row
 
 
 def _read_plain(path: Path, limit: int) -> bytes:

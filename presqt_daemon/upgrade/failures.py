@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from presqt_daemon.system.files import replace_file
-from presqt_daemon.tickets.store import read_lines
+from presqt_daemon.tickets.lines import read_lines
 from presqt_daemon.upgrade.state import FAILURES_NAME
 
 

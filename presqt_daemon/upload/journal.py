@@ -21,7 +21,7 @@ from presqt_daemon.tickets.file_rows import (
     result_from_row,
     row_from_result,
 )
-from presqt_daemon.tickets.store import append_lines
+from presqt_daemon.tickets.lines import append_lines
 
 GROUP_FILES = 64
 GROUP_SECONDS = 1.0

@@ -53,7 +53,7 @@ class Clerk:
             if info.is_open:
                 info = end_failed(holder, error, self.supervisor.config)
         except OSError as problem:
-            if not folder.path.is_dir():
+            if self.supervisor.uploads.is_there() and not folder.path.is_dir():
                 return RunEnd(ticket=ticket, kind=RunKind.OVER, info=None)
             ticket_log(ticket).warning("cannot be ended now: %s", problem.strerror)
             return RunEnd(
@@ -106,7 +106,8 @@ class Clerk:
                 folder.receipt.unlink(missing_ok=True)
                 reach("reopened")
         except (InfoError, FileNotFoundError):
-            return Reopened(ticket, Refusal.LOST)
+            is_lost = supervisor.uploads.is_there()
+            return Reopened(ticket, Refusal.LOST if is_lost else Refusal.DISK)
         except OSError as error:
             ticket_log(ticket).warning("cannot be reopened now: %s", error.strerror)
             return Reopened(ticket, Refusal.DISK)

@@ -3,6 +3,8 @@
 The supervisor is the holder of the ticket while the run lasts, on a thread of its own.
 """
 
+import errno
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -88,26 +90,34 @@ class Supervisor:
         """Bring a ticket one stage further, or to its end; never raises for what a ticket holds."""
         folder = self.uploads.folder(run.ticket)
         try:
+            if not self.uploads.is_there():
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             holder = self.open_holder(folder)
             if not holder.info.is_open:
                 return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
             return self._run(run, holder)
         except FileNotFoundError:
+            if not self.uploads.is_there():
+                return self._without_disk(run, "mediafiles is not where it was")
             if folder.path.is_dir():
                 raise
             ticket_log(run.ticket).warning("the ticket's folder is gone; nothing is left to do")
             return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=None)
         except OSError as error:
-            ticket_log(run.ticket).warning("cannot go on now: %s", error.strerror or error)
-            return RunEnd(
-                ticket=run.ticket,
-                kind=RunKind.PARKED,
-                info=None,
-                seconds=WRITE_RETRY_SECONDS,
-                waiting_for=DISK,
-            )
+            return self._without_disk(run, error.strerror or str(error))
         finally:
             self.permits.release(run.ticket)
+
+    def _without_disk(self, run: Run, reason: str) -> RunEnd:
+        """The end of a run whose ticket cannot be written on now."""
+        ticket_log(run.ticket).warning("cannot go on now: %s", reason)
+        return RunEnd(
+            ticket=run.ticket,
+            kind=RunKind.PARKED,
+            info=None,
+            seconds=WRITE_RETRY_SECONDS,
+            waiting_for=DISK,
+        )
 
     def token_mark(self, target: str) -> str | None:
         """Something that changes when a target's token does, None while there is no token."""

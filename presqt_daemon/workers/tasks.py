@@ -30,6 +30,7 @@ from presqt_daemon.system.shortage import is_shortage
 from presqt_daemon.targets.base import traits_of
 from presqt_daemon.tickets.payload import PayloadError
 from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.upload.archive_disk import require_archive
 from presqt_daemon.upload.send import SendJob, send
 from presqt_daemon.upload.waiting import MustWait
 from presqt_daemon.workers.options import claim_of, resolve_options
@@ -129,6 +130,8 @@ def _upload(task: UploadTask, line: _Line) -> End:
     def book_turn(requests_per_minute: int) -> float:
         return line.ask(WantsTurn(requests_per_minute=requests_per_minute)).seconds
 
+    # before every deposit, since a disk may have gone at any time
+    require_archive(task.job.target, task.job.folder.parents[1])
     return Uploaded(result=send(task.job, ask, line.tell, book_turn=book_turn))
 
 

@@ -134,4 +134,4 @@ def test_the_configuration_that_ships_runs_as_it_is(tmp_path: Path) -> None:
     program = Program(tmp_path, example.read_text(encoding="utf-8"))
     drop(bag_zip(), program.inbox / "archive" / "thesis.zip")
     assert program.run("run", "--once").returncode == 0
-    assert os.listdir(tmp_path / "archive") == ["Project"]
+    assert [name for name in os.listdir(tmp_path / "archive") if name[0] != "."] == ["Project"]

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 import presqt_daemon
+from presqt_daemon.upload.archive_disk import ID_NAME
 from tests.bags import bag_zip, drop
 from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Fault, Shelf
@@ -95,7 +96,11 @@ def assert_all_is_well(house: House, shelf: Shelf, count: int) -> None:
         else:
             assert house.deposited(title) == files
     assert not stored, "a project nobody asked for"
-    kept = sorted(p.name for p in house.archive.iterdir()) if house.archive.exists() else []
+    kept = (
+        sorted(p.name for p in house.archive.iterdir() if p.name != ID_NAME)
+        if house.archive.exists()
+        else []
+    )
     assert kept == sorted(t for t, target in by_target.items() if target == "archive")
     for info in infos:
         folder = house.uploads / info["ticket_number"]

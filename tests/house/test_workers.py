@@ -198,3 +198,26 @@ def test_killed_workers_under_load_lose_and_double_nothing(
         stored = shelf.stored()
         assert sorted(stored) == sorted(f"T{number}" for number in range(count))
         assert all(len(files) == FILES for files in stored.values())
+
+
+def test_processes_that_are_all_frozen_for_a_while_use_up_no_limit(
+    tmp_path: Path, shelf: Shelf
+) -> None:
+    shelf.faults.append(Fault("sip", part="/files/P/large"))
+    with open_house(
+        tmp_path, targets={"shelf": shelf.target()}, uploads={"stall_limit": "5s", "retries": 0}
+    ) as house:
+        house.start()
+        content = bag_zip({"P/large": random.randbytes(20 << 20), "P/small": b"s"})
+        drop(content, house.inbox / "shelf" / "a.zip")
+        wait_until(lambda: any(method == "PUT" for method, _path in shelf.requests))
+        family = house.family()
+        # as a container's pause: all at once, and time goes on for nobody but us
+        for member in family:
+            member.suspend()
+        time.sleep(8)
+        for member in reversed(family):
+            member.resume()
+        info = house.ended("a.zip", 120)
+        assert (info["status"], info["resumes"]) == ("finished", 0), house.log
+        assert "reaping" not in house.log

@@ -23,10 +23,11 @@ from presqt_daemon.model import (
     UploadResult,
 )
 from presqt_daemon.tickets.file_rows import row_from_result
+from presqt_daemon.tickets.lines import append_lines
 from presqt_daemon.tickets.payload import PayloadHead, write_payload
 from presqt_daemon.tickets.process_info import ProcessInfo, fail, finish
 from presqt_daemon.tickets.receipt import write_receipt
-from presqt_daemon.tickets.store import TicketFolder, append_lines
+from presqt_daemon.tickets.store import TicketFolder
 from tests.memory import traced_peak_bytes
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)

@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from presqt_daemon.tickets.lines import append_lines, read_lines
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import (
     RESERVE_BYTES,
     RESERVE_NAME,
     TicketFolder,
     Uploads,
-    append_lines,
     is_ticket,
-    read_lines,
 )
 from tests.tickets.infos import new_info, sending_info
 
@@ -181,3 +180,15 @@ def test_a_last_line_without_its_end_does_not_count(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_bytes(b'{"a": 1}\n{"b": 2}')
     assert list(read_lines(path)) == [{"a": 1}]
+
+
+def test_a_folder_of_tickets_that_is_away_is_noticed(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path / "media")
+    assert uploads.is_there(), "nobody has asked to remember it"
+    uploads.root.mkdir(parents=True)
+    uploads.remember()
+    assert uploads.is_there()
+    (tmp_path / "media").rename(tmp_path / "gone")
+    assert not uploads.is_there()
+    (tmp_path / "gone").rename(tmp_path / "media")
+    assert uploads.is_there()

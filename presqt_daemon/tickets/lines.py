@@ -1,0 +1,61 @@
+"""Files of JSON objects, one a line: appended whole, read past what a crash has torn."""
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from presqt_daemon.system.files import open_regular
+
+_NO_FILE = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EINVAL}
+)
+"""What says that there is no regular file, rather than that it cannot be read now."""
+
+_line = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def append_lines(path: Path, rows: list[dict[str, object]], *, durable: bool) -> None:
+    """Append JSON objects to a file of lines, in one write."""
+    append_text(path, "".join(_line(row) + "\n" for row in rows), durable=durable)
+
+
+def append_text(path: Path, text: str, *, durable: bool) -> None:
+    """Append whole lines that are JSON already, in one write; a failed one leaves no part of it."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
+    handle = os.open(path, flags, 0o600)
+    try:
+        before = os.fstat(handle).st_size
+        try:
+            with open(handle, "wb", closefd=False) as stream:
+                stream.write(text.encode())
+            if durable:
+                os.fsync(handle)
+        except OSError:
+            os.ftruncate(handle, before)
+            raise
+    finally:
+        os.close(handle)
+
+
+def read_lines(path: Path) -> Iterator[dict[str, object]]:
+    """The JSON objects of a file of lines; a missing file has none.
+
+    A torn line, which a crash in the middle of an append leaves, is passed over; what is no file
+    has no lines.
+    """
+    try:
+        stream = open_regular(path)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return
+        raise
+    with stream:
+        for line in stream:
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if line.endswith(b"\n") and isinstance(row, dict):
+                yield row
