@@ -25,18 +25,6 @@ from presqt_daemon.notation import (
     setting,
 )
 
-DEFAULT_IGNORE: tuple[str, ...] = (
-    ".*",
-    "*~",
-    "~$*",
-    "*.part",
-    "*.tmp",
-    "*.crdownload",
-    "*.filepart",
-    "Thumbs.db",
-    "desktop.ini",
-    "Icon\r",
-)
 _FOLDER = ("folder",)
 
 
@@ -134,7 +122,7 @@ class IntakeConfig:
     """When and how a drop is taken. Times in seconds."""
 
     settle: float = setting(
-        2.0, TIME, "a file must lie still so long, where its writer cannot be asked"
+        1.0, TIME, "nothing may touch a file for so long; at least 2s where writers are not seen"
     )
     rescan: float = setting(10.0, TIME, "the inbox is read at least so often, whatever events say")
     incomplete_after: float = setting(
@@ -144,7 +132,7 @@ class IntakeConfig:
         "auto", one_of("auto", "off"), "auto: events wake the scan; off: the scan alone"
     )
     ignore: tuple[str, ...] = setting(
-        DEFAULT_IGNORE, list_of(), "shell patterns, in any letter case"
+        (), list_of(), "shell patterns, in any letter case; added to the table of leftovers"
     )
     route_by_drop: bool = setting(
         default=False,
@@ -158,6 +146,9 @@ class IntakeConfig:
     )
     mediafiles_as_seen: str | None = setting(
         None, or_null(TEXT), "where senders see mediafiles, for the path in their note"
+    )
+    status_beside: bool = setting(
+        default=True, notation=FLAG, about="a copy of the status beside the note, at the end"
     )
 
 
@@ -237,6 +228,9 @@ class RetentionConfig:
         30 * 86400.0, _PERIOD, "the zip of a drop that was refused and never sent"
     )
     records: float | None = setting(None, _PERIOD, "process_info.json and receipt.json")
+    notes: float | None = setting(
+        90 * 86400.0, _PERIOD, "the notes of ended tickets in the inbox, and the copies beside them"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

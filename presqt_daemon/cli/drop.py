@@ -12,6 +12,7 @@ from pathlib import Path
 from presqt_daemon.cli.exits import Exit, Refusal
 from presqt_daemon.inbox.names import SIDECAR_SUFFIX
 from presqt_daemon.system.files import create_file, sync_folder
+from presqt_daemon.system.whole_mark import mark_whole
 from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, shorten_name
 from presqt_daemon.tickets.options import choices_from_sidecar
 
@@ -39,6 +40,7 @@ def place(drop: Drop, fill: Callable[[Path], None]) -> Path:
     temporary = drop.folder / f".submit-{uuid.uuid4()}.part"
     try:
         fill(temporary)
+        _vouch_for(temporary)
         for name in _names(drop.name):
             if _take_name(drop.folder / name, temporary, sidecar):
                 sync_folder(drop.folder)
@@ -47,6 +49,15 @@ def place(drop: Drop, fill: Callable[[Path], None]) -> Path:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
     raise Refusal(f"{drop.name}: {MAX_NAMES} drops of this name wait already", Exit.FAILED)
+
+
+def _vouch_for(path: Path) -> None:
+    """Spare the drop the time in which the daemon waits for other programs to let go of a name."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        mark_whole(handle)
+    finally:
+        os.close(handle)
 
 
 def _take_name(path: Path, temporary: Path, sidecar: bytes | None) -> bool:

@@ -122,7 +122,7 @@ def join_rooms(
         dispatch=dispatch,
         asked=Asked(
             lambda ticket: ticket in dispatch.agenda.tickets,
-            inbox.is_keeping,
+            inbox.is_coming,
             dispatch.cancel,
             dispatch.retry,
         ),

@@ -1,21 +1,31 @@
 """What lies beside drops: side-cars without a zip, requests, drops that were set aside."""
 
+import errno
 import os
-import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 
+from presqt_daemon.inbox.aside import is_claimed_file, is_copied, names_this
+from presqt_daemon.inbox.claim import Taken, put_back
 from presqt_daemon.inbox.copying import Copier, Copy
 from presqt_daemon.inbox.desk import Desk, Notices
-from presqt_daemon.inbox.names import UNUSED_SUFFIX, name_of_aside, ticket_of_aside
-from presqt_daemon.inbox.new_ticket import Drop
+from presqt_daemon.inbox.names import (
+    UNUSED_SUFFIX,
+    name_of_aside,
+    near_sidecar_stem,
+    plain_zip_name,
+    ticket_of_aside,
+)
 from presqt_daemon.inbox.places import OpenPlace, Place
-from presqt_daemon.inbox.probe import open_file
-from presqt_daemon.inbox.sender_requests import NotAllowedError, read_request
+from presqt_daemon.inbox.recover import is_alive, remove_twin_sidecar
+from presqt_daemon.inbox.sender_requests import NotAllowedError, SenderRequests
 from presqt_daemon.inbox.sidecar import UNUSED_AFTER_SECONDS, put_aside
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import printable_name
+from presqt_daemon.system.files import printable_name, remove_tree
+from presqt_daemon.tickets.claim_record import NOTE_SUFFIX, ClaimRecordError
+
+_MARK_LENGTH = len(".01234567")
 
 
 class Beside:
@@ -29,40 +39,64 @@ class Beside:
         self._copier = copier
         self._notices = notices
         self._wake = wake
+        self._senders = SenderRequests(desk.claimer.uploads)
         self._sidecars: dict[Place, dict[tuple[str, int], float]] = {}
         self._asked: dict[Place, set[str]] = {}
         self._answered: set[tuple[Place, str]] = set()
 
     def look_at_aside(self, folder: OpenPlace, name: str) -> None:
-        """Go on with a drop that was ours when a daemon was ended, or copying was."""
+        """Go on with a drop of ours; what no claim names gets its plain name back.
+
+        Then it is a drop like any other: nobody but the daemon chooses a ticket's number.
+        """
         ticket = ticket_of_aside(name)
         if ticket is None or self._copier.has(ticket):
             return
-        claimer = self._desk.claimer
+        shown = f"{folder.place.shown}/{printable_name(name)}"
+        key = (folder.place, name)
         try:
-            if os.path.lexists(claimer.uploads.folder(ticket).path):
-                os.unlink(name, dir_fd=folder.handle)
+            status = os.stat(name, dir_fd=folder.handle, follow_symlinks=False)
+            if self._resume(folder, name, ticket, status):
                 return
-            handle = open_file(name, folder.handle)
+            put_back(name, folder.handle, folder.handle, name_of_aside(name))
         except FileNotFoundError:
             return
+        except BlockingIOError:
+            self._notices.warn(key, f"{shown} must wait: another daemon has it")
         except OSError as error:
-            shown = printable_name(name)
-            self._notices.warn((folder.place, name), f"{shown} cannot be read: {error.strerror}")
-            return
-        try:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                return
-            drop = Drop(folder=folder, name=name_of_aside(name), handle=handle, status=status)
-            taken = claimer.resume(self._desk.config, drop, ticket, name)
-        except OSError as error:
-            shown = printable_name(name)
-            self._notices.warn((folder.place, name), f"{shown} must wait: {error.strerror}")
-            return
-        finally:
-            os.close(handle)
-        self._copier.put(Copy(place=folder.place, taken=taken))
+            self._notices.warn(key, f"{shown} must wait: {error.strerror}")
+        else:
+            self._notices.warn(key, f"{shown} is no claim of ours: it has its own name again")
+            self._wake()
+
+    def _resume(self, folder: OpenPlace, name: str, ticket: str, status: os.stat_result) -> bool:
+        """Whether a claim names this file; then it is copied, or gone when it was copied already.
+
+        Raises BlockingIOError while another daemon has the claim, and OSError.
+        """
+        uploads = self._desk.claimer.uploads
+        for place in (uploads.folder(ticket), uploads.new_folder(ticket)):
+            try:
+                record = place.read_claim()
+            except ClaimRecordError:
+                continue
+            if not names_this(record, str(folder.path), name):
+                return False
+            if place.path.name == ticket:
+                if not is_copied(status, record, place):
+                    return False
+                os.unlink(name, dir_fd=folder.handle)
+                return True
+            if is_alive(record.owner):
+                raise BlockingIOError(errno.EAGAIN, "another daemon has it")
+            if not is_claimed_file(status, record):
+                remove_tree(place.path)  # its drop is gone, another one has the name
+                return False
+            remove_twin_sidecar(folder, record, place)
+            taken = Taken(folder=place, record=record, size=status.st_size, aside=name)
+            self._copier.put(Copy(place=folder.place, taken=taken))
+            return True
+        return False
 
     def look_at_request(self, folder: OpenPlace, name: str) -> None:
         """Hand on what a sender asks for; the file goes when it has been answered."""
@@ -76,7 +110,7 @@ class Beside:
                 self._answered.discard(key)
                 asked.discard(name)
             elif name not in asked:
-                request = read_request(name, folder.handle, self._desk.claimer.uploads)
+                request = self._senders.read(name, folder)
                 asked.add(name)
                 self._desk.emit(replace(request, answered=partial(self._answer, key)))
             self._notices.clear(key)
@@ -96,18 +130,42 @@ class Beside:
         self, folder: OpenPlace, name: str, inode: int, *, is_awaited: bool
     ) -> None:
         """Put a side-car away whose zip has not come for an hour."""
-        key = (folder.place, name, inode)
         now = self._desk.clock()
         since = self._sidecars.setdefault(folder.place, {}).setdefault((name, inode), now)
         if is_awaited or now - since < UNUSED_AFTER_SECONDS:
             return
+        self._put_aside(folder, name, "no zip came")
+
+    def look_at_near_sidecars(
+        self,
+        folder: OpenPlace,
+        names: Collection[str],
+        inodes: Mapping[str, int],
+        notes: Collection[str],
+        waiting: Collection[str],
+    ) -> None:
+        """Put aside what looks like a side-car of a zip that is a ticket already, or never came."""
+        if not names:
+            return
+        taken = {plain_zip_name(note[: -len(NOTE_SUFFIX)][:-_MARK_LENGTH]) for note in notes}
+        wanted = {plain_zip_name(name) for name in waiting}
+        for name in names:
+            zip_name = near_sidecar_stem(name)
+            if zip_name in taken and zip_name not in wanted:
+                self._put_aside(folder, name, "its zip was taken before it and it has another name")
+            else:
+                is_awaited = zip_name in wanted
+                self.look_at_sidecar(folder, name, inodes[name], is_awaited=is_awaited)
+
+    def _put_aside(self, folder: OpenPlace, name: str, why: str) -> None:
+        key = (folder.place, name)
         shown = f"{folder.place.shown}/{printable_name(name)}"
         try:
             put_aside(name, folder.handle)
         except OSError as error:
             self._notices.warn(key, f"{shown} cannot be renamed: {error.strerror}")
             return
-        self._notices.warn(key, f"{shown}: no zip came, so it is {UNUSED_SUFFIX[1:]} now")
+        self._notices.warn(key, f"{shown}: {why}, so it is {UNUSED_SUFFIX[1:]} now")
 
     def keep_only(self, place: Place, sidecars: set[str], requests: set[str]) -> None:
         """All side-cars and requests of a place that are not among these names are gone."""

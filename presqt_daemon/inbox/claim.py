@@ -1,19 +1,23 @@
 """The claim: one rename decides that a drop is ours, and a crash leaves names that tell how far.
 
-The order is: `.new-<ticket>/` with the record, the status and the side-car; the zip renamed in
-(the commit point); the side-car unlinked; the folder renamed to `<ticket>`; the note. A drop that
+All claims of a turn share one group, so that the disk is waited for once and not for each:
+
+1. `.new-<ticket>/` with the record, the status and the side-car; the records are synced.
+2. Each zip is renamed in: the commit point. From here the record can no longer be lost.
+3. The side-cars go, and the folders are renamed to `<ticket>`.
+4. The ticket's folders and the folder of all tickets are synced.
+
+Only then is a note written: a ticket number that a sender has seen never vanishes. A drop that
 cannot simply be renamed is first renamed inside the inbox to `.claimed-<ticket>-<name>`, which is
-then the commit point, and copied later. None of this waits for the disk, unless there is a
-side-car: `Uploads.keep_claims` does, before any work is done for it. The zip's own bytes are synced
-when it is staged.
+then the commit point, and copied later; the record says which file that is. The zip's own bytes are
+synced when it is staged.
 """
 
-import contextlib
 import errno
 import os
 import stat
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -23,17 +27,11 @@ from presqt_daemon.inbox.names import aside_name
 from presqt_daemon.inbox.new_ticket import Drop, fill_folder, make_folder, own_file, record_of
 from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.probe import writer_of
-from presqt_daemon.inbox.recover import is_alive, remove_twin_sidecar
 from presqt_daemon.inbox.settle import Writer, sight_of
-from presqt_daemon.inbox.sidecar import read_sidecar, remove_sidecar
+from presqt_daemon.inbox.sidecar import Sidecar, names_in, read_sidecar, remove_sidecar
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import remove_tree, rename_to_free
-from presqt_daemon.tickets.claim_record import (
-    NAME_MAX_BYTES,
-    ClaimRecord,
-    ClaimRecordError,
-    shorten_name,
-)
+from presqt_daemon.system.files import remove_tree, rename_to_free, sync_folder
+from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, ClaimRecord, shorten_name
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 
 
@@ -47,12 +45,22 @@ class Taken:
     aside: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """A ticket that has its record, but not its drop."""
+
+    drop: Drop
+    folder: TicketFolder
+    record: ClaimRecord
+    sidecar: Sidecar | None
+
+
 class DropChangedError(Exception):
     """The file was replaced or written to while it was being taken; it is back in its place."""
 
 
-class UnnamedError(Exception):
-    """The drop is ours, but its folder could not be given its name: `name` it again later."""
+class UnfinishedError(Exception):
+    """The drop is ours, but its ticket is not durable under its name: `finish` it again later."""
 
     def __init__(self, taken: Taken, reason: str) -> None:
         super().__init__(reason)
@@ -60,65 +68,62 @@ class UnnamedError(Exception):
 
 
 class Claimer:
-    """Makes tickets in `uploads/`; used by every lane at once, since it keeps no state."""
+    """Makes tickets in `uploads/`; used by every lane at once.
+
+    `coming` holds the tickets that are begun and not told of yet.
+    """
 
     def __init__(self, uploads: Uploads, now: Callable[[], datetime]) -> None:
         self.uploads = uploads
+        self.coming: set[str] = set()
         self._now = now
 
-    def take(self, config: Config, drop: Drop) -> Taken:
-        """Take a drop.
+    def take(self, config: Config, drops: Sequence[Drop]) -> list[Taken | Exception]:
+        """Take drops of one folder as a group; for each what came of it, in their order.
 
-        Raises DropChangedError, FileNotFoundError when it went away, and OSError when the ticket
-        cannot be made; in each case nothing is left behind. Raises UnnamedError beyond the commit.
+        An error is DropChangedError, FileNotFoundError when it went away, or OSError when the
+        ticket cannot be made; in each case nothing is left behind. UnfinishedError is beyond the
+        commit.
         """
-        sidecar = read_sidecar(drop.name, drop.folder.handle)
-        record = record_of(drop, str(uuid.uuid4()), self._now(), sidecar)
-        folder = self.uploads.new_folder(record.ticket)
-        aside = None
-        make_folder(folder.path, config)
-        try:
-            fill_folder(
-                config, self.uploads, folder, record, warnings=drop.warnings, sidecar=sidecar
-            )
-            if _must_be_copied(drop.status, config) or not _move_in(drop, folder, record):
-                aside = _set_aside(drop, record.ticket)
-        except BaseException:
-            _discard(folder, record)
-            raise
-        taken = Taken(folder=folder, record=record, size=drop.status.st_size, aside=aside)
-        if sidecar is not None:
-            remove_sidecar(sidecar, drop.folder.handle)
-        if aside is not None:
-            return taken
-        own_file(drop.handle, config)
-        try:
-            return self.name(taken)
-        except OSError as error:
-            raise UnnamedError(taken, error.strerror or str(error)) from error
+        results: dict[int, Taken | Exception] = {}
+        begun = self._begin_all(config, drops, results)
+        moved: dict[int, Taken] = {}
+        for number, ticket in begun.items():
+            try:
+                taken = self._commit(config, ticket)
+            except (OSError, DropChangedError) as error:
+                self._give_up(ticket)
+                results[number] = error
+            else:
+                (results if taken.aside else moved)[number] = taken
+        if any(isinstance(found, Taken) for found in results.values()) and drops:
+            # or a power loss might give a drop its old name back beside its ticket
+            os.fsync(drops[0].folder.handle)
+        results |= dict(zip(moved, self.finish(list(moved.values())), strict=True))
+        return [results[number] for number in range(len(drops))]
 
-    def resume(self, config: Config, drop: Drop, ticket: str, aside: str) -> Taken:
-        """Go on with a drop that was set aside: in the ticket begun for it, else in a new one.
+    def finish(self, taken: Sequence[Taken]) -> list[Taken | Exception]:
+        """Give finished folders their final names, durably; may be repeated.
 
-        Raises OSError, BlockingIOError while another daemon makes that ticket.
+        For each the ticket under its name, or UnfinishedError.
         """
-        folder = self.uploads.new_folder(ticket)
-        size = drop.status.st_size
-        with contextlib.suppress(ClaimRecordError):
-            record = folder.read_claim()
-            if is_alive(record.owner):
-                raise BlockingIOError(errno.EAGAIN, "another daemon has it")
-            remove_twin_sidecar(drop.folder, record, folder)
-            return Taken(folder=folder, record=record, size=size, aside=aside)
-        remove_tree(folder.path)
-        record = record_of(drop, ticket, self._now(), None)
-        make_folder(folder.path, config)
-        try:
-            fill_folder(config, self.uploads, folder, record)
-        except BaseException:
-            _discard(folder, record)
-            raise
-        return Taken(folder=folder, record=record, size=size, aside=aside)
+        results: list[Taken | Exception] = []
+        for one in taken:
+            try:
+                named = self._name(one)
+                sync_folder(named.folder.path)
+            except OSError as error:
+                results.append(UnfinishedError(one, error.strerror or str(error)))
+            else:
+                results.append(named)
+        if any(isinstance(found, Taken) for found in results):
+            try:
+                sync_folder(self.uploads.root)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                return [UnfinishedError(one, reason) for one in taken]
+        reach("claim-kept")
+        return results
 
     def refuse(
         self, config: Config, folder: OpenPlace, name: str, status: os.stat_result, fault: UserFault
@@ -128,24 +133,102 @@ class Claimer:
         record = replace(
             record_of(drop, str(uuid.uuid4()), self._now(), None),
             zip_name=None,
+            drop_file=None,
             left_inode=status.st_ino,
         )
-        made = self.uploads.new_folder(record.ticket)
-        make_folder(made.path, config)
+        ticket = self._begin(config, drop, record, None)
         try:
-            fill_folder(config, self.uploads, made, record)
-            return self.name(Taken(folder=made, record=record, size=0))
+            ticket.folder.sync_claim()
+            (made,) = self.finish([Taken(folder=ticket.folder, record=record, size=0)])
         except BaseException:
-            _discard(made, record)
+            self._give_up(ticket)
             raise
+        if isinstance(made, Exception):
+            self._give_up(ticket)
+            raise OSError(errno.EIO, str(made))
+        return made
 
-    def name(self, taken: Taken) -> Taken:
-        """Give a finished folder its final name; may be repeated. Raises OSError."""
+    def _begin_all(
+        self, config: Config, drops: Sequence[Drop], results: dict[int, Taken | Exception]
+    ) -> dict[int, _Begun]:
+        """The tickets whose records are on the disk; the others' errors are among the results."""
+        begun: dict[int, _Begun] = {}
+        if not drops:
+            return begun
+        names = names_in(drops[0].folder.handle)
+        for number, drop in enumerate(drops):
+            try:
+                sidecar = read_sidecar(drop.name, drop.status.st_uid, drop.folder.handle, names)
+                record = record_of(drop, str(uuid.uuid4()), self._now(), sidecar)
+                begun[number] = self._begin(config, drop, record, sidecar)
+            except OSError as error:
+                results[number] = error
+        for number, ticket in list(begun.items()):
+            try:
+                ticket.folder.sync_claim()
+            except OSError as error:
+                self._give_up(begun.pop(number))
+                results[number] = error
+        return begun
+
+    def _begin(
+        self, config: Config, drop: Drop, record: ClaimRecord, sidecar: Sidecar | None
+    ) -> _Begun:
+        folder = self.uploads.new_folder(record.ticket)
+        ticket = _Begun(drop=drop, folder=folder, record=record, sidecar=sidecar)
+        self.coming.add(record.ticket)
+        try:
+            make_folder(folder.path, config)
+            fill_folder(
+                config, self.uploads, folder, record, warnings=drop.warnings, sidecar=sidecar
+            )
+        except BaseException:
+            self._give_up(ticket)
+            raise
+        return ticket
+
+    def _commit(self, config: Config, ticket: _Begun) -> Taken:
+        """Move the drop in, or aside. Raises DropChangedError and OSError."""
+        drop, record = ticket.drop, ticket.record
+        aside = None
+        if _must_be_copied(drop.status, config) or not _move_in(drop, ticket.folder, record):
+            aside = _set_aside(drop, record.ticket)
+        if ticket.sidecar is not None:
+            remove_sidecar(ticket.sidecar, drop.folder.handle)
+        if aside is None:
+            own_file(drop.handle, config)
+        return Taken(folder=ticket.folder, record=record, size=drop.status.st_size, aside=aside)
+
+    def _give_up(self, ticket: _Begun) -> None:
+        """Remove a ticket that will not be, unless it holds a drop."""
+        self.coming.discard(ticket.record.ticket)
+        name = ticket.record.zip_name
+        if name is None or not os.path.lexists(ticket.folder.path / name):
+            remove_tree(ticket.folder.path)
+
+    def _name(self, taken: Taken) -> Taken:
+        """Give a folder its final name, if it has not got it yet. Raises OSError."""
         named = self.uploads.folder(taken.record.ticket)
         if taken.folder != named and taken.folder.path.exists():
             os.rename(taken.folder.path, named.path)
         reach("claim-named")
         return replace(taken, folder=named, aside=None)
+
+
+def put_back(source: str, source_folder: int | None, folder: int, name: str) -> None:
+    """Give a file its name in an open folder of the inbox, or one beside it where that is taken.
+
+    Raises OSError; then the file stays where it is.
+    """
+    free = name
+    for number in range(1, 1000):
+        try:
+            rename_to_free(source, free, src_dir_fd=source_folder, dst_dir_fd=folder)
+        except FileExistsError:
+            free = shorten_name(f"{number}-{name}", NAME_MAX_BYTES)
+        else:
+            return
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
 
 
 def _must_be_copied(status: os.stat_result, config: Config) -> bool:
@@ -173,7 +256,7 @@ def _move_in(drop: Drop, folder: TicketFolder, record: ClaimRecord) -> bool:
         raise
     reach("claim-zip")
     if _has_changed(drop, os.lstat(inside)):
-        _put_back(str(inside), None, drop)
+        put_back(str(inside), None, drop.folder.handle, drop.name)
         raise DropChangedError(drop.name)
     return True
 
@@ -185,7 +268,7 @@ def _set_aside(drop: Drop, ticket: str) -> str:
     os.rename(drop.name, aside, src_dir_fd=folder, dst_dir_fd=folder)
     reach("copy-renamed")
     if _has_changed(drop, os.stat(aside, dir_fd=folder, follow_symlinks=False)):
-        _put_back(aside, folder, drop)
+        put_back(aside, folder, folder, drop.name)
         raise DropChangedError(drop.name)
     return aside
 
@@ -198,25 +281,3 @@ def _has_changed(drop: Drop, moved: os.stat_result) -> bool:
     if sight_of(moved) != sight_of(drop.status):
         return True
     return drop.unwritten and writer_of(drop.handle) is Writer.OPEN
-
-
-def _put_back(source: str, source_folder: int | None, drop: Drop) -> None:
-    """Give a file its name in the inbox again, or one beside it where that is taken.
-
-    Raises OSError; then the file stays where it is.
-    """
-    name = drop.name
-    for number in range(1, 1000):
-        try:
-            rename_to_free(source, name, src_dir_fd=source_folder, dst_dir_fd=drop.folder.handle)
-        except FileExistsError:
-            name = shorten_name(f"{number}-{drop.name}", NAME_MAX_BYTES)
-        else:
-            return
-    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), drop.name)
-
-
-def _discard(folder: TicketFolder, record: ClaimRecord) -> None:
-    """Remove a ticket that will not be, unless it holds a drop."""
-    if record.zip_name is None or not os.path.lexists(folder.path / record.zip_name):
-        remove_tree(folder.path)

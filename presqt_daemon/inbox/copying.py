@@ -4,7 +4,6 @@ The drop lies in the inbox as `.claimed-<ticket>-<name>`; the copy is made under
 gets the drop's name when it is whole, so that what a crash leaves is never taken for a drop.
 """
 
-import contextlib
 import heapq
 import itertools
 import logging
@@ -15,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from presqt_daemon.config import Config
-from presqt_daemon.inbox.claim import Claimer, Taken
+from presqt_daemon.inbox.aside import is_claimed_file, remove_claimed_file
+from presqt_daemon.inbox.claim import Claimer, Taken, UnfinishedError, put_back
 from presqt_daemon.inbox.places import OpenPlace, Place, open_place
 from presqt_daemon.inbox.probe import open_file
 from presqt_daemon.inbox.settle import sight_of
@@ -134,7 +134,7 @@ class Copier:
                 self._finish(folder, copy.taken)
         except InterruptedError:
             return False
-        except (OSError, SourceChangedError) as error:
+        except (OSError, SourceChangedError, UnfinishedError) as error:
             if is_first:
                 reason = getattr(error, "strerror", None) or str(error)
                 _log.warning("%s cannot be copied yet: %s; trying again", name, reason)
@@ -152,21 +152,30 @@ class Copier:
             try:
                 handle = open_file(taken.aside, folder.handle)
             except FileNotFoundError:
-                name = printable_name(taken.record.inbox_name)
-                _log.warning("%s was removed while it waited to be copied", name)
-                remove_tree(taken.folder.path)
+                self._give_up(taken, "was removed while it waited to be copied")
                 return
             try:
+                if not is_claimed_file(os.fstat(handle), taken.record):
+                    # what lies there is a drop of its own, with its own owner
+                    self._give_up(taken, "was replaced by another file while it waited")
+                    put_back(taken.aside, folder.handle, folder.handle, taken.record.inbox_name)
+                    return
                 size = self._copy(handle, taken)
             finally:
                 os.close(handle)
-        named = replace(self._claimer.name(taken), size=size)
-        self._claimer.uploads.keep_claims([named.folder])
+        (named,) = self._claimer.finish([taken])
+        if not isinstance(named, Taken):
+            raise named
         reach("copy-named")
-        with contextlib.suppress(OSError):  # a later scan finds it beside its finished ticket
-            os.unlink(taken.aside, dir_fd=folder.handle)
+        remove_claimed_file(taken.aside, folder.handle, taken.record)
         reach("copy-unlinked")
-        self._done(folder, named)
+        self._done(folder, replace(named, size=size))
+
+    def _give_up(self, taken: Taken, why: str) -> None:
+        name = printable_name(taken.record.inbox_name)
+        _log.warning("%s: %s %s", taken.record.ticket, name, why)
+        remove_tree(taken.folder.path)
+        self._claimer.coming.discard(taken.record.ticket)
 
     def _copy(self, source: int, taken: Taken) -> int:
         """Copy under a hidden name, then give the copy its own; the number of bytes."""
@@ -180,7 +189,8 @@ class Copier:
         try:
             mode = self._config().permissions.payload
             size = copy_durably(source, temporary, mode=mode, keep_going=lambda: not self._stopped)
-            if size != status.st_size or sight_of(os.fstat(source)) != sight_of(status):
+            is_same = sight_of(os.fstat(source)) == sight_of(status)
+            if size != status.st_size or not is_same:
                 raise SourceChangedError("it changed while it was copied")
         except BaseException:
             temporary.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.claim import Claimer, Taken
 from presqt_daemon.inbox.events import Claimed, Event
-from presqt_daemon.inbox.keeping import Keeper
 from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.receipt_note import write_note
 from presqt_daemon.inbox.settle import Rules
@@ -30,7 +29,6 @@ class Desk:
     emit: Callable[[Event], None]
     clock: Callable[[], float]
     patience: bool
-    keeper: Keeper
     copying: dict[str, object] = field(default_factory=dict)
     """Which lane's copier has a ticket's drop, by ticket."""
 
@@ -44,11 +42,8 @@ class Desk:
             held_after=max(intake.incomplete_after, intake.settle),
         )
 
-    def announce(self, folder: OpenPlace, taken: Taken, *, is_kept: bool = False) -> None:
-        """Leave the note in the inbox and tell the daemon; the ticket has its final name.
-
-        The daemon hears of it once it `is_kept`, and so will have it after a power loss too.
-        """
+    def announce(self, folder: OpenPlace, taken: Taken) -> None:
+        """Leave the note in the inbox and tell the daemon; the ticket is durable by now."""
         record = taken.record
         shown = printable_name(record.inbox_name)
         _log.info("%s taken: %s/%s", record.ticket, folder.place.shown, shown)
@@ -65,10 +60,8 @@ class Desk:
             size=taken.size,
             error=record.fault,
         )
-        if is_kept:
-            self.emit(claim)
-        else:
-            self.keeper.put(claim)
+        self.emit(claim)
+        self.claimer.coming.discard(record.ticket)
 
 
 class Notices:

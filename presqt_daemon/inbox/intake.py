@@ -13,7 +13,6 @@ from presqt_daemon.config import Config
 from presqt_daemon.inbox.claim import Claimer
 from presqt_daemon.inbox.desk import Desk
 from presqt_daemon.inbox.events import Event, Waiting
-from presqt_daemon.inbox.keeping import Keeper
 from presqt_daemon.inbox.lane import Lane
 from presqt_daemon.inbox.places import make_target_folder
 from presqt_daemon.inbox.recover import Leftovers, recover
@@ -43,7 +42,6 @@ class Inbox:
         self._desk = Desk(
             config=config,
             claimer=Claimer(uploads, now),
-            keeper=Keeper(uploads, emit),
             emit=emit,
             clock=clock,
             patience=patience,
@@ -82,7 +80,6 @@ class Inbox:
         until = time.monotonic() + timeout
         for lane in lanes:
             lane.join(max(0.0, until - time.monotonic()))
-        self._desk.keeper.stop(max(1.0, until - time.monotonic()))
         self._lanes.clear()
 
     def reload(self, config: Config) -> None:
@@ -114,12 +111,12 @@ class Inbox:
         return tuple(item for item in self.untaken() if not item.is_stuck)
 
     def is_idle(self) -> bool:
-        """Whether all folders have been scanned, nothing waits and all claims are told of."""
-        return not self.pending() and self._desk.keeper.is_idle()
+        """Whether all folders have been scanned and nothing waits."""
+        return not self.pending()
 
-    def is_keeping(self, ticket: str) -> bool:
-        """Whether a claim is being made durable and will be told of then."""
-        return self._desk.keeper.has(ticket)
+    def is_coming(self, ticket: str) -> bool:
+        """Whether a claim is being made and will be told of at once."""
+        return ticket in self._desk.claimer.coming
 
     def _new_lane(self, target: str | None) -> Lane:
         if target is not None:

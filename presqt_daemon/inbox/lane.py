@@ -19,7 +19,6 @@ from presqt_daemon.inbox.names import Kind, kind_of
 from presqt_daemon.inbox.places import OpenPlace, Place, make_target_folder, open_place
 from presqt_daemon.inbox.reception import Reception
 from presqt_daemon.inbox.scan import Hints, Scan
-from presqt_daemon.inbox.settle import Sight
 from presqt_daemon.inbox.watch import FolderWatch, Hint
 
 _SHARE = 10
@@ -111,20 +110,20 @@ class Lane:
             self._must_scan
             or bool(self._hints)
             or self._scan.again_in is not None
-            or self._reception.has_unnamed
+            or self._reception.has_unfinished
         )
 
     def _hint(self, hint: Hint) -> None:
         """Called by the watch's thread."""
         if hint.name:
             kind = kind_of(hint.name, self._desk.config.intake.ignore)
-            if kind in {Kind.OTHER, Kind.ASIDE, Kind.SIDECAR}:
+            if kind not in {Kind.DROP, Kind.REQUEST}:
                 return
         with self._lock:
             if hint.name and self._hint_count < _MAX_HINTS:
                 names = self._hints.setdefault(hint.folder, {})
                 self._hint_count += hint.name not in names
-                names[hint.name] = hint.moved or names.get(hint.name)
+                names[hint.name] = None
             self._must_scan = True
         self._wake.set()
 
@@ -158,7 +157,7 @@ class Lane:
         elif self._scan.again_in is not None:
             self._scan_by = min(self._scan_by, now + self._scan.again_in)
 
-    def _hinted_in(self, folder: Path) -> dict[str, Sight | None]:
+    def _hinted_in(self, folder: Path) -> dict[str, None]:
         """What events have named in a folder since the turn began, so that it need not wait."""
         if folder not in self._hints:
             return {}
@@ -227,7 +226,7 @@ class Lane:
 
     def _copied(self, folder: OpenPlace, taken: Taken) -> None:
         """Called by a copying thread: the drop is in its ticket now."""
-        self._desk.announce(folder, taken, is_kept=True)
+        self._desk.announce(folder, taken)
 
 
 def _disk_of(folder: Path) -> int | None:

@@ -1,30 +1,37 @@
 """What a name in the inbox stands for, and the names we give there. Pure."""
 
-import fnmatch
-import functools
 import re
 import unicodedata
 from collections.abc import Iterator
 from enum import StrEnum
 
-from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, NOTE_SUFFIX, shorten_name
+from presqt_daemon.inbox.leftover_names import is_leftover_file, is_leftover_folder
+from presqt_daemon.tickets.claim_record import (
+    COPY_SUFFIX,
+    NAME_MAX_BYTES,
+    NOTE_SUFFIX,
+    shorten_name,
+)
 from presqt_daemon.tickets.lease import LOCK_NAME
 from presqt_daemon.tickets.store import RESERVED_NAMES, is_ticket
 
 SIDECAR_SUFFIX = ".yaml"
+SIDECAR_SUFFIXES = (".yaml", ".yml")
 UNUSED_SUFFIX = ".unused"
+ANSWER_SUFFIX = ".answer.txt"
 ASIDE_PREFIX = ".claimed-"
 PLAIN_NAME = "drop.zip"
-"""The name inside the ticket of a drop whose own name is not safe there."""
+"""The name of a drop whose own name is not safe, inside its ticket or in the inbox."""
 
 _MAX_INSIDE_BYTES = 200
-_MAX_UNUSED_BYTES = NAME_MAX_BYTES - len(".yaml.unused-999")
+_MAX_UNUSED_BYTES = NAME_MAX_BYTES - len(".unused-999")
 _TICKET_LENGTH = 36
-_REQUEST = re.compile(r"(?s).+\.([0-9a-f]{8})\.(cancel|retry)")
-_UNUSED = re.compile(rf"(?s).+{re.escape(SIDECAR_SUFFIX + UNUSED_SUFFIX)}(-[0-9]+)?")
-_SYSTEM_FOLDER = re.compile(
-    r"lost\+found|\.Trash(-[0-9]+)?|\.Trashes|\$RECYCLE\.BIN|#recycle|System Volume Information"
-    r"|\.snapshots?|\.zfs|@eaDir|\.fseventsd|\.Spotlight-V100|\.TemporaryItems|\.st(folder|versions)"
+_MARKED_REQUEST = re.compile(r"(?s).+\.[0-9a-f]{8}\.(cancel|retry)")
+_REQUEST = re.compile(r"(?is).+\.zip\.(cancel|retry)")
+_OURS = re.compile(
+    rf"(?s).+\.[0-9a-f]{{8}}{re.escape(COPY_SUFFIX)}"
+    rf"|(?i:.+\.(cancel|retry)){re.escape(ANSWER_SUFFIX)}"
+    rf"|.+{re.escape(UNUSED_SUFFIX)}(-[0-9]+)?"
 )
 _TAG_FILE = re.compile(r"(?i)bagit\.txt|bag-info\.txt|fetch\.txt|(tag)?manifest-[a-z0-9]+\.txt")
 
@@ -34,27 +41,28 @@ class Kind(StrEnum):
 
     DROP = "drop"
     SIDECAR = "side-car"
+    NEAR_SIDECAR = "nearly a side-car"
     REQUEST = "request"
     ASIDE = "set aside"
+    NOTE = "note"
     OTHER = "other"
 
 
 def kind_of(name: str, ignore: tuple[str, ...]) -> Kind:
-    """What a name stands for; `ignore` holds shell patterns, compared without case."""
-    if name.startswith(ASIDE_PREFIX):
+    """What a name stands for; `ignore` adds shell patterns to the table of leftovers."""
+    if name.startswith("."):
         return Kind.ASIDE if ticket_of_aside(name) else Kind.OTHER
-    if name == LOCK_NAME or name.endswith(NOTE_SUFFIX) or _UNUSED.fullmatch(name):
+    if name.endswith(NOTE_SUFFIX):
+        return Kind.NOTE
+    if name == LOCK_NAME or _OURS.fullmatch(name):
         return Kind.OTHER
-    if name.endswith(SIDECAR_SUFFIX) and is_zip_name(name.removesuffix(SIDECAR_SUFFIX)):
+    if (stem := sidecar_stem(name)) is not None and is_zip_name(stem):
         return Kind.SIDECAR
-    if _REQUEST.fullmatch(name):
+    if _MARKED_REQUEST.fullmatch(name) or _REQUEST.fullmatch(name):
         return Kind.REQUEST
-    return Kind.OTHER if is_ignored(name, ignore) else Kind.DROP
-
-
-def is_ignored(name: str, ignore: tuple[str, ...]) -> bool:
-    """Whether one of the shell patterns names it, in any letter case."""
-    return _pattern(ignore).fullmatch(name.lower()) is not None
+    if is_leftover_file(name, ignore):
+        return Kind.OTHER
+    return Kind.DROP if near_sidecar_stem(name) is None else Kind.NEAR_SIDECAR
 
 
 def is_zip_name(name: str) -> bool:
@@ -63,16 +71,50 @@ def is_zip_name(name: str) -> bool:
 
 
 def is_system_folder(name: str) -> bool:
-    """Whether a folder is the system's own: trash, snapshots, and what servers and syncing keep."""
-    return _SYSTEM_FOLDER.fullmatch(name) is not None
+    """Whether a folder is hidden, or what file servers, systems and programs keep."""
+    return is_leftover_folder(name)
+
+
+def sidecar_stem(name: str) -> str | None:
+    """The name of the drop whose side-car this is, in lower case; None for any other name."""
+    text = name.lower()
+    for suffix in SIDECAR_SUFFIXES:
+        if text.endswith(suffix) and len(text) > len(suffix):
+            return text.removesuffix(suffix)
+    return None
+
+
+def near_sidecar_stem(name: str) -> str | None:
+    """The zip, in lower case, for which a name looks like a side-car's; None for any other.
+
+    So does a name of `.yaml` or `.yml` with or without `.zip` before it, with blanks, or with a
+    `.txt` behind that an editor has added.
+    """
+    text = re.sub(r"\.\s+", ".", name.lower().strip())
+    is_near = False
+    while True:
+        suffix = next((end for end in (*SIDECAR_SUFFIXES, ".txt") if text.endswith(end)), None)
+        if suffix is None:
+            break
+        is_near |= suffix != ".txt"
+        text = text.removesuffix(suffix).rstrip(" .")
+    return plain_zip_name(text) if is_near and text else None
+
+
+def plain_zip_name(name: str) -> str:
+    """A zip's name in lower case without what hides easily: blanks, a missing or doubled ending."""
+    text = name.lower().strip()
+    while text.endswith(".zip"):
+        text = text.removesuffix(".zip").rstrip()
+    return f"{text}.zip"
 
 
 def unused_names(name: str) -> Iterator[str]:
     """Names for a side-car that nothing will use, the first that is free to be taken."""
-    stem = shorten_name(name.removesuffix(SIDECAR_SUFFIX), _MAX_UNUSED_BYTES)
-    yield f"{stem}{SIDECAR_SUFFIX}{UNUSED_SUFFIX}"
+    stem = shorten_name(name, _MAX_UNUSED_BYTES)
+    yield f"{stem}{UNUSED_SUFFIX}"
     for number in range(2, 1000):
-        yield f"{stem}{SIDECAR_SUFFIX}{UNUSED_SUFFIX}-{number}"
+        yield f"{stem}{UNUSED_SUFFIX}-{number}"
 
 
 def is_tag_file_name(name: str) -> bool:
@@ -107,12 +149,5 @@ def ticket_of_aside(name: str) -> str | None:
 
 
 def name_of_aside(name: str) -> str:
-    """The drop's own name, as far as it fitted."""
-    return name[len(ASIDE_PREFIX) + _TICKET_LENGTH + 1 :]
-
-
-@functools.lru_cache(maxsize=8)
-def _pattern(ignore: tuple[str, ...]) -> re.Pattern[str]:
-    if not ignore:
-        return re.compile(r"(?!)")
-    return re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in ignore))
+    """The drop's own name, as far as it fitted; never a hidden one."""
+    return name[len(ASIDE_PREFIX) + _TICKET_LENGTH + 1 :].lstrip(".") or PLAIN_NAME

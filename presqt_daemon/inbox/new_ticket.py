@@ -4,7 +4,6 @@ import functools
 import grp
 import logging
 import os
-import pwd
 import stat
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,13 +12,14 @@ from pathlib import Path
 from presqt_daemon.config import Config
 from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.names import name_inside
+from presqt_daemon.inbox.ownership import user_name
 from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.sidecar import Sidecar
 from presqt_daemon.model import Finding
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import printable_name, replace_file
+from presqt_daemon.system.files import replace_file
 from presqt_daemon.system.host import boot_id, host_name, own_start_ticks
-from presqt_daemon.tickets.claim_record import ClaimRecord, Owner
+from presqt_daemon.tickets.claim_record import ClaimRecord, DropFile, Owner
 from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings
 from presqt_daemon.tickets.recovery import info_from_claim
@@ -58,9 +58,15 @@ def record_of(drop: Drop, ticket: str, moment: datetime, sidecar: Sidecar | None
         sidecar_name=f"{inside}.yaml" if has_sidecar else None,
         route=drop.folder.place.route,
         dropped_by_uid=drop.status.st_uid,
-        dropped_by_name=_user_name(drop.status.st_uid),
+        dropped_by_name=user_name(drop.status.st_uid),
         received_at=text_from_time(moment),
         owner=_owner(os.getpid()),
+        drop_file=DropFile(
+            device=drop.status.st_dev,
+            inode=drop.status.st_ino,
+            size=drop.status.st_size,
+            mtime_ns=drop.status.st_mtime_ns,
+        ),
         fault_code=None if fault is None else fault.code,
         fault_message=None if fault is None else fault.message,
     )
@@ -90,19 +96,14 @@ def fill_folder(
     warnings: tuple[Finding, ...] = (),
     sidecar: Sidecar | None = None,
 ) -> None:
-    """Write the record, the first status and the side-car.
+    """Write the record, the first status and the side-car, none of them synced.
 
-    This waits for the disk only where more would be lost with the record than where the drop lay:
-    the options of a side-car, the fault of what stays in the inbox. A record that a power loss
-    takes from another is made again from its origin, and a status from its record.
+    The record is, before the drop is moved in. A status that a power loss takes is made again from
+    its record.
     """
-    if record.zip_name is not None:
-        folder.write_origin(Path(record.inbox_folder, record.inbox_name))
     folder.write_claim(record, durable=False)
     info = add_warnings(_first_info(config, record), warnings)
     uploads.write_info(folder, info, durable=False)
-    if sidecar is not None or record.zip_name is None:
-        folder.sync_claim()
     reach("claim-info")
     if sidecar is not None and record.sidecar_name is not None:
         mode = config.permissions.payload
@@ -142,11 +143,3 @@ def _first_info(config: Config, record: ClaimRecord) -> ProcessInfo:
 @functools.lru_cache(maxsize=1)
 def _owner(pid: int) -> Owner:
     return Owner(host=host_name(), boot_id=boot_id(), pid=pid, started=own_start_ticks())
-
-
-@functools.lru_cache(maxsize=1024)
-def _user_name(uid: int) -> str | None:
-    try:
-        return printable_name(pwd.getpwuid(uid).pw_name)
-    except KeyError:
-        return None

@@ -6,6 +6,7 @@ import os
 import signal
 
 from presqt_daemon.inbox.settle import Content, Probe, Writer
+from presqt_daemon.system.whole_mark import is_marked_whole
 from presqt_daemon.zips.end_record import HEAD_BYTES, ZipEndError, read_end
 
 _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -28,7 +29,24 @@ def probe_file(handle: int, *, sees_writers: bool) -> Probe:
         is_foreign = any(head[:4]) and head[:2] != b"PK"[: len(head)]
         content = Content.FOREIGN if is_foreign else Content.INCOMPLETE
         return Probe(writer=writer, content=content, says=error.reason)
-    return Probe(writer=writer, content=Content.WHOLE)
+    return Probe(
+        writer=writer,
+        content=Content.WHOLE,
+        has_holes=_has_holes(handle),
+        is_marked=is_marked_whole(handle),
+    )
+
+
+def _has_holes(handle: int) -> bool:
+    """Whether blocks of the file were never written, as in a copy that several streams make.
+
+    A copying tool may also leave them for zeros; so this makes a file wait, and never fail.
+    """
+    size = os.fstat(handle).st_size
+    try:
+        return os.lseek(handle, 0, os.SEEK_HOLE) < size
+    except OSError:
+        return False
 
 
 def writer_of(handle: int) -> Writer:

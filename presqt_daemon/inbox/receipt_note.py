@@ -8,8 +8,8 @@ from presqt_daemon.config import Config
 from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.model import RECEIVED_MESSAGE
 from presqt_daemon.system.files import json_bytes, printable_name
-from presqt_daemon.tickets.claim_record import NOTE_SUFFIX, ClaimRecord, ClaimRecordError
-from presqt_daemon.tickets.store import INFO_NAME, Uploads
+from presqt_daemon.tickets.claim_record import NOTE_SUFFIX, ClaimRecord
+from presqt_daemon.tickets.store import INFO_NAME
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -73,18 +73,3 @@ def status_path(folder: OpenPlace, config: Config, ticket: str) -> str:
     if config.intake.mediafiles_as_seen is not None:
         return f"{config.intake.mediafiles_as_seen.rstrip('/')}/{inside}"
     return os.path.join(os.path.relpath(os.path.realpath(config.mediafiles), folder.path), inside)
-
-
-def record_of_receipt(stem: str, uploads: Uploads) -> ClaimRecord | None:
-    """The record of the ticket whose note is called `<stem>.ticket.json`, None when none is.
-
-    The note itself is not asked: anybody may write one.
-    """
-    mark = stem.rpartition(".")[2]
-    for ticket in uploads.tickets():
-        if ticket.startswith(mark):
-            with contextlib.suppress(ClaimRecordError):
-                record = uploads.folder(ticket).read_claim()
-                if record.receipt_stem == stem:
-                    return record
-    return None

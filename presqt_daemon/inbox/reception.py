@@ -3,17 +3,20 @@
 import logging
 import os
 import stat
+import time
 from dataclasses import dataclass, replace
 
 from presqt_daemon.errors import UserFault
-from presqt_daemon.inbox.claim import DropChangedError, Taken, UnnamedError
+from presqt_daemon.inbox.claim import DropChangedError, Taken, UnfinishedError
 from presqt_daemon.inbox.copying import Copier, Copy
 from presqt_daemon.inbox.desk import Desk, Notices
+from presqt_daemon.inbox.leftover_names import GROWING_SUFFIXES
 from presqt_daemon.inbox.names import is_tag_file_name, is_zip_name
 from presqt_daemon.inbox.new_ticket import Drop
 from presqt_daemon.inbox.places import OpenPlace, Place, unknown_target
 from presqt_daemon.inbox.probe import open_file, probe_file
 from presqt_daemon.inbox.settle import (
+    Content,
     Decision,
     History,
     Probe,
@@ -23,6 +26,7 @@ from presqt_daemon.inbox.settle import (
     Wait,
     decide,
     remember,
+    remember_beside,
     sight_of,
 )
 from presqt_daemon.model import Finding, Severity
@@ -32,6 +36,8 @@ from presqt_daemon.units import text_from_bytes
 Key = tuple[Place, str]
 
 _LONG_PAUSE_SECONDS = 600.0
+_MAX_GROUP = 64
+"""Drops that are claimed together; each keeps its file open meanwhile."""
 _log = logging.getLogger(__name__)
 
 
@@ -56,12 +62,14 @@ class Reception:
         self._copier = copier
         self._notices = notices
         self.candidates: dict[Place, dict[str, Candidate]] = {}
-        self._unnamed: dict[Place, list[Taken]] = {}
+        self._unfinished: dict[Place, list[Taken]] = {}
+        self._group: list[tuple[Drop, History]] = []
 
-    def look_at_drop(
-        self, folder: OpenPlace, name: str, moved: Sight | None, *, is_hinted: bool
-    ) -> None:
-        """Take the file if it may be taken now, else remember when to look again."""
+    def look_at_drop(self, folder: OpenPlace, name: str, *, is_hinted: bool) -> None:
+        """Put the file into this turn's group if it may be taken now, else look again later.
+
+        `take_group` has to follow before the folder is closed.
+        """
         key = (folder.place, name)
         now = self._desk.clock()
         try:
@@ -73,47 +81,80 @@ class Reception:
             self.forget(key)
             return
         before = self.candidates.get(folder.place, {}).get(name)
-        history = remember(before.history if before else None, sight_of(status), moved, now)
+        age = max(0.0, time.time() - status.st_ctime) if folder.sees_writers else 0.0
+        history = remember(before.history if before else None, status, now, age)
         if before and history is before.history and now < before.due and not is_hinted:
             return
         try:
             self._try(folder, name, history, now)
-        except FileNotFoundError:
-            self.forget(key)
-        except UnnamedError as error:
-            self.forget(key)
-            self._unnamed.setdefault(folder.place, []).append(error.taken)
-            self._notices.warn("unnamed", f"a ticket cannot be finished yet: {error}; trying again")
-        except DropChangedError:
-            self._wait(key, history, now + self._desk.config.intake.settle, "it has just changed")
-        except BlockingIOError:
-            self._wait(key, history, now + self._desk.config.intake.settle, "it is locked")
-        except OSError as error:
-            reason = error.strerror or str(error)
-            shown = f"{folder.place.shown}/{printable_name(name)}"
-            self._notices.warn(key, f"{shown} cannot be taken yet: {reason}; trying again")
-            due = now + self._desk.config.intake.rescan
-            self._wait(key, history, due, reason, is_stuck=isinstance(error, PermissionError))
-        except Exception:  # noqa: BLE001  (one drop must not stop the others)
-            _log.exception("%s/%s cannot be taken", folder.place.shown, printable_name(name))
-            due = now + _LONG_PAUSE_SECONDS
-            self._wait(key, history, due, "an error of ours", is_stuck=True)
+        except Exception as error:  # noqa: BLE001  (one drop must not stop the others)
+            self._cannot_take(folder, name, history, error)
+        if len(self._group) >= _MAX_GROUP:
+            self.take_group(folder)
+
+    def take_group(self, folder: OpenPlace) -> None:
+        """Take all drops of this turn that may be taken, as one group."""
+        group, self._group = self._group, []
+        drops = [drop for drop, _ in group]
+        try:
+            taken = self._desk.claimer.take(self._desk.config, drops) if drops else []
+        finally:
+            for drop in drops:
+                os.close(drop.handle)
+        for (drop, history), result in zip(group, taken, strict=True):
+            if isinstance(result, Taken):
+                self.forget((folder.place, drop.name))
+                self._notices.clear((folder.place, drop.name))
+                if result.aside is None:
+                    self._desk.announce(folder, result)
+                else:
+                    self._copier.put(Copy(place=folder.place, taken=result))
+            else:
+                self._cannot_take(folder, drop.name, history, result)
+
+    def _cannot_take(
+        self, folder: OpenPlace, name: str, history: History, error: Exception
+    ) -> None:
+        key = (folder.place, name)
+        now = self._desk.clock()
+        intake = self._desk.config.intake
+        shown = f"{folder.place.shown}/{printable_name(name)}"
+        match error:
+            case FileNotFoundError():
+                self.forget(key)
+            case UnfinishedError():
+                self.forget(key)
+                self._unfinished.setdefault(folder.place, []).append(error.taken)
+                self._notices.warn(
+                    "unfinished", f"a ticket cannot be finished yet: {error}; trying again"
+                )
+            case DropChangedError():
+                self._wait(key, history, now + intake.settle, "it has just changed")
+            case BlockingIOError():
+                self._wait(key, history, now + intake.settle, "it is locked")
+            case OSError():
+                reason = error.strerror or str(error)
+                self._notices.warn(key, f"{shown} cannot be taken yet: {reason}; trying again")
+                is_stuck = isinstance(error, PermissionError)
+                self._wait(key, history, now + intake.rescan, reason, is_stuck=is_stuck)
+            case _:
+                _log.error("%s cannot be taken", shown, exc_info=error)
+                due = now + _LONG_PAUSE_SECONDS
+                self._wait(key, history, due, "an error of ours", is_stuck=True)
 
     @property
-    def has_unnamed(self) -> bool:
+    def has_unfinished(self) -> bool:
         """Whether a drop is ours, but its ticket could not be finished yet."""
-        return bool(self._unnamed)
+        return bool(self._unfinished)
 
-    def name_again(self, folder: OpenPlace) -> None:
+    def finish_again(self, folder: OpenPlace) -> None:
         """Finish the tickets of this place whose drop is ours already, if that can be done now."""
-        for taken in self._unnamed.pop(folder.place, []):
-            try:
-                named = self._desk.claimer.name(taken)
-            except OSError:
-                self._unnamed.setdefault(folder.place, []).append(taken)
-            else:
-                self._notices.clear("unnamed")
-                self._desk.announce(folder, named)
+        for result in self._desk.claimer.finish(self._unfinished.pop(folder.place, [])):
+            if isinstance(result, UnfinishedError):
+                self._unfinished.setdefault(folder.place, []).append(result.taken)
+            elif isinstance(result, Taken):
+                self._notices.clear("unfinished")
+                self._desk.announce(folder, result)
 
     def forget(self, key: Key) -> None:
         """The file is gone or taken."""
@@ -149,10 +190,13 @@ class Reception:
     def _try(self, folder: OpenPlace, name: str, history: History, now: float) -> None:
         key = (folder.place, name)
         handle = open_file(name, folder.handle)
+        is_kept = False
         try:
             status = os.fstat(handle)
-            history = remember(history, sight_of(status), None, now)
+            history = remember(history, status, now)
             probe = probe_file(handle, sees_writers=folder.sees_writers)
+            if probe.content is not Content.WHOLE:
+                history = remember_beside(history, _growing_beside(name, folder.handle), now)
             decision = self._decide(probe, history, now, name)
             if isinstance(decision, Wait):
                 self._wait(key, history, decision.until, decision.why)
@@ -166,15 +210,11 @@ class Reception:
                 warnings=_warnings(name) if isinstance(decision, Take) else (),
                 unwritten=isinstance(decision, Take) and decision.unwritten,
             )
-            taken = self._desk.claimer.take(self._desk.config, drop)
+            self._group.append((drop, history))
+            is_kept = True
         finally:
-            os.close(handle)
-        self.forget(key)
-        self._notices.clear(key)
-        if taken.aside is None:
-            self._desk.announce(folder, taken)
-        else:
-            self._copier.put(Copy(place=folder.place, taken=taken))
+            if not is_kept:
+                os.close(handle)
 
     def _decide(self, probe: Probe, history: History, now: float, name: str) -> Decision:
         rules = self._desk.rules
@@ -209,6 +249,16 @@ class Reception:
     ) -> None:
         waiting = self.candidates.setdefault(key[0], {})
         waiting[key[1]] = Candidate(history=history, due=due, why=why, is_stuck=is_stuck)
+
+
+def _growing_beside(name: str, folder: int) -> Sight | None:
+    """The file that grows beside a placeholder, as Firefox's `x.zip.part` beside its `x.zip`."""
+    for suffix in GROWING_SUFFIXES:
+        try:
+            return sight_of(os.stat(name + suffix, dir_fd=folder, follow_symlinks=False))
+        except OSError:  # missing, or the name leaves no room
+            continue
+    return None
 
 
 def _warnings(name: str) -> tuple[Finding, ...]:

@@ -11,7 +11,13 @@ from presqt_daemon.inbox.new_ticket import own_file
 from presqt_daemon.inbox.origin import find_drop, remake_claim
 from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.probe import open_file
-from presqt_daemon.inbox.sidecar import MAX_SIDECAR_BYTES, read_sidecar, remove_sidecar
+from presqt_daemon.inbox.sidecar import (
+    MAX_SIDECAR_BYTES,
+    Sidecar,
+    names_in,
+    read_sidecar,
+    remove_sidecar,
+)
 from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.host import boot_id, host_name, start_ticks
 from presqt_daemon.tickets.claim_record import ClaimRecord, ClaimRecordError, Owner
@@ -86,7 +92,7 @@ def remove_twin_sidecar(folder: OpenPlace, record: ClaimRecord, ticket: TicketFo
     """Remove the side-car in the inbox that a crash left after it had been taken."""
     if record.sidecar_name is None:
         return
-    sidecar = read_sidecar(record.inbox_name, folder.handle)
+    sidecar = _sidecar_of(folder, record)
     if sidecar is not None and sidecar.content == _content(ticket.path, record.sidecar_name):
         remove_sidecar(sidecar, folder.handle)
 
@@ -99,8 +105,13 @@ def holds_only_sidecar(folder: OpenPlace, half: Half) -> bool:
     if half.record.sidecar_name is None:
         return False
     own = _content(half.folder.path, half.record.sidecar_name)
-    sidecar = read_sidecar(half.record.inbox_name, folder.handle)
+    sidecar = _sidecar_of(folder, half.record)
     return own is not None and (sidecar is None or sidecar.content != own)
+
+
+def _sidecar_of(folder: OpenPlace, record: ClaimRecord) -> Sidecar | None:
+    names = names_in(folder.handle)
+    return read_sidecar(record.inbox_name, record.dropped_by_uid, folder.handle, names)
 
 
 def _holds_drop(folder: TicketFolder, record: ClaimRecord | None) -> bool:

@@ -10,22 +10,20 @@ from presqt_daemon.inbox.desk import Desk, Notices
 from presqt_daemon.inbox.guests import PAYLOAD_FOLDER, Guests
 from presqt_daemon.inbox.leftovers import LaneLeftovers
 from presqt_daemon.inbox.names import (
-    SIDECAR_SUFFIX,
     Kind,
     is_system_folder,
     is_zip_name,
     kind_of,
+    sidecar_stem,
 )
 from presqt_daemon.inbox.places import OpenPlace, Place, is_bag, list_folder, open_place
 from presqt_daemon.inbox.reception import Reception
-from presqt_daemon.inbox.settle import Sight
-from presqt_daemon.tickets.claim_record import NOTE_SUFFIX
 
 TURN_SECONDS = 2.0
 """After so long in one folder the others, and the requests in it, get a look."""
 
-Hints = dict[Path, dict[str, Sight | None]]
-"""Names to look at, by folder, with the file that was renamed to each, if one was."""
+Hints = dict[Path, dict[str, None]]
+"""Names to look at, by folder, in the order in which they came."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,7 +32,6 @@ class _Listing:
     inodes: dict[str, int] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     odd: list[tuple[str, int]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 class Scan:
@@ -47,7 +44,7 @@ class Scan:
         beside: Beside,
         notices: Notices,
         leftovers: LaneLeftovers,
-        hinted_in: Callable[[Path], dict[str, Sight | None]],
+        hinted_in: Callable[[Path], dict[str, None]],
     ) -> None:
         """`hinted_in` hands over what events have named in a folder meanwhile."""
         self._desk = desk
@@ -85,30 +82,38 @@ class Scan:
         self._places[folder.path] = (folder.place, folder.identity)
         found = self._list(folder)
         self._leftovers.settle(folder, found.kinds[Kind.ASIDE])
-        self._reception.name_again(folder)
+        self._reception.finish_again(folder)
         for name in found.kinds[Kind.REQUEST]:
             self._beside.look_at_request(folder, name)
         for name in found.kinds[Kind.ASIDE]:
             self._beside.look_at_aside(folder, name)
         drops = [name for name in found.kinds[Kind.DROP] if _is_drop_in(folder.place, name)]
-        if self._guests.turn_unpacked_bag_away(folder, found.folders, drops, found.notes):
+        if self._guests.turn_unpacked_bag_away(
+            folder, found.folders, drops, found.kinds[Kind.NOTE]
+        ):
             drops = [name for name in drops if is_zip_name(name)]
             found.folders.remove(PAYLOAD_FOLDER)
         newcomers = self._look_at_drops(folder, drops, {})
-        waiting = self._reception.candidates.get(folder.place, {})
+        waiting = {name.lower() for name in self._reception.candidates.get(folder.place, {})}
         for name in found.kinds[Kind.SIDECAR]:
-            is_awaited = name.removesuffix(SIDECAR_SUFFIX) in waiting
-            self._beside.look_at_sidecar(folder, name, found.inodes[name], is_awaited=is_awaited)
+            self._beside.look_at_sidecar(
+                folder, name, found.inodes[name], is_awaited=sidecar_stem(name) in waiting
+            )
+        self._beside.look_at_near_sidecars(
+            folder, found.kinds[Kind.NEAR_SIDECAR], found.inodes, found.kinds[Kind.NOTE], waiting
+        )
         self._reception.keep_only(folder.place, {*drops, *newcomers})
         self._beside.keep_only(
-            folder.place, set(found.kinds[Kind.SIDECAR]), set(found.kinds[Kind.REQUEST])
+            folder.place,
+            {*found.kinds[Kind.SIDECAR], *found.kinds[Kind.NEAR_SIDECAR]},
+            set(found.kinds[Kind.REQUEST]),
         )
         for name, mode in found.odd:
-            self._guests.turn_odd_away(folder, name, mode, found.notes)
+            self._guests.turn_odd_away(folder, name, mode, found.kinds[Kind.NOTE])
         inner = [
             place
             for name in found.folders
-            if (place := self._guests.inner(folder, name, found.notes))
+            if (place := self._guests.inner(folder, name, found.kinds[Kind.NOTE]))
         ]
         if self._guests.is_waiting:
             self._go_on_in(self._desk.rules.settle)
@@ -116,7 +121,7 @@ class Scan:
 
     def look_at(self, hints: Hints, now: float) -> None:
         """Look at the hinted names and at what is due, in the folders as they were last visited."""
-        wanted: dict[Path, dict[str, Sight | None]] = {}
+        wanted: dict[Path, dict[str, None]] = {}
         for path, names in hints.items():
             if path in self._places:
                 wanted[path] = dict(names)
@@ -150,28 +155,24 @@ class Scan:
         self._came = {key: came for key, came in self._came.items() if key in identities}
         self._rounds += 1
 
-    def _look_at_names(
-        self, folder: OpenPlace, hinted: dict[str, Sight | None], due: list[str]
-    ) -> None:
+    def _look_at_names(self, folder: OpenPlace, hinted: dict[str, None], due: list[str]) -> None:
         drops = self._take_hints(folder, hinted)
         self._look_at_drops(folder, dict.fromkeys([*drops, *due]), drops)
 
-    def _take_hints(
-        self, folder: OpenPlace, hinted: dict[str, Sight | None]
-    ) -> dict[str, Sight | None]:
+    def _take_hints(self, folder: OpenPlace, hinted: dict[str, None]) -> dict[str, None]:
         """Look at the requests that events have named; the drops that they have named."""
         ignore = self._desk.config.intake.ignore
         kinds = {name: kind_of(name, ignore) for name in hinted}
         for name in [name for name, kind in kinds.items() if kind is Kind.REQUEST]:
             self._beside.look_at_request(folder, name)
         return {
-            name: moved
-            for name, moved in hinted.items()
+            name: None
+            for name in hinted
             if kinds[name] is Kind.DROP and _is_drop_in(folder.place, name)
         }
 
     def _look_at_drops(
-        self, folder: OpenPlace, names: Iterable[str], hinted: dict[str, Sight | None]
+        self, folder: OpenPlace, names: Iterable[str], hinted: dict[str, None]
     ) -> list[str]:
         """Look at each; what events name meanwhile goes before those that wait, and is returned."""
         hinted = {**self._kept.pop(folder.path, {}), **hinted}
@@ -189,11 +190,13 @@ class Scan:
                 newcomers.extend(news)
             name = urgent.popleft() if urgent else next(rest, None)
             if name is None:
+                self._reception.take_group(folder)
                 return newcomers
-            self._reception.look_at_drop(folder, name, hinted.get(name), is_hinted=name in hinted)
+            self._reception.look_at_drop(folder, name, is_hinted=name in hinted)
             if self._is_halted or self._desk.clock() - began > TURN_SECONDS:
+                self._reception.take_group(folder)
                 untold = (name for name in (*urgent, *rest) if name in hinted)
-                self._kept[folder.path] = {name: hinted[name] for name in untold}
+                self._kept[folder.path] = dict.fromkeys(untold)
                 self._go_on_in(0.0)
                 return newcomers
 
@@ -229,8 +232,6 @@ class Scan:
             elif entry.is_file(follow_symlinks=False):
                 found.kinds[kind].append(entry.name)
                 found.inodes[entry.name] = entry.inode()
-                if entry.name.endswith(NOTE_SUFFIX):
-                    found.notes.append(entry.name)
             elif kind is Kind.DROP:
                 try:
                     mode = entry.stat(follow_symlinks=False).st_mode

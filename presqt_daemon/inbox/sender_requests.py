@@ -1,30 +1,62 @@
-"""What a sender asks for by a file beside the receipt, if it is the sender who asks."""
+"""What a sender asks for by a file beside the note, if it is the sender who asks.
 
-import os
-import stat
+Such a file counts when it is empty, has one name, is owned by the owner of the drop or by root, and
+lies in the very folder that the ticket's claim names. Where the service itself owns all drops, as
+on a share with one forced user, its being empty, its folder and the number carry it.
+"""
+
+import re
 
 from presqt_daemon.inbox.events import Action, Request
-from presqt_daemon.inbox.receipt_note import record_of_receipt
+from presqt_daemon.inbox.ownership import NotOwnError, owner_name, status_of_own
+from presqt_daemon.inbox.places import OpenPlace
+from presqt_daemon.inbox.ticket_marks import TicketMarks
+from presqt_daemon.tickets.claim_record import ClaimRecord
 from presqt_daemon.tickets.store import Uploads
+
+_MARK = re.compile(r"(?s).+\.[0-9a-f]{8}")
 
 
 class NotAllowedError(Exception):
     """The file asks for nothing that its owner may ask for; it stays. The message says why."""
 
 
-def read_request(name: str, folder: int, uploads: Uploads) -> Request:
-    """The request that a file in an open folder makes.
+class SenderRequests:
+    """Reads requests; used by a lane's thread alone."""
 
-    It counts when it is a plain file of the drop's owner, the service or root, for a ticket whose
-    receipt has this name. Raises NotAllowedError, and OSError when there is no such file.
-    """
-    stem, _, word = name.rpartition(".")
-    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-        raise NotAllowedError("it is not a plain file with one name")
-    record = record_of_receipt(stem, uploads)
-    if record is None:
-        raise NotAllowedError("there is no ticket for it")
-    if status.st_uid not in {0, os.geteuid(), record.dropped_by_uid}:
-        raise NotAllowedError("it is not owned by who dropped the zip")
-    return Request(ticket=record.ticket, action=Action(word))
+    def __init__(self, uploads: Uploads) -> None:
+        self._marks = TicketMarks(uploads)
+
+    def read(self, name: str, folder: OpenPlace) -> Request:
+        """The request that a file in an open folder makes.
+
+        Raises NotAllowedError, and OSError when there is no such file.
+        """
+        stem, _, word = name.rpartition(".")
+        action = Action(word.lower())
+        try:
+            status = status_of_own(name, folder.handle, None)
+        except NotOwnError as error:
+            raise NotAllowedError(str(error)) from None
+        if status.st_size:
+            raise NotAllowedError("it is not empty")
+        found = self._marks.by_stem(stem, str(folder.path)) if _MARK.fullmatch(stem) else []
+        if not found:
+            found = self._by_name(stem, folder, action)
+        if not found:
+            raise NotAllowedError("there is no ticket for it here")
+        own = [one for one in found if status.st_uid in {0, one.dropped_by_uid}]
+        if not own:
+            raise NotAllowedError(
+                f"it belongs to {owner_name(status.st_uid)}, who did not drop the zip"
+            )
+        if len(found) > 1:
+            raise NotAllowedError("it could mean more than one ticket")
+        return Request(ticket=own[0].ticket, action=action)
+
+    def _by_name(self, name: str, folder: OpenPlace, action: Action) -> list[ClaimRecord]:
+        """The tickets of a folder that a name without a number can mean.
+
+        For a cancel those that are open, for a retry those that have failed.
+        """
+        return self._marks.by_name(name, str(folder.path), is_open=action is Action.CANCEL)

@@ -1,9 +1,10 @@
 """Whether a file in the inbox may be taken now. Pure: values in, a decision out.
 
-A file may be taken when it is one whole zip and nobody writes to it any more. The second is known
-when it was renamed into its place, or when no process has it open for writing, or else guessed
-when it has not changed for a while. Modification times are compared for change, never with a
-clock: they may lie in the past or the future.
+A file may be taken when it is one whole zip, nobody has it open for writing, and its name is used
+by its writer no more. Clients stat, chmod, touch and rename the name after the last byte (paramiko
+`put`, WinSCP, `install -m`, rclone); so nothing may have been written to the file, changed of it or
+moved onto its name for `settle`. Opens and reads count for nothing. Modification times are compared
+for change, never with a clock: they may lie in the past or the future.
 """
 
 from dataclasses import dataclass, replace
@@ -11,6 +12,12 @@ from enum import StrEnum
 from os import stat_result
 
 from presqt_daemon.units import text_from_seconds
+
+UNSEEN_SETTLE_SECONDS = 2.0
+"""The least quiet time where writers cannot be seen, whatever is configured."""
+
+LONGEST_SETTLE = 10
+"""So many quiet times without a write are enough, whoever goes on touching the name."""
 
 _LONGEST_PAUSE_SECONDS = 30.0
 
@@ -44,20 +51,31 @@ class Sight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Since when (monotonic clock) the file looks as it does, and whether it was renamed in."""
+    """Since when (monotonic clock) nothing was written to the file, and nothing changed of it.
+
+    `beside` is the file that grows beside a placeholder, as it was last seen: its growth counts
+    as the placeholder's.
+    """
 
     sight: Sight
+    ctime_ns: int
     since: float
-    moved: bool = False
+    changed: float
+    beside: Sight | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What opening the file tells; `says` is a clause about content that is not a whole zip."""
+    """What opening the file tells; `says` is a clause about content that is not a whole zip.
+
+    `has_holes`: blocks of it were never written. `is_marked`: who made it vouches that it is done.
+    """
 
     writer: Writer
     content: Content
     says: str = ""
+    has_holes: bool = False
+    is_marked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,33 +126,49 @@ def sight_of(status: stat_result) -> Sight:
     )
 
 
-def remember(before: History | None, sight: Sight, moved: Sight | None, now: float) -> History:
-    """What is known of a file now; any change begins anew.
+def remember(before: History | None, status: stat_result, now: float, age: float = 0.0) -> History:
+    """What is known of a file now; any write begins anew, any change of it begins its rest anew.
 
-    `moved` is the file as it was seen when it was renamed to this name: it counts for that state
-    of that file only, not for what was written or put there afterwards.
+    `age` is for how many seconds it is known to have been as it is, when it is seen first.
     """
-    if before is None or before.sight != sight:
-        return History(sight=sight, since=now, moved=moved == sight)
-    return replace(before, moved=True) if moved == sight else before
+    sight = sight_of(status)
+    if before is not None and before.sight == sight:
+        if before.ctime_ns == status.st_ctime_ns:
+            return before
+        return replace(before, ctime_ns=status.st_ctime_ns, changed=now)
+    since = now - age
+    return History(sight=sight, ctime_ns=status.st_ctime_ns, since=since, changed=since)
+
+
+def remember_beside(history: History, beside: Sight | None, now: float) -> History:
+    """The history of a placeholder: while the file beside it grows, it counts as written to."""
+    if beside is None or beside == history.beside:
+        return history
+    return replace(history, beside=beside, since=now, changed=now)
 
 
 def decide(history: History, probe: Probe, rules: Rules, now: float, name: str) -> Decision:
     """Take the file, take it as one that can only fail, or wait; `name` is for the message."""
     quiet = now - history.since
+    settle = rules.settle
+    if probe.writer is Writer.UNKNOWN:
+        settle = max(settle, UNSEEN_SETTLE_SECONDS)
     if probe.content is Content.WHOLE:
-        if probe.writer is Writer.NONE:
-            return Take(unwritten=True)
         if probe.writer is Writer.OPEN:
             if quiet >= rules.held_after:
                 return Take()
             return _pause(history, rules, now, rules.held_after, "somebody is writing to it")
-        if history.moved or quiet >= rules.settle:
-            return Take()
-        return Wait(until=history.since + rules.settle, why="it has just changed")
+        unwritten = probe.writer is Writer.NONE
+        if probe.has_holes and quiet < rules.incomplete_after:
+            return _pause(history, rules, now, rules.incomplete_after, "parts of it are not there")
+        due = max(history.since, history.changed) + settle
+        due = min(due, history.since + LONGEST_SETTLE * settle)
+        if now >= due or probe.is_marked:
+            return Take(unwritten=unwritten)
+        return Wait(until=due, why="it has just changed")
     patience = rules.incomplete_after
     if probe.content is Content.FOREIGN:
-        patience = rules.settle
+        patience = settle
     if probe.writer is Writer.OPEN:
         patience = rules.held_after
     if quiet >= patience:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.desk import Desk, Notices
 from presqt_daemon.inbox.places import OpenPlace
-from presqt_daemon.inbox.receipt_note import record_of_receipt
+from presqt_daemon.inbox.ticket_marks import TicketMarks
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.claim_record import (
     NAME_MAX_BYTES,
@@ -42,6 +42,7 @@ class TurnedAway:
     def __init__(self, desk: Desk, notices: Notices) -> None:
         self._desk = desk
         self._notices = notices
+        self._marks = TicketMarks(desk.claimer.uploads)
         self._told: dict[Identity, frozenset[str]] = {}
         self._news: dict[Identity, _News] = {}
 
@@ -70,7 +71,7 @@ class TurnedAway:
         new = parts - (told or frozenset())
         if not self._has_settled(identity, new):
             return False
-        record = self._record_of(name, status, notes) if told is None else None
+        record = self._record_of(folder, name, status, notes) if told is None else None
         if record is not None:
             new = parts - _parts_before(record, folder, name, parts)
             if not new:
@@ -109,7 +110,9 @@ class TurnedAway:
             self._told.clear()
         self._told[identity] = parts
 
-    def _record_of(self, name: str, status: os.stat_result, notes: list[str]) -> ClaimRecord | None:
+    def _record_of(
+        self, folder: OpenPlace, name: str, status: os.stat_result, notes: list[str]
+    ) -> ClaimRecord | None:
         """The record of the last ticket that this thing has got, None when there is none."""
         room = NAME_MAX_BYTES - _MARK_LENGTH - len(NOTE_SUFFIX)
         own = shorten_name(name, room)
@@ -117,8 +120,8 @@ class TurnedAway:
             record
             for note in notes
             if (stem := note.removesuffix(NOTE_SUFFIX))[:-_MARK_LENGTH] == own
-            and (record := record_of_receipt(stem, self._desk.claimer.uploads)) is not None
-            and record.left_inode == status.st_ino
+            for record in self._marks.by_stem(stem, str(folder.path))
+            if record.left_inode == status.st_ino
         ]
         return max(found, key=lambda record: record.received_at, default=None)
 

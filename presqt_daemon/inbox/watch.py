@@ -25,8 +25,6 @@ from watchdog.observers.api import ObservedWatch
 from watchdog.observers.inotify import InotifyFullEmitter, InotifyObserver
 from watchdog.observers.inotify_c import InotifyConstants
 
-from presqt_daemon.inbox.settle import Sight, sight_of
-
 MAX_WATCHES = 64
 """For one lane; each costs a thread. Folders beyond are found by the periodic scan."""
 
@@ -42,14 +40,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """Something happened to a name in a folder; `moved` is the file that was renamed to it.
-
-    `name` is empty for folders: a scan has to look.
-    """
+    """Something happened to a name in a folder; empty for folders: a scan has to look."""
 
     folder: Path
     name: str
-    moved: Sight | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,10 +177,4 @@ class _Handler(FileSystemEventHandler):
         if event.is_directory:
             self._hint(Hint(folder=Path(folder), name=""))
             return
-        moved = None
-        if is_move:
-            try:
-                moved = sight_of(os.lstat(path))
-            except OSError:
-                return
-        self._hint(Hint(folder=Path(folder), name=name, moved=moved))
+        self._hint(Hint(folder=Path(folder), name=name))

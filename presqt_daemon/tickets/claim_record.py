@@ -13,6 +13,7 @@ from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Route
 
 NOTE_SUFFIX = ".ticket.json"
+COPY_SUFFIX = ".process_info.json"
 NAME_MAX_BYTES = 255
 
 
@@ -31,12 +32,23 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DropFile:
+    """Which file was claimed, as its status was when the decision fell."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRecord:
     """The drop as it was taken.
 
     `inbox_folder` and `inbox_name` say where it lay (surrogates escaped as in os.fsdecode);
     `zip_name` and `sidecar_name` are the names inside the ticket's folder, None when there is
     none (a folder that was dropped is left where it is, with the inode `left_inode`).
+    `drop_file` is None for a claim of a version that did not note it.
     `fault_code` and `fault_message` say why the drop can only fail, None for one that may go on.
     """
 
@@ -53,6 +65,7 @@ class ClaimRecord:
     fault_code: str | None = None
     fault_message: str | None = None
     left_inode: int | None = None
+    drop_file: DropFile | None = None
 
     @property
     def receipt_stem(self) -> str:
@@ -68,6 +81,13 @@ class ClaimRecord:
     def receipt_name(self) -> str:
         """The name of the note that takes the drop's place in the inbox."""
         return f"{self.receipt_stem}{NOTE_SUFFIX}"
+
+    @property
+    def copy_name(self) -> str:
+        """The name of the status's copy beside the note."""
+        mark = f".{self.ticket[:8]}"
+        room = NAME_MAX_BYTES - len(mark) - len(COPY_SUFFIX)
+        return f"{shorten_name(self.inbox_name, room)}{mark}{COPY_SUFFIX}"
 
     @property
     def fault(self) -> UserFault | None:
@@ -99,6 +119,8 @@ def record_from_bytes(content: bytes) -> ClaimRecord:
         tree = json.loads(content)
         tree["route"] = Route(**tree["route"])
         tree["owner"] = Owner(**tree["owner"])
+        if tree.get("drop_file") is not None:
+            tree["drop_file"] = DropFile(**tree["drop_file"])
         record = ClaimRecord(**tree)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ClaimRecordError(f"not a claim record: {type(error).__name__}") from None
@@ -118,7 +140,9 @@ def _what_is_wrong(record: ClaimRecord) -> str | None:
         return "a text is missing"
     if not all(isinstance(text, str | None) for text in options):
         return "a text is none"
-    numbers = (record.dropped_by_uid, record.owner.pid, record.owner.started)
+    file = record.drop_file
+    noted = () if file is None else (file.device, file.inode, file.size, file.mtime_ns)
+    numbers = (record.dropped_by_uid, record.owner.pid, record.owner.started, *noted)
     if not all(isinstance(number, int) for number in numbers):
         return "a number is none"
     names = (record.inbox_name, record.zip_name, record.sidecar_name)

@@ -11,12 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import (
-    json_bytes,
-    replace_file,
-    sync_file,
-    sync_folder,
-)
+from presqt_daemon.system.files import json_bytes, replace_file, sync_folder
 from presqt_daemon.tickets.claim_record import (
     ClaimRecord,
     ClaimRecordError,
@@ -135,16 +130,12 @@ class TicketFolder:
         content = json.dumps(tree_from_record(record), indent=4).encode("ascii") + b"\n"
         replace_file(self.path / CLAIM_NAME, content, mode=0o600, durable=durable)
 
-    def write_origin(self, drop: Path) -> None:
-        """Note where the drop lies, before it is moved in, without waiting for the disk.
-
-        A link's text is part of the folder's own records, so where a journal keeps their order it
-        survives a power loss whenever the move does, while a file's content need not.
-        """
-        os.symlink(drop, self.path / ORIGIN_NAME)
-
     def read_origin(self) -> Path | None:
-        """Where the drop lay, None once its claim is on the disk."""
+        """Where the drop of a claim of an earlier version lay, None once that is on the disk.
+
+        Such a claim was synced only after it was told of; a link's text survived the power, where a
+        journal keeps the order of a folder's records.
+        """
         try:
             return Path(os.readlink(self.path / ORIGIN_NAME))
         except OSError:
@@ -152,7 +143,11 @@ class TicketFolder:
 
     def sync_claim(self) -> None:
         """Make the record of how the drop was taken durable. Raises OSError."""
-        sync_file(self.path / CLAIM_NAME)
+        handle = os.open(self.path / CLAIM_NAME, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            os.fdatasync(handle)
+        finally:
+            os.close(handle)
 
     def forget_origin(self) -> None:
         """The claim is on the disk. Raises OSError."""
@@ -215,10 +210,10 @@ class Uploads:
                     yield name
 
     def keep_claims(self, folders: Collection[TicketFolder]) -> None:
-        """Make claims durable that have their final names; may be repeated. Raises OSError.
+        """Make claims of an earlier version durable that have their final names. Raises OSError.
 
-        Three syncs for each: the record, the ticket's folder, the folder of all tickets. A folder
-        that somebody has removed is passed over.
+        It may be repeated. Three syncs for each: the record, the ticket's folder, the folder of all
+        tickets. A folder that somebody has removed is passed over.
         """
         if not folders:
             return

@@ -1,4 +1,4 @@
-"""A claim emptied by a power loss, on a disk that is full since: `lost_claim BASE`.
+"""An earlier version's claim, emptied by a power loss, on a full disk: `lost_claim BASE`.
 
 BASE is a disk of its own. Ends well when the drop's ticket has its claim again, at the cost of the
 reserve.
@@ -30,6 +30,7 @@ if __name__ == "__main__":
     assert killed.returncode == -signal.SIGKILL
     (ticket,) = uploads.new_tickets()
     (uploads.new_folder(ticket).path / "claim.json").write_bytes(b"")
+    (uploads.new_folder(ticket).path / ".from").symlink_to(config.inbox / "osf" / "bag.zip")
     fill_up(base / "filler", 0)
     with running(config) as daemon:
         daemon.settled()

@@ -253,7 +253,7 @@ def test_a_drop_on_another_file_system_is_copied(tmp_path: Path) -> None:
         shutil.rmtree(base)
 
 
-@pytest.mark.parametrize("name", ["draft.part", "notes~", ".hidden", "Thumbs.db", "~$x", "a.tmp"])
+@pytest.mark.parametrize("name", ["draft.part", "notes~", "Thumbs.db", "~$x", "a.tmp"])
 def test_a_container_may_have_a_name_that_is_ignored_for_files(
     daemon: Running, config: Config, name: str
 ) -> None:

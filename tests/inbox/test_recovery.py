@@ -91,8 +91,8 @@ def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(
     check(config, drops)
 
 
-@pytest.mark.parametrize("failpoint", ["claim-zip:2", "claim-named:2", "claim-noted:2"])
-def test_a_power_loss_that_empties_a_fresh_claim_loses_no_drop_and_not_its_target(
+@pytest.mark.parametrize("failpoint", ["claim-zip:2", "claim-named:2"])
+def test_a_power_loss_that_emptied_a_claim_of_an_earlier_version_loses_no_drop_and_no_target(
     tmp_path: Path, failpoint: str
 ) -> None:
     config = make_config(tmp_path)
@@ -102,12 +102,15 @@ def test_a_power_loss_that_empties_a_fresh_claim_loses_no_drop_and_not_its_targe
         (config.inbox / "osf" / name).write_bytes(content)
     assert run(tmp_path, failpoint) == -signal.SIGKILL
     uploads = Uploads(config.mediafiles)
-    folders = [*map(uploads.new_folder, uploads.new_tickets())]
-    folders += [
-        folder for name in names_in(uploads.root)
-        if not name.startswith(".") and (folder := uploads.folder(name)).read_origin()
+    folders = [
+        *map(uploads.new_folder, uploads.new_tickets()), *map(uploads.folder, uploads.tickets())
     ]  # fmt: skip
+    folders = [folder for folder in folders if list(folder.path.glob("*.zip"))]
     assert folders, "nothing was left to be kept"
+    for folder in folders:
+        # that version noted by a link's text where the drop had lain
+        origin = config.inbox / "osf" / next(folder.path.glob("*.zip")).name
+        (folder.path / ".from").symlink_to(origin)
     for folder in folders:
         for file in ("claim.json", "process_info.json"):
             (folder.path / file).write_bytes(b"")
@@ -136,8 +139,7 @@ def test_a_claim_without_record_and_without_origin_stays_a_ticket_of_its_own(
     assert run(tmp_path, "claim-zip") == -signal.SIGKILL
     uploads = Uploads(config.mediafiles)
     (ticket,) = uploads.new_tickets()
-    for name in ("claim.json", ".from"):
-        (uploads.new_folder(ticket).path / name).unlink()
+    (uploads.new_folder(ticket).path / "claim.json").unlink()
     with running(config):
         assert list(uploads.tickets()) == [ticket]
         assert (uploads.folder(ticket).path / "a.zip").read_bytes() == bag_zip()
@@ -198,16 +200,53 @@ def test_an_owner_lives_only_as_the_very_process_it_was() -> None:
     assert not is_alive(replace(owner, pid=os.getpid(), started=own_start_ticks()))
 
 
-def test_a_drop_set_aside_whose_ticket_was_never_made_is_taken_under_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("hidden", "plain"),
+    [("bag.zip", "bag.zip"), ("..", "drop.zip"), (".from.zip", "from.zip"),
+     (f".claimed-{TICKET}-x.zip", f"claimed-{TICKET}-x.zip")],
+)  # fmt: skip
+def test_what_no_claim_has_set_aside_gets_its_plain_name_and_a_number_of_our_own(
+    tmp_path: Path, hidden: str, plain: str
+) -> None:
     config = make_config(tmp_path)
-    content = bag_zip()
-    (config.inbox / f".claimed-{TICKET}-bag.zip").write_bytes(content)
+    (config.inbox / f".claimed-{TICKET}-{hidden}").write_bytes(bag_zip())
     with running(config) as daemon:
         claim = daemon.claim()
-        assert claim.ticket == TICKET
-        assert claim.record.inbox_name == "bag.zip"
+        assert claim.ticket != TICKET
+        assert claim.record.inbox_name == plain
         daemon.settled()
     assert left_in(config.inbox) == []
+
+
+def test_a_file_that_took_the_place_of_one_set_aside_is_a_drop_of_its_own(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    path = config.inbox / "osf" / "bag.zip"
+    path.write_bytes(bag_zip())
+    os.link(path, tmp_path / "other name")
+    assert run(tmp_path, "copy-renamed") == -signal.SIGKILL
+    (aside,) = (config.inbox / "osf").glob(".claimed-*")
+    (config.inbox / "osf" / ".evil").write_bytes(bag_zip({"Evil/x.txt": b"x"}))
+    (config.inbox / "osf" / ".evil").rename(aside)
+    with running(config) as daemon:
+        claim = daemon.claim()
+        daemon.settled()
+        daemon.scanned()
+        assert claim.ticket not in aside.name
+        assert names_in(config.uploads_folder) == [claim.ticket]
+    assert left_in(config.inbox / "osf") == []
+
+
+def test_a_name_with_the_number_of_a_finished_ticket_hides_nothing(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    (config.inbox / "osf" / "a.zip").write_bytes(bag_zip())
+    with running(config) as daemon:
+        first = daemon.claim()
+        path = config.inbox / "osf" / f".claimed-{first.ticket}-a.zip"
+        path.write_bytes(bag_zip({"P/other.txt": b"other"}))
+        second = daemon.claims(2)[1]
+        assert second.ticket != first.ticket
+        assert second.record.inbox_name == "a.zip"
+    assert left_in(config.inbox / "osf") == []
 
 
 def test_junk_in_uploads_harms_nobody(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from presqt_daemon.config import Config
 from presqt_daemon.inbox import Inbox
 from presqt_daemon.inbox.events import Event
 from presqt_daemon.inbox.places import Place, open_place
-from presqt_daemon.inbox.sidecar import read_sidecar, remove_sidecar
+from presqt_daemon.inbox.sidecar import names_in, read_sidecar, remove_sidecar
 from presqt_daemon.tickets.store import Uploads
 from tests.bags import bag_zip, drop
 from tests.inbox.running import Running, left_in, make_config, running, until
@@ -118,10 +118,79 @@ def test_a_sidecar_written_anew_meanwhile_is_not_removed(config: Config) -> None
     path = config.inbox / "bag.zip.yaml"
     path.write_text("title: old\n")
     with open_place(config.inbox, Place(parts=())) as folder:
-        sidecar = read_sidecar("bag.zip", folder.handle)
+        sidecar = read_sidecar("bag.zip", os.geteuid(), folder.handle, names_in(folder.handle))
         assert sidecar is not None
         newer = config.inbox / ".newer"
         newer.write_text("title: new\n")
         newer.rename(path)
         remove_sidecar(sidecar, folder.handle)
     assert path.read_text() == "title: new\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["bag.zip.yml", "bag.zip.YAML", "BAG.ZIP.Yml", "Bag.zip.yaml", "bag.zip.yaml"]
+)
+def test_a_sidecar_may_be_written_in_any_letter_case(
+    daemon: Running, config: Config, name: str
+) -> None:
+    (config.inbox / name).write_text("title: T\n")
+    drop(ZIP, config.inbox / "bag.zip")
+    claim = daemon.claim()
+    assert claim.error is None
+    assert (claim.folder.path / "bag.zip.yaml").read_text() == "title: T\n"
+    assert left_in(config.inbox) == []
+
+
+NEAR = ["bag.yaml", "bag.yml", "BAG.YAML", "bag.zip.yaml.txt", "bag.yml.txt", "bag.zip .yaml",
+        "bag .yaml", "bag.zip. yaml", "bag.zip.yaml ", "bag.zip.yaml.yaml",
+        " bag.yaml"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_a_nearly_right_name_refuses_the_drop_and_names_the_right_one(
+    daemon: Running, config: Config, name: str
+) -> None:
+    (config.inbox / name).write_text("title: T\n")
+    drop(ZIP, config.inbox / "bag.zip")
+    claim = daemon.claim()
+    assert claim.error is not None
+    assert claim.error.code == "bad-sidecar"
+    assert "bag.zip.yaml" in claim.error.message
+    daemon.scanned()
+    assert left_in(config.inbox) == [f"{name}.unused"]
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_a_nearly_right_name_that_comes_after_the_zip_is_put_aside_and_is_no_ticket(
+    daemon: Running, config: Config, name: str
+) -> None:
+    drop(ZIP, config.inbox / "bag.zip")
+    daemon.claim()
+    (config.inbox / name).write_text("title: T\n")
+    until(lambda: left_in(config.inbox) == [f"{name}.unused"])
+    assert len(daemon.claimed) == 1
+
+
+def test_two_sidecars_refuse_the_drop(daemon: Running, config: Config) -> None:
+    (config.inbox / "bag.zip.yaml").write_text("title: A\n")
+    (config.inbox / "bag.zip.yml").write_text("title: B\n")
+    drop(ZIP, config.inbox / "bag.zip")
+    error = daemon.claim().error
+    assert error is not None
+    assert error.code == "bad-sidecar"
+    assert "more than one" in error.message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for another user")
+def test_a_sidecar_of_another_owner_refuses_the_drop_and_names_that_one(
+    daemon: Running, config: Config
+) -> None:
+    (config.inbox / "bag.zip.yaml").write_text("title: T\n")
+    os.chown(config.inbox / "bag.zip.yaml", 64_001, 64_001)
+    drop(ZIP, config.inbox / ".bag.zip")
+    os.chown(config.inbox / ".bag.zip", 64_002, 64_002)
+    (config.inbox / ".bag.zip").rename(config.inbox / "bag.zip")
+    error = daemon.claim().error
+    assert error is not None
+    assert error.code == "bad-sidecar"
+    assert "user 64001" in error.message

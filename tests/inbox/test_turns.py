@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.config import Config
+from presqt_daemon.inbox import reception
+from presqt_daemon.system.whole_mark import mark_whole
 from tests.bags import bag_zip, drop
 from tests.inbox.running import Running, left_in, make_config, until
 
@@ -31,7 +33,10 @@ class Newcomer(logging.Handler):
         self.taken.append(Path(record.getMessage()).name)
         if len(self.taken) == 1:
             lane = self.daemon.inbox._lanes["osf"]
-            drop(ZIP, self.path)
+            path = drop(ZIP, self.path.with_name(".late"))
+            with path.open("rb") as stream:
+                mark_whole(stream.fileno())  # or it would have to lie still for a while
+            path.rename(self.path)
             until(lambda: self.path.name in lane._hints.get(self.path.parent, {}), "the event")
 
 
@@ -58,9 +63,13 @@ def order_of_taking(config: Config, folder: Path, caplog: pytest.LogCaptureFixtu
 
 @pytest.mark.parametrize("container", [".", "abc12"])
 def test_a_drop_moved_in_during_a_scan_passes_those_that_wait(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, container: str
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    container: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = make_config(tmp_path)
+    monkeypatch.setattr(reception, "_MAX_GROUP", 1)
     names = order_of_taking(config, config.inbox / "osf" / container, caplog)
     assert len(set(names)) == len(names) == MANY + 1
     assert names[1] == "late.zip"

@@ -1,0 +1,111 @@
+"""The table of names that programs leave beside what they copy: none of them is a drop.
+
+Shell patterns, compared without case, each with the program that makes it. `intake.ignore` adds
+patterns to the table and takes none away. All hidden names are in it: rsync's `.x.zip.AbCdEf`,
+`.~tmp~/` and `.rsync-partial/`, macOS's `._x` and `.DS_Store`, `.git/`, `.nfs0000`, `.fuse_hidden`.
+"""
+
+import fnmatch
+import functools
+import re
+
+HIDDEN = (".*", "any")
+
+FILES: tuple[tuple[str, str], ...] = (
+    HIDDEN,
+    ("*.partial", "rclone: x.zip.12345678.partial (rclone.org/docs/#partial-suffix); Edge"),
+    ("*.part", "Firefox, KDE, ownCloud's clients; what our README advises"),
+    ("*.filepart", "WinSCP (winscp.net/eng/docs/ui_pref_resume)"),
+    ("*.crdownload", "Chrome and its relatives"),
+    ("*.opdownload", "Opera"),
+    ("*.download", "Safari, as a file (as a folder below)"),
+    ("*.aria2", "aria2, the control file beside the download (aria2.github.io/manual)"),
+    ("*.zip.st", "axel, the state file beside the download"),
+    ("*.lftp-pget-status", "lftp pget"),
+    ("*.!qb", "qBittorrent, option for incomplete files"),
+    ("*.!ut", "uTorrent, option for incomplete files"),
+    ("*.bc!", "BitComet"),
+    ("*.!sync", "Resilio Sync"),
+    ("*.icloud", "iCloud Drive: a file that is not on this machine yet"),
+    ("*.goutputstream-*", "GLib, while it saves"),
+    ("*.ffs_tmp", "FreeFileSync"),
+    ("*.ffs_lock", "FreeFileSync"),
+    ("~syncthing~*", "Syncthing (docs.syncthing.net, temporary names)"),
+    ("*.tmp", "rsync of other systems, Windows programs, Nextcloud"),
+    ("*.temp", "Windows programs"),
+    ("*.lock", "lock files of many programs"),
+    ("*.lck", "lock files of many programs"),
+    ("*~", "Emacs, vim, gedit: backups"),
+    ("#*#", "Emacs: autosave"),
+    ("*.sw[a-p]", "vim: swap files (:help swap-file)"),
+    ("~$*", "Microsoft Office: the lock of an open document"),
+    ("*:zone.identifier", "Windows: where a download came from, as WSL and Samba show it"),
+    ("*:com.apple.*", "macOS: attributes, as some file servers show them"),
+    ("*.lnk", "Windows: a shortcut"),
+    ("*.url", "Windows: a shortcut to an address"),
+    ("*.webloc", "macOS: a shortcut to an address"),
+    ("thumbs.db", "Windows Explorer"),
+    ("ehthumbs*.db", "Windows Media Center"),
+    ("desktop.ini", "Windows Explorer"),
+    ("icon\r", "macOS: a folder's icon"),
+    ("*.zip.md5", "md5sum beside a zip"),
+    ("*.zip.sha1", "sha1sum beside a zip"),
+    ("*.zip.sha256", "sha256sum beside a zip"),
+    ("*.zip.sha512", "sha512sum beside a zip"),
+    ("*.zip.asc", "GnuPG: a signature beside a zip"),
+    ("*.zip.sig", "GnuPG: a signature beside a zip"),
+)
+
+FOLDERS: tuple[tuple[str, str], ...] = (
+    HIDDEN,
+    ("lost+found", "ext4"),
+    ("recycler", "Windows XP"),
+    ("recycled", "Windows 98"),
+    ("$recycle.bin", "Windows"),
+    ("system volume information", "Windows"),
+    ("#recycle", "Synology"),
+    ("@recycle", "QNAP"),
+    ("@tmp", "Synology"),
+    ("@eadir", "Synology: thumbnails and attributes"),
+    ("@sharebin", "Synology"),
+    ("#snapshot*", "Synology"),
+    ("~snapshot", "NetApp"),
+    ("@recently-snapshot", "QNAP"),
+    ("network trash folder", "AFP servers"),
+    ("temporary items", "AFP servers"),
+    ("thevolumesettingsfolder", "AFP servers"),
+    ("*.download", "Safari: x.zip.download/ holds the part that has come"),
+    ("*.sb-*", "macOS: a safe save under way"),
+    ("__macosx", "macOS's archiver"),
+    ("~syncthing~*", "Syncthing"),
+)
+
+GROWING_SUFFIXES = (
+    ".part", ".crdownload", ".opdownload", ".download", ".aria2", ".filepart", ".partial",
+    ".st", ".!qB", ".!ut", ".tmp",
+)  # fmt: skip
+"""What a program adds to a placeholder's name for the file beside it that grows meanwhile."""
+
+
+def is_leftover_file(name: str, more: tuple[str, ...] = ()) -> bool:
+    """Whether the table, or one of the patterns added to it, names the file."""
+    return _pattern(more).fullmatch(name.lower()) is not None
+
+
+def is_leftover_folder(name: str) -> bool:
+    """Whether a folder is a file server's or a program's own."""
+    return _folders().fullmatch(name.lower()) is not None
+
+
+@functools.lru_cache(maxsize=8)
+def _pattern(more: tuple[str, ...]) -> re.Pattern[str]:
+    return _joined((*(pattern for pattern, _ in FILES), *more))
+
+
+@functools.lru_cache(maxsize=1)
+def _folders() -> re.Pattern[str]:
+    return _joined(tuple(pattern for pattern, _ in FOLDERS))
+
+
+def _joined(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns))
