@@ -7,14 +7,14 @@ from dataclasses import replace
 from presqt_daemon import __version__
 from presqt_daemon.config import Config
 from presqt_daemon.errors import PresqtError
-from presqt_daemon.model import Stage, UploadResult
+from presqt_daemon.model import Finding, Severity, Stage, UploadResult
 from presqt_daemon.staging.attempts import TEMPORARY_PREFIX
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.payload import PayloadError, read_head
-from presqt_daemon.tickets.process_info import ProcessInfo, advance, fail, finish
+from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings, advance, fail, finish
 from presqt_daemon.tickets.receipt import write_receipt
 from presqt_daemon.tickets.retention import expiration_of
 from presqt_daemon.tickets.store import TicketFolder
@@ -23,12 +23,16 @@ from presqt_daemon.upload.messages import final_message
 from presqt_daemon.upload.pack import PACKED_NAME
 
 _log = logging.getLogger(__name__)
+_BROKEN_OFF = frozenset({"cancelled", "timed-out", "worker-died", "resume-limit"})
+"""Ends of a run that was killed in the middle, so that nobody could tidy up at the target."""
 
 
 def end_failed(holder: Holder, error: PresqtError, config: Config) -> ProcessInfo:
     """The ticket ends with an error that has a name. Raises OSError when that cannot be told."""
     now = holder.now()
     info = replace(fail(holder.info, error, now), updated_at=now)
+    if info.link_to_resource is not None and error.code in _BROKEN_OFF:
+        info = add_warnings(info, (_left_there(info.link_to_resource),))
     info = replace(info, expiration=expiration_of(info, config.retention))
     _write(holder, info, config)
     ticket_log(info.ticket_number).info("failed: %s (%s)", error.message, error.code)
@@ -36,6 +40,15 @@ def end_failed(holder: Holder, error: PresqtError, config: Config) -> ProcessInf
         _remove_bag(holder.folder)
         _remove_unfinished(holder.folder)
     return info
+
+
+def _left_there(link: str) -> Finding:
+    return Finding(
+        code="left-at-the-target",
+        message=f"What was sent until then stays at {link}, and the last file may be unfinished "
+        "there (a draft with such a file cannot be published): delete it there, or retry.",
+        severity=Severity.WARNING,
+    )
 
 
 def end_finished(holder: Holder, result: UploadResult, config: Config) -> ProcessInfo:
