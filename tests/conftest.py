@@ -32,6 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 ONE_PROCESS = ("real", "systemd", "drops", "cluster")
 
 
+# before xdist reads the groups
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         suite = item.path.relative_to(Path(__file__).parent).parts[0]
