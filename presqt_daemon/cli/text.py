@@ -5,19 +5,18 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from presqt_daemon.system.files import printable_name
+from presqt_daemon.system.shown import UNSAFE, escape
 
 LISTED = 10
 """Lists are cut here; what is left out is counted."""
 
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b")
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+_UNSAFE = re.compile(UNSAFE)
 
 
 def shown(text: str) -> str:
     """The text on one line: control and direction characters appear as escapes."""
-    return _UNSAFE.sub(_escape, printable_name(text))
+    return _UNSAFE.sub(escape, printable_name(text))
 
 
 def brief(text: str) -> str:
@@ -37,8 +36,3 @@ def capped(items: Iterable[str], total: int | None = None, most: int = LISTED) -
 def text_from_moment(moment: datetime | None) -> str:
     """A moment for people, UTC to the second; `-` for none."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if moment else "-"
-
-
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found.group())
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -5,8 +5,10 @@ import re
 import sys
 from typing import TextIO
 
+from presqt_daemon.system.shown import UNSAFE, escape
+
 ROOT = "presqt_daemon"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UNSAFE = re.compile(UNSAFE)
 _SECRET = re.compile(
     r"(?i)((?:authorization|private-token|x-dataverse-key|access_token|upload_token|"
     r"x-amz-signature|x-amz-credential)['\"]?\s*[:=]\s*['\"]?(?:bearer\s+|token\s+)?)"
@@ -16,8 +18,11 @@ _PRIORITY = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
 
 
 def clean(text: str) -> str:
-    """The text on one line: control characters escaped, known secrets replaced by `***`."""
-    escaped = _CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", text)
+    """The text on one line: controls, directions and what cannot be seen are escaped.
+
+    Known secrets are replaced by `***`.
+    """
+    escaped = _UNSAFE.sub(escape, text)
     return _SECRET.sub(r"\1***", escaped)
 
 

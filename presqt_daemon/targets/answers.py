@@ -1,7 +1,6 @@
 """An HTTP answer and what it means: its JSON, a named error, a wait; nothing is asked here."""
 
 import email.utils
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -10,6 +9,7 @@ from datetime import UTC
 from typing import Any
 
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.system.untrusted_json import UntrustedJsonError, read_untrusted_json
 
 TOKEN_INVALID = "Token is invalid. Response returned a 401 status code."  # noqa: S105
 BODY_LIMIT_HINT = (
@@ -43,11 +43,10 @@ class Answer:
     def json(self) -> Any:
         """The JSON value. Raises TargetFault `target-misbehaved` when it is none."""
         try:
-            return json.loads(self.content)
-        except ValueError:
+            return read_untrusted_json(self.content)
+        except UntrustedJsonError as error:
             raise TargetFault(
-                "target-misbehaved",
-                f"{self.target} answered {self.status} with something that is not JSON.",
+                "target-misbehaved", f"{self.target} answered {self.status} with what {error}."
             ) from None
 
     def tree(self) -> dict[str, Any]:
@@ -66,8 +65,8 @@ def words_of(answer: Answer, find: Callable[[Any], str | None]) -> str | None:
     None where it says nothing that a person could read.
     """
     try:
-        tree = json.loads(answer.content)
-    except ValueError:
+        tree = read_untrusted_json(answer.content)
+    except UntrustedJsonError:
         if not (answer.headers.get("Content-Type") or "").startswith("text/plain"):
             return None
         text = answer.content[: 4 * _MAX_SAID].decode("utf-8", errors="replace")

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3.exceptions
@@ -17,6 +16,7 @@ from requests.structures import CaseInsensitiveDict
 
 from presqt_daemon import __version__
 from presqt_daemon.errors import PayloadSpoilt, PresqtError, TargetFault
+from presqt_daemon.targets.addresses import Origin, joined, origin_of
 from presqt_daemon.targets.answers import (
     Answer,
     fault_from_answer,
@@ -34,7 +34,6 @@ MAX_ANSWER_BYTES = 64 << 20
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SAFE = frozenset({"GET", "HEAD"})
-_Origin = tuple[str, str, int | None]
 
 
 class Http:
@@ -66,7 +65,7 @@ class Http:
         self.heard = heard
         self.turn = turn
         self._counts = counts
-        self._own = {_origin(url) for url in own_urls}
+        self._own = {origin_of(url, target) for url in own_urls}
         self._is_encrypted = all(scheme == "https" for scheme, _host, _port in self._own)
         self._credentials = dict(credentials)
         self._hidden = {value.split()[-1] for value in credentials.values() if value.split()}
@@ -78,7 +77,7 @@ class Http:
             **(headers or {}),
         }
         self._connections = connections
-        self._environment: dict[_Origin, Mapping[str, Any]] = {}
+        self._environment: dict[Origin, Mapping[str, Any]] = {}
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
         self._lock = threading.Lock()
@@ -111,7 +110,7 @@ class Http:
         """
         sent = {**self._headers, **(headers or {})}
         if tree is not None:
-            content = json.dumps(tree, ensure_ascii=False).encode()
+            content = json.dumps(tree, ensure_ascii=False).encode("utf-8", "replace")
             sent.setdefault("Content-Type", "application/json")
         elif body is not None:
             sent.setdefault("Content-Type", "application/octet-stream")
@@ -152,7 +151,7 @@ class Http:
 
     def trust(self, url: str) -> None:
         """Send the credentials to this host too: the target's own API names it."""
-        self._own.add(_origin(url))
+        self._own.add(origin_of(url, self.target))
 
     def hide(self, secret: str) -> None:
         """Show this text in no error, even where the target repeats it."""
@@ -185,7 +184,7 @@ class Http:
                     "target-misbehaved",
                     f"{self.target} redirected {doing}; look at the target's `url`.",
                 )
-            url, params = urljoin(url, answer.headers.get("Location", "")), None
+            url, params = joined(url, answer.headers.get("Location", ""), self.target), None
         raise TargetFault("target-misbehaved", f"{self.target} redirects {doing} in a circle.")
 
     def _once(
@@ -198,7 +197,7 @@ class Http:
         doing: str,
         read_seconds: float,
     ) -> Answer:
-        origin = _origin(url)
+        origin = origin_of(url, self.target)
         if self._is_encrypted and origin[0] != "https":
             raise TargetFault(
                 "target-misbehaved",
@@ -254,7 +253,7 @@ class Http:
             text = text.replace(secret, "***")
         return text
 
-    def _surroundings(self, url: str, origin: _Origin) -> Mapping[str, Any]:
+    def _surroundings(self, url: str, origin: Origin) -> Mapping[str, Any]:
         """Proxies and certificates as the environment has them, asked once for each host.
 
         requests would read the whole environment again for every request.
@@ -280,13 +279,7 @@ class Http:
 
 def is_same_host(url: str, other: str) -> bool:
     """Whether two addresses are one server's."""
-    return _origin(url) == _origin(other)
-
-
-def _origin(url: str) -> _Origin:
-    parts = urlsplit(url)
-    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-    return parts.scheme, parts.hostname or "", port
+    return origin_of(url, url) == origin_of(other, other)
 
 
 def _is_unsent(error: Exception) -> bool:

@@ -1,16 +1,19 @@
 """Lists that come in pages, read to their end."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urljoin
 
 from presqt_daemon.errors import TargetFault
+from presqt_daemon.targets.addresses import joined
+from presqt_daemon.targets.answers import Answer
 from presqt_daemon.targets.http import Http
 
 _LINK = re.compile(r"<([^>]*)>([^<]*)")
 _NEXT = re.compile(r";\s*rel\s*=\s*\"?([^\";,]*)\"?", re.IGNORECASE)
-_MAX_PAGES = 10_000
+MAX_PAGES = 10_000
+_EMPTY_BYTES = 2
 
 
 def next_page(headers: Mapping[str, str]) -> str | None:
@@ -22,13 +25,44 @@ def next_page(headers: Mapping[str, str]) -> str | None:
     return None
 
 
+class Pages:
+    """The pages of one list so far; a list without end, or in a circle, ends as a named error."""
+
+    def __init__(self, target: str, doing: str) -> None:
+        self._target = target
+        self._doing = doing
+        self._contents: set[bytes] = set()
+        self._count = 0
+
+    def turn(self, answer: Answer) -> None:
+        """Know one page more. Raises TargetFault `target-misbehaved`.
+
+        A page counts by what it holds, not by its address, which a server may number for ever. One
+        may well be empty, since rows are filtered after they were counted.
+        """
+        self._count += 1
+        content = hashlib.sha256(answer.content).digest()
+        rows = answer.content.strip()
+        if self._count > MAX_PAGES:
+            raise TargetFault(
+                "target-misbehaved", f"{self._target} gave a list without end to {self._doing}."
+            )
+        if len(rows) > _EMPTY_BYTES and content in self._contents:
+            raise TargetFault(
+                "target-misbehaved", f"{self._target} gave the same page twice to {self._doing}."
+            )
+        self._contents.add(content)
+
+
 def all_pages(
     http: Http, url: str, params: Mapping[str, str], *, doing: str
 ) -> Iterator[dict[str, Any]]:
     """Every object of a list, page after page."""
     wanted: Mapping[str, str] | None = params
-    for _ in range(_MAX_PAGES):
+    pages = Pages(http.target, doing)
+    while True:
         answer = http.ask("GET", url, params=wanted, doing=doing)
+        pages.turn(answer)
         rows = answer.json()
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise TargetFault(
@@ -38,5 +72,4 @@ def all_pages(
         following = next_page(answer.headers)
         if following is None:
             return
-        url, wanted = urljoin(url, following), None
-    raise TargetFault("target-misbehaved", f"{http.target} gave a list without end ({doing}).")
+        url, wanted = joined(url, following, http.target), None

@@ -1,14 +1,15 @@
 """The files in a bag that describe it: `datacite.json` and PresQT's own, read within limits."""
 
 import contextlib
-import json
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from presqt_daemon.model import Finding, Severity
+from presqt_daemon.system.untrusted_json import UntrustedJsonError, read_untrusted_json
 from presqt_daemon.upload.fts_document import NAME, FtsMetadata, parse_fts
 
 DATACITE = "datacite.json"
@@ -32,25 +33,26 @@ class BagMetadata:
 def read_bag_metadata(root: Path) -> BagMetadata:
     """The metadata files of an unpacked bag; each is the first of its kind that is there.
 
+    One that cannot be used is told, and the next place is looked at.
     DataCite's lies in `metadata/` beside `data/`, in `data/` or in its only top folder, PresQT's in
     the latter two. A file of such a name anywhere deeper is the sender's and means nothing here.
     """
     data = root / "data"
     tops = [data, *_only_folder(data)]
-    warnings = []
+    warnings: list[Finding] = []
     datacite = fts = None
     for path in (root / "metadata" / DATACITE, *(top / DATACITE for top in tops)):
-        if (content := _read(path)) is not None:
-            datacite = _object_in(content)
-            if datacite is None:
-                warnings.append(_warning(path.relative_to(root), "is not a JSON object"))
-            break
+        with _telling(warnings, path.relative_to(root)):
+            if (content := _read(path)) is not None:
+                datacite = _object_in(content)
+                break
     for path in (top / NAME for top in tops):
-        if (content := _read(path)) is not None:
-            fts = parse_fts(content)
-            if fts is None:
-                warnings.append(_warning(path.relative_to(root), "is not valid by PresQT's schema"))
-            break
+        with _telling(warnings, path.relative_to(root)):
+            if (content := _read(path)) is not None:
+                fts = parse_fts(content)
+                if fts is None:
+                    raise _NotReadError("is not valid by PresQT's schema")
+                break
     return BagMetadata(datacite=datacite, fts=fts, warnings=tuple(warnings))
 
 
@@ -63,25 +65,53 @@ def _only_folder(data: Path) -> list[Path]:
     return []
 
 
+class _NotReadError(Exception):
+    """Why a file of such a name cannot be used, as the end of a sentence."""
+
+
+@contextlib.contextmanager
+def _telling(warnings: list[Finding], path: Path) -> Iterator[None]:
+    """Make a warning of why a file is not used; the next of its kind may be better."""
+    try:
+        yield
+    except _NotReadError as error:
+        warnings.append(_warning(path, str(error)))
+
+
 def _read(path: Path) -> bytes | None:
-    """The bytes of a regular file that is not too large, None without one."""
+    """The bytes of the file, None without one. Raises _NotReadError for what cannot be used.
+
+    A folder of that name is the sender's own, and no description.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    with open(handle, "rb") as stream:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
-            return None
-        return stream.read(MAX_BYTES)
-
-
-def _object_in(content: bytes) -> dict[str, Any] | None:
+    except OSError as error:
+        raise _NotReadError(f"cannot be read ({error.strerror})") from None
     try:
-        tree = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return tree if isinstance(tree, dict) else None
+        status = os.fstat(handle)
+        if stat.S_ISDIR(status.st_mode):
+            raise _NotReadError("is a folder, not a file")
+        if not stat.S_ISREG(status.st_mode):
+            raise _NotReadError("is no regular file")
+        if status.st_size > MAX_BYTES:
+            raise _NotReadError(f"is larger than {MAX_BYTES >> 20} MiB")
+        with open(handle, "rb", closefd=False) as stream:
+            return stream.read(MAX_BYTES)
+    finally:
+        os.close(handle)
+
+
+def _object_in(content: bytes) -> dict[str, Any]:
+    """The object. Raises _NotReadError for anything else."""
+    try:
+        tree = read_untrusted_json(content)
+    except UntrustedJsonError as error:
+        raise _NotReadError(str(error)) from None
+    if not isinstance(tree, dict):
+        raise _NotReadError("is not a JSON object")
+    return tree
 
 
 def _warning(path: Path, what: str) -> Finding:

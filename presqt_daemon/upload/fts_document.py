@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from presqt_daemon.model import FileResult, Fixity, Outcome
+from presqt_daemon.system.untrusted_json import UntrustedJsonError, read_untrusted_json
 
 NAME = "PRESQT_FTS_METADATA.json"
 INVALID_NAME = "INVALID_PRESQT_FTS_METADATA.json"
@@ -41,8 +42,8 @@ class FtsMetadata:
 def parse_fts(content: bytes) -> FtsMetadata | None:
     """What a file says, None for one that is not valid by PresQT's schema."""
     try:
-        tree = json.loads(content)
-    except (ValueError, RecursionError):
+        tree = read_untrusted_json(content)
+    except UntrustedJsonError:
         return None
     if not _is_document(tree):
         return None

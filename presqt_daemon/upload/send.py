@@ -24,6 +24,7 @@ from presqt_daemon.upload.confirm import Remaining
 from presqt_daemon.upload.container import open_listed
 from presqt_daemon.upload.delivery import Delivery
 from presqt_daemon.upload.describe import describe
+from presqt_daemon.upload.description_limits import within_limits
 from presqt_daemon.upload.description_warnings import not_passed_on, required_but_missing
 from presqt_daemon.upload.freight import Freight, Staged, load_freight
 from presqt_daemon.upload.fts_document import INVALID_NAME, NAME
@@ -125,7 +126,7 @@ def _send(
         account = lane.run(lambda _doubtful: target.account())
         told = read_bag_metadata(staged.root)
         freight = _load(job, staged, target, record, journal, reporter)
-        described = describe(head.bag.info, told.extra, told.datacite)
+        described, cut = within_limits(describe(head.bag.info, told.extra, told.datacite))
         container, listing, warnings = open_listed(
             target,
             job.resolved,
@@ -138,7 +139,7 @@ def _send(
             fields=described.fields(),
         )
         if container.is_new:
-            warnings += told.warnings + required_but_missing(job.target.type, described)
+            warnings += told.warnings + cut + required_but_missing(job.target.type, described)
             warnings += not_passed_on(job.target.type, container, described)
         reporter.tell(Opened(container_id=container.id, link=container.link, title=container.title))
         reach("send-opened")

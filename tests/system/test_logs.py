@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from presqt_daemon.cli.text import shown
 from presqt_daemon.system.logs import ROOT, clean, open_log, ticket_log
 
 
@@ -42,6 +43,30 @@ def test_a_name_cannot_forge_a_line(stream: io.StringIO) -> None:
     ticket_log("abc").info("took %s", "a\n<2>forged\x1b[2J\u2028\udcff.zip")
     assert stream.getvalue().count("\n") == 1
     assert "\x1b" not in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "character",
+    [
+        "\u202e",
+        "\u2066",
+        "\u200f",
+        "\u061c",
+        "\u200b",
+        "\ufeff",
+        "\U000e0041",
+        "\U000e007f",
+        "\x9b",
+    ],
+    ids=ascii,
+)
+def test_what_turns_or_hides_words_is_escaped_in_the_log_as_in_status(
+    stream: io.StringIO, character: str
+) -> None:
+    open_log(0, journal=True, stream=stream)
+    ticket_log("abc").info("took %s", f"a{character}gpj.exe")
+    assert character not in stream.getvalue()
+    assert stream.getvalue() == f"<6>abc took {shown(f'a{character}gpj.exe')}\n"
 
 
 def test_a_traceback_stays_with_its_line_and_secrets_go(stream: io.StringIO) -> None:

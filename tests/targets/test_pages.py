@@ -1,8 +1,16 @@
 """Where the next page of a list is."""
 
+import json
+from itertools import count
+
 import pytest
 
-from presqt_daemon.targets.pages import next_page
+from presqt_daemon.errors import TargetFault
+from presqt_daemon.targets import pages
+from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.osf.lists import NotWhole, read_pages
+from presqt_daemon.targets.pages import all_pages, next_page
+from tests.fakes.server import FakeServer, Reply, Request
 
 
 @pytest.mark.parametrize(
@@ -23,3 +31,43 @@ def test_the_next_page_is_the_link_of_that_relation(link: str, expected: str | N
 
 def test_without_a_link_there_is_no_next_page() -> None:
     assert next_page({}) is None
+
+
+class _Lists(FakeServer):
+    """A server whose lists never end; each page has an address of its own."""
+
+    def __init__(self, *, is_new: bool) -> None:
+        super().__init__()
+        self.numbers = count()
+        self.is_new = is_new
+
+    def answer(self, request: Request) -> Reply:
+        number = next(self.numbers)
+        row = {"id": str(number if self.is_new else 0), "filler": "x"}
+        following = f"{self.url}/?page={number}"
+        if request.path == "/osf":
+            return Reply(tree={"data": [row], "links": {"next": f"{self.url}/osf?page={number}"}})
+        content = json.dumps([row]).encode()
+        return Reply(content=content, headers={"Link": f'<{following}>; rel="next"'})
+
+
+def test_a_page_seen_twice_ends_the_list() -> None:
+    with _Lists(is_new=False) as server:
+        http = Http("here", own_urls=(server.url,), credentials={})
+        with pytest.raises(TargetFault, match="the same page twice"):
+            list(all_pages(http, f"{server.url}/", {}, doing="the list"))
+        with pytest.raises(NotWhole):
+            read_pages(http, f"{server.url}/osf", "the list", sort="name")
+        http.close()
+
+
+def test_a_list_without_end_is_the_targets_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MAX_PAGES", 5)
+    monkeypatch.setattr("presqt_daemon.targets.osf.lists.MAX_PAGES", 5)
+    with _Lists(is_new=True) as server:
+        http = Http("here", own_urls=(server.url,), credentials={})
+        with pytest.raises(TargetFault, match="without end"):
+            list(all_pages(http, f"{server.url}/", {}, doing="the list"))
+        with pytest.raises(TargetFault, match="no whole list"):
+            read_pages(http, f"{server.url}/osf", "the list", sort="name")
+        http.close()

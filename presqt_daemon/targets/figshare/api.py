@@ -6,9 +6,9 @@ from typing import Any
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.figshare.entries import id_from
 from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.pages import MAX_PAGES
 
 PAGE_SIZE = 500
-_MOST_PAGES = 5000
 
 
 class FigshareApi:
@@ -34,16 +34,17 @@ class FigshareApi:
     def pages(self, place: str, doing: str) -> Iterator[Mapping[str, Any]]:
         """Every entry of a list, until a page brings nothing new."""
         seen: set[object] = set()
-        for page in range(1, _MOST_PAGES):
+        for page in range(1, MAX_PAGES + 1):
             params = {"page": str(page), "page_size": str(PAGE_SIZE)}
             entries = self.http.ask("GET", self.url(place), doing=doing, params=params).json()
-            if not isinstance(entries, list):
+            if not isinstance(entries, list) or not all(map(_has_id, entries)):
                 raise TargetFault("target-misbehaved", f"{self.name} gave no list to {doing}.")
             fresh = [entry for entry in entries if entry["id"] not in seen]
             if not fresh:
                 return
             seen.update(entry["id"] for entry in fresh)
             yield from fresh
+        raise TargetFault("target-misbehaved", f"{self.name} gave a list without end to {doing}.")
 
     def rows(self, place: str, doing: str) -> list[Mapping[str, Any]]:
         """A list that comes whole; empty where the account has none."""
@@ -55,3 +56,8 @@ class FigshareApi:
         """The id of something new."""
         answer = self.http.ask("POST", self.url(place), doing=doing, tree=tree, expect=(201,))
         return id_from(answer.tree(), self.name)
+
+
+def _has_id(entry: object) -> bool:
+    number = entry.get("id") if isinstance(entry, dict) else None
+    return isinstance(number, int) and not isinstance(number, bool)

@@ -10,6 +10,7 @@ from typing import Any
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.osf.entries import with_query
+from presqt_daemon.targets.pages import MAX_PAGES
 
 PAGE = "100"
 """Entries on one page, the most that the API gives."""
@@ -28,7 +29,8 @@ def read_pages(http: Http, url: str, doing: str, *, sort: str) -> Sequence[Entry
     seen: set[str] = set()
     entries: list[Entry] = []
     following: object = with_query(url, **{"page[size]": PAGE, "sort": sort}) if url else None
-    while isinstance(following, str) and following not in seen:
+    known: set[str] = set()
+    while isinstance(following, str) and following not in seen and len(seen) < MAX_PAGES:
         seen.add(following)
         # the address of the next page holds the order as well, or it is put there
         following = with_query(following, sort=sort)
@@ -37,12 +39,14 @@ def read_pages(http: Http, url: str, doing: str, *, sort: str) -> Sequence[Entry
         if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
             break
         entries += data
-        links = tree.get("links") or {}
-        following = links.get("next")
+        names = {str(entry.get("id")) for entry in data}
+        # at once, since a list that goes in a circle under ever new addresses has no end
+        if len(names) < len(data) or names & known:
+            raise NotWhole
+        known |= names
+        links = tree.get("links")
+        following = links.get("next") if isinstance(links, dict) else None
         if following is None:
-            names = [entry.get("id") for entry in entries]
-            if len(set(names)) < len(names):
-                raise NotWhole
             return entries
     raise TargetFault("target-misbehaved", f"{http.target} gave no whole list to {doing}.")
 

@@ -23,6 +23,7 @@ from presqt_daemon.targets.base import (
     Traits,
 )
 from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.pages import MAX_PAGES
 from presqt_daemon.targets.zenodo.bucket import BucketFiles, link_in
 from presqt_daemon.targets.zenodo.creation import (
     Lookout,
@@ -223,15 +224,13 @@ class DepositTarget:
     def _rows(self) -> Iterator[dict[str, Any]]:
         """Every deposition of the account, each once."""
         seen: set[str] = set()
-        number = 1
-        while True:
+        for number in range(1, MAX_PAGES + 1):
             page = self._search("", size=PAGE_ROWS, number=number)
             rows = [row for row in page if str(row.get("id")) not in seen]
             if not rows:
                 return
             seen.update(str(row.get("id")) for row in rows)
             yield from rows
-            number += 1
 
     def _search(self, query: str, *, size: int, number: int = 1) -> list[Row]:
         params = {"page": str(number), "size": str(size), "sort": "mostrecent"}

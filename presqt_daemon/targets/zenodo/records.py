@@ -20,6 +20,7 @@ from presqt_daemon.targets.base import (
     Traits,
 )
 from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.pages import MAX_PAGES
 from presqt_daemon.targets.zenodo.creation import (
     Lookout,
     create_described,
@@ -220,15 +221,13 @@ class RecordsTarget:
     def _rows(self) -> Iterator[Row]:
         """Every draft and record of the account, the newest first, each once."""
         seen: set[str] = set()
-        number = 1
-        while True:
+        for number in range(1, MAX_PAGES + 1):
             page = self._search("", size=PAGE_ROWS, number=number)
             rows = [row for row in page if str(row.get("id")) not in seen]
             if not rows:
                 return
             seen.update(str(row.get("id")) for row in rows)
             yield from rows
-            number += 1
 
     def _search(self, query: str, *, size: int, number: int = 1) -> list[Row]:
         """One page of the account's own drafts and records, the newest first."""
