@@ -110,11 +110,14 @@ class Delivery:
         wrong: dict[str, _Delivered] = {}
         jobs = self._delivered(transfer, committed, is_all=is_deferred)
         for job, result in self._lane.each(lambda job: (job, transfer.judge(*job)), jobs):
-            if result.fixity is Fixity.MISMATCHED:
+            # what was left to others differs as well, and stays theirs
+            if result.fixity is Fixity.MISMATCHED and result.outcome is not Outcome.IGNORED:
                 wrong[job[0].name] = job
             else:
                 self._settle(result)
                 transfer.finish(job[0].name)
+            if result.outcome is Outcome.IGNORED:
+                del transfer.delivered[job[0].name]
         if not wrong:
             return
         resent = list(self._lane.each(lambda job: transfer.send_again(*job), wrong.values()))

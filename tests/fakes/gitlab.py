@@ -52,7 +52,9 @@ class GitLabFake(FakeServer):
 
     `before_commit` holds what somebody else does just before a commit is made; `actions` is how
     many files each commit had, `refusals` what the next commits get for an answer. Bodies too long
-    to be kept make a commit without any change; `bodies` are the SHA-256 of all.
+    to be kept make a commit without any change; `bodies` are the SHA-256 of all. `token_fault` is
+    what is wrong with the token, `most_bytes` what a proxy before it takes at once; with
+    `lists_late` no list shows a project yet.
     """
 
     keep_bytes = 48 << 20
@@ -82,6 +84,9 @@ class GitLabFake(FakeServer):
         self.before_commit: list[Callable[[], None]] = []
         self.refusals: list[tuple[int, str]] = []
         self.makes_public = False
+        self.token_fault = ""
+        self.most_bytes: int | None = None
+        self.lists_late = False
         self.default_visibility = "public"
         self._numbers = itertools.count(500)
 
@@ -119,8 +124,15 @@ class GitLabFake(FakeServer):
     # The API.
 
     def before(self, request: Request) -> Reply | None:
+        """A wrong token is told in one form, an expired one in another (lib/api/api_guard.rb)."""
+        if self.token_fault:
+            tree = {"error": "invalid_token", "error_description": self.token_fault}
+            return Reply(status=401, tree=tree)
         if request.headers.get("PRIVATE-TOKEN") != TOKEN:
             return _no(401, "401 Unauthorized")
+        if self.most_bytes is not None and request.content.size > self.most_bytes:
+            page = b"<html><head><title>413 Request Entity Too Large</title></head>nginx</html>"
+            return Reply(status=413, content=page, headers={"Content-Type": "text/html"})
         return None
 
     def missing(self, request: Request) -> Reply:
@@ -134,6 +146,7 @@ class GitLabFake(FakeServer):
 
     def list_of(self, request: Request, namespace: str) -> Reply:
         rows = [row for row in self.projects.values() if row.namespace == namespace]
+        rows = [] if self.lists_late else rows
         return self._page(request, [self._project(row) for row in reversed(rows)])
 
     def group(self, request: Request, name: str) -> Reply:
@@ -194,6 +207,7 @@ class GitLabFake(FakeServer):
         if commit not in store.commits:
             return _no(404, "404 Tree Not Found")
         is_deep = request.query.get("recursive") in {"true", "1", "True"}
+        below = f"{request.query['path']}/" if request.query.get("path") else ""
         rows = [
             {
                 "id": row["sha"],
@@ -202,8 +216,11 @@ class GitLabFake(FakeServer):
                 "path": row["path"],
                 "mode": row["mode"],
             }
-            for row in store.rows(store.commits[commit].tree, is_deep=is_deep)
+            for row in store.rows(store.commits[commit].tree, is_deep=is_deep or bool(below))
+            if not below or str(row["path"]).startswith(below)
         ]
+        if below and not rows:
+            return _no(404, "404 invalid revision or path Not Found")
         return self._page(request, rows)
 
     def commit(self, request: Request, name: str) -> Reply:
@@ -238,7 +255,9 @@ class GitLabFake(FakeServer):
         flat = {} if head is None else dict(store.files(head))
         for action in wanted["actions"]:
             path = action["file_path"]
-            if any(part.lower() in {"", ".", "..", ".git"} for part in path.split("/")):
+            is_odd = any(part.lower() in {"", ".", "..", ".git"} for part in path.split("/"))
+            # lib/gitlab/path_traversal.rb
+            if is_odd or "\n" in path:
                 return _no(400, "file_path should be a valid file path")
             if action["action"] == "create" and path in flat:
                 return _no(400, "A file with this name already exists")

@@ -15,7 +15,8 @@ from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction
 from presqt_daemon.targets.base import Container, ContainerRequest, Item, Sending, Target, connect
 from presqt_daemon.targets.gitlab.batches import ACTIONS, Action, batches
-from presqt_daemon.targets.gitlab.target import FILE_BYTES, MARK, title_from
+from presqt_daemon.targets.gitlab.projects import MARK, title_from
+from presqt_daemon.targets.gitlab.target import FILE_BYTES
 from tests.fakes.contract import Contract
 from tests.fakes.gitlab import LOGIN, TOKEN, USER, GitLabFake
 from tests.targets.at_once import payload_of, send_at_once
@@ -60,7 +61,7 @@ def fake() -> Iterator[GitLabFake]:
     with (
         GitLabFake() as fake,
         Contract(
-            "gitlab-upload.json", fake.api, undescribed=UNDESCRIBED, unchecked=(409, 429, 503)
+            "gitlab-upload.json", fake.api, undescribed=UNDESCRIBED, unchecked=(409, 413, 429, 503)
         ),
     ):
         yield fake
@@ -173,7 +174,7 @@ def test_a_group_gets_the_project(fake: GitLabFake, config: TargetConfig) -> Non
 
 def test_a_group_that_is_not_there_is_said(config: TargetConfig) -> None:
     target = connect(replace(config, organisation="lab"), TOKEN)
-    target._projects = []  # type: ignore[attr-defined]
+    target._projects._listed = []  # type: ignore[attr-defined]
     with pytest.raises(UserFault, match="The group 'lab'"):
         make(target)
     target.close()
@@ -298,27 +299,156 @@ def test_what_git_cannot_hold_is_refused_by_name(
     assert name in raised.value.message
 
 
-def test_a_file_that_came_meanwhile_is_updated_and_one_that_went_is_created(
+def test_what_came_meanwhile_stays_and_is_said_to_be_in_the_way(
     fake: GitLabFake, site: GitLabSite, target: Target
 ) -> None:
-    identity = site.make("Theirs", {"went": b"old", "keep": b"keep"})
+    identity = site.make("Theirs", {"went": b"old", "keep": b"keep", "changed": b"old"})
     project = fake.projects[int(identity)]
 
     def meanwhile() -> None:
         store = fake.stores["sha1"]
         flat = {"keep": ("100644", store.add_blob(b"keep"))}
         project.heads["main"] = store.add_commit(store.add_tree(flat), [], "theirs")
-        fake.push(project, {"came": b"theirs", "same": b"same"})
+        fake.push(project, {"came": b"theirs", "same": b"same", "changed": b"theirs"})
 
     fake.before_commit = [meanwhile]
     container = target.container(request_for(identity))
-    said = bring(
-        target, container, file("went", b"new"), file("came", b"ours"), file("same", b"same")
-    )
+    files = [file("went", b"new"), file("came", b"ours"), file("same", b"same")]
+    said = bring(target, container, *files, file("changed", b"ours"))
     assert site.files(identity) == {
-        "came": b"ours", "keep": b"keep", "same": b"same", "went": b"new",
+        "came": b"theirs", "changed": b"theirs", "keep": b"keep", "same": b"same", "went": b"new",
     }  # fmt: skip
-    assert set(map(str, said)) == {"came", "same", "went"}
+    assert {str(path): item.is_taken for path, item in said.items()} == {
+        "came": True, "changed": True, "same": False, "went": False,
+    }  # fmt: skip
+
+
+def test_what_changed_since_it_was_listed_is_not_updated(
+    fake: GitLabFake, site: GitLabSite, target: Target
+) -> None:
+    identity = site.make("Theirs", {"a.txt": b"old"})
+    container = target.container(request_for(identity))
+    target.put(container, file("a.txt", b"ours"), target.listing(container)[PurePosixPath("a.txt")])
+    fake.push(fake.projects[int(identity)], {"a.txt": b"theirs"})
+    item = target.commit(container)[PurePosixPath("a.txt")]
+    assert item.is_taken
+    assert site.files(identity) == {"a.txt": b"theirs"}
+    target.put(container, file("a.txt", b"ours"), item)
+    assert not target.commit(container)[PurePosixPath("a.txt")].is_taken
+    assert site.files(identity) == {"a.txt": b"ours"}
+
+
+@pytest.mark.parametrize("action", DuplicateAction)
+def test_somebody_elses_file_of_our_name_is_replaced_only_by_an_update(
+    fake: GitLabFake, site: GitLabSite, tmp_path: Path, action: DuplicateAction
+) -> None:
+    identity = site.make("Theirs", {"keep": b"keep"})
+    fake.before_commit = [
+        lambda: fake.push(fake.projects[int(identity)], {"a.txt": b"theirs", "c.txt": b"more"})
+    ]
+    folder = staged(tmp_path, {"a.txt": b"ours", "b.txt": b"b"}, extra=(GIT_BLOB,))
+    job = job_for(folder, site.config, token=TOKEN, resource_id=identity, action=action)
+    result = Supervisor().send(job)
+    is_update = action is DuplicateAction.UPDATE
+    assert site.files(identity)["a.txt"] == (b"ours" if is_update else b"theirs")
+    assert site.files(identity)["b.txt"] == b"b"
+    assert result.ignored == (() if is_update else ("/a.txt",))
+    assert result.failed_fixity == ()
+
+
+def test_a_proxy_that_takes_small_bodies_gets_smaller_commits(
+    fake: GitLabFake, site: GitLabSite, target: Target
+) -> None:
+    fake.most_bytes = 100_000
+    container = make(target)
+    files = [file(f"{number}.bin", bytes([number]) * 6000) for number in range(30)]
+    said = bring(target, container, *files)
+    assert len(said) == len(site.files(container.id)) == 30
+    assert fake.count("POST", "/commits") <= 8
+
+
+def test_a_file_that_no_proxy_lets_through_is_told_with_the_setting(
+    fake: GitLabFake, target: Target
+) -> None:
+    fake.most_bytes = 100_000
+    with pytest.raises(UserFault, match="client_max_body_size") as raised:
+        bring(target, make(target), file("large.bin", b"x" * 200_000))
+    assert raised.value.code == "too-large"
+    assert "large.bin" in raised.value.message
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "This push cannot be completed as it would exceed the allocated storage for your project.",
+        "Your push to this repository would cause it to exceed the size limit of 10 GiB.",
+        "Your push has been rejected, because this repository has exceeded its size limit of 1 GiB",
+    ],
+)
+def test_a_full_project_is_told_in_gitlabs_words_and_not_as_a_protected_branch(
+    fake: GitLabFake, target: Target, said: str
+) -> None:
+    container = make(target)
+    fake.refusals = [(400, said)]
+    with pytest.raises(TargetFault) as raised:
+        bring(target, container, file("a.txt", b"a"))
+    assert raised.value.code == "target-full"
+    assert said[:60] in raised.value.message
+
+
+@pytest.mark.parametrize(
+    "said", ["Token is expired. You can either do re-authorization or token refresh.", "Revoked."]
+)
+def test_what_is_wrong_with_a_token_is_told(fake: GitLabFake, target: Target, said: str) -> None:
+    fake.token_fault = said
+    with pytest.raises(UserFault) as raised:
+        target.account()
+    assert raised.value.code == "unauthorized"
+    assert said in raised.value.message
+
+
+def test_a_project_that_no_list_shows_yet_is_known_by_its_address(
+    fake: GitLabFake, target: Target
+) -> None:
+    first = make(target)
+    fake.lists_late = True
+    again = make(target)
+    assert again.id == first.id
+    assert len(fake.projects) == 1
+
+
+def test_every_id_of_a_project_says_that_it_is_the_same_place(
+    site: GitLabSite, target: Target
+) -> None:
+    identity = site.make("Theirs", {"dir/a": b"a"})
+    names = (identity, f"{LOGIN}/Theirs", f"{LOGIN}/Theirs:dir")
+    assert {target.container(request_for(name)).identity for name in names} == {identity}
+
+
+def test_one_path_is_looked_up_by_its_own_address(
+    fake: GitLabFake, site: GitLabSite, target: Target
+) -> None:
+    container = target.container(request_for(site.make("Theirs", {"dir/a": b"a"})))
+    before = len(fake.requests)
+    item = target.stat(container, PurePosixPath("dir/a"))
+    assert item == replace(target.listing(container)[PurePosixPath("dir/a")], size=1)
+    folder = target.stat(container, PurePosixPath("dir"))
+    assert folder is not None
+    assert folder.is_folder
+    assert target.stat(container, PurePosixPath("dir/b")) is None
+    assert len(fake.requests) - before == 6
+
+
+def test_a_project_that_is_not_found_in_the_middle_is_not_the_senders_fault(
+    fake: GitLabFake, target: Target
+) -> None:
+    container = make(target)
+    fake.fault("status 404", "POST", "/commits")
+    target.put(container, file("a.txt", b"a"), None)
+    with pytest.raises(TargetFault) as raised:
+        target.commit(container)
+    assert (raised.value.code, raised.value.retryable) == ("target-unavailable", True)
+    assert PurePosixPath("a.txt") in target.commit(container)
 
 
 def test_a_commit_whose_answer_was_lost_is_not_made_twice(

@@ -5,10 +5,10 @@ actions in one commit fail (docs.gitlab.com/api/commits).
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from presqt_daemon.targets.base import Sending
+from presqt_daemon.targets.base import Item, Sending
 from presqt_daemon.targets.base64_body import Part, base64_length
 
 MESSAGE = "PresQT Upload"
@@ -19,25 +19,37 @@ BATCH_CHARACTERS = 15 * 10**6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One file of a commit; `path` is from the repository's root."""
+    """One file of a commit; `path` is from the repository's root.
+
+    `replaces` is what was seen there, which the file may take the place of; with `is_update` the
+    branch has a file there now.
+    """
 
     path: str
     file: Sending
     is_update: bool
+    replaces: Item | None = None
 
 
-def batches(actions: Sequence[Action]) -> Iterator[Sequence[Action]]:
+def batches(
+    actions: Sequence[Action], most_characters: int = BATCH_CHARACTERS
+) -> Iterator[Sequence[Action]]:
     """The actions in their order, in groups that one commit takes; a large file goes alone."""
     start = weight = 0
     for number, action in enumerate(actions):
         length = base64_length(action.file.size)
-        is_full = number - start >= ACTIONS or weight + length > BATCH_CHARACTERS
+        is_full = number - start >= ACTIONS or weight + length > most_characters
         if number > start and is_full:
             yield actions[start:number]
             start, weight = number, 0
         weight += length
     if start < len(actions):
         yield actions[start:]
+
+
+def weight_of(batch: Collection[Action]) -> int:
+    """Base64 characters in one commit."""
+    return sum(base64_length(action.file.size) for action in batch)
 
 
 def commit_parts(branch: str, actions: Sequence[Action]) -> list[Part]:

@@ -3,21 +3,28 @@
 GitLab's word on a file is the blob id in the tree, which git makes of the stored bytes.
 """
 
-import re
 import threading
 from collections.abc import Collection, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 from urllib.parse import quote
 
 from presqt_daemon.digest import GIT_BLOB, GIT_BLOB_SHA256, digest_stream
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
-from presqt_daemon.targets.answers import Answer, fault_from_answer
+from presqt_daemon.targets.answers import Answer
 from presqt_daemon.targets.base import Item, Sending
 from presqt_daemon.targets.base64_body import Base64Body
 from presqt_daemon.targets.fields import content_at, text_at
-from presqt_daemon.targets.gitlab.batches import Action, batches, commit_parts
+from presqt_daemon.targets.gitlab.batches import (
+    BATCH_CHARACTERS,
+    Action,
+    batches,
+    commit_parts,
+    weight_of,
+)
+from presqt_daemon.targets.gitlab.refusals import Collided, refusal_of_commit
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.pages import all_pages
 
@@ -27,7 +34,6 @@ COMMIT_SECONDS = 600.0
 _COLLISIONS = 3
 """How often files may come and go under a commit before GitLab is not believed any more."""
 
-_COLLISION = re.compile(r"with this name|could not update", re.IGNORECASE)
 _FILE_MODE = "100"
 """How the mode of a plain file begins; links (120000) and submodules (160000) have no digest."""
 
@@ -47,7 +53,9 @@ class Deposit:
         self._lock = threading.Lock()
         self._pending: dict[str, Action] = {}
         self._delivered: set[str] = set()
+        self._taken: set[str] = set()
         self._is_doubtful = False
+        self._most_characters = BATCH_CHARACTERS
 
     def listing(self) -> dict[PurePosixPath, Item]:
         """Everything below the container's folder."""
@@ -62,9 +70,32 @@ class Deposit:
                 f"{path}: git takes no file or folder called .git; rename or remove it.",
             )
         with self._lock:
-            self._pending[path] = Action(path=path, file=file, is_update=replaces is not None)
+            self._pending[path] = Action(
+                path=path, file=file, is_update=replaces is not None, replaces=replaces
+            )
             self._delivered.discard(path)
+            self._taken.discard(path)
         return Item(path=file.path)
+
+    def stat(self, path: PurePosixPath) -> Item | None:
+        """What stands at one path now, by its own address."""
+        answer = self._ask_file("HEAD", path)
+        if answer.status == 200:
+            size = answer.headers.get("X-Gitlab-Size", "")
+            return Item(
+                path=path,
+                size=int(size) if size.isdecimal() else None,
+                digests=_blob_digests(answer.headers.get("X-Gitlab-Blob-Id", "")),
+            )
+        listed = self._http.ask(
+            "GET",
+            f"{self._project}/repository/tree",
+            params={"ref": self._branch, "path": str(self._prefix / path), "per_page": "1"},
+            doing=f"{path}",
+            expect=(200, 404),
+        )
+        is_folder = listed.status == 200 and bool(listed.json())
+        return Item(path=path, is_folder=True) if is_folder else None
 
     def digest(self, path: PurePosixPath, algorithms: Collection[str]) -> Mapping[str, str]:
         """SHA-256 and blob id of one stored file, without its bytes; empty where there is none."""
@@ -91,30 +122,51 @@ class Deposit:
         )
 
     def commit(self) -> Mapping[PurePosixPath, Item]:
-        """What the branch then says of every file that was put; repeatable."""
+        """What the branch then says of every file that was put; repeatable.
+
+        What took a place since it was listed is left there and said to be in the way.
+        """
         commit = self._branch
         for _ in range(_COLLISIONS):
-            if self._is_doubtful:
+            # a creation is refused where something stands, an update is not
+            if self._is_doubtful or any(action.replaces for action in self._pending.values()):
                 self._look_again()
             try:
                 commit = self._send_pending() or commit
-            except _Collided:
+            except Collided:
                 continue
-            if not self._delivered:
+            if not (self._delivered or self._taken):
                 return {}
             tree = self._tree(commit)
-            return self._relative({path: tree[path] for path in self._delivered if path in tree})
+            found = self._delivered | self._taken
+            items = {
+                path: replace(tree[path], is_taken=path in self._taken)
+                for path in found
+                if path in tree
+            }
+            return self._relative(items)
         raise TargetFault(
             "target-misbehaved", f"{self._target} says of files that they are there and are not."
         )
 
     def _send_pending(self) -> str | None:
-        """The last commit made; what a commit has taken is pending no more."""
+        """The last commit made; what a commit has taken is pending no more.
+
+        A commit that is refused for its size is made in smaller ones, down to single files.
+        """
         commit = None
-        for batch in batches(list(self._pending.values())):
+        while self._pending:
+            batch = next(batches(list(self._pending.values()), self._most_characters))
             # until GitLab has answered, a file may be there or not
             self._is_doubtful = True
-            commit = self._post(batch)
+            try:
+                commit = self._post(batch)
+            except UserFault as error:
+                if error.code != "too-large" or len(batch) == 1:
+                    raise
+                self._most_characters = weight_of(batch) // 2
+                self._is_doubtful = False
+                continue
             self._is_doubtful = False
             with self._lock:
                 for action in batch:
@@ -139,42 +191,25 @@ class Deposit:
             )
         if answer.status < 300:
             return text_at(answer, "id")
-        raise self._refusal(answer, names)
-
-    def _refusal(self, answer: Answer, names: str) -> Exception:
-        """What a refused commit means; _Collided when files came or went since the listing."""
-        said = words(answer.tree()) or ""
-        fault = fault_from_answer(
-            answer.status, answer.headers, said, target=self._target, doing=f"the commit of {names}"
-        )
-        if fault.retryable:
-            return fault
-        if answer.status == 400 and _COLLISION.search(said):
-            return _Collided()
-        if answer.status == 409 and "lock" in said.lower():
-            return TargetFault("target-unavailable", fault.message, retryable=True)
-        if "push" in said or "protected" in said:
-            return UserFault(
-                "forbidden",
-                f"{self._target} does not let this token write to the branch {self._branch}: "
-                f"{said}. It is protected; ask the project's maintainer to let this account push.",
-            )
-        return fault
+        fault = self._http.fault(answer, "POST", f"the commit of {names}")
+        raise refusal_of_commit(answer, fault, self._target, self._branch)
 
     def _look_again(self) -> None:
-        """Leave out of what is pending all that the branch has by now."""
+        """Leave out of what is pending all that the branch has by now.
+
+        So is what cannot be sent, since something else stands there than what was listed.
+        """
         tree = self._tree(self._branch)
         for path, action in list(self._pending.items()):
             item = tree.get(path)
             is_there = item is not None and _is_same(action.file, item)
+            is_taken = item is not None and not is_there and not _is_as_seen(action, item)
             with self._lock:
-                if is_there:
+                if is_there or is_taken:
                     del self._pending[path]
-                    self._delivered.add(path)
+                    (self._delivered if is_there else self._taken).add(path)
                 else:
-                    self._pending[path] = Action(
-                        path=path, file=action.file, is_update=item is not None
-                    )
+                    self._pending[path] = replace(action, is_update=item is not None)
         self._is_doubtful = False
 
     def _tree(self, ref: str) -> dict[str, Item]:
@@ -208,30 +243,21 @@ class Deposit:
             path = PurePosixPath(text)
             if path != self._prefix and path.is_relative_to(self._prefix):
                 path = path.relative_to(self._prefix)
-                found[path] = Item(path=path, digests=item.digests, is_folder=item.is_folder)
+                found[path] = replace(item, path=path)
         return found
-
-
-class _Collided(Exception):
-    """A file to create was there, or one to update was not."""
-
-
-def words(tree: object) -> str | None:
-    """GitLab's reason: a text, or texts by field."""
-    said = tree.get("message") or tree.get("error") if isinstance(tree, dict) else None
-    if isinstance(said, dict):
-        return "; ".join(f"{key} {_joined(value)}" for key, value in said.items())
-    return None if said is None else _joined(said)
-
-
-def _joined(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _blob_digests(name: str) -> Mapping[str, str]:
     """A blob's id under the name of its algorithm; 64 digits in repositories that use SHA-256."""
     algorithm = {40: GIT_BLOB, 64: GIT_BLOB_SHA256}.get(len(name))
     return {} if algorithm is None else {algorithm: name.lower()}
+
+
+def _is_as_seen(action: Action, item: Item) -> bool:
+    """Whether what stands there is what the file was to replace."""
+    return action.replaces is not None and (
+        not action.replaces.digests or action.replaces.digests == item.digests
+    )
 
 
 def _is_same(file: Sending, item: Item) -> bool:

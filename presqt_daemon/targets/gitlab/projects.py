@@ -1,0 +1,224 @@
+"""The projects of one account or group: found, made, or named by a resource id."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from presqt_daemon.config import TargetConfig
+from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.targets.answers import fault_from_answer
+from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item
+from presqt_daemon.targets.fields import text_at
+from presqt_daemon.targets.gitlab.refusals import words
+from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.pages import all_pages
+
+MARK = "presqt-ticket:"
+FIRST_BRANCH = "main"
+"""The branch that the first commit makes in a project that names none."""
+
+TITLE_LENGTH = 240
+"""A project's name has at most 255 characters; the rest is for `-PresQT1-`."""
+
+_PATH_LENGTH = 200
+_DESCRIPTION_LENGTH = 2000
+_STRANGE = re.compile(r"[^\w\u00a9-\U0001f9ff.+ -]+")
+_HEAD = re.compile(r"^[.+ -]+")
+_PROJECT_PART = re.compile(r"(?!\.+$)[\w.-]+")
+"""A part of dots alone would climb out of the address."""
+
+_PATH_STRANGE = re.compile(r"[^A-Za-z0-9]+")
+
+
+def title_from(title: str) -> str:
+    """A title as GitLab takes it: letters, digits, space and `_.+-`; the first no punctuation."""
+    return _HEAD.sub("", _STRANGE.sub("-", title))[:TITLE_LENGTH].rstrip() or "untitled"
+
+
+class Projects:
+    """Those that one token sees; used by one thread until there is a container."""
+
+    def __init__(
+        self,
+        http: Http,
+        config: TargetConfig,
+        api: str,
+        tree_of: Callable[[Container], Mapping[PurePosixPath, Item]],
+    ) -> None:
+        """`tree_of` lists what is in a container."""
+        self._http = http
+        self._config = config
+        self._api = api
+        self._tree_of = tree_of
+        self._user: str | None = None
+        self._listed: list[dict[str, Any]] | None = None
+
+    def account(self) -> Account:
+        """Whose token it is."""
+        answer = self._http.ask("GET", f"{self._api}/user", doing="the question whose token it is")
+        self._user = text_at(answer, "id")
+        return Account(id=self._user, name=text_at(answer, "username"))
+
+    def titles(self) -> Collection[str]:
+        """The names that a new project cannot have."""
+        self._listed = self._list()
+        return [str(row.get("name")) for row in self._listed]
+
+    def container(self, request: ContainerRequest) -> Container:
+        """The one asked for, the one that this ticket made before, or a new one.
+
+        Raises FileExistsError when the title is taken, and UserFault in PresQT's words.
+        """
+        if request.resource_id is not None:
+            return self._existing(request.resource_id)
+        known, self._listed = self._listed, None
+        for row in self._list() if known is None else known:
+            if _is_marked(row, request.ticket):
+                return _new(row)
+        return self._create(request)
+
+    def _list(self) -> list[dict[str, Any]]:
+        """Every project among which a new one's name must be free."""
+        group = self._config.organisation
+        if group is None:
+            owner = f"users/{self._user or self.account().id}"
+        else:
+            owner = f"groups/{quote(group, safe='')}"
+        params = {"per_page": "100", "pagination": "keyset", "order_by": "id", "sort": "desc"}
+        url = f"{self._api}/{owner}/projects"
+        return list(all_pages(self._http, url, params, doing="the list of projects"))
+
+    def _create(self, request: ContainerRequest) -> Container:
+        """A new, empty project. Raises FileExistsError when the name or its path is taken."""
+        tree: dict[str, Any] = {
+            "name": request.title,
+            "path": _path_from(request),
+            "description": _description(request),
+            "visibility": self._config.visibility,
+        }
+        if self._config.organisation is not None:
+            tree["namespace_id"] = int(self._namespace(self._config.organisation))
+        doing = f"the new project {request.title}"
+        answer = self._http.ask(
+            "POST", f"{self._api}/projects", tree=tree, doing=doing, expect=(201, 400, 409)
+        )
+        row = answer.tree()
+        if answer.status != 201:
+            said = words(row) or ""
+            if "already been taken" not in said:
+                raise fault_from_answer(
+                    answer.status, answer.headers, said, target=self._http.target, doing=doing
+                )
+            row = self._marked(request, str(tree["path"]))
+            if not row:
+                raise FileExistsError(request.title)
+        if row.get("visibility", "private") != self._config.visibility:
+            raise TargetFault(
+                "target-refused",
+                f"{self._http.target} made the project {request.title} {row['visibility']}, not "
+                f"{self._config.visibility}. Nothing has been sent; remove it there.",
+            )
+        return _new(row)
+
+    def _marked(self, request: ContainerRequest, path: str) -> dict[str, Any]:
+        """The project that this ticket has made before; lists come later than projects."""
+        owner = self._config.organisation or self.account().name
+        url = f"{self._api}/projects/{quote(f'{owner}/{path}', safe='')}"
+        answer = self._http.ask("GET", url, doing=f"the project {path}", expect=(200, 404))
+        rows = [answer.tree()] if answer.status == 200 else []
+        found = (row for row in rows + self._list() if _is_marked(row, request.ticket))
+        return next(found, {})
+
+    def _namespace(self, group: str) -> str:
+        url = f"{self._api}/groups/{quote(group, safe='')}"
+        answer = self._http.ask("GET", url, doing=f"the group {group}", expect=(200, 404))
+        if answer.status == 404:
+            raise UserFault(
+                "resource-not-found",
+                f"The group {group!r}, the target's `organisation`, is not there for this token.",
+            )
+        return text_at(answer, "id")
+
+    def _existing(self, resource_id: str) -> Container:
+        """The project, or a folder of it. Raises UserFault in PresQT's words."""
+        name, _, path = resource_id.partition(":")
+        missing = UserFault("resource-not-found", f"Project with id, {name}, could not be found.")
+        if not all(_PROJECT_PART.fullmatch(part) for part in name.split("/")):
+            raise missing
+        url = f"{self._api}/projects/{quote(name, safe='')}"
+        answer = self._http.ask("GET", url, doing=f"the project {name}", expect=(200, 404))
+        if answer.status == 404:
+            raise missing
+        row = answer.tree()
+        if row.get("archived"):
+            raise UserFault(
+                "forbidden",
+                "User does not have access to this resource with the token provided: "
+                f"the project {row.get('path_with_namespace')} is archived.",
+            )
+        folder = PurePosixPath(path)
+        container = Container(
+            id=resource_id,
+            title=folder.name or str(row.get("name") or name),
+            link=row.get("web_url"),
+            is_new=False,
+            identity=str(row["id"]),
+            state=_state(row, folder),
+        )
+        if folder.parts:
+            self._refuse_no_folder(container, resource_id, folder)
+        return container
+
+    def _refuse_no_folder(
+        self, container: Container, resource_id: str, folder: PurePosixPath
+    ) -> None:
+        root = Container(
+            id="", title="", link=None, is_new=False, state={**container.state, "path": ""}
+        )
+        item = self._tree_of(root).get(folder)
+        if item is None:
+            raise UserFault(
+                "resource-not-found", f"Resource with id, {resource_id}, could not be found."
+            )
+        if not item.is_folder:
+            raise UserFault("bad-request", f"Resource with id, {resource_id}, belongs to a file.")
+
+
+def _new(row: Mapping[str, Any]) -> Container:
+    return Container(
+        id=str(row["id"]),
+        title=str(row["name"]),
+        link=row.get("web_url"),
+        is_new=True,
+        identity=str(row["id"]),
+        state=_state(row, PurePosixPath()),
+    )
+
+
+def _state(row: Mapping[str, Any], folder: PurePosixPath) -> dict[str, str]:
+    return {
+        "project": str(row["id"]),
+        "branch": str(row.get("default_branch") or FIRST_BRANCH),
+        "path": str(folder) if folder.parts else "",
+    }
+
+
+def _path_from(request: ContainerRequest) -> str:
+    """The project's part of its address, which knows ASCII only; the ticket's if none is left."""
+    path = _PATH_STRANGE.sub("-", request.title).strip("-")[:_PATH_LENGTH]
+    return path or f"presqt-{request.ticket[:8]}"
+
+
+def _description(request: ContainerRequest) -> str:
+    """The title as the sender wrote it, what the bag says of itself, and the mark."""
+    said = [str(request.fields.get("title") or request.title)]
+    if request.fields.get("description"):
+        said.append(str(request.fields["description"]))
+    mark = f"{MARK}{request.ticket}"
+    return "\n\n".join(said)[: _DESCRIPTION_LENGTH - len(mark) - 2] + f"\n\n{mark}"
+
+
+def _is_marked(row: Mapping[str, Any], ticket: str) -> bool:
+    return str(row.get("description") or "").endswith(f"{MARK}{ticket}")
