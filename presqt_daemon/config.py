@@ -164,6 +164,10 @@ class StagingConfig:
     max_unpacked_bytes: int = setting(100 * 10**9, SIZE, "of all files of a bag")
     max_file_bytes: int = setting(50 * 10**9, SIZE, "of one file")
     max_files: int = setting(100_000, count_from(1), "files and folders of one bag")
+    max_path_bytes: int = setting(
+        3000, count_from(255, 4000), "of one file's path in the bag; Linux takes 4095 in all"
+    )
+    max_depth: int = setting(64, count_from(8, 2000), "folders that a file may lie deep")
     max_ratio: int = setting(200, count_from(1), "unpacked size to zipped size")
     min_free_bytes: int = setting(500 * 10**6, SIZE, "stay free; a bag that does not fit now waits")
     small: int = setting(10**9, SIZE, "bags below this never wait behind larger ones")

@@ -61,6 +61,11 @@ def refusal(
     return UserFault(error, message, findings=(only,))
 
 
+def and_more(count: int, noun: str) -> str:
+    """` (and 1 more error)`, ` (and 2 more errors)`, or nothing."""
+    return f" (and {count} more {noun}{'' if count == 1 else 's'})" if count > 0 else ""
+
+
 def shown(text: str, limit: int = _MAX_SHOWN) -> str:
     """The text on one line, at most `limit` characters of it, bytes that are not UTF-8 as \\xNN."""
     clean = "".join(

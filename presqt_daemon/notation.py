@@ -80,17 +80,21 @@ def list_of(*choices: str) -> Notation:
     return Notation(read=read, schema={"type": "array", "items": items}, write=list)
 
 
-def count_from(least: int) -> Notation:
-    """A whole number, not below the least."""
+def count_from(least: int, most: int | None = None) -> Notation:
+    """A whole number, not below the least nor above the most."""
 
     def read(value: object) -> int:
         if isinstance(value, str) and value.isdecimal() and value.isascii():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"must be a whole number from {least}")
+            raise ValueError(f"must be a whole number from {least}{up_to}")
+        if most is not None and value > most:
+            raise ValueError(f"must be a whole number from {least}{up_to}")
         return value
 
-    return Notation(read=read, schema={"type": "integer", "minimum": least})
+    up_to = "" if most is None else f" to {most}"
+    schema = {"type": "integer", "minimum": least}
+    return Notation(read=read, schema=schema if most is None else {**schema, "maximum": most})
 
 
 def or_word(word: str, stands_for: object, notation: Notation) -> Notation:

@@ -86,7 +86,15 @@ def read_structure(
     budget = TagBudget(max_files)
     declaration = read_declaration(tree, findings)
     if "data" in tree.files or "data" not in tree.folders:
-        findings.add("no-payload-folder", "data", f"Expected data directory {THIS} does not exist")
+        odd = next((name for name in sorted(tree.folders) if name.lower() == "data"), None)
+        findings.add(
+            "no-payload-folder",
+            "data",
+            f"Expected data directory {THIS} does not exist",
+            hint=None
+            if odd is None or odd == "data"
+            else f"The bag holds {odd}/: the payload folder is called data, in small letters",
+        )
     check_portability(tree, findings)
     names = Names(tree.files, tree.folders)
     files = manifest_names(tree.files, findings)

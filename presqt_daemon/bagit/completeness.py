@@ -12,6 +12,19 @@ from presqt_daemon.bagit.portability import is_system_file
 from presqt_daemon.bagit.tree import Kind, Tree
 from presqt_daemon.findings import THIS, shown
 
+_ZIP_WITH_UTF_8 = (
+    "Zip the bag again with a tool that writes UTF-8 names: 7-Zip with -mcu=on, PowerShell 7, or "
+    "presqt-daemon submit"
+)
+_MAX_NAMED = 3
+
+
+def _list(names: Sequence[str]) -> str:
+    """The first few of the names, as they are told beside a finding."""
+    rest = len(names) - _MAX_NAMED
+    told = " | ".join(names[:_MAX_NAMED])
+    return f"{told} and {rest} more" if rest > 0 else told
+
 
 def check_manifests_exist(files: Sequence[ManifestName], findings: Findings) -> None:
     """Note a bag without a payload manifest, or without one that can be verified."""
@@ -46,6 +59,17 @@ def check_complete(
             if path not in remote:
                 absent.setdefault(path, []).append(manifest.file.name)
     for path, listing in absent.items():
+        if tree.guessed and not path.isascii():
+            findings.add(
+                "missing-file",
+                path,
+                f"{THIS} exists in manifest but was not found under this name: the zip's names "
+                "are in an unknown encoding",
+                hint=_ZIP_WITH_UTF_8,
+                expected=", ".join(listing),
+                found=_list(sorted(tree.guessed)),
+            )
+            continue
         similar = names.similar(path)
         findings.add(
             "missing-file",
@@ -64,7 +88,17 @@ def check_complete(
         if not path.startswith(PAYLOAD) or entry.kind is not Kind.FILE:
             continue
         missing = [m.file for m in payload_manifests if path not in m.listed]
-        if missing:
+        if missing and len(missing) == len(payload_manifests) and path in tree.guessed:
+            findings.add(
+                "names-undeclared",
+                path,
+                "the zip does not say how this name reads, and no code page known here gives a "
+                "name that the manifest lists",
+                hint=_ZIP_WITH_UTF_8,
+                expected=_list(sorted(other for other in absent if not other.isascii())) or None,
+                found=path,
+            )
+        elif missing:
             _check_unlisted(path, missing, payload_manifests, findings)
 
 

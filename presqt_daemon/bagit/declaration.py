@@ -93,11 +93,11 @@ def codec_from_charset(name: str) -> str | None:
 def _declaration_from_lines(lines: list[str], findings: Findings) -> Declaration:
     labels = ("BagIt-Version", "Tag-File-Character-Encoding")
     rows = [line.partition(":") for line in lines[:2]]
-    is_well_formed = len(lines) == 2 and [row[0].rstrip(" \t") for row in rows] == [*labels]
-    version, encoding = (
-        next((row[2].strip(" \t") for row in rows if row[0].rstrip(" \t") == label), "")
-        for label in labels
-    )
+    written = [row[0].rstrip(" \t") for row in rows]
+    given = [label.lower() for label in written]
+    values = dict(zip(given, (row[2].strip(" \t") for row in rows), strict=True))
+    version, encoding = (values.get(label.lower(), "") for label in labels)
+    is_well_formed = len(lines) == 2 and bool(version) and bool(encoding)
     codec = codec_from_charset(encoding)
     declaration = Declaration(version=version, encoding=encoding, codec=codec or "utf-8")
     findings.strict = declaration.number >= (1, 0)
@@ -106,10 +106,23 @@ def _declaration_from_lines(lines: list[str], findings: Findings) -> Declaration
             "declaration-malformed",
             DECLARATION,
             f"{THIS} must hold two lines and no more, `BagIt-Version: M.N` and "
-            "`Tag-File-Character-Encoding: UTF-8`",
+            f"`Tag-File-Character-Encoding: UTF-8`{_what_is_odd(lines, values)}",
             found=" | ".join(lines[:4]),
         )
-    elif [*lines] != [f"{labels[0]}: {version}", f"{labels[1]}: {encoding}"]:
+        return declaration
+    if given != [label.lower() for label in labels]:
+        findings.add(
+            "declaration-order", DECLARATION, f"{labels[0]} belongs on the first line of {THIS}"
+        )
+    if sorted(written) != sorted(labels):
+        findings.add(
+            "declaration-label-case",
+            DECLARATION,
+            f"the labels of {THIS} are written {labels[0]} and {labels[1]}; other tools refuse a "
+            "bag that writes them in other letter case",
+            found=" | ".join(written),
+        )
+    if sorted(lines) != sorted(f"{label}: {values[label.lower()]}" for label in written):
         findings.add(
             "declaration-spacing",
             DECLARATION,
@@ -130,7 +143,7 @@ def _declaration_from_lines(lines: list[str], findings: Findings) -> Declaration
             expected=", ".join(sorted(SUPPORTED)),
             found=version,
         )
-    if encoding and codec is None:
+    if codec is None:
         findings.add(
             "encoding-unknown",
             DECLARATION,
@@ -138,8 +151,21 @@ def _declaration_from_lines(lines: list[str], findings: Findings) -> Declaration
             hint="Save the tag files as UTF-8 and say so in bagit.txt",
             found=encoding,
         )
-    elif encoding and codec != "utf-8":
+    elif codec != "utf-8":
         findings.add(
             "encoding-not-utf-8", DECLARATION, f"its tag files are {encoding}, better use UTF-8"
         )
     return declaration
+
+
+def _what_is_odd(lines: list[str], values: dict[str, str]) -> str:
+    """A clause that says which line is wrong, where that can be told."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip(" \t"):
+            return f"; line {number} is blank: remove it"
+    if len(lines) > 2:
+        return f"; it holds {len(lines)} lines"
+    for label, value in values.items():
+        if not value:
+            return f"; {shown(label, 60)} says nothing"
+    return ""

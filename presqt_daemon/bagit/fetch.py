@@ -5,6 +5,7 @@ RFC 8493 sections 2.2.3, 5.2 (the sender would choose where this machine connect
 
 import re
 from collections.abc import Collection
+from urllib.parse import unquote
 
 from presqt_daemon.bagit.findings import Findings
 from presqt_daemon.bagit.manifests import PAYLOAD, Manifest
@@ -54,7 +55,7 @@ def check_fetch(
             findings.add(
                 "fetch-url-not-absolute", FETCH, f"line {number} has no absolute URL", found=url
             )
-        path = _payload_path(number, written, names, findings)
+        path = _payload_path(number, written, names, manifests, findings)
         if path is None:
             continue
         if path in seen:
@@ -87,8 +88,18 @@ def check_fetch(
     return frozenset(remote)
 
 
-def _payload_path(number: int, written: str, names: Names, findings: Findings) -> str | None:
-    """The payload path that a line means, None and a finding when it can be none."""
+def _payload_path(
+    number: int,
+    written: str,
+    names: Names,
+    manifests: Collection[Manifest],
+    findings: Findings,
+) -> str | None:
+    """The payload path that a line means, None and a finding when it can be none.
+
+    Below 1.0 a path that neither the bag nor a manifest knows is tried with all its percent signs
+    decoded, as bdbag writes it (`escape_uri_path`).
+    """
     strict = findings.strict
     if written not in names.exact:
         if leaves_bag(written) or leaves_bag(decode_path(written, strict=True)):
@@ -102,6 +113,11 @@ def _payload_path(number: int, written: str, names: Names, findings: Findings) -
         written = plain_path(written)
     found = next(resolve(written, names, strict=strict), None)
     path = found[0] if found is not None else decode_path(written, strict=strict)
+    if found is None and not strict and "%" in path:
+        decoded = unquote(path, errors="surrogateescape")
+        is_known = decoded in names.exact or any(decoded in entry.absent for entry in manifests)
+        if is_known and not leaves_bag(decoded):
+            path = decoded
     if not path.startswith(PAYLOAD):
         findings.add(
             "fetch-not-payload",

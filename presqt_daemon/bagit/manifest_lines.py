@@ -150,7 +150,7 @@ class LineReader:
                 "path-unsafe",
                 name,
                 f"line {number} names {shown(path)}, which could lie outside the bag",
-                hint="Bag the files anew; a bag names only its own files",
+                hint=self._inside_hint(path),
                 found=path,
             )
             return None
@@ -175,7 +175,7 @@ class LineReader:
                 "not-payload",
                 file.name,
                 f"line {number} lists {shown(name)}, which is no payload file",
-                hint="Tag files belong into a tag manifest",
+                hint=self._payload_hint(name),
                 found=name,
             )
             return True
@@ -194,6 +194,28 @@ class LineReader:
                 found=name,
             )
         return False
+
+    def _inside_hint(self, path: str) -> str:
+        """What to do about a path that leaves the bag; names the file it seems to mean."""
+        inner = path.replace("\\", "/").rpartition(f"/{PAYLOAD}")[2]
+        if PAYLOAD + inner in self._names.exact:
+            return f"Paths begin at the bag's folder: write {shown(PAYLOAD + inner)}"
+        return "Bag the files anew; a bag names only its own files"
+
+    def _payload_hint(self, name: str) -> str:
+        """What to do about a path that does not begin with `data/`."""
+        exact, slashed = self._names.exact, name.replace("\\", "/")
+        quoted = name.strip("\"'")
+        behind = slashed.partition("/")[2]
+        if slashed != name and slashed in exact:
+            return f"Write / instead of \\ in all paths: {shown(slashed)}"
+        if PAYLOAD + slashed in exact:
+            return f"Paths begin at the bag's folder: write {shown(PAYLOAD + slashed)}"
+        if behind in exact:
+            return f"Paths begin in the bag, without its own folder: write {shown(behind)}"
+        if quoted != name and quoted in exact:
+            return f"Write the path without quotation marks: {shown(quoted)}"
+        return "Tag files belong into a tag manifest"
 
     def _place_absent(self, number: int, checksum: str, path: str) -> None:
         if path in self.absent:
@@ -236,15 +258,15 @@ class LineReader:
             self._findings.add(
                 "listed-twice",
                 path,
-                f"is listed more than once in {shown(self._file.name, 60)} (again in line "
-                f"{number})",
+                f"is listed more than once in {shown(self._file.name, 60)} (line {number} is one "
+                "of them)",
             )
         else:
             self._findings.add(
                 "listed-twice-conflicting",
                 path,
-                f"is listed with two checksums in {shown(self._file.name, 60)} (again in line "
-                f"{number})",
+                f"is listed with two checksums in {shown(self._file.name, 60)} (line {number} is "
+                "one of them)",
                 hint="Keep the line that is right and remove the other",
                 expected=before,
                 found=now,

@@ -126,8 +126,8 @@ def _check_look_alikes(names: list[str], findings: Findings) -> None:
             findings.add(
                 "name-case-duplicate",
                 name,
-                f"differs from {shown(first)} by case only; on Windows or macOS one would "
-                "replace the other",
+                f"differs from {shown(first)} by case only, or by letters that case folding makes "
+                "one; on Windows or macOS one could replace the other",
                 hint="Rename one of them",
             )
 

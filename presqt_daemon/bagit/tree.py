@@ -28,12 +28,14 @@ class Tree:
     """The files and folders of one bag, by `/`-separated path relative to the bag root.
 
     Names that are not UTF-8 carry surrogates, as os.fsdecode gives them. `folders` holds every
-    folder below the root. `read` gives a file's first bytes, at most `limit` of them.
+    folder below the root. `read` gives a file's first bytes, at most `limit` of them. `guessed`
+    are files whose names the reader had to guess, since nothing says how their bytes read.
     """
 
     files: Mapping[str, Entry]
     folders: frozenset[str]
     read: Callable[[str, int], bytes]
+    guessed: frozenset[str] = frozenset()
 
 
 def tree_from_folder(folder: Path) -> Tree:

@@ -9,10 +9,10 @@ from presqt_daemon.errors import PresqtError
 from presqt_daemon.findings import finding
 from presqt_daemon.model import Bag, Finding, Severity
 from presqt_daemon.staging.attempts import Writing, write_bag
+from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.staging.helper import helpers_for
 from presqt_daemon.staging.stage import bag_folder, full_disk_named
 from presqt_daemon.staging.survey import survey
-from presqt_daemon.zips.entries import open_archive
 
 _NO_PAYLOAD = finding(
     "no-payload-files",
@@ -64,7 +64,7 @@ def inspect_zip(path: Path, config: StagingConfig, scratch: Path) -> Inspection:
 def _valid_bag(path: Path, config: StagingConfig, scratch: Path) -> Bag:
     with (
         full_disk_named(),
-        open_archive(path, config) as archive,
+        open_bag_zip(path, config) as archive,
         helpers_for(archive) as helpers,
         TemporaryDirectory(dir=scratch, prefix=".inspect-") as place,
     ):

@@ -1,10 +1,12 @@
 """Why a bag is refused: all that is wrong with it at once, its structure and its digests."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from presqt_daemon.bagit.bag import Structure, compare_digests
 from presqt_daemon.errors import UserFault
+from presqt_daemon.findings import and_more, finding, shown
 from presqt_daemon.model import Finding, Severity
+from presqt_daemon.staging.folders import parents
 from presqt_daemon.staging.root import MALFORMED
 from presqt_daemon.zips.entries import Archive, Member
 from presqt_daemon.zips.stream import stream_digests
@@ -13,6 +15,7 @@ _MALFORMED_CODES = frozenset(
     {
         "no-declaration",
         "declaration-malformed",
+        "declaration-order",
         "declaration-spacing",
         "declaration-bom",
         "version-malformed",
@@ -72,11 +75,45 @@ def check_structure(
     raise invalid(structure, found, total, _START)
 
 
+def check_line_ends(
+    members: Mapping[str, Member], folders: Collection[str], structure: Structure
+) -> None:
+    """Raise UserFault `unsafe-archive` for a line end in a name that no manifest encodes.
+
+    RFC 8493 2.1.3 writes CR and LF as %0D and %0A; such a name is the sender's own (the Finder's
+    `Icon\\r`) only where a manifest vouches for it.
+    """
+    odd = [path for path in (*members, *folders) if "\n" in path or "\r" in path]
+    if not odd:
+        return
+    listed = {path for manifest in structure.manifests for path in manifest.listed}
+    above = {parent for path in odd if path in listed for parent in parents(path)}
+    left = sorted(set(odd) - listed - above)
+    if left:
+        raise UserFault(
+            "unsafe-archive",
+            f"The zip cannot be unpacked safely. {shown(left[0])}: the name holds a line end that "
+            f"no manifest lists. Rename the file, make the bag again and zip it."
+            f"{and_more(len(left) - 1, 'problem')}",
+            findings=tuple(
+                finding(
+                    "control-character",
+                    path,
+                    "the name holds a line end that no manifest lists",
+                    severity=Severity.ERROR,
+                    hint="Rename the file, make the bag again and zip it",
+                )
+                for path in left[:50]
+            ),
+            findings_total=len(left),
+        )
+
+
 def invalid(
     structure: Structure, findings: tuple[Finding, ...], total: int, start: str, end: str = ""
 ) -> UserFault:
     """The fault of an invalid bag: the first finding in words, all of them listed and counted."""
-    more = f" (and {total - 1} more errors)" if total > 1 else ""
+    more = and_more(total - 1, "error")
     return _fault(
         structure, "invalid-bag", f"{start}{findings[0].message}{more}{end}", findings, total
     )

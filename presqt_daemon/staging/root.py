@@ -10,6 +10,7 @@ MALFORMED = "PresQT Error: Bag is not formatted properly."
 DECLARATION = "bagit.txt"
 _JUNK_FOLDERS = frozenset({"__MACOSX"})
 _JUNK_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+_PACKED = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 _MAX_NAMED = 10
 
 
@@ -79,6 +80,27 @@ def _no_bag(files: Collection[str], folders: Collection[str], deep: list[str]) -
             deep,
             f"The bag lies too deep in the zip ({_list(deep)}): zip that folder itself.",
         )
+    odd = next((name for name in sorted(files) if _is_odd_declaration(name)), None)
+    if odd is not None:
+        return _fault(
+            "no-declaration",
+            [odd],
+            f"The zip holds {_list([odd])}, but a bag's declaration is called {DECLARATION}, in "
+            "small letters: rename it and zip the bag again.",
+        )
+    inner = sorted(name for name in files if not is_junk(name))
+    if inner and all(name.lower().endswith(_PACKED) for name in inner):
+        zips = [name for name in inner if name.lower().endswith(".zip")]
+        what = (
+            f"drop {_list([zips[0].rpartition('/')[2]])} itself"
+            if len(inner) == 1 and zips
+            else "drop each zip that lies in it by itself"
+            if len(zips) == len(inner)
+            else f"unpack {_list(inner)}, zip the bag folder in it and drop that"
+        )
+        return _fault(
+            "no-bag", inner, f"No bag is in the zip, but packed files are: {_list(inner)}. {what}."
+        )
     likely = _likely_bag(files, folders)
     if likely is not None:
         place = f"The folder {_list([likely])} looks" if likely else "The zip's root looks"
@@ -98,6 +120,12 @@ def _no_bag(files: Collection[str], folders: Collection[str], deep: list[str]) -
     )
 
 
+def _is_odd_declaration(name: str) -> bool:
+    """Whether a file at the zip's root, or in a top folder, is bagit.txt in other letter case."""
+    last = name.rpartition("/")[2]
+    return name.count("/") <= 1 and last != DECLARATION and last.lower() == DECLARATION
+
+
 def _likely_bag(files: Collection[str], folders: Collection[str]) -> str | None:
     """A folder with a payload folder or a manifest, but without the declaration."""
     for name in sorted((*files, *folders)):
@@ -107,8 +135,7 @@ def _likely_bag(files: Collection[str], folders: Collection[str]) -> str | None:
             is_last = depth == len(parts) - 1
             is_payload = part == "data" and (not is_last or name in folders)
             is_manifest = is_last and part.startswith("manifest-") and part.endswith(".txt")
-            is_odd = is_last and part != DECLARATION and part.lower() == DECLARATION
-            if (is_payload or is_manifest or is_odd) and parts[0] not in _JUNK_FOLDERS:
+            if (is_payload or is_manifest) and parts[0] not in _JUNK_FOLDERS:
                 return "".join(f"{folder}/" for folder in parts[:depth])
     return None
 

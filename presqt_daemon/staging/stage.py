@@ -15,6 +15,7 @@ from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.model import Bag, Finding, Stage
 from presqt_daemon.reports import Alive, Attempt, Progress, Reached, Report, Surveyed
 from presqt_daemon.staging.attempts import TEMPORARY_PREFIX, Writing, Written, write_bag
+from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.staging.helper import Helper, helpers_for
 from presqt_daemon.staging.library import disagreement, trouble_in_time
 from presqt_daemon.staging.small import OnWritten
@@ -24,7 +25,6 @@ from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.payload import PayloadHead, write_rows
 from presqt_daemon.tickets.store import RESERVED_NAMES, TicketFolder
-from presqt_daemon.zips.entries import open_archive
 
 PROGRESS_BYTES = 1 << 20
 PROGRESS_FILES = 100
@@ -59,7 +59,7 @@ def stage(
     with (
         full_disk_named(),
         collector_paused(),
-        open_archive(job.folder / job.zip_name, job.config) as archive,
+        open_bag_zip(job.folder / job.zip_name, job.config) as archive,
         helpers_for(archive) as helpers,
     ):
         found = survey(archive, job.config, _pulse(report))

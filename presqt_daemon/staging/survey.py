@@ -1,27 +1,21 @@
 """What a zip's bag says and holds before anything is unpacked."""
 
-import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from presqt_daemon.bagit.bag import Structure, read_structure
-from presqt_daemon.bagit.tree import Entry, Tree
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import ConfigError, HouseFault, UserFault
 from presqt_daemon.findings import finding
-from presqt_daemon.model import Bag, Labels, Severity
+from presqt_daemon.model import Bag, Finding, Labels, Severity
 from presqt_daemon.profile import Profile, read_profile
 from presqt_daemon.reports import Surveyed
-from presqt_daemon.staging.folders import parents
-from presqt_daemon.staging.refused import check_structure
-from presqt_daemon.staging.root import find_root, is_part
+from presqt_daemon.staging.bag_in_zip import find_bag
+from presqt_daemon.staging.refused import check_line_ends, check_structure
 from presqt_daemon.zips.entries import Archive, Member
-from presqt_daemon.zips.faults import damaged, wrong_crc
-from presqt_daemon.zips.inflate import DamagedError, crc32, unpacked
 
 PAYLOAD = "data/"
-_READ_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,19 +78,14 @@ def survey(
     `invalid-bag` (with every error, those of its digests too), `too-large` or `incomplete-zip`, and
     HouseFault `internal-error` when the profile is gone.
     """
-    files = {member.name: member for member in archive.members if not member.is_folder}
-    root = find_root(files, {member.name for member in archive.members if member.is_folder})
-    start = len(root)
-    members = {name[start:]: member for name, member in files.items() if is_part(name, root)}
-    folders = _folders(archive, root, members)
+    bag = find_bag(archive)
+    root, members, folders = bag.root, bag.members, bag.tree.folders
     _check_count(members, config)
-    tree = Tree(
-        files={path: Entry(size=member.size) for path, member in members.items()},
-        folders=folders,
-        read=lambda path, limit: _read(archive, members[path], limit),
-    )
     profile = None if config.profile is None else _read_profile(config.profile)
-    structure = read_structure(tree, profile, max_files=config.max_files)
+    structure = _with_warnings(
+        read_structure(bag.tree, profile, max_files=config.max_files), archive.warnings
+    )
+    check_line_ends(members, folders, structure)
     check_structure(archive, members, structure, alive)
     payload = [member for path, member in members.items() if path.startswith(PAYLOAD)]
     return Survey(
@@ -108,6 +97,15 @@ def survey(
         payload_files=len(payload),
         payload_bytes=sum(member.size for member in payload),
         unpacked_bytes=sum(member.size for member in members.values()),
+    )
+
+
+def _with_warnings(structure: Structure, warnings: tuple[Finding, ...]) -> Structure:
+    """The structure with what was undone in the zip before the bag was looked at."""
+    return replace(
+        structure,
+        findings=(*structure.findings, *warnings),
+        warnings_total=structure.warnings_total + len(warnings),
     )
 
 
@@ -123,23 +121,6 @@ def _read_profile(path: Path) -> Profile:
         ) from error
 
 
-def _folders(archive: Archive, root: str, members: Mapping[str, Member]) -> frozenset[str]:
-    start = len(root)
-    folders: set[str] = set()
-    told = (
-        member.name[start:]
-        for member in archive.members
-        if member.is_folder and is_part(member.name, root)
-    )
-    for path in told:
-        folders.add(path)
-    above = {path.rpartition("/")[0] for path in (*folders, *members)}
-    for parent in above - folders - {""}:
-        folders.add(parent)
-        folders.update(parents(parent))
-    return frozenset(folders)
-
-
 def _check_count(members: Mapping[str, Member], config: StagingConfig) -> None:
     count = sum(path.startswith(PAYLOAD) for path in members)
     if max(count, len(members) - count) <= config.max_files:
@@ -153,25 +134,6 @@ def _check_count(members: Mapping[str, Member], config: StagingConfig) -> None:
         hint="The limit is set by staging.max_files; ask the operator, or drop less",
     )
     raise UserFault("too-large", found.message, findings=(found,))
-
-
-def _read(archive: Archive, member: Member, limit: int) -> bytes:
-    """The first bytes of a member, at most `limit`; the checksum is looked at when they are all."""
-    parts = io.BytesIO()  # gives its bytes away without a second copy of them
-    crc = 0
-    try:
-        for block in unpacked(archive.fd, member, _READ_BYTES):
-            parts.write(block)
-            crc = crc32(block, crc)
-            if parts.tell() >= limit:
-                break
-    except DamagedError as error:
-        raise damaged(member.name, str(error)) from error
-    count = parts.tell()
-    if count == member.size and crc != member.crc:
-        raise wrong_crc(member.name, member.crc, crc)
-    parts.truncate(min(count, limit))
-    return parts.getvalue()
 
 
 def _labels(

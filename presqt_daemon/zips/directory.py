@@ -20,6 +20,7 @@ _LOCAL = struct.Struct("<4s2xHH16xHH")
 _LOCAL_SIGNATURE = b"PK\x03\x04"
 _ZIP64 = 1
 _LARGE = 0xFFFFFFFF
+_DOS_FOLDER = 0x10
 _BIG_BYTES = 32 << 10
 _HEADER_BYTES = 2048
 _BLOCK_BYTES = 1 << 20
@@ -31,7 +32,8 @@ ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
 class Row(NamedTuple):
     """One entry as the central directory describes it; `mode` holds the Unix mode or 0.
 
-    `extra` is there only where the name cannot be read without it.
+    `extra` is there only where the name cannot be read without it. `creator` is the system that
+    "version made by" tells, `is_dos_folder` the folder bit of its attributes.
     """
 
     raw_name: bytes
@@ -43,16 +45,21 @@ class Row(NamedTuple):
     size: int
     header_offset: int
     mode: int
+    creator: int
+    is_dos_folder: bool
 
 
 def read_directory(fd: int, end: EndRecord) -> Iterator[Row]:
     """Every entry in the order of the directory (APPNOTE.TXT 4.3.12).
 
-    Raises UserFault `not-a-zip` when the directory is torn.
+    The end record counts modulo 65,536 where `end.may_be_more`; the directory is followed to its
+    end then, and has to agree. Raises UserFault `not-a-zip` when the directory is torn.
     """
     block, start, next_block = b"", 0, end.directory_offset
     unpack = _ROW.unpack_from
-    for _ in range(end.entries):
+    count = 0
+    while count < end.entries or (end.may_be_more and next_block - len(block) + start < end.offset):
+        count += 1
         if len(block) - start < _MAX_ROW_BYTES and next_block < end.offset:
             more = os.pread(fd, min(_BLOCK_BYTES, end.offset - next_block), next_block)
             if not more:
@@ -62,7 +69,7 @@ def read_directory(fd: int, end: EndRecord) -> Iterator[Row]:
         if start + _ROW.size > len(block):
             raise _torn()
         (
-            signature, _, _, _, flags, method, _, crc, packed_size, size,
+            signature, _, creator, _, flags, method, _, crc, packed_size, size,
             name_bytes, extra_bytes, comment_bytes, disk, _, attributes, header_offset,
         ) = unpack(block, start)  # fmt: skip
         start += _ROW.size
@@ -88,9 +95,9 @@ def read_directory(fd: int, end: EndRecord) -> Iterator[Row]:
         is_clear = flags & UTF8_FLAG or raw_name.isascii()
         yield Row(
             raw_name, b"" if is_clear else extra, flags, method, crc, packed_size, size,
-            header_offset, attributes >> 16,
+            header_offset, attributes >> 16, creator, attributes & _DOS_FOLDER != 0,
         )  # fmt: skip
-    if start != len(block) or next_block != end.offset:
+    if start != len(block) or next_block != end.offset or (count - end.entries) % 0x10000:
         raise _torn()
 
 

@@ -3,7 +3,7 @@
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 HEAD_BYTES = 512
@@ -18,8 +18,11 @@ _LOCATOR = struct.Struct("<4sLQL")
 _LOCATOR_SIGNATURE = b"PK\x06\x07"
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _END64_SIGNATURE = b"PK\x06\x06"
+_SPLIT_MARKS = frozenset({b"PK\x07\x08", b"PK00"})
 _MAX_COMMENT_BYTES = 0xFFFF
+_MAX_ZEROS_BEHIND = 64 << 10
 _DIRECTORY_ENTRY_BYTES = 46
+_WRAPPED_BYTES = 0x10000 * _DIRECTORY_ENTRY_BYTES
 
 _HEADS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x1f\x8b", "a gzip file (.gz, .tgz)"),
@@ -51,13 +54,32 @@ _HEADS: tuple[tuple[int, bytes, str], ...] = (
 class EndRecord:
     """Where a zip's central directory is. All figures in bytes from the file's start.
 
-    `offset` is where the end records begin: the directory ends exactly there.
+    `offset` is where the end records begin: the directory ends exactly there. `may_be_more`: the
+    count has 16 bits and the list is long enough for 65,536 entries more, as old Finders write.
+    `behind` says what stands behind the end record; `is_marked_split`, that the mark of a split
+    zip stands in front of the first entry.
     """
 
     offset: int
     entries: int
     directory_offset: int
     directory_size: int
+    may_be_more: bool = False
+    is_marked_split: bool = False
+    behind: Literal["", "zeros", "line end"] = ""
+
+    @property
+    def most_entries(self) -> int:
+        """The largest number of entries that the directory has room for and the count allows."""
+        if not self.may_be_more:
+            return self.entries
+        room = self.directory_size // _DIRECTORY_ENTRY_BYTES
+        return self.entries + max(0, room - self.entries) // 0x10000 * 0x10000
+
+
+_OLD_FINDER = (
+    "; an old Finder writes such zips above 4 GB: make it with `zip -r` in the Terminal instead"
+)
 
 
 class ZipEndError(Exception):
@@ -74,19 +96,22 @@ def read_end(fd: int) -> EndRecord:
 
     The end record ends at the file's end, the central directory lies directly before it and a
     local header at the very start; so neither a prefix that ends behind a stored inner zip, nor
-    joined zips, nor anything before or behind a zip pass. Leaves the file position alone.
+    joined zips, nor anything before or behind a zip pass. Two habits of makers are let through:
+    the mark of a split zip before the first entry (APPNOTE.TXT 8.5.4 and 8.5.5), and at most
+    64 KiB of zero bytes, or one line end, behind the end record. Leaves the file position alone.
 
     Raises ZipEndError: `incomplete` for what more bytes could make whole, else `not-a-zip`.
     """
     size = os.fstat(fd).st_size
-    _check_head(os.pread(fd, HEAD_BYTES, 0))
-    tail_offset = max(0, size - _END.size - _MAX_COMMENT_BYTES)
+    is_marked = _check_head(os.pread(fd, HEAD_BYTES, 0))
+    tail_offset = max(0, size - _END.size - _MAX_COMMENT_BYTES - _MAX_ZEROS_BEHIND)
     tail = _read_exactly(fd, tail_offset, size - tail_offset)
     found: list[EndRecord] = []
     problem: ZipEndError | None = None
-    for index in _ends(tail):
+    for index, behind in _ends(tail):
         try:
-            found.append(_end_at(fd, tail, index, tail_offset + index))
+            record = _end_at(fd, tail, index, tail_offset + index)
+            found.append(replace(record, behind=behind, is_marked_split=is_marked))
         except ZipEndError as error:
             problem = problem or error
     if len(found) > 1:
@@ -115,11 +140,14 @@ def describe_head(head: bytes) -> str | None:
     return None
 
 
-def _check_head(head: bytes) -> None:
+def _check_head(head: bytes) -> bool:
+    """Whether the mark of a split zip stands before the first entry; raises for what is no zip."""
     if not head:
         raise ZipEndError("incomplete", "the file is empty")
     if head[:4] in {_LOCAL_SIGNATURE, _END_SIGNATURE}:
-        return
+        return False
+    if head[:4] in _SPLIT_MARKS and head[4:8] == _LOCAL_SIGNATURE:
+        return True
     if len(head) < 4 and _LOCAL_SIGNATURE.startswith(head):
         raise ZipEndError("incomplete", "the file is cut short after its first bytes")
     if not any(head[:_LOCAL_BYTES]):
@@ -130,14 +158,23 @@ def _check_head(head: bytes) -> None:
     )
 
 
-def _ends(tail: bytes) -> Iterator[int]:
-    """Where end records begin whose comment ends exactly at the file's end, the last one first."""
+def _ends(tail: bytes) -> Iterator[tuple[int, Literal["", "zeros", "line end"]]]:
+    """Where end records begin that end at the file's end, and what stands behind them.
+
+    The last one comes first. Nothing may stand there but zero bytes or one line end.
+    """
     index = len(tail)
+    zeros_from = max(len(tail.rstrip(b"\0")), len(tail) - _MAX_ZEROS_BEHIND)
     while (index := tail.rfind(_END_SIGNATURE, 0, index)) >= 0:
         if index + _END.size <= len(tail):
             comment_bytes = int.from_bytes(tail[index + 20 : index + 22], "little")
-            if index + _END.size + comment_bytes == len(tail):
-                yield index
+            stop = index + _END.size + comment_bytes
+            if stop == len(tail):
+                yield index, ""
+            elif zeros_from <= stop < len(tail):
+                yield index, "zeros"
+            elif len(tail) - 2 <= stop < len(tail) and tail[stop:] in {b"\n", b"\r\n"}:
+                yield index, "line end"
 
 
 def _end_at(fd: int, tail: bytes, index: int, offset: int) -> EndRecord:
@@ -154,16 +191,26 @@ def _end_at(fd: int, tail: bytes, index: int, offset: int) -> EndRecord:
     if disk or first_disk or here != entries:
         raise ZipEndError("not-a-zip", "it is a part of a split zip")
     if start + size != offset:
+        is_large = end64 is None and offset - start - size >= 1 << 32
         raise ZipEndError(
-            "incomplete", "the zip's list of entries does not lie directly before its end record"
+            "incomplete",
+            "the zip's list of entries does not lie directly before its end record"
+            + (_OLD_FINDER if is_large else ""),
         )
-    if entries * _DIRECTORY_ENTRY_BYTES > size or (size and not entries):
+    may_be_more = end64 is None and size - entries * _DIRECTORY_ENTRY_BYTES >= _WRAPPED_BYTES
+    if entries * _DIRECTORY_ENTRY_BYTES > size or (size and not entries and not may_be_more):
         raise ZipEndError("not-a-zip", "the zip's list of entries has not the size it says")
     if entries and os.pread(fd, 4, start) != _DIRECTORY_SIGNATURE:
         raise ZipEndError("incomplete", "the zip's list of entries is not where the zip says")
-    if not entries and start:
+    if not entries and not may_be_more and start:
         raise ZipEndError("not-a-zip", "the zip lists no entries, but holds other bytes")
-    return EndRecord(offset=offset, entries=entries, directory_offset=start, directory_size=size)
+    return EndRecord(
+        offset=offset,
+        entries=entries,
+        directory_offset=start,
+        directory_size=size,
+        may_be_more=may_be_more,
+    )
 
 
 def _end64_before(fd: int, offset: int) -> tuple[int, tuple[int, ...]] | None:

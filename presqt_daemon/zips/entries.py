@@ -11,6 +11,7 @@ from typing import NamedTuple
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.findings import refusal
+from presqt_daemon.model import Finding
 from presqt_daemon.system.files import is_same_file
 from presqt_daemon.zips.directory import (
     BZIP2,
@@ -24,7 +25,8 @@ from presqt_daemon.zips.directory import (
 from presqt_daemon.zips.end_record import EndRecord, ZipEndError, read_end
 from presqt_daemon.zips.faults import NEW_ZIP, Problems, shrunk
 from presqt_daemon.zips.limits import check_list, check_sizes
-from presqt_daemon.zips.listed_names import name_bytes_allowed, read_names, refuse_names
+from presqt_daemon.zips.listed_names import ListedNames, name_bytes_allowed, refuse_names
+from presqt_daemon.zips.makers import Habit, Habits
 from presqt_daemon.zips.places import Places
 from presqt_daemon.zips.window import Window
 
@@ -58,11 +60,17 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """A zip behind one open descriptor; `members` stand in the order of their data."""
+    """A zip behind one open descriptor; `members` stand in the order of their data.
+
+    `undeclared` are the names whose encoding the zip does not tell; `warnings` say which habits of
+    makers were undone.
+    """
 
     fd: int
     status: os.stat_result
     members: tuple[Member, ...]
+    undeclared: frozenset[str] = frozenset()
+    warnings: tuple[Finding, ...] = ()
 
     def check_unchanged(self) -> None:
         """Raise UserFault `incomplete-zip` when the file was written to since it was opened."""
@@ -70,12 +78,64 @@ class Archive:
             raise shrunk()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZipFile:
+    """A regular file open for reading that should be a zip."""
+
+    fd: int
+    status: os.stat_result
+
+    def read(self, config: StagingConfig, page: str | None = None) -> Archive:
+        """The zip, all its entries safe to unpack; undeclared names read in a code page.
+
+        Raises UserFault `not-a-zip`, `incomplete-zip`, `unsafe-archive` or `too-large`, with every
+        problem of its entries as a finding, and UndeclaredNames with that fault where another code
+        page could make it good. CodePageError where a name is no text of the page.
+        """
+        habits = Habits()
+        names = ListedNames(config, page, habits)
+        try:
+            members = _members(self.fd, self.status.st_size, config, names, habits)
+        except UserFault as fault:
+            if names.is_any_undeclared and page is None and fault.code == "unsafe-archive":
+                raise UndeclaredNamesError(fault) from fault
+            raise
+        return Archive(
+            fd=self.fd,
+            status=self.status,
+            members=members,
+            undeclared=names.undeclared,
+            warnings=habits.warnings(),
+        )
+
+
+class UndeclaredNamesError(Exception):
+    """A zip that cannot be unpacked as its names are usually read; `fault` says why."""
+
+    def __init__(self, fault: UserFault) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+
+
 @contextmanager
 def open_archive(path: Path, config: StagingConfig) -> Iterator[Archive]:
-    """A zip whose entries are all safe to unpack, open while the context lasts.
+    """A zip whose entries are all safe to unpack, its names as they are usually read.
 
-    Raises UserFault `not-a-zip`, `incomplete-zip`, `unsafe-archive`, `too-large` or
-    `unreadable-file`, with every problem of its entries as a finding.
+    Raises as `open_zip` and `ZipFile.read` do; where the names are undeclared, their fault.
+    """
+    with open_zip(path) as file:
+        try:
+            archive = file.read(config)
+        except UndeclaredNamesError as error:
+            raise error.fault from None
+        yield archive
+
+
+@contextmanager
+def open_zip(path: Path) -> Iterator[ZipFile]:
+    """A file that may be a zip, open while the context lasts.
+
+    Raises UserFault `not-a-zip` where it is no regular file, `unreadable-file`.
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -96,12 +156,14 @@ def open_archive(path: Path, config: StagingConfig) -> Iterator[Archive]:
                 "The drop is not a regular file: drop a zip.",
                 hint="Drop a zip",
             )
-        yield Archive(fd=fd, status=status, members=_members(fd, status.st_size, config))
+        yield ZipFile(fd=fd, status=status)
     finally:
         os.close(fd)
 
 
-def _members(fd: int, zip_bytes: int, config: StagingConfig) -> tuple[Member, ...]:
+def _members(
+    fd: int, zip_bytes: int, config: StagingConfig, names: ListedNames, habits: Habits
+) -> tuple[Member, ...]:
     try:
         end = read_end(fd)
     except ZipEndError as error:
@@ -109,8 +171,12 @@ def _members(fd: int, zip_bytes: int, config: StagingConfig) -> tuple[Member, ..
     problems = Problems()
     check_list(end, zip_bytes, config, problems)
     problems.raise_any()
-    named = read_names(fd, end, config, problems)
-    _check_places(named, config, problems)
+    if end.is_marked_split:
+        habits.note(Habit.SPLIT_MARK)
+    if end.behind:
+        habits.note(Habit.ZEROS_BEHIND if end.behind == "zeros" else Habit.LINE_END_BEHIND)
+    named = names.read(fd, end, problems)
+    _check_places(named, config, problems, habits)
     check_sizes((row for row, _ in named), zip_bytes, config, problems)
     members = _locate(Window(fd), named, end, problems)
     problems.raise_any()
@@ -118,7 +184,10 @@ def _members(fd: int, zip_bytes: int, config: StagingConfig) -> tuple[Member, ..
 
 
 def _check_places(
-    named: list[tuple[Row, str | None]], config: StagingConfig, problems: Problems
+    named: list[tuple[Row, str | None]],
+    config: StagingConfig,
+    problems: Problems,
+    habits: Habits,
 ) -> None:
     """No two entries for one place, and nothing but plain files and folders that we can read."""
     places = Places(problems.add)
@@ -144,11 +213,11 @@ def _check_places(
             refuse_names(problems)
         is_plain = row.mode >> 12 in _PLAIN_KINDS and not row.flags & ENCRYPTED_FLAGS
         if is_folder or not is_plain or row.method not in _METHODS:
-            _check_kind(row, name, problems)
+            _check_kind(row, name, problems, habits)
     places.finish()
 
 
-def _check_kind(row: Row, name: str, problems: Problems) -> None:
+def _check_kind(row: Row, name: str, problems: Problems, habits: Habits) -> None:
     kind = stat.S_IFMT(row.mode)
     is_folder = name.endswith("/")
     if kind == stat.S_IFLNK:
@@ -158,7 +227,10 @@ def _check_kind(row: Row, name: str, problems: Problems) -> None:
             "is a symbolic link; a bag holds plain files only",
             hint="Replace the link by the file, make the bag again and zip it",
         )
-    elif kind not in {0, stat.S_IFREG, stat.S_IFDIR} or (kind == stat.S_IFDIR and not is_folder):
+    elif is_folder:
+        if kind not in {0, stat.S_IFDIR}:
+            habits.note(Habit.FOLDER_KIND, name)
+    elif kind not in {0, stat.S_IFREG}:
         problems.add("special-file", name, "is neither a plain file nor a folder")
     if row.flags & ENCRYPTED_FLAGS:
         problems.add("encrypted", name, "is encrypted", hint="Make the zip without a password")

@@ -1,7 +1,7 @@
 """What is wrong with a zip: problems of its entries, collected and counted; damage; change."""
 
 from presqt_daemon.errors import UserFault
-from presqt_daemon.findings import finding, refusal, shown
+from presqt_daemon.findings import and_more, finding, refusal, shown
 from presqt_daemon.model import Finding, Severity
 
 NEW_ZIP = "Make the zip again with another tool"
@@ -31,7 +31,7 @@ class Problems:
         """Raise UserFault `too-large` when limits alone are exceeded, else `unsafe-archive`."""
         if not self.total:
             return
-        more = f" (and {self.total - 1} more problems)" if self.total > 1 else ""
+        more = and_more(self.total - 1, "problem")
         code = "too-large" if self._only_limits else "unsafe-archive"
         start = "The zip is too large" if self._only_limits else "The zip cannot be unpacked safely"
         raise UserFault(

@@ -7,6 +7,7 @@ from presqt_daemon.units import text_from_bytes
 from presqt_daemon.zips.directory import STORED, Row
 from presqt_daemon.zips.end_record import EndRecord
 from presqt_daemon.zips.faults import NEW_ZIP, Problems
+from presqt_daemon.zips.listed_names import most_entries, refuse_number
 
 RATIO_FROM_BYTES = 100 << 20
 """Below this size unpacked, the ratio does not matter."""
@@ -25,14 +26,9 @@ def check_list(end: EndRecord, zip_bytes: int, config: StagingConfig, problems: 
             f"{text_from_bytes(config.max_zip_bytes)} allowed",
             key="staging.max_zip_bytes",
         )
-    if end.entries > 2 * config.max_files + 1000:
-        problems.add_limit(
-            "too-many-entries",
-            "",
-            f"the zip has {end.entries} entries; a bag may have {config.max_files} files",
-            key="staging.max_files",
-        )
-    if end.directory_size > end.entries * MAX_LISTED_BYTES:
+    if end.entries > most_entries(config):
+        refuse_number(end.entries, config, problems)
+    if end.directory_size > end.most_entries * MAX_LISTED_BYTES:
         problems.add("list-too-large", "", "the zip's list of entries is far too large", NEW_ZIP)
 
 

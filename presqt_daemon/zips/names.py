@@ -6,11 +6,10 @@ import zlib
 from collections.abc import Callable
 
 MAX_NAME_BYTES = 255
-MAX_PATH_BYTES = 1024
-MAX_DEPTH = 64
 
 UTF8_FLAG = 0x800
 _UNICODE_PATH = 0x7075
+_ORDINARY_DEPTH = 8
 _ODD_STARTS = frozenset({"", "/", ".", ":"})
 
 Report = Callable[[str, str, str, str | None], None]
@@ -21,13 +20,11 @@ class NameBytesError(ValueError):
     """The entry says its name is UTF-8, and it is not."""
 
 
-def decode_name(raw: bytes, flags: int, extra: bytes) -> str:
-    """The entry's name as text.
+def declared_name(raw: bytes, flags: int, extra: bytes) -> str | None:
+    """The entry's name as text where the entry tells how it reads, None where it does not.
 
     UTF-8 where the entry says so, or in Info-ZIP's Unicode Path field as long as that belongs to
-    this name. Without either, bytes that are valid UTF-8 are taken as such (the Finder writes them
-    without saying so, and other text is hardly ever valid UTF-8), all else as code page 437
-    (APPNOTE.TXT 4.6.9 and appendix D). Raises NameBytesError.
+    this name (APPNOTE.TXT 4.6.9 and appendix D). Raises NameBytesError.
     """
     if raw.isascii():
         return raw.decode("ascii")
@@ -36,13 +33,18 @@ def decode_name(raw: bytes, flags: int, extra: bytes) -> str:
             return raw.decode("utf-8")
         except UnicodeDecodeError:
             raise NameBytesError from None
-    given = _unicode_path(raw, extra) if extra else None
-    if given is not None:
-        return given
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("cp437")
+    return _unicode_path(raw, extra) if extra else None
+
+
+def has_other_slashes(raw: bytes, name: str) -> bool:
+    """Whether a Unicode Path has `\\` exactly where the name beside it has `/`, and no `/`."""
+    return (
+        "\\" in name
+        and "/" not in name
+        and b"\\" not in raw
+        and [len(part) == 0 for part in raw.split(b"/")]
+        == [len(part) == 0 for part in name.split("\\")]
+    )
 
 
 def extra_field(extra: bytes, wanted: int) -> bytes | None:
@@ -67,28 +69,25 @@ def is_ordinary(name: str) -> bool:
         and name[:1] not in _ODD_STARTS
         and name[1:2] != ":"
         and (len(name) if name.isascii() else 4 * len(name)) <= MAX_NAME_BYTES
-        and name.count("/") < MAX_DEPTH
+        and name.count("/") < _ORDINARY_DEPTH
     )
 
 
-def check_name(name: str, report: Report) -> bool:
+def check_name(name: str, report: Report, *, max_path_bytes: int, max_depth: int) -> bool:
     """Whether a name (of a folder: without its last slash) may be unpacked; else says why not."""
-    problem = _problem(name)
+    problem = _problem(name, max_path_bytes, max_depth)
     if problem is None:
         return True
     report(problem[0], name, problem[1], problem[2])
     return False
 
 
-def folded(name: str) -> str:
-    """What two names have in common that a careless file system takes for one.
+def same_form(name: str) -> str:
+    """What two names have in common that differ only by the form of their letters (NFC, NFD).
 
-    Canonical caseless matching, Unicode D145.
+    Names that differ by case stay apart: RFC 8493 6.1.1.1 only warns of them.
     """
-    if name.isascii():
-        return name.lower()
-    decomposed = unicodedata.normalize("NFD", name).casefold()
-    return unicodedata.normalize("NFD", decomposed)
+    return name if name.isascii() else unicodedata.normalize("NFD", name)
 
 
 AGAIN = "Make the zip again with another tool"
@@ -107,14 +106,14 @@ def _unicode_path(raw: bytes, extra: bytes) -> str | None:
         return None
 
 
-def _problem(name: str) -> tuple[str, str, str | None] | None:
+def _problem(name: str, max_path_bytes: int, max_depth: int) -> tuple[str, str, str | None] | None:
     """Code, what is wrong, hint; None when the name is fine."""
     if not name:
         return "empty-name", "an entry of the zip has no name", AGAIN
     if any(_is_control(char) for char in name):
         return "control-character", "the name holds a control character", _RENAME
     if "\\" in name:
-        return "backslash", "the name holds a backslash, which Windows reads as a folder", _RENAME
+        return "backslash", "the name holds a backslash, which Windows reads as a folder", _SLASHES
     if name.startswith("/"):
         return "absolute-path", "the name is an absolute path", _RELATIVE
     if re.match("[A-Za-z]?:", name):
@@ -124,19 +123,33 @@ def _problem(name: str) -> tuple[str, str, str | None] | None:
         return "path-climbs", "the name climbs out of its folder with `..`", _RELATIVE
     if "" in parts or "." in parts:
         return "path-not-plain", "the name holds an empty part or `.`", _RELATIVE
-    if len(parts) > MAX_DEPTH:
-        return "too-deep", f"lies more than {MAX_DEPTH} folders deep", _SHORTER
+    if len(parts) > max_depth:
+        return "too-deep", f"lies more than {max_depth} folders deep", _SHALLOWER
     if max(len(part.encode()) for part in parts) > MAX_NAME_BYTES:
         return "name-too-long", f"a name is longer than {MAX_NAME_BYTES} bytes", _SHORTER
-    if len(name.encode()) > MAX_PATH_BYTES:
-        return "path-too-long", f"the path is longer than {MAX_PATH_BYTES} bytes", _SHORTER
+    if len(name.encode()) > max_path_bytes:
+        return "path-too-long", f"the path is longer than {max_path_bytes} bytes", _SHORTER_PATH
     return None
 
 
 _RENAME = "Rename the file, make the bag again and zip it"
 _RELATIVE = "Zip the bag folder itself, from the folder it lies in"
-_SHORTER = "Use shorter names or fewer folders, make the bag again and zip it"
+_SHORTER = "Use shorter names, make the bag again and zip it"
+_SHORTER_PATH = (
+    "Use shorter names or fewer folders and make the bag again, or ask the operator for a higher "
+    "limit (staging.max_path_bytes)"
+)
+_SHALLOWER = (
+    "Use fewer folders and make the bag again, or ask the operator for a higher limit "
+    "(staging.max_depth)"
+)
+_SLASHES = (
+    "If PowerShell 5.1 or an old program made the zip, zip the bag folder with PowerShell 7, 7-Zip "
+    "or Explorer's `Compress to ZIP file` instead; if a file's own name holds it, rename the file "
+    "and make the bag again"
+)
 
 
 def _is_control(char: str) -> bool:
-    return unicodedata.category(char) in {"Cc", "Zl", "Zp", "Cs"}
+    """Not for TAB, LF and CR, which a manifest can name (RFC 8493 2.1.3)."""
+    return char not in "\t\n\r" and unicodedata.category(char) in {"Cc", "Zl", "Zp", "Cs"}

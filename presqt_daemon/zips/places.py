@@ -2,7 +2,8 @@
 
 import sys
 
-from presqt_daemon.zips.names import AGAIN, Report, folded
+from presqt_daemon.findings import shown
+from presqt_daemon.zips.names import AGAIN, Report, same_form
 
 
 class Places:
@@ -26,7 +27,7 @@ class Places:
         parent = name.rpartition("/")[0]
         if parent and parent not in self._seen_folders:
             self._add_folders(parent)
-        key = folded(name)
+        key = same_form(name)
         other = self._files.setdefault(key, name)
         if other is not name:
             self._collide(name, other)
@@ -55,7 +56,7 @@ class Places:
             self._seen_folders.add(name)
             self.folders += 1
             self.folder_bytes += sys.getsizeof(name)
-            other = self._folders.setdefault(folded(name), name)
+            other = self._folders.setdefault(same_form(name), name)
             if other is not name and other != name:
                 self._collide(name, other)
             name = name.rpartition("/")[0]
@@ -67,7 +68,7 @@ class Places:
             self._report(
                 "name-collision",
                 name,
-                f"differs from {other!a} only by case or by the form of its letters, "
-                "so many systems take both for one",
+                f"differs from {shown(other)} only by the form of its letters (Unicode "
+                "normalization), so many systems take both for one",
                 "Rename one of them, make the bag again and zip it",
             )

@@ -95,18 +95,53 @@ DECLARATIONS = [
     _bad("bagit.txt with a blank line", "declaration-malformed", _declared(DECLARATION + b"\n")),
     _bad(
         "bagit.txt with its lines swapped",
-        "declaration-malformed",
+        "declaration-order",
         _declared(b"Tag-File-Character-Encoding: UTF-8\nBagIt-Version: 1.0\n"),
+    ),
+    _odd(
+        "bagit.txt with its lines swapped, 0.97 (moab)",
+        "declaration-order",
+        _declared(b"Tag-File-Character-Encoding: UTF-8\nBagIt-Version: 0.97\n", version="0.97"),
+    ),
+    _bad(
+        "bagit.txt with its lines swapped and the version twice, 0.97",
+        "declaration-malformed",
+        _declared(b"Tag-File-Character-Encoding: UTF-8\nTag-File-Character-Encoding: UTF-8\n"),
+    ),
+    *(
+        _bad(
+            f"bagit.txt whose {label} says nothing, {version}",
+            "declaration-malformed",
+            _declared(
+                text.replace(b"0.97", version.encode()).replace(value, b""),
+                version=version,
+            ),
+        )
+        for version in ("0.97", "1.0")
+        for label, value, text in (
+            ("encoding", b"UTF-8", OLD_DECLARATION),
+            ("version", version.encode(), OLD_DECLARATION),
+        )
+    ),
+    _bad(
+        "bagit.txt with an encoding of a tab only",
+        "declaration-malformed",
+        _declared(DECLARATION.replace(b"UTF-8", b"\t")),
     ),
     _bad(
         "bagit.txt with the version twice",
         "declaration-malformed",
         _declared(b"BagIt-Version: 1.0\nBagIt-Version: 1.0\n"),
     ),
+    _odd(
+        "bagit.txt with BagIt-version (rocrateR)",
+        "declaration-label-case",
+        _declared(DECLARATION.replace(b"-V", b"-v")),
+    ),
     _bad(
-        "bagit.txt with labels in lower case",
+        "bagit.txt with BagIt_Version",
         "declaration-malformed",
-        _declared(DECLARATION.lower()),
+        _declared(DECLARATION.replace(b"-V", b"_V")),
     ),
     _bad(
         "bagit.txt with a space before the colon, 1.0",
@@ -421,10 +456,18 @@ INFOS = [
     _bad("a line without a colon", "info-line-malformed", _info(OXUM + b"nonsense\n")),
     _bad("an empty label", "info-line-malformed", _info(OXUM + b": x\n")),
     _bad("a fold with no label", "info-line-malformed", _info(b"  x\n" + OXUM)),
-    _bad("two spaces behind the colon, 1.0", "info-spacing", _info(OXUM + b"A:  b\n")),
+    _odd("two spaces behind the colon, 1.0", None, _info(OXUM + b"A:  b\n")),
+    _odd("a space and a tab behind the colon, 1.0", None, _info(OXUM + b"A: \tb\n")),
+    _bad("a no-break space behind the colon, 1.0", "info-spacing",
+         _info(OXUM + "A:\u00a0b\n".encode())),
+    _odd("an indented first label, 0.97", "info-first-line-indented",
+         _info(b" A: b\n" + OXUM, "0.97")),
+    _bad("an indented first label, 1.0", "info-line-malformed", _info(b" A: b\n" + OXUM)),
+    _bad("an indented first line without a label, 0.97", "info-line-malformed",
+         _info(b" words\n" + OXUM, "0.97")),
     _bad("a space before the colon, 1.0", "info-spacing", _info(OXUM + b"A : b\n")),
     _bad("no space behind the colon, 1.0", "info-spacing", _info(OXUM + b"A:b\n")),
-    _odd("any space at the colon, 0.97", None, _info(OXUM + b"A :   b\nC:d\n", "0.97")),
+    _odd("any space at the colon, 0.97", "info-spacing", _info(OXUM + b"A :   b\nC:d\n", "0.97")),
     _odd("an empty value, 1.0", None, _info(OXUM + b"A:\nB: \n")),
     *(
         _bad(f"Payload-Oxum {value!r}", "oxum-malformed",

@@ -46,7 +46,7 @@ def test_a_repeat_far_from_its_first_line_is_seen(place: int) -> None:
     lines.insert(place, lines[0])
     _listed, _absent, findings = read(lines)
     assert [code for code, _message in findings] == ["listed-twice"]
-    assert f"(again in line {place + 1})" in findings[0][1]
+    assert f"(line {place + 1} is one of them)" in findings[0][1]
 
 
 def test_two_checksums_far_apart_are_seen() -> None:

@@ -205,12 +205,31 @@ def test_a_bag_that_lies_too_deep_is_named() -> None:
 
 @pytest.mark.parametrize(
     "names",
-    [("b/data/x", "b/manifest-md5.txt"), ("b/data/",), ("b/BagIt.txt",), ("b/manifest-md5.txt",)],
+    [("b/data/x", "b/manifest-md5.txt"), ("b/data/",), ("b/manifest-md5.txt",)],
 )
 def test_a_bag_without_its_declaration_is_told_so(names: tuple[str, ...]) -> None:
     fault = malformed(*names)
     assert "bagit.txt is missing" in fault.message
     assert '"b/"' in fault.message
+
+
+def test_a_declaration_in_other_letter_case_is_named() -> None:
+    fault = malformed("b/BagIt.txt", "b/data/x")
+    assert '"b/BagIt.txt"' in fault.message
+    assert "called bagit.txt, in small letters" in fault.message
+
+
+@pytest.mark.parametrize(
+    ("names", "advice"),
+    [
+        (("thesis.zip",), 'drop "thesis.zip" itself'),
+        (("out/thesis.zip", "__MACOSX/out/._thesis.zip"), 'drop "thesis.zip" itself'),
+        (("a.zip", "b.zip"), "drop each zip that lies in it by itself"),
+        (("thesis.tar.gz",), 'unpack "thesis.tar.gz"'),
+    ],
+)
+def test_a_zip_of_packed_files_is_told_which_to_drop(names: tuple[str, ...], advice: str) -> None:
+    assert advice in malformed(*names).message
 
 
 def test_a_zip_without_a_bag_is_told_what_it_holds() -> None:
