@@ -53,6 +53,7 @@ class Rooms:
         """Get what could not be started for want of threads, and end a start that hangs."""
         self.pool.end_hung_start()
         self.upgrade.keep_up()
+        self.inbox.keep_up()
         self.control.start()
         self.expiry.start()
         self.mounts.start()

@@ -12,6 +12,7 @@ import stat
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.aside import is_claimed_file, remove_claimed_file
@@ -21,6 +22,7 @@ from presqt_daemon.inbox.probe import open_file
 from presqt_daemon.inbox.settle import sight_of
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import copy_durably, printable_name, remove_tree, sync_folder
+from presqt_daemon.system.shortage import start_thread
 
 SMALL_BYTES = 64 << 20
 """Larger copies have a thread of their own, so that they delay no small one."""
@@ -76,10 +78,17 @@ class Copier:
                 return
             self._tickets[ticket] = copy
             self._push(is_small, self._clock(), _FIRST_PAUSE_SECONDS, copy)
-            if is_small not in self._threads:
-                thread = threading.Thread(target=self._live, args=(is_small,), daemon=True)
-                self._threads[is_small] = thread
-                thread.start()
+        self.keep_up()
+
+    def keep_up(self) -> None:
+        """Get the threads for what is to be copied, where none could be had before."""
+        with self._change:
+            for is_small, queue in self._queues.items():
+                if not queue or is_small in self._threads or self._stopped:
+                    continue
+                thread = start_thread(partial(self._live, is_small), "copy")
+                if thread is not None:
+                    self._threads[is_small] = thread
 
     def has(self, ticket: str) -> bool:
         """Whether a ticket's drop is being copied or waits for it, here or in another lane."""

@@ -69,6 +69,11 @@ class Inbox:
         for lane in self._lanes.values():
             lane.start()
 
+    def keep_up(self) -> None:
+        """Get the threads that could not be had."""
+        for lane in self._lanes.values():
+            lane.start()
+
     def stop(self, timeout: float = 5.0) -> None:
         """Take nothing more; copies are given up and made again after the next start.
 

@@ -20,6 +20,7 @@ from presqt_daemon.inbox.places import OpenPlace, Place, make_target_folder, ope
 from presqt_daemon.inbox.reception import Reception
 from presqt_daemon.inbox.scan import Hints, Scan
 from presqt_daemon.inbox.watch import FolderWatch, Hint
+from presqt_daemon.system.shortage import start_thread
 
 _SHARE = 10
 _MAX_HINTS = 50_000
@@ -54,13 +55,14 @@ class Lane:
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._inbox = _disk_of(desk.config.inbox)
-        self._thread = threading.Thread(
-            target=self._live, name=f"inbox:{target or ''}", daemon=True
-        )
+        self._name = f"inbox:{target or ''}"
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to scan."""
-        self._thread.start()
+        """Begin to scan, and to copy; again where no thread could be had."""
+        if self._thread is None and not self._stopped.is_set():
+            self._thread = start_thread(self._live, self._name)
+        self._copier.keep_up()
 
     def halt(self) -> None:
         """Begin nothing more; `join` waits for it."""
@@ -70,7 +72,8 @@ class Lane:
 
     def join(self, timeout: float) -> None:
         """Wait until the lane has ended, or the time is over, as when its folder hangs."""
-        self._thread.join(timeout)
+        if self._thread is not None:
+            self._thread.join(timeout)
         self._copier.stop(timeout)
 
     def wake(self) -> None:

@@ -108,7 +108,7 @@ class FolderWatch:
             watch = self._started().schedule(
                 self._handler, os.fspath(path), recursive=False, event_filter=_EVENTS
             )
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # the latter where no thread can be had
             self._go_blind(error)
             return False
         self._watched[path] = _Watched(identity=identity, watch=watch)
@@ -155,9 +155,9 @@ class FolderWatch:
             except (KeyError, OSError) as error:
                 _log.debug("%s: the watch of %s was gone: %r", self._label, path, error)
 
-    def _go_blind(self, error: OSError) -> None:
+    def _go_blind(self, error: Exception) -> None:
         if not self._is_blind:
-            reason = error.strerror or str(error)
+            reason = (isinstance(error, OSError) and error.strerror) or str(error)
             _log.warning("%s: not watched (%s); found by scanning alone", self._label, reason)
         self._is_blind = True
 

@@ -32,7 +32,7 @@ from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings, advance
 from presqt_daemon.workers.pace import Waits
-from presqt_daemon.workers.pool import NOT_BEGUN, TICKET_VARIABLE
+from presqt_daemon.workers.pool import TICKET_VARIABLE
 from presqt_daemon.workers.proof import Proof
 from presqt_daemon.workers.reaper import Limits, Sample, end_tree, judge, tree_memory
 from presqt_daemon.workers.run import Run
@@ -91,6 +91,7 @@ class Conversation:
     proof: Proof
     may_go_on: Callable[[float], bool] = lambda _elapsed: True
     clock: Callable[[], float] = time.monotonic
+    _has_begun: bool = False
     _moved_at: float = 0.0
     _open_question: Question | None = None
     _waits: Waits = field(default_factory=Waits)
@@ -117,6 +118,7 @@ class Conversation:
             return self._died()
         while True:
             message, lives = self.worker.receive(TICK_SECONDS)
+            self._has_begun |= message is not None
             if isinstance(message, _ENDS):
                 return message
             if message is not None:
@@ -200,7 +202,8 @@ class Conversation:
         end_tree(self.worker.identity, (TICKET_VARIABLE, self.run.ticket), grace=0)
         code = self.worker.exit_code(5.0)
         self.worker.close()
-        kind = BrokenKind.NOT_BEGUN if code == NOT_BEGUN else BrokenKind.DIED
+        # one that could not begin has said nothing; its exit code may be lost with the forkserver
+        kind = BrokenKind.DIED if self._has_begun else BrokenKind.NOT_BEGUN
         return Broken(kind=kind, pid=pid, exit_code=code)
 
     def _end_worker(self, kind: BrokenKind, fault: HouseFault | None = None) -> Broken:

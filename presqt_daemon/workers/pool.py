@@ -24,6 +24,7 @@ from typing import Any
 
 import psutil
 
+from presqt_daemon.reports import Alive
 from presqt_daemon.system.logs import open_log
 from presqt_daemon.system.precedence import step_back, yield_to_others
 from presqt_daemon.workers.run import SHORTAGE, SHORTAGE_SECONDS, ParkError
@@ -159,6 +160,7 @@ def serve(channel: Connection, verbosity: int, journal: bool) -> None:
         os._exit(NOT_BEGUN)
     step_back(NICENESS)
     try:
+        channel.send(Alive())
         task: Task = channel.recv()
     except (EOFError, OSError):
         return

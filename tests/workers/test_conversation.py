@@ -1,11 +1,15 @@
 import multiprocessing
+import os
+import signal
 import threading
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
+import pytest
 
 from presqt_daemon.reports import Alive, End, Go, Limited, Question, WantsTurn
 from presqt_daemon.tickets.holder import Holder
@@ -136,3 +140,43 @@ def test_a_bag_that_may_not_go_on_where_it_is_leaves_its_place(tmp_path: Path) -
     assert end.kind is BrokenKind.OUTGROWN
     assert asked == sorted(asked)
     assert not worker.identity.is_running()
+
+
+def fall(channel: Connection) -> None:
+    """A worker that dies before it has begun."""
+    channel.recv()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fall_later(channel: Connection) -> None:
+    """A worker that dies when it has begun."""
+    channel.recv()
+    channel.send(Alive())
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("work", "kind"), [(fall, BrokenKind.NOT_BEGUN), (fall_later, BrokenKind.DIED)]
+)
+def test_only_the_death_of_a_worker_that_has_begun_counts(
+    tmp_path: Path, work: Callable[[Connection], None], kind: BrokenKind
+) -> None:
+    uploads = Uploads(tmp_path)
+    folder = uploads.folder(str(uuid.uuid4()))
+    folder.path.mkdir(parents=True)
+    info = ProcessInfo(ticket_number=folder.ticket, received_at=NOW, updated_at=NOW)
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("forkserver").Process(target=work, args=(theirs,))
+    process.start()
+    theirs.close()
+    end = Conversation(
+        worker=Worker(process=process, identity=psutil.Process(process.pid), channel=ours),
+        holder=Holder(uploads, folder, info, now=lambda: NOW),
+        run=Run(ticket=folder.ticket, work=Work.STAGE, interruption=Interruption()),
+        limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
+        answer=lambda _question: None,
+        end_creating=lambda: None,
+        proof=Proof(folder.ticket, lambda _event: None),
+    ).hold("a task")  # type: ignore[arg-type]
+    assert isinstance(end, Broken)
+    assert end.kind is kind

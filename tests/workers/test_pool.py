@@ -76,6 +76,7 @@ def test_a_worker_lets_the_daemon_go_first_and_so_does_its_session() -> None:
 def test_workers_outlive_the_process_that_started_them_and_the_next_start_gets_another() -> None:
     pool = Pool()
     worker = pool.start_worker()
+    until(lambda: worker.receive(0.05)[0] == Alive(), "that it has begun")
     server().kill()
     lost = worker.process.sentinel
     until(lambda: lost in wait([lost], 0), "the loss of the process that knows the exit code")
