@@ -332,15 +332,30 @@ class TestAccount:
         assert new(records).id != identity
 
     @pytest.mark.parametrize(
-        "more", [{"index": 2}, {"published": True}, {"files": {"theirs.txt": b"x"}}]
+        "more",
+        [
+            {"index": 2},
+            {"published": True},
+            {"files": {"theirs.txt": b"x"}},
+            {"access": {"record": "public", "files": "public"}},
+        ],
     )
     def test_a_marked_draft_that_is_not_the_tickets_own_is_not_taken(
         self, fake: FakeZenodo, records: Target, more: dict[str, Any]
     ) -> None:
         files = more.pop("files", {})
         mark = record_metadata("T", {}, TICKET)
-        identity = fake.make("T", files, metadata=mark, **more)
+        closed = {"record": "public", "files": "restricted"}
+        identity = fake.make("T", files, metadata=mark, **{"access": closed, **more})
         assert new(records).id != identity
+
+    def test_a_marked_draft_as_the_ticket_makes_it_is_taken(
+        self, fake: FakeZenodo, records: Target
+    ) -> None:
+        mark = record_metadata("T", {}, TICKET)
+        closed = {"record": "public", "files": "restricted"}
+        identity = fake.make("T", {ZIP: b"x"}, metadata=mark, access=closed)
+        assert new(records).id == identity
 
     @pytest.mark.parametrize(
         ("given", "identity"),

@@ -58,11 +58,12 @@ class PublishedDraft:
             self._files.remove(self._container, key)
 
     def _restrict(self, *, is_public: bool) -> None:
-        """Close the files of a draft that was there before us, where they shall not be public.
+        """Close the files of an open draft where they shall not be public.
 
-        Nothing that others have closed is ever opened.
+        It may have been there before us, or a person has opened it; nothing that others have closed
+        is ever opened.
         """
-        if self._container.is_new or is_public:
+        if is_public:
             return
         draft = self._ask("GET", f"{self._record}/draft", doing="the draft").tree()
         access = draft.get("access")

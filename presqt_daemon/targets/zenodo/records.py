@@ -66,6 +66,7 @@ class RecordsTarget:
         self._api = api
         self._config = config
         self._records = f"{api}/records"
+        self._access = "public" if config.visibility == "public" else "restricted"
         self._files = files or DraftFiles(http, self._records)
         self._lookout = Lookout(partial(self._search, size=PAGE_ROWS), self._is_adoptable)
 
@@ -152,28 +153,31 @@ class RecordsTarget:
 
         Who publishes it by hand publishes it with the access that it has.
         """
-        files = "public" if self._config.visibility == "public" else "restricted"
         tree = {
             "files": {"enabled": True},
-            "access": {"record": "public", "files": files},
+            "access": {"record": "public", "files": self._access},
             "metadata": metadata,
         }
         doing = "a new draft"
         return self._ask("POST", self._records, doing=doing, tree=tree, expect=(201,)).tree()
 
     def _own_state(self, state: Mapping[str, str]) -> dict[str, str]:
-        restricted = {} if self._config.visibility == "public" else {RESTRICTED: "files"}
+        restricted = {RESTRICTED: "files"} if self._access == "restricted" else {}
         return {**state, **restricted}
 
     def _is_adoptable(self, draft: Row) -> bool:
         """Whether a draft with the ticket's mark is the one that the ticket made.
 
         A new version of a record has the record's mark, and a person may write anything: it is
-        ours only unpublished, in its first version, and with nothing in it but packed bags.
+        ours only unpublished, in its first version, with the access that we give, and with nothing
+        in it but packed bags.
         """
         versions = draft.get("versions")
         is_first = not isinstance(versions, dict) or versions.get("index") in {None, 1}
         if draft.get("is_published") or draft.get("is_draft") is False or not is_first:
+            return False
+        access = draft.get("access")
+        if isinstance(access, dict) and access.get("files") not in {None, self._access}:
             return False
         container = self._container(draft, is_new=True)
         return all(path.name.endswith(_MADE) for path in self._files.listing(container))
