@@ -149,6 +149,17 @@ class TestUpdate:
         assert fake.contents(identity)[key] == b"somebody's"
         assert fake.contents(identity)[str(item.path)] == content
 
+    def test_what_a_person_put_in_the_old_ones_place_meanwhile_is_not_deleted(
+        self, fake: FakeZenodo, records: Target
+    ) -> None:
+        identity = fake.make("Theirs", {ZIP: b"old"})
+        container = existing(records, identity)
+        old = records.listing(container)[PurePosixPath(ZIP)]
+        fake.drafts[identity].files[ZIP].content = b"edited meanwhile"
+        with pytest.raises(FileExistsError):
+            records.put(container, sending(ZIP, b"ours", MD5), old)
+        assert fake.contents(identity)[ZIP] == b"edited meanwhile"
+
     def test_a_pending_entry_that_cannot_be_deleted_costs_another_key(
         self, fake: FakeZenodo, records: Target
     ) -> None:
@@ -328,7 +339,8 @@ class TestAccount:
         self, fake: FakeZenodo, records: Target
     ) -> None:
         mark = record_metadata("T", {}, TICKET)
-        identity = fake.make("Theirs", owner=STRANGER, shared=True, metadata=mark)
+        closed = {"record": "public", "files": "restricted"}
+        identity = fake.make("T", owner=STRANGER, shared=True, metadata=mark, access=closed)
         assert new(records).id != identity
 
     @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import Container, Item, Sending
+from presqt_daemon.targets.given import GivenAddresses
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.zenodo.content import faults_by_name
 from presqt_daemon.targets.zenodo.drafts import VANISHED, draft_gone, md5_from
@@ -29,6 +30,7 @@ class BucketFiles:
         self._http = http
         self._depositions = depositions
         self._ours: dict[str, dict[str, PurePosixPath]] = {}
+        self._given = GivenAddresses(http.target)
 
     def listing(self, container: Container) -> dict[PurePosixPath, Item]:
         """The deposition's files. Raises UserFault `resource-gone`."""
@@ -83,11 +85,12 @@ class BucketFiles:
         return answer.tree()
 
     def _put_object(self, container: Container, key: str, file: Sending) -> StoredFile:
-        with file.open() as body, faults_by_name(self._http.target):
+        url = self._object(container, key)
+        with file.open() as body, faults_by_name(self._http.target), self._given.asking(url):
             reach("zenodo-begun")
             answer = self._http.ask(
                 "PUT",
-                self._object(container, key),
+                url,
                 doing=f"the content of {file.path}",
                 body=body,
                 size=file.size,

@@ -14,6 +14,7 @@ from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.answers import BODY_LIMIT_HINT, Answer
 from presqt_daemon.targets.base import Sending
+from presqt_daemon.targets.given import GivenAddresses
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.zenodo.drafts import VANISHED
 from presqt_daemon.targets.zenodo.parts import (
@@ -59,13 +60,18 @@ class DraftContent:
         self._sizes = list(part_sizes)
         self._takes_parts = True
         self._begun: set[str] = set()
+        self._given = GivenAddresses(http.target)
 
     def store(self, files: str, key: str, file: Sending, pending: Mapping[str, Any] | None) -> Any:
         """The server's entry of the complete file; `files` is the address of the draft's files.
 
         `pending` is what an earlier go of ours has begun under this key.
         """
-        with faults_by_name(self._http.target), self._cleared_when_refused(files, key):
+        with (
+            faults_by_name(self._http.target),
+            self._given.asking(f"{files} {key}"),
+            self._cleared_when_refused(files, key),
+        ):
             if pending is not None:
                 self._begun.add(_address(files, key))
                 entry = self._gone_on(files, key, file, pending)
@@ -191,7 +197,7 @@ class DraftContent:
 
 @contextlib.contextmanager
 def faults_by_name(target: str) -> Iterator[None]:
-    """Refusals by their cause; the addresses here were given by the server in this very upload."""
+    """Refusals by their cause, where the status alone does not tell it."""
     try:
         yield
     except (TargetFault, UserFault) as error:
@@ -202,10 +208,6 @@ def faults_by_name(target: str) -> Iterator[None]:
             ) from error
         if error.code == "target-refused" and "maximum file size" in said:
             raise UserFault("too-large", error.message) from error
-        if error.code in {"resource-not-found", "resource-gone"}:
-            raise TargetFault(
-                "target-unavailable", error.message, retryable=True, outcome_unknown=True
-            ) from error
         raise
 
 
