@@ -356,13 +356,6 @@ def test_a_folder_that_two_tickets_may_have_made_is_taken_by_none(
         target.container(request("T"))
 
 
-def test_a_torn_mark_is_no_mark(archive: Path, config: TargetConfig) -> None:
-    died_between(archive, TICKET, "T", made=False)
-    (archive / f".presqt-{TICKET}/container.json").write_text("{")
-    with connected(config) as target:
-        assert target.container(request("T")).id == "T"
-
-
 def test_folders_named_before_a_crash_are_still_synced_after_it(
     archive: Path, config: TargetConfig
 ) -> None:
@@ -447,9 +440,9 @@ def test_without_hard_links_a_name_is_kept_free_all_the_same(tmp_path: Path) -> 
         (tmp_path / "put").write_bytes(b"x")
         if (tmp_path / "name").exists():
             with pytest.raises(FileExistsError):
-                place_reserved(str(tmp_path / "put"), parent, "name")
+                place_reserved(parent, "put", parent, "name")
         else:
-            place_reserved(str(tmp_path / "put"), parent, "name")
+            place_reserved(parent, "put", parent, "name")
     os.close(parent)
     assert tree_of(tmp_path) == {"name": b"x", "put": b"x"}
 

@@ -1,14 +1,13 @@
 """A deposit's own folder: made once, found again after a crash, or opened by its id."""
 
+import errno
 import os
-import stat
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import sync_folder
-from presqt_daemon.targets.folder.side import PREFIX, Mark, SideFolder, read_mark
+from presqt_daemon.targets.folder.side import PREFIX, Mark, SideFolder, wanted_title
 from presqt_daemon.targets.folder.walk import make_readable_folder, opened_folder
 
 
@@ -20,53 +19,60 @@ class Made:
     inode: int
 
 
-def make(archive: Path, side: SideFolder, title: str, mode: int) -> Made:
+def make(root: int, side: SideFolder, title: str, mode: int) -> Made:
     """A new container for files of that mode; FileExistsError when the title is taken.
 
     Raises OSError.
     """
     side.write_mark(Mark(title=title))
     reach("folder-intent")
-    root = os.open(archive, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         status = make_readable_folder(root, title, mode)
     except FileExistsError:
         side.drop_mark()
         raise
-    finally:
-        os.close(root)
     reach("folder-made")
+    if status.st_uid != os.fstat(side.handle).st_uid:
+        # somebody has put a folder of theirs in its place in that moment
+        side.drop_mark()
+        raise FileExistsError(title)
     side.write_mark(Mark(title=title, inode=status.st_ino))
-    sync_folder(archive)
     return Made(title=title, inode=status.st_ino)
 
 
-def find_made(archive: Path, side: SideFolder) -> Made | None:
+def find_made(root: int, side: SideFolder) -> Made | None:
     """The container that an earlier go has made, None when there is none.
 
     After a crash between making it and noting its inode, an empty folder under the intended title
-    is ours, unless another ticket was making the same.
+    is ours when it has our owner and is not older than the intent, unless another ticket was making
+    the same. Nobody else can give a folder to us, and the intent is in a folder closed to them.
     """
     mark = side.read_mark()
     if mark is None:
         return None
     try:
-        status = (archive / mark.title).lstat()
-    except FileNotFoundError:
+        with opened_folder(root, PurePosixPath(mark.title)) as folder:
+            status = os.fstat(folder)
+            is_empty = not os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    if not stat.S_ISDIR(status.st_mode):
-        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None
+        raise
     made = Made(title=mark.title, inode=status.st_ino)
+    is_ours = status.st_uid == os.fstat(side.handle).st_uid
     if mark.inode is not None:
-        return made if mark.inode == made.inode else None
-    if os.listdir(archive / mark.title) or _is_wanted_by_another(archive, side, mark.title):
+        return made if is_ours and mark.inode == made.inode else None
+    is_new = status.st_ctime_ns >= mark.noted_ns
+    if not (is_ours and is_new and is_empty) or _is_wanted_by_another(root, side, mark.title):
         return None
     side.write_mark(Mark(title=made.title, inode=made.inode))
     return made
 
 
-def existing_inode(root: int, resource_id: str) -> int:
-    """The inode of the container at an id, which is its path below the archive.
+def existing(root: int, resource_id: str) -> os.stat_result:
+    """What the file system says of the container at an id, which is its path below the archive.
 
     Raises UserFault `resource-not-found`, `forbidden`, or `bad-request` for what is no folder.
     """
@@ -78,7 +84,7 @@ def existing_inode(root: int, resource_id: str) -> int:
         with opened_folder(root, path.parent) as parent:
             try:
                 with opened_folder(parent, PurePosixPath(path.name)) as folder:
-                    return os.fstat(folder).st_ino
+                    return os.fstat(folder)
             except NotADirectoryError:
                 raise UserFault(
                     "bad-request", f"The Resource provided, {resource_id}, is not a container"
@@ -98,10 +104,9 @@ def not_found(resource_id: str) -> UserFault:
     )
 
 
-def _is_wanted_by_another(archive: Path, side: SideFolder, title: str) -> bool:
-    for name in os.listdir(archive):
-        if name.startswith(PREFIX) and name != side.path.name:
-            mark = read_mark(archive / name)
-            if mark is not None and mark.title == title:
-                return True
-    return False
+def _is_wanted_by_another(root: int, side: SideFolder, title: str) -> bool:
+    return any(
+        wanted_title(root, name) == title
+        for name in os.listdir(root)
+        if name.startswith(PREFIX) and name != side.name
+    )

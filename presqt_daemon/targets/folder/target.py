@@ -1,6 +1,13 @@
 """A directory as a target: the embedded default, and the reference for every other adapter.
 
-A deposit is `<path>/<title>/`. Digests are of what was read back from the disk after it was synced,
+A deposit is `<path>/<title>/`. Everything below the archive is reached from descriptors, step by
+step and through no link: who else may write there can spoil what is there, never anything else.
+
+A new deposit is known again by its inode, noted in a folder beside it that is the service's own and
+closed to all others (`owned`); before the inode is noted, an empty folder of that title is ours
+when it has our owner and is not older than the intent. Nobody else can make such a one.
+
+Digests are of what was read back from the disk after it was synced,
 never of what was written.
 """
 
@@ -14,20 +21,20 @@ from typing import BinaryIO
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.digest import BLOCK_BYTES, digest_stream, strongest_common
-from presqt_daemon.errors import UserFault
+from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import remove_tree
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
-from presqt_daemon.targets.folder.container import existing_inode, find_made, make, not_found
+from presqt_daemon.targets.folder.container import existing, find_made, make, not_found
 from presqt_daemon.targets.folder.faults import fault_from, faults_named
 from presqt_daemon.targets.folder.place import place_new, place_over
-from presqt_daemon.targets.folder.side import PREFIX, SideFolder
+from presqt_daemon.targets.folder.side import SideFolder, is_title
 from presqt_daemon.targets.folder.walk import (
     folder_mode,
     item_from_status,
     list_below,
     make_readable_folder,
     opened_folder,
+    remove_below,
 )
 
 TRAITS = Traits(
@@ -71,28 +78,32 @@ class FolderTarget:
         self._sides: dict[str, SideFolder] = {}
         self._is_committed = False
         with faults_named(name, "the deposit"):
+            is_new = False
             with contextlib.suppress(FileExistsError):
                 path.mkdir(mode=0o700)
-                path.chmod(folder_mode(self._mode) | stat.S_IMODE(path.stat().st_mode))
+                is_new = True
             self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            if is_new:
+                usual = stat.S_IMODE(os.fstat(self._root).st_mode)
+                os.fchmod(self._root, folder_mode(self._mode) | usual)
 
     def account(self) -> Account:
         return Account(id=str(os.geteuid()), name=self._name)
 
     def titles(self) -> Collection[str]:
-        with faults_named(self._name, "the list of deposits"), os.scandir(self._path) as entries:
+        with faults_named(self._name, "the list of deposits"), os.scandir(self._root) as entries:
             return [entry.name for entry in entries if not entry.name.startswith(".")]
 
     def container(self, request: ContainerRequest) -> Container:
         if request.resource_id is not None:
-            inode = existing_inode(self._root, request.resource_id)
-            return self._container(request.resource_id, request.ticket, inode, is_new=False)
+            status = existing(self._root, request.resource_id)
+            return self._container(request.resource_id, request.ticket, status.st_ino, is_new=False)
         title = request.title
-        if "/" in title or title in {"", ".", ".."} or title.startswith(PREFIX):
+        if not is_title(title):
             raise UserFault("bad-request", f"{title!r} cannot be the title of a deposit.")
         with faults_named(self._name, title):
             side = self._side(request.ticket)
-            made = find_made(self._path, side) or make(self._path, side, title, self._mode)
+            made = find_made(self._root, side) or make(self._root, side, title, self._mode)
             return self._container(made.title, request.ticket, made.inode, is_new=True)
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
@@ -126,21 +137,19 @@ class FolderTarget:
 
     def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
         side = self._side_of(container)
-        temporary = side.new_name()
-        try:
-            with faults_named(self._name, str(file.path)):
-                self._write(temporary, file)
-                size, digests = self._read_back(temporary, file)
+        with contextlib.ExitStack() as stack, faults_named(self._name, str(file.path)):
+            temporary, handle = side.new_file()
+            stack.callback(side.drop_file, temporary)
+            stack.callback(os.close, handle)
+            self._write(handle, file)
+            size, digests = self._read_back(handle, file)
             reach("put-written")
             side.touch(file.path.parent)
             with self._parent(container, file.path) as parent:
                 place = place_new if replaces is None else place_over
-                place(temporary, parent, file.path.name)
+                place(side.handle, temporary, parent, file.path.name)
+                self._require_same(handle, parent, file.path)
             reach("put-placed")
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
         return Item(path=file.path, size=size, digests=digests)
 
     def digest(
@@ -173,12 +182,13 @@ class FolderTarget:
         if not container.is_new:
             return False
         try:
-            with self._opened(container):
-                pass
-        except UserFault:
+            with self._opened(container) as folder, faults_named(self._name, container.title):
+                remove_below(folder)
+                os.rmdir(container.id, dir_fd=self._root)
+        except UserFault as error:
+            if error.code != "resource-not-found":
+                raise
             return True
-        with faults_named(self._name, container.title):
-            remove_tree(self._path / container.id)
         self._is_committed = True
         return True
 
@@ -195,13 +205,15 @@ class FolderTarget:
             link=(self._path / path).as_uri(),
             is_new=is_new,
             state={"ticket": ticket, "inode": str(inode)},
+            # one folder has many ids: through other letter cases, mounts bound to two places
+            identity=f"{os.fstat(self._root).st_dev}:{inode}",
         )
 
     def _side(self, ticket: str) -> SideFolder:
         with self._lock:
             side = self._sides.get(ticket)
             if side is None:
-                side = SideFolder(self._path, ticket)
+                side = SideFolder(self._root, ticket, self._name)
                 with faults_named(self._name, "the deposit"):
                     side.open()
                 self._sides[ticket] = side
@@ -235,29 +247,35 @@ class FolderTarget:
         ):
             yield parent
 
-    def _write(self, temporary: str, file: Sending) -> None:
-        """Write the unfinished file and sync it."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        handle = os.open(temporary, flags, 0o600)
-        try:
-            buffer = memoryview(bytearray(max(1, min(BLOCK_BYTES, file.size))))
-            with file.open() as body:
-                while count := body.readinto(buffer):
-                    view = buffer[:count]
-                    while view:
-                        view = view[os.write(handle, view) :]
-                    self.heard()
-            os.fchmod(handle, self._mode)
-            os.fdatasync(handle)
-            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(handle)
+    def _require_same(self, handle: int, parent: int, path: PurePosixPath) -> None:
+        """Know that the file that has got the name is the one whose digest was taken."""
+        status = os.stat(path.name, dir_fd=parent, follow_symlinks=False)
+        if not os.path.samestat(status, os.fstat(handle)):
+            raise TargetFault(
+                "target-misbehaved",
+                f"{self._name}: somebody has put another file in the place of {path} while it was "
+                "being stored.",
+            )
 
-    def _read_back(self, temporary: str, file: Sending) -> tuple[int, Mapping[str, str]]:
+    def _write(self, handle: int, file: Sending) -> None:
+        """Write the unfinished file and sync it."""
+        buffer = memoryview(bytearray(max(1, min(BLOCK_BYTES, file.size))))
+        with file.open() as body:
+            while count := body.readinto(buffer):
+                view = buffer[:count]
+                while view:
+                    view = view[os.write(handle, view) :]
+                self.heard()
+        os.fchmod(handle, self._mode)
+        os.fdatasync(handle)
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def _read_back(self, handle: int, file: Sending) -> tuple[int, Mapping[str, str]]:
         """Size and digest of what the disk now holds."""
         chosen = strongest_common(file.digests, file.digests) or "sha512"
-        with open(temporary, "rb", buffering=0) as stream:
-            return os.fstat(stream.fileno()).st_size, self._digests(stream, chosen)
+        os.lseek(handle, 0, os.SEEK_SET)
+        with open(handle, "rb", buffering=0, closefd=False) as stream:
+            return os.fstat(handle).st_size, self._digests(stream, chosen)
 
     def _digests(self, stream: BinaryIO, algorithm: str) -> Mapping[str, str]:
         status = os.fstat(stream.fileno())

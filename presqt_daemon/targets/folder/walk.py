@@ -1,6 +1,8 @@
 """Opening and listing below a directory, following no link at any step."""
 
+import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +17,8 @@ _SPECIAL_BITS = 0o7000
 @contextmanager
 def opened_folder(root: int, path: PurePosixPath) -> Iterator[int]:
     """A descriptor of the folder at `path` below `root`. Raises OSError."""
+    if path.is_absolute() or ".." in path.parts:
+        raise NotADirectoryError(errno.ENOTDIR, "it is out of the archive", str(path))
     handle = os.dup(root)
     try:
         for part in path.parts:
@@ -63,3 +67,14 @@ def item_from_status(path: PurePosixPath, status: os.stat_result) -> Item:
     if stat.S_ISDIR(status.st_mode):
         return Item(path=path, is_folder=True)
     return Item(path=path, size=status.st_size if stat.S_ISREG(status.st_mode) else None)
+
+
+def remove_below(folder: int) -> None:
+    """Remove everything in an open folder, following no link. Raises OSError."""
+    with os.scandir(folder) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_folder in found:
+        if is_folder:
+            shutil.rmtree(name, dir_fd=folder)
+        else:
+            os.unlink(name, dir_fd=folder)
