@@ -18,9 +18,10 @@ from presqt_daemon.system.awake import AwakeClock
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.sd_notify import Notifier
 from presqt_daemon.tickets.lease import FolderLock
+from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.survey import Survey
 from presqt_daemon.tickets.verdict import Verdict, worst
-from presqt_daemon.upgrade.gate import Gate
+from presqt_daemon.upgrade.gate import Gate, GateError
 from presqt_daemon.workers.clerk import Reopened
 from presqt_daemon.workers.events import ended_by
 from presqt_daemon.workers.open_ticket import OpenTicket
@@ -103,13 +104,13 @@ class Daemon:
         listen_to_signals(self.post)
         deadline = None if self._max_wait is None else self._clock() + self._max_wait
         rooms = self._rooms
-        begin_start(rooms)
-        before = look_at_tickets(rooms)
-        make_folders(self.config)
-        rooms.uploads.keep_reserve()
-        rooms.inbox.recover()
-        found = self._open_gate(before, deadline)
+        try:
+            found = self._begin(deadline)
+        except (NewerInfoError, GateError, OSError):
+            rooms.in_hand.close()  # no death: a start that goes no further leaves nothing behind
+            raise
         if found is None:
+            rooms.in_hand.close()
             rooms.dispatch.verdicts.append(Verdict.OPEN)
             return self._exit_code()
         take_up_open_tickets(rooms, found)
@@ -126,6 +127,16 @@ class Daemon:
             rooms.close()
             _log.info("stopped")
         return self._exit_code()
+
+    def _begin(self, deadline: float | None) -> Survey | None:
+        """What is there, once it can be served; None when the start must go no further."""
+        rooms = self._rooms
+        begin_start(rooms)
+        before = look_at_tickets(rooms)
+        make_folders(self.config)
+        rooms.uploads.keep_reserve()
+        rooms.inbox.recover()
+        return self._open_gate(before, deadline)
 
     def _turn(self) -> None:
         """Start what may run, then wait for the next event and everything that came with it."""

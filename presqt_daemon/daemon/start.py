@@ -3,7 +3,6 @@
 import logging
 
 from presqt_daemon.daemon.rooms import Rooms
-from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.survey import Survey, survey
 from presqt_daemon.workers.recover import end_strays, find_open, give_up
 
@@ -30,9 +29,6 @@ def look_at_tickets(rooms: Rooms) -> Survey:
         found = survey(rooms.uploads, rooms.in_hand.take)
     except FileNotFoundError:
         return Survey()
-    except NewerInfoError:
-        rooms.in_hand.rest()
-        raise
     rooms.in_hand.rest()
     rooms.upgrade.check()
     rooms.supervisor.contents.load(found.contents)
