@@ -192,8 +192,10 @@ class Daemon:
                 self._rooms.dispatch.handle(event)
                 if isinstance(event, Reopened):
                     self._rooms.asked.opened(event.ticket)
+                    self._rooms.inbox.status_changed(event.ticket)
                 elif (ticket_ended := ended_by(event)) is not None:
                     self._rooms.asked.ended(ticket_ended)
+                    self._rooms.inbox.status_changed(ticket_ended)
 
     def _open_gate(self, found: Survey, deadline: float | None) -> Survey | None:
         """The tickets once all have their records; None when the start must go no further.

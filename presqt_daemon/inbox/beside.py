@@ -1,5 +1,6 @@
 """What lies beside drops: side-cars without a zip, requests, drops that were set aside."""
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable, Collection, Mapping
@@ -9,18 +10,21 @@ from functools import partial
 from presqt_daemon.inbox.aside import is_claimed_file, is_copied, names_this
 from presqt_daemon.inbox.claim import Taken, put_back
 from presqt_daemon.inbox.copying import Copier, Copy
-from presqt_daemon.inbox.desk import Desk, Notices
+from presqt_daemon.inbox.desk import Desk
 from presqt_daemon.inbox.names import (
+    ANSWER_SUFFIX,
     UNUSED_SUFFIX,
     name_of_aside,
     near_sidecar_stem,
     plain_zip_name,
     ticket_of_aside,
 )
+from presqt_daemon.inbox.notices import Notices
 from presqt_daemon.inbox.places import OpenPlace, Place
 from presqt_daemon.inbox.recover import is_alive, remove_twin_sidecar
 from presqt_daemon.inbox.sender_requests import NotAllowedError, SenderRequests
 from presqt_daemon.inbox.sidecar import UNUSED_AFTER_SECONDS, put_aside
+from presqt_daemon.inbox.whole_file import create_whole
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import printable_name, remove_tree
 from presqt_daemon.tickets.claim_record import NOTE_SUFFIX, ClaimRecordError
@@ -62,11 +66,13 @@ class Beside:
         except FileNotFoundError:
             return
         except BlockingIOError:
-            self._notices.warn(key, f"{shown} must wait: another daemon has it")
+            self._notices.warn(key, f"{shown} must wait: another daemon has it", "set aside")
         except OSError as error:
-            self._notices.warn(key, f"{shown} must wait: {error.strerror}")
+            self._notices.warn(key, f"{shown} must wait: {error.strerror}", "set aside")
         else:
-            self._notices.warn(key, f"{shown} is no claim of ours: it has its own name again")
+            self._notices.warn(
+                key, f"{shown} is no claim of ours: it has its own name again", "set aside"
+            )
             self._wake()
 
     def _resume(self, folder: OpenPlace, name: str, ticket: str, status: os.stat_result) -> bool:
@@ -117,9 +123,19 @@ class Beside:
         except FileNotFoundError:
             return
         except NotAllowedError as error:
-            self._notices.warn(key, f"{shown} is left alone: {error}")
+            if error.answer is None:
+                self._notices.warn(key, f"{shown} is left alone: {error}", "request")
+            else:
+                self._tell(folder, name, error.answer)
         except OSError as error:
-            self._notices.warn(key, f"{shown} cannot be taken: {error.strerror}")
+            self._notices.warn(key, f"{shown} cannot be taken: {error.strerror}", "request")
+
+    def _tell(self, folder: OpenPlace, name: str, answer: str) -> None:
+        """Answer the drop's owner, once: the request goes and a sentence takes its place."""
+        mode = self._desk.config.permissions.status
+        with contextlib.suppress(OSError):
+            create_whole(f"{name}{ANSWER_SUFFIX}", folder.handle, answer.encode(), mode)
+            os.unlink(name, dir_fd=folder.handle)
 
     def _answer(self, key: tuple[Place, str]) -> None:
         """Called by the arbiter's thread."""
@@ -163,9 +179,9 @@ class Beside:
         try:
             put_aside(name, folder.handle)
         except OSError as error:
-            self._notices.warn(key, f"{shown} cannot be renamed: {error.strerror}")
+            self._notices.warn(key, f"{shown} cannot be renamed: {error.strerror}", "side-car")
             return
-        self._notices.warn(key, f"{shown}: {why}, so it is {UNUSED_SUFFIX[1:]} now")
+        self._notices.warn(key, f"{shown}: {why}, so it is {UNUSED_SUFFIX[1:]} now", "side-car")
 
     def keep_only(self, place: Place, sidecars: set[str], requests: set[str]) -> None:
         """All side-cars and requests of a place that are not among these names are gone."""

@@ -1,19 +1,21 @@
 """What all lanes of an inbox share: the configuration of now, the claimer, the way out."""
 
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.claim import Claimer, Taken
 from presqt_daemon.inbox.events import Claimed, Event
+from presqt_daemon.inbox.notices import Notices
 from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.receipt_note import write_note
 from presqt_daemon.inbox.settle import Rules
+from presqt_daemon.inbox.status_copies import StatusCopies
+from presqt_daemon.inbox.watch import WatchInstances
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import printable_name
 
-_MAX_NOTICES = 10_000
 _log = logging.getLogger(__name__)
 
 
@@ -29,6 +31,7 @@ class Desk:
     emit: Callable[[Event], None]
     clock: Callable[[], float]
     patience: bool
+    watches: WatchInstances = field(default_factory=WatchInstances)
     copying: dict[str, object] = field(default_factory=dict)
     """Which lane's copier has a ticket's drop, by ticket."""
 
@@ -42,16 +45,25 @@ class Desk:
             held_after=max(intake.incomplete_after, intake.settle),
         )
 
-    def announce(self, folder: OpenPlace, taken: Taken) -> None:
+    def announce(
+        self, folder: OpenPlace, taken: Taken, notices: Notices, copies: StatusCopies
+    ) -> None:
         """Leave the note in the inbox and tell the daemon; the ticket is durable by now."""
         record = taken.record
         shown = printable_name(record.inbox_name)
-        _log.info("%s taken: %s/%s", record.ticket, folder.place.shown, shown)
+        line = f"{record.ticket} taken: {folder.place.shown}/{shown}"
+        if record.fault is None:
+            _log.info("%s", line)
+        else:
+            notices.say(logging.INFO, "refused", folder.place, line)
         try:
             if not write_note(folder, self.config, record):
-                _log.warning("%s: %s is there already", record.ticket, record.receipt_name)
+                name = printable_name(record.receipt_name)
+                line = f"{record.ticket}: {name} is there already"
+                notices.say(logging.WARNING, "note", folder.place, line)
         except OSError as error:
-            _log.warning("%s: no note for %s: %s", record.ticket, shown, error.strerror)
+            line = f"{record.ticket}: no note for {shown}: {error.strerror}; the ticket goes on"
+            notices.say(logging.WARNING, "note", folder.place, line)
         reach("claim-noted")
         claim = Claimed(
             ticket=record.ticket,
@@ -61,26 +73,5 @@ class Desk:
             error=record.fault,
         )
         self.emit(claim)
+        copies.follow(record)
         self.claimer.coming.discard(record.ticket)
-
-
-class Notices:
-    """Warnings that are said once for as long as their cause lasts."""
-
-    def __init__(self) -> None:
-        self._raised: set[Hashable] = set()
-
-    def warn(self, key: Hashable, message: str) -> None:
-        """Say it, unless it has been said under this key."""
-        if key not in self._raised:
-            if len(self._raised) >= _MAX_NOTICES:
-                self._raised.clear()
-            self._raised.add(key)
-            _log.warning("%s", message)
-
-    def clear(self, key: Hashable, message: str = "") -> None:
-        """The cause is gone; the message, if any, is said when there was one."""
-        if key in self._raised:
-            self._raised.discard(key)
-            if message:
-                _log.info("%s", message)

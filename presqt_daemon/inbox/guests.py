@@ -2,19 +2,24 @@
 
 import os
 import stat
+from collections.abc import Callable
 
 from presqt_daemon.errors import UserFault
-from presqt_daemon.inbox.desk import Desk, Notices
+from presqt_daemon.inbox.claim import Taken
+from presqt_daemon.inbox.desk import Desk
 from presqt_daemon.inbox.names import Kind, is_tag_file_name, is_zip_name, kind_of
+from presqt_daemon.inbox.notices import Notices
 from presqt_daemon.inbox.places import OpenPlace, Place, holds_bag, unknown_target
 from presqt_daemon.inbox.turned_away import (
     TurnedAway,
     deep_folder_fault,
     folder_fault,
+    no_id_fault,
     odd_file_fault,
     unpacked_bag_fault,
 )
 from presqt_daemon.system.files import printable_name
+from presqt_daemon.targets.resource_ids import why_no_id
 
 PAYLOAD_FOLDER = "data"
 
@@ -22,11 +27,17 @@ PAYLOAD_FOLDER = "data"
 class Guests:
     """Tells folders to be visited from those to be turned away; used by a lane's thread alone."""
 
-    def __init__(self, desk: Desk, notices: Notices, closed: dict[Place, str]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        notices: Notices,
+        closed: dict[Place, str],
+        announce: Callable[[OpenPlace, Taken], None],
+    ) -> None:
         self._desk = desk
         self._notices = notices
         self._closed = closed
-        self._turned_away = TurnedAway(desk, notices)
+        self._turned_away = TurnedAway(desk, notices, announce)
         self.is_waiting = False
         """Whether something is to be turned away when it has been there for `settle`."""
 
@@ -36,7 +47,9 @@ class Guests:
             return
         shown = f"{folder.place.shown}/{printable_name(name)}"
         kind = "a link" if stat.S_ISLNK(mode) else "no plain file"
-        self._notices.warn((folder.place, name), f"{shown} is {kind} and is left alone")
+        self._notices.warn(
+            (folder.place, name), f"{shown} is {kind} and is left alone", "no plain file"
+        )
 
     def turn_unpacked_bag_away(
         self, folder: OpenPlace, folders: list[str], files: list[str], notes: list[str]
@@ -70,7 +83,12 @@ class Guests:
                     self._tell(folder, name, unknown_target(place, tuple(targets)), notes, loose)
                 return place
             if len(parts) == 2 and folder.place.is_target:
-                return Place(parts=parts)
+                place = Place(parts=parts)
+                words = why_no_id(targets[parts[0]].type, place.route.resource_id or "")
+                if words is None:
+                    return place
+                self._tell(folder, name, no_id_fault(name, folder, words), notes)
+                return None
             loose = self._loose_files(folder, name, any_kind=True)
             if loose:
                 self._tell(folder, name, deep_folder_fault(name, folder), notes, loose)
@@ -78,7 +96,9 @@ class Guests:
             return None
         except OSError as error:
             self._closed[Place(parts=parts)] = f"it cannot be read: {error.strerror}"
-            self._notices.warn((folder.place, name), f"{shown} cannot be read: {error.strerror}")
+            self._notices.warn(
+                (folder.place, name), f"{shown} cannot be read: {error.strerror}", "folder"
+            )
         return None
 
     def _loose_files(

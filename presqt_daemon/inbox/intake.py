@@ -107,6 +107,11 @@ class Inbox:
         for lane in self._lanes.values():
             lane.wake()
 
+    def status_changed(self, ticket: str) -> None:
+        """A ticket has ended or goes again: the sender gets a copy of its status."""
+        for lane in list(self._lanes.values()):
+            lane.status_changed(ticket)
+
     def untaken(self) -> tuple[Waiting, ...]:
         """What is not taken yet, whatever it waits for."""
         return tuple(item for lane in list(self._lanes.values()) for item in lane.untaken())

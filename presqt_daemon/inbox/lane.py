@@ -12,13 +12,15 @@ from pathlib import Path
 from presqt_daemon.inbox.beside import Beside
 from presqt_daemon.inbox.claim import Taken
 from presqt_daemon.inbox.copying import Copier
-from presqt_daemon.inbox.desk import Desk, Notices
+from presqt_daemon.inbox.desk import Desk
 from presqt_daemon.inbox.events import Waiting
 from presqt_daemon.inbox.leftovers import LaneLeftovers
 from presqt_daemon.inbox.names import Kind, kind_of
+from presqt_daemon.inbox.notices import Notices
 from presqt_daemon.inbox.places import OpenPlace, Place, make_target_folder, open_place
 from presqt_daemon.inbox.reception import Reception
 from presqt_daemon.inbox.scan import Hints, Scan
+from presqt_daemon.inbox.status_copies import StatusCopies
 from presqt_daemon.inbox.watch import FolderWatch, Hint
 from presqt_daemon.system.shortage import start_thread
 
@@ -33,16 +35,26 @@ class Lane:
     def __init__(self, desk: Desk, target: str | None) -> None:
         self._desk = desk
         self._base = Place(parts=() if target is None else (target,))
-        self._notices = Notices()
-        self._copier = Copier(
-            desk.claimer, lambda: desk.config, desk.clock, self._copied, desk.copying
+        self._notices = Notices(desk.clock)
+        self._copies = StatusCopies(
+            desk.claimer.uploads, lambda: desk.config, self._notices, desk.clock
         )
-        self._reception = Reception(desk, self._copier, self._notices)
-        self._watch = FolderWatch(self._base.shown, self._hint)
+        self._copier = Copier(
+            desk.claimer, lambda: desk.config, desk.clock, self._announce, desk.copying
+        )
+        self._reception = Reception(desk, self._copier, self._notices, self._announce)
+        self._watch = FolderWatch(self._base.shown, self._hint, desk.watches)
         self.leftovers = LaneLeftovers(desk)
         beside = Beside(desk, self._copier, self._notices, self.wake)
         self._scan = Scan(
-            desk, self._reception, beside, self._notices, self.leftovers, self._hinted_in
+            desk,
+            self._reception,
+            beside,
+            self._notices,
+            self.leftovers,
+            self._announce,
+            self._copies,
+            self._hinted_in,
         )
         self._lock = threading.Lock()
         self._hints: Hints = {}
@@ -83,6 +95,11 @@ class Lane:
             self._scan_from = float("-inf")
         self._wake.set()
 
+    def status_changed(self, ticket: str) -> None:
+        """A ticket, of this lane or another, has ended or goes again; called by any thread."""
+        self._copies.changed(ticket)
+        self._wake.set()
+
     def untaken(self) -> tuple[Waiting, ...]:
         """What waits here; a lane that has not been scanned yet as a whole."""
         inbox = self._desk.config.inbox
@@ -114,6 +131,7 @@ class Lane:
             or bool(self._hints)
             or self._scan.again_in is not None
             or self._reception.has_unfinished
+            or self._copies.has_news()
         )
 
     def _hint(self, hint: Hint) -> None:
@@ -145,7 +163,7 @@ class Lane:
 
     def _next(self) -> float:
         scan = min(self._scan_by, self._scan_from if self._must_scan else float("inf"))
-        return min(scan, self._reception.next_due())
+        return min(scan, self._reception.next_due(), self._copies.next_due())
 
     def _turn(self) -> None:
         now = self._desk.clock()
@@ -155,6 +173,8 @@ class Lane:
             if is_full:
                 self._must_scan = False
         self._scan.look_at(hints, now)
+        self._copies.turn(self._base)
+        self._notices.flush()
         if is_full:
             self._look_everywhere()
         elif self._scan.again_in is not None:
@@ -202,7 +222,7 @@ class Lane:
 
     def _found(self, folder: OpenPlace) -> None:
         if self._desk.config.intake.observer != "off":
-            self._watch.keep(folder.path, folder.identity)
+            self._watch.keep(folder.path, folder.identity, is_local=folder.sees_writers)
 
     def _missing(self, error: OSError) -> None:
         if isinstance(error, FileNotFoundError) and self._base.parts:
@@ -225,11 +245,11 @@ class Lane:
 
     def _closed(self, place: Place, reason: str) -> None:
         self._scan.closed[place] = f"it cannot be read: {reason}"
-        self._notices.warn(place, f"{place.shown} cannot be read: {reason}")
+        self._notices.warn(place, f"{place.shown} cannot be read: {reason}", "folder")
 
-    def _copied(self, folder: OpenPlace, taken: Taken) -> None:
-        """Called by a copying thread: the drop is in its ticket now."""
-        self._desk.announce(folder, taken)
+    def _announce(self, folder: OpenPlace, taken: Taken) -> None:
+        """Called by a copying thread too: the drop is in its ticket now."""
+        self._desk.announce(folder, taken, self._notices, self._copies)
 
 
 def _disk_of(folder: Path) -> int | None:

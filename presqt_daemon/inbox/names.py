@@ -28,9 +28,9 @@ _MAX_UNUSED_BYTES = NAME_MAX_BYTES - len(".unused-999")
 _TICKET_LENGTH = 36
 _MARKED_REQUEST = re.compile(r"(?s).+\.[0-9a-f]{8}\.(cancel|retry)")
 _REQUEST = re.compile(r"(?is).+\.zip\.(cancel|retry)")
+_COPY = re.compile(rf"(?s).+\.[0-9a-f]{{8}}{re.escape(COPY_SUFFIX)}")
 _OURS = re.compile(
-    rf"(?s).+\.[0-9a-f]{{8}}{re.escape(COPY_SUFFIX)}"
-    rf"|(?i:.+\.(cancel|retry)){re.escape(ANSWER_SUFFIX)}"
+    rf"(?s)(?i:.+\.(cancel|retry)){re.escape(ANSWER_SUFFIX)}"
     rf"|.+{re.escape(UNUSED_SUFFIX)}(-[0-9]+)?"
 )
 _TAG_FILE = re.compile(r"(?i)bagit\.txt|bag-info\.txt|fetch\.txt|(tag)?manifest-[a-z0-9]+\.txt")
@@ -45,6 +45,7 @@ class Kind(StrEnum):
     REQUEST = "request"
     ASIDE = "set aside"
     NOTE = "note"
+    COPY = "status copy"
     OTHER = "other"
 
 
@@ -54,6 +55,8 @@ def kind_of(name: str, ignore: tuple[str, ...]) -> Kind:
         return Kind.ASIDE if ticket_of_aside(name) else Kind.OTHER
     if name.endswith(NOTE_SUFFIX):
         return Kind.NOTE
+    if _COPY.fullmatch(name):
+        return Kind.COPY
     if name == LOCK_NAME or _OURS.fullmatch(name):
         return Kind.OTHER
     if (stem := sidecar_stem(name)) is not None and is_zip_name(stem):

@@ -4,15 +4,17 @@ import logging
 import os
 import stat
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.claim import DropChangedError, Taken, UnfinishedError
 from presqt_daemon.inbox.copying import Copier, Copy
-from presqt_daemon.inbox.desk import Desk, Notices
+from presqt_daemon.inbox.desk import Desk
 from presqt_daemon.inbox.leftover_names import GROWING_SUFFIXES
 from presqt_daemon.inbox.names import is_tag_file_name, is_zip_name
 from presqt_daemon.inbox.new_ticket import Drop
+from presqt_daemon.inbox.notices import Notices
 from presqt_daemon.inbox.places import OpenPlace, Place, unknown_target
 from presqt_daemon.inbox.probe import open_file, probe_file
 from presqt_daemon.inbox.settle import (
@@ -57,7 +59,14 @@ class Candidate:
 class Reception:
     """The files one lane waits for; used by its thread alone."""
 
-    def __init__(self, desk: Desk, copier: Copier, notices: Notices) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        copier: Copier,
+        notices: Notices,
+        announce: Callable[[OpenPlace, Taken], None],
+    ) -> None:
+        self._announce = announce
         self._desk = desk
         self._copier = copier
         self._notices = notices
@@ -106,7 +115,7 @@ class Reception:
                 self.forget((folder.place, drop.name))
                 self._notices.clear((folder.place, drop.name))
                 if result.aside is None:
-                    self._desk.announce(folder, result)
+                    self._announce(folder, result)
                 else:
                     self._copier.put(Copy(place=folder.place, taken=result))
             else:
@@ -134,7 +143,9 @@ class Reception:
                 self._wait(key, history, now + intake.settle, "it is locked")
             case OSError():
                 reason = error.strerror or str(error)
-                self._notices.warn(key, f"{shown} cannot be taken yet: {reason}; trying again")
+                self._notices.warn(
+                    key, f"{shown} cannot be taken yet: {reason}; trying again", "drop"
+                )
                 is_stuck = isinstance(error, PermissionError)
                 self._wait(key, history, now + intake.rescan, reason, is_stuck=is_stuck)
             case _:
@@ -154,7 +165,7 @@ class Reception:
                 self._unfinished.setdefault(folder.place, []).append(result.taken)
             elif isinstance(result, Taken):
                 self._notices.clear("unfinished")
-                self._desk.announce(folder, result)
+                self._announce(folder, result)
 
     def forget(self, key: Key) -> None:
         """The file is gone or taken."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from presqt_daemon.inbox.beside import Beside
-from presqt_daemon.inbox.desk import Desk, Notices
+from presqt_daemon.inbox.claim import Taken
+from presqt_daemon.inbox.desk import Desk
 from presqt_daemon.inbox.guests import PAYLOAD_FOLDER, Guests
 from presqt_daemon.inbox.leftovers import LaneLeftovers
 from presqt_daemon.inbox.names import (
@@ -16,8 +17,10 @@ from presqt_daemon.inbox.names import (
     kind_of,
     sidecar_stem,
 )
+from presqt_daemon.inbox.notices import Notices
 from presqt_daemon.inbox.places import OpenPlace, Place, is_bag, list_folder, open_place
 from presqt_daemon.inbox.reception import Reception
+from presqt_daemon.inbox.status_copies import StatusCopies
 
 TURN_SECONDS = 2.0
 """After so long in one folder the others, and the requests in it, get a look."""
@@ -44,6 +47,8 @@ class Scan:
         beside: Beside,
         notices: Notices,
         leftovers: LaneLeftovers,
+        announce: Callable[[OpenPlace, Taken], None],
+        copies: StatusCopies,
         hinted_in: Callable[[Path], dict[str, None]],
     ) -> None:
         """`hinted_in` hands over what events have named in a folder meanwhile."""
@@ -53,9 +58,10 @@ class Scan:
         self._notices = notices
         self._leftovers = leftovers
         self._hinted_in = hinted_in
+        self._copies = copies
         self.closed: dict[Place, str] = {}
         """The folders that could not be looked into in the last round, and why."""
-        self._guests = Guests(desk, notices, self.closed)
+        self._guests = Guests(desk, notices, self.closed, announce)
         self._places: dict[Path, tuple[Place, tuple[int, int]]] = {}
         self._kept: Hints = {}
         self._came: dict[tuple[int, int], float] = {}
@@ -87,6 +93,8 @@ class Scan:
             self._beside.look_at_request(folder, name)
         for name in found.kinds[Kind.ASIDE]:
             self._beside.look_at_aside(folder, name)
+        self._copies.find(folder, found.kinds[Kind.NOTE], found.kinds[Kind.COPY])
+        self._copies.tidy(folder, found.kinds[Kind.NOTE])
         drops = [name for name in found.kinds[Kind.DROP] if _is_drop_in(folder.place, name)]
         if self._guests.turn_unpacked_bag_away(
             folder, found.folders, drops, found.kinds[Kind.NOTE]

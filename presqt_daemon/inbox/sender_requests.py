@@ -11,6 +11,7 @@ from presqt_daemon.inbox.events import Action, Request
 from presqt_daemon.inbox.ownership import NotOwnError, owner_name, status_of_own
 from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.ticket_marks import TicketMarks
+from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.claim_record import ClaimRecord
 from presqt_daemon.tickets.store import Uploads
 
@@ -18,7 +19,14 @@ _MARK = re.compile(r"(?s).+\.[0-9a-f]{8}")
 
 
 class NotAllowedError(Exception):
-    """The file asks for nothing that its owner may ask for; it stays. The message says why."""
+    """The file asks for nothing that its owner may ask for; it stays. The message says why.
+
+    `answer` is a sentence for the drop's owner, who asked, but for no one ticket; None for others.
+    """
+
+    def __init__(self, reason: str, answer: str | None = None) -> None:
+        super().__init__(reason)
+        self.answer = answer
 
 
 class SenderRequests:
@@ -51,7 +59,12 @@ class SenderRequests:
                 f"it belongs to {owner_name(status.st_uid)}, who did not drop the zip"
             )
         if len(found) > 1:
-            raise NotAllowedError("it could mean more than one ticket")
+            stems = ", ".join(sorted(f"{printable_name(one.receipt_stem)}.{word}" for one in own))
+            raise NotAllowedError(
+                "it could mean more than one ticket",
+                f"More than one ticket is called {printable_name(own[0].inbox_name)} here, so "
+                f"nothing was done. Make an empty file of one of these names: {stems}.\n",
+            )
         return Request(ticket=own[0].ticket, action=action)
 
     def _by_name(self, name: str, folder: OpenPlace, action: Action) -> list[ClaimRecord]:

@@ -5,10 +5,13 @@ What comes into a folder that has been told already is a drop of its own, so it 
 
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from presqt_daemon.errors import UserFault
-from presqt_daemon.inbox.desk import Desk, Notices
+from presqt_daemon.inbox.claim import Taken
+from presqt_daemon.inbox.desk import Desk
+from presqt_daemon.inbox.notices import Notices
 from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.ticket_marks import TicketMarks
 from presqt_daemon.system.files import printable_name
@@ -39,7 +42,10 @@ class _News:
 class TurnedAway:
     """What has been told already: by inode while we run, by the notes beside after a restart."""
 
-    def __init__(self, desk: Desk, notices: Notices) -> None:
+    def __init__(
+        self, desk: Desk, notices: Notices, announce: Callable[[OpenPlace, Taken], None]
+    ) -> None:
+        self._announce = announce
         self._desk = desk
         self._notices = notices
         self._marks = TicketMarks(desk.claimer.uploads)
@@ -84,10 +90,12 @@ class TurnedAway:
         except OSError as error:
             shown = f"{folder.place.shown}/{printable_name(name)}"
             self._notices.warn(
-                (folder.place, name), f"no ticket for {shown} can be made: {error.strerror}"
+                (folder.place, name),
+                f"no ticket for {shown} can be made: {error.strerror}",
+                "no ticket",
             )
             return False
-        self._desk.announce(folder, taken)
+        self._announce(folder, taken)
         self._notices.clear((folder.place, name))
         self._remember(identity, parts)
         return True
@@ -177,6 +185,16 @@ def deep_folder_fault(name: str, folder: OpenPlace) -> UserFault:
         "bad-request",
         f"{printable_name(name)} is a folder in {folder.place.shown}, where only zips are taken: "
         "put the zip directly there. The folder stays where it is, and nothing in it is taken.",
+    )
+
+
+def no_id_fault(name: str, folder: OpenPlace, words: str) -> UserFault:
+    """The fault of a folder that can be no container's; `words` are what ids are there."""
+    return UserFault(
+        "bad-request",
+        f"{printable_name(name)} cannot be the id of anything at this target: ids there are "
+        f"{words}. Put zips directly into {folder.place.shown}, or into a folder named after an "
+        "existing container's id. The folder stays where it is, and nothing in it is taken.",
     )
 
 

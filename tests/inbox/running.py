@@ -115,7 +115,8 @@ def left_in(folder: Path) -> list[str]:
     return sorted(
         entry.name
         for entry in os.scandir(folder)
-        if not entry.name.endswith(".ticket.json") and not entry.is_dir(follow_symlinks=False)
+        if not entry.name.endswith((".ticket.json", ".process_info.json"))
+        and not entry.is_dir(follow_symlinks=False)
     )
 
 

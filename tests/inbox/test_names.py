@@ -39,7 +39,7 @@ def test_every_other_regular_file_is_a_drop(name: str) -> None:
     "name",
     [".hidden.zip", "x.zip~", "~$x.zip", "x.zip.part", "x.zip.PART", "x.tmp", "x.zip.crdownload",
      "x.filepart", "thumbs.db", "THUMBS.DB", "Desktop.ini", "Icon\r", ".presqt-daemon.lock",
-     "bag.zip.0f8fad5b.process_info.json", "bag.zip.yaml.unused", ".claimed-x",
+     "bag.zip.yaml.unused", ".claimed-x",
      "x.zip.12345678.partial", "x.zip.aria2", "x.zip.!qB", "x.zip.!ut", "x.zip.opdownload",
      "x.zip.lock", "x.zip:Zone.Identifier", "x.zip.icloud", "#x.zip#", "x.zip.temp", "x.zip.lnk",
      "ehthumbs.db", "x.zip.sha256", "x.zip.swp", ".x.zip.AbCdEf", "x.zip.cancel.answer.txt",
@@ -50,7 +50,7 @@ def test_junk_and_our_own_files_are_no_drops(name: str) -> None:
 
 
 def test_our_own_files_are_no_drops_whatever_is_configured() -> None:
-    for name in (".presqt-daemon.lock", "a.zip.0f8fad5b.process_info.json", "bag.zip.yaml.unused"):
+    for name in (".presqt-daemon.lock", "bag.zip.yaml.unused"):
         assert kind_of(name, ()) is Kind.OTHER
 
 
@@ -106,6 +106,7 @@ def test_a_side_car_that_is_put_away_has_a_name_that_fits_and_is_no_drop(raw: by
         ("x.zip.yaml.txt", Kind.NEAR_SIDECAR),
         ("x.zip.retry", Kind.REQUEST),
         ("x.ticket.json", Kind.NOTE),
+        ("bag.zip.0f8fad5b.process_info.json", Kind.COPY),
         ("bag.zip.0f8fad5b.cancel", Kind.REQUEST),
         ("bag\n.zip.0f8fad5b.retry", Kind.REQUEST),
         (f".claimed-{TICKET}-bag.zip", Kind.ASIDE),

@@ -26,6 +26,13 @@ def daemon(config: Config) -> Iterator[Running]:
         yield daemon
 
 
+def drop_of(owner: int, path: Path) -> None:
+    aside = path.with_name(".aside")
+    aside.write_bytes(bag_zip())
+    os.chown(aside, owner, owner)
+    aside.rename(path)
+
+
 def ask(daemon: Running, word: str) -> Path:
     claim = daemon.claimed[0]
     note, _ = note_of(claim)
@@ -101,3 +108,79 @@ def test_a_request_for_no_ticket_stays(daemon: Running, config: Config) -> None:
     assert daemon.requests == []
     assert path.exists()
     assert len(daemon.claimed) == 1
+
+
+@needs_root
+def test_the_service_itself_may_not_ask_for_another_owner(daemon: Running, config: Config) -> None:
+    """Else a note of ours, renamed by a sender, would be a request."""
+    drop_of(SENDER, config.inbox / "osf" / "bag.zip")
+    claim = daemon.claim()
+    path = ask(daemon, "cancel")
+    note, _ = note_of(claim)
+    note.rename(path)
+    daemon.scanned()
+    daemon.scanned()
+    assert daemon.requests == []
+    assert path.stat().st_size > 0
+
+
+def test_a_request_that_is_not_empty_or_in_another_folder_does_not_count(
+    daemon: Running, config: Config
+) -> None:
+    drop(bag_zip(), config.inbox / "osf" / "bag.zip")
+    daemon.claim()
+    hidden = config.inbox / "osf" / ".hidden"
+    hidden.write_text("x")
+    hidden.rename(ask(daemon, "cancel"))
+    (config.inbox / "archive" / ask(daemon, "retry").name).touch()
+    daemon.scanned()
+    daemon.scanned()
+    assert daemon.requests == []
+
+
+def test_without_the_number_a_cancel_counts_for_the_only_open_ticket_of_the_name(
+    daemon: Running, config: Config
+) -> None:
+    drop(bag_zip(), config.inbox / "osf" / "bag.zip")
+    claim = daemon.claim()
+    path = config.inbox / "osf" / "bag.zip.cancel"
+    path.touch()
+    until(lambda: daemon.requests)
+    assert daemon.requests == [Request(ticket=claim.ticket, action=Action.CANCEL)]
+    daemon.requests[0].answered()
+    until(lambda: not path.exists())
+
+
+def test_without_the_number_the_owner_of_two_tickets_is_answered_once(
+    daemon: Running, config: Config
+) -> None:
+    for count in (1, 2):
+        drop(bag_zip(), config.inbox / "osf" / "bag.zip")
+        daemon.claims(count)
+    path = config.inbox / "osf" / "bag.zip.cancel"
+    path.touch()
+    until(lambda: not path.exists())
+    answer = (config.inbox / "osf" / "bag.zip.cancel.answer.txt").read_text()
+    for claim in daemon.claimed:
+        assert f"bag.zip.{claim.ticket[:8]}.cancel" in answer
+    daemon.scanned()
+    assert daemon.requests == []
+
+
+@needs_root
+def test_without_the_number_a_stranger_gets_neither_the_ticket_nor_an_answer(
+    daemon: Running, config: Config
+) -> None:
+    for count in (1, 2):
+        drop_of(SENDER, config.inbox / "osf" / "bag.zip")
+        daemon.claims(count)
+    path = config.inbox / "osf" / "bag.zip.cancel"
+    hidden = config.inbox / ".strange"
+    hidden.touch()
+    os.chown(hidden, STRANGER, STRANGER)
+    hidden.rename(path)
+    daemon.scanned()
+    daemon.scanned()
+    assert daemon.requests == []
+    assert path.exists()
+    assert not path.with_name("bag.zip.cancel.answer.txt").exists()

@@ -6,10 +6,13 @@ import resource
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from watchdog.observers.inotify_c import inotify_add_watch
 
-from presqt_daemon.inbox.watch import FolderWatch, Hint
+from presqt_daemon.inbox import watch
+from presqt_daemon.inbox.watch import FolderWatch, Hint, WatchInstances
 from tests.bags import bag_zip, drop
 from tests.inbox.running import make_config, running, until, with_intake
 
@@ -20,9 +23,9 @@ ALMOST_NEVER = 3600.0
 class Hints:
     """A watch and what it said."""
 
-    def __init__(self) -> None:
+    def __init__(self, instances: WatchInstances | None = None) -> None:
         self.hints: list[Hint] = []
-        self.watch = FolderWatch("test", self.hints.append)
+        self.watch = FolderWatch("test", self.hints.append, instances or WatchInstances())
 
     def keep(self, folder: Path) -> bool:
         status = folder.stat()
@@ -98,14 +101,52 @@ def test_a_folder_that_is_not_kept_is_no_longer_watched(tmp_path: Path) -> None:
     hints.watch.stop()
 
 
-def test_an_observer_that_died_is_replaced(tmp_path: Path) -> None:
+def test_an_instance_that_died_is_replaced(tmp_path: Path) -> None:
     hints = Hints()
     hints.keep(tmp_path)
-    assert hints.watch._observer is not None
-    hints.watch._observer.stop()
-    hints.watch._observer.join()
+    instance = next(iter(hints.watch._watched.values())).instance
+    instance.stop()
+    instance.join()
     assert hints.keep(tmp_path)
     assert hints.says(tmp_path, "a.zip")
+    hints.watch.stop()
+
+
+def test_all_local_folders_share_one_instance_and_each_other_mount_has_its_own(
+    tmp_path: Path,
+) -> None:
+    instances = WatchInstances()
+    lanes = [Hints(instances) for _ in range(8)]
+    before = threading.active_count()
+    for number, lane in enumerate(lanes):
+        for inner in range(80):
+            folder = tmp_path / str(number) / str(inner)
+            folder.mkdir(parents=True)
+            status = folder.stat()
+            assert lane.watch.keep(folder, (status.st_dev, status.st_ino))
+    assert threading.active_count() == before + 1
+    assert lanes[7].says(tmp_path / "7" / "79", "a.zip")
+    assert not lanes[0].hints
+    assert lanes[0].watch.keep(tmp_path, (1, 2), is_local=False)
+    assert threading.active_count() == before + 2
+    for lane in lanes:
+        lane.watch.stop()
+    until(lambda: threading.active_count() == before)
+
+
+def test_where_no_thread_can_be_started_the_scan_goes_on_alone_and_it_heals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    hints = Hints()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        assert not hints.keep(tmp_path)
+        assert hints.watch.is_blind
+    assert hints.keep(tmp_path)
+    assert not hints.watch.is_blind
     hints.watch.stop()
 
 
@@ -130,18 +171,30 @@ def test_at_the_kernels_limit_it_says_so_once_and_heals(
     hints.watch.stop()
 
 
-def test_a_watch_that_hangs_holds_up_no_other(tmp_path: Path) -> None:
-    first, second = Hints(), Hints()
-    first.keep(tmp_path)
-    assert first.watch._observer is not None
-    with first.watch._observer._inotify_fd._lock:
-        other = threading.Thread(target=second.keep, args=(tmp_path,), daemon=True)
-        other.start()
-        other.join(5.0)
-        assert not other.is_alive()
-        assert second.says(tmp_path, "a.zip")
-    first.watch.stop()
-    second.watch.stop()
+def test_a_folder_whose_watch_never_returns_holds_up_its_own_lane_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(tmp_path, rescan=ALMOST_NEVER)
+    released, hangs = threading.Event(), threading.Event()
+    real = inotify_add_watch
+
+    def add(handle: int, path: bytes, mask: int) -> Any:
+        if path.endswith(b"/archive"):
+            hangs.set()
+            released.wait()
+        return real(handle, path, mask)
+
+    monkeypatch.setattr(watch, "inotify_add_watch", add)
+    with running(config) as daemon:
+        until(hangs.is_set)
+        drop(ZIP, config.inbox / "archive" / "held.zip")
+        for number in range(3):
+            drop(ZIP, config.inbox / "osf" / f"{number}.zip")
+            daemon.claims(number + 1)
+        drop(ZIP, config.inbox / "root.zip")
+        daemon.claims(4)
+        released.set()
+        daemon.claims(5)
 
 
 def test_an_inbox_that_is_a_link_is_watched(tmp_path: Path) -> None:
@@ -206,7 +259,7 @@ def test_a_missing_inbox_is_said_once_and_so_is_its_return(
 
 
 def test_a_hint_is_not_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FolderWatch, "keep", lambda *_: False)
+    monkeypatch.setattr(FolderWatch, "keep", lambda *_, **__: False)
     config = with_intake(make_config(tmp_path), rescan=0.05)
     with running(config) as daemon:
         drop(ZIP, config.inbox / "osf" / "bag.zip")
