@@ -28,12 +28,14 @@ class PresqtError(Exception):
         retryable: bool = False,
         retry_after: float | None = None,
         outcome_unknown: bool = False,
+        is_outage: bool = False,
     ) -> None:
         """Name the failure.
 
         `findings` are its errors, `warnings` what else was odd; the totals count those beyond what
         is listed. `retry_after` is in seconds from now;
-        `outcome_unknown` says that the request may have taken effect all the same.
+        `outcome_unknown` says that the request may have taken effect all the same; `is_outage` that
+        nothing of the target could be reached, so that no other ticket would fare better.
         """
         super().__init__(message)
         self.code = code
@@ -46,6 +48,7 @@ class PresqtError(Exception):
         self.retryable = retryable
         self.retry_after = retry_after
         self.outcome_unknown = outcome_unknown
+        self.is_outage = is_outage
 
     def __reduce__(self) -> tuple[object, ...]:
         """Rebuild from all arguments, since the default keeps the message alone."""
@@ -60,6 +63,7 @@ class PresqtError(Exception):
             self.retryable,
             self.retry_after,
             self.outcome_unknown,
+            self.is_outage,
         )
 
 
@@ -150,6 +154,7 @@ def _rebuild(
     retryable: bool,
     retry_after: float | None,
     outcome_unknown: bool,
+    is_outage: bool,
 ) -> PresqtError:
     return kind(
         code,
@@ -161,4 +166,5 @@ def _rebuild(
         retryable=retryable,
         retry_after=retry_after,
         outcome_unknown=outcome_unknown,
+        is_outage=is_outage,
     )

@@ -49,6 +49,15 @@ class Fixity(StrEnum):
     UNKNOWN = "unknown"
 
 
+class PauseKind(StrEnum):
+    """Whose trouble holds a target back, as the table in `presqt_daemon.workers.pauses` has it."""
+
+    OUTAGE = "outage"
+    LIMIT = "limit"
+    TOKEN = "token"  # noqa: S105
+    OPERATOR = "operator"
+
+
 class Severity(StrEnum):
     """Whether a finding makes a bag unusable."""
 

@@ -8,7 +8,7 @@ an ended upload.
 from dataclasses import dataclass
 
 from presqt_daemon.errors import PresqtError
-from presqt_daemon.model import Bag, Finding, Labels, Resolved, Stage, UploadResult
+from presqt_daemon.model import Bag, Finding, Labels, PauseKind, Resolved, Stage, UploadResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +98,16 @@ class Alive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limited:
-    """The target asks to wait; the run ends and the ticket is parked.
+    """The run ends and the ticket is parked.
 
-    `seconds` counts from now; None means until the cause is mended.
+    `seconds` counts from now; None: as long as the table of pauses says. `kind` is that of the
+    pause in which all tickets of the target are held, None where only this one waits.
     """
 
     reason: str
     waiting_for: str
     seconds: float | None
+    kind: PauseKind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

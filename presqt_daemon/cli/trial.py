@@ -155,7 +155,8 @@ def _deposited(
 def _sentence(error: Exception) -> str:
     """What ended a deposit early."""
     if isinstance(error, MustWait):
-        return f"{error.limited.reason} Try again in {error.limited.seconds:.0f} s."
+        seconds = error.limited.seconds
+        return error.limited.reason + (f" Try again in {seconds:.0f} s." if seconds else "")
     if isinstance(error, PresqtError):
         return f"{error.message} [{error.code}]"
     return getattr(error, "strerror", None) or repr(error)

@@ -235,6 +235,7 @@ class Http:
                 f"{self.target} gave no answer to {doing} ({type(error).__name__}).",
                 retryable=True,
                 outcome_unknown=not _is_unsent(error),
+                is_outage=_is_unsent(error),
             ) from None
 
     def _read(self, response: requests.Response, doing: str) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from presqt_daemon.config import TargetConfig
-from presqt_daemon.model import Status
+from presqt_daemon.model import PauseKind, Status
 from presqt_daemon.reports import Limited
 from presqt_daemon.system.files import create_file, make_folder, open_regular, replace_file
 from presqt_daemon.tickets.process_info import InfoError
@@ -23,7 +23,6 @@ ID_NAME = ".presqt-archive-id"
 """Begins as the names do that the folder target keeps for itself, so that nobody deposits there."""
 
 EXPECTED_FOLDER = "archives"
-RETRY_SECONDS = 30.0
 THE_DISK = "the archive's disk"
 _MAX_BYTES = 100
 
@@ -37,7 +36,8 @@ def require_archive(target: TargetConfig, mediafiles: Path) -> None:
     if target.path is None or target.type != "folder":
         return
     if (problem := missing_archive(target, mediafiles)) is not None:
-        raise MustWait(Limited(reason=problem, waiting_for=THE_DISK, seconds=RETRY_SECONDS))
+        kind = PauseKind.OPERATOR
+        raise MustWait(Limited(reason=problem, waiting_for=THE_DISK, seconds=None, kind=kind))
     _know(target, mediafiles)
 
 

@@ -14,7 +14,7 @@ from typing import cast
 
 from presqt_daemon.digest import Digester, is_known, strongest_common
 from presqt_daemon.errors import PresqtError
-from presqt_daemon.model import FileResult, Finding, Outcome, Severity
+from presqt_daemon.model import FileResult, Finding, Outcome, PauseKind, Severity
 from presqt_daemon.targets.abilities import CanFetch
 from presqt_daemon.targets.base import Body, Container, Item, Sending, Target
 from presqt_daemon.tickets.file_rows import ResultIndex
@@ -30,7 +30,6 @@ from presqt_daemon.upload.fts_document import (
     upload_action,
 )
 from presqt_daemon.upload.lane import Lane
-from presqt_daemon.upload.retry import WAITING_FOR
 from presqt_daemon.upload.waiting import MustWait
 
 METADATA_ERROR = "metadata-error"
@@ -69,7 +68,7 @@ def write_fts_metadata(
     try:
         _Writer(target, container, lane, job).write(listing)
     except MustWait as wait:
-        if wait.limited.waiting_for == WAITING_FOR["rate-limited"]:
+        if wait.limited.kind is PauseKind.LIMIT:
             raise
         return (_warning(wait.limited.reason),)
     except _NotWrittenError as error:

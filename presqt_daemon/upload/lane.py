@@ -31,9 +31,17 @@ class Lane:
         self.patience.stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def run(self, request: Callable[[bool], _ANY], *, is_repeatable: bool = True) -> _ANY:
+    def run(
+        self,
+        request: Callable[[bool], _ANY],
+        *,
+        is_repeatable: bool = True,
+        retries: int | None = None,
+    ) -> _ANY:
         """One call, with all the goes it takes."""
-        future = self._pool.submit(self.patience.call, request, is_repeatable=is_repeatable)
+        future = self._pool.submit(
+            self.patience.call, request, is_repeatable=is_repeatable, retries=retries
+        )
         while not future.done():
             wait([future], LOOK_SECONDS)
             self._look()

@@ -95,5 +95,6 @@ def with_path(error: PresqtError, path: str) -> PresqtError:
             retryable=error.retryable,
             retry_after=error.retry_after,
             outcome_unknown=error.outcome_unknown,
+            is_outage=error.is_outage,
         )
     return error

@@ -8,10 +8,8 @@ LONGEST_SLEEP = 30.0
 """Seconds; a longer wait gives the worker back."""
 
 FIRST_WAIT = 1.0
-PARK_SECONDS = {"rate-limited": 60.0, "target-unavailable": 300.0, "target-full": 300.0}
-"""How long to stay away where the target names no time; other faults are not waited for."""
-
-WAITING_FOR = {"rate-limited": "the target's rate limit"}
+UNNAMED_LIMIT_SECONDS = 60.0
+"""How long to stay away from a rate limit that names no time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +42,15 @@ def decide(
     `attempt` counts calls from 1; `elapsed` is in seconds since the first failure, of which no more
     than `limit` are spent here; `spread` (0..1) keeps parallel callers apart.
     """
-    if not error.retryable and error.code != "rate-limited":
+    is_limit = error.code == "rate-limited"
+    if not error.retryable and not is_limit:
         return GiveUp()
+    seconds = min(LONGEST_SLEEP, FIRST_WAIT * 2 ** (attempt - 1)) * (1 + spread) / 2
     if error.retry_after is not None:
         seconds = max(error.retry_after, 0.0)
-    else:
-        seconds = min(LONGEST_SLEEP, FIRST_WAIT * 2 ** (attempt - 1)) * (1 + spread) / 2
-    if seconds > LONGEST_SLEEP:
+    if is_limit and seconds > LONGEST_SLEEP:
         return Park(seconds=seconds)
+    seconds = min(seconds, LONGEST_SLEEP)
     if attempt > retries or elapsed + seconds > limit:
-        if error.code not in PARK_SECONDS:
-            return GiveUp()
-        return Park(seconds=max(seconds, PARK_SECONDS[error.code]))
+        return Park(seconds=max(seconds, UNNAMED_LIMIT_SECONDS)) if is_limit else GiveUp()
     return Retry(seconds=seconds)

@@ -39,6 +39,7 @@ from presqt_daemon.upload.reporting import Reporter
 from presqt_daemon.upload.tally import Tally
 from presqt_daemon.upload.transfer import Transfer
 from presqt_daemon.upload.waiting import MustWait, Patience
+from presqt_daemon.upload.whole_target import pause_named
 
 WAIT_SHARE = 0.5
 """How much of the stall limit one call may spend waiting: a wait is no progress."""
@@ -52,7 +53,10 @@ _NO_SPACE = Limited(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendJob:
-    """What an upload needs to know; `folder` is the ticket's, `boot_id` this machine's boot."""
+    """What an upload needs to know; `folder` is the ticket's, `boot_id` this machine's boot.
+
+    `is_asking`: others wait for what this run finds, so the account's question is asked once.
+    """
 
     folder: Path
     resolved: Resolved
@@ -61,6 +65,7 @@ class SendJob:
     uploads: UploadsConfig
     boot_id: str
     ticket: str
+    is_asking: bool = False
 
 
 def send(
@@ -113,8 +118,15 @@ def _send(
     with contextlib.ExitStack() as stack:
         stack.push(lambda _kind, error, _trace: _drop_packed(staged, error))
         _recheck_after_reboot(job, staged, record, journal, reporter)
-        target = patience.call(lambda _doubtful: connect(job.target, job.token))
+        retries = 0 if job.is_asking else None
+        is_path = job.target.path is not None
+        with pause_named(None, patience, is_path=is_path):
+            target = patience.call(
+                lambda _doubtful: connect(job.target, job.token), retries=retries
+            )
         stack.callback(target.close)
+        # while the connection is still open it is asked whose trouble has ended the run
+        stack.enter_context(pause_named(target, patience, is_path=is_path))
         target.heard = reporter.heard
         pace = job.target.requests_per_minute or target.traits.requests_per_minute
         if pace is not None and isinstance(target, CanTakeTurns):
@@ -123,7 +135,7 @@ def _send(
         width = min(job.target.connections or job.uploads.connections, target.traits.parallel_puts)
         lane = Lane(max(1, width), patience, [journal.tick, reporter.look])
         stack.callback(lane.close)
-        account = lane.run(lambda _doubtful: target.account())
+        account = lane.run(lambda _doubtful: target.account(), retries=retries)
         told = read_bag_metadata(staged.root)
         freight = _load(job, staged, target, record, journal, reporter)
         described, cut = within_limits(describe(head.bag.info, told.extra, told.datacite))

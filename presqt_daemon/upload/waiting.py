@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from presqt_daemon.errors import PresqtError, TargetFault
+from presqt_daemon.model import PauseKind
 from presqt_daemon.reports import Limited
-from presqt_daemon.upload.retry import WAITING_FOR, GiveUp, Park, decide
+from presqt_daemon.upload.retry import GiveUp, Park, decide
 
 _SLICE_SECONDS = 0.5
 _ANY = TypeVar("_ANY")
@@ -49,12 +50,19 @@ class Patience:
         self._clock = clock
         self._held_until = 0.0
 
-    def call(self, request: Callable[[bool], _ANY], *, is_repeatable: bool = True) -> _ANY:
+    def call(
+        self,
+        request: Callable[[bool], _ANY],
+        *,
+        is_repeatable: bool = True,
+        retries: int | None = None,
+    ) -> _ANY:
         """What the request returns, after as many goes as it takes.
 
         It is told whether an earlier go may have taken effect. Raises MustWait, BrokenOff, or the
         last PresqtError; FileExistsError and all that is no failure of the target pass through.
-        One that is not repeatable is not made again once its outcome is unknown.
+        One that is not repeatable is not made again once its outcome is unknown; `retries` where
+        they are not the upload's.
         """
         attempt, is_doubtful, first_failure = 0, False, None
         while True:
@@ -72,7 +80,7 @@ class Patience:
                 decision = decide(
                     fault,
                     attempt=attempt,
-                    retries=self._retries,
+                    retries=self._retries if retries is None else retries,
                     elapsed=now - first_failure,
                     limit=self._limit,
                     spread=random.random(),  # noqa: S311  (spreads callers, hides nothing)
@@ -82,7 +90,7 @@ class Patience:
                         raise
                     raise fault from error
             if isinstance(decision, Park):
-                raise MustWait(_limited(fault, decision.seconds))
+                raise MustWait(limited_by(fault, decision.seconds))
             if fault.code == "rate-limited":
                 self._held_until = max(self._held_until, now + decision.seconds)
             self.wait(decision.seconds)
@@ -109,9 +117,11 @@ class Patience:
         )
 
 
-def _limited(fault: PresqtError, seconds: float) -> Limited:
+def limited_by(fault: PresqtError, seconds: float | None) -> Limited:
+    """The pause that a rate limit asks for."""
     return Limited(
         reason=fault.message,
-        waiting_for=WAITING_FOR.get(fault.code, "the target"),
+        waiting_for="the target's rate limit",
         seconds=seconds,
+        kind=PauseKind.LIMIT,
     )

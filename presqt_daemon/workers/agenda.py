@@ -4,9 +4,11 @@ import heapq
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from presqt_daemon.workers.lane import Lane, Pause
+from presqt_daemon.workers.lane import Lane
 from presqt_daemon.workers.open_ticket import OpenTicket
+from presqt_daemon.workers.pauses import Held, Pause, asked_at_once, pause_after
 from presqt_daemon.workers.permits import Permits
 from presqt_daemon.workers.run import Run, Work
 
@@ -37,7 +39,7 @@ class Agenda:
             lane = self._lane(ticket.target)
             lane.add(ticket, is_large=is_large, first=first)
             if lane.pause is not None:
-                self._note_at(ticket, lane.pause, float("-inf"))
+                self._note_at(ticket, float("-inf"))
             return
         key = (ticket.folder, is_large or ticket.is_slow)
         queue = self._unstaged.setdefault(key, deque())
@@ -51,22 +53,19 @@ class Agenda:
         self.tickets[ticket.ticket] = ticket
         self._push(self._parked, until, ticket)
 
-    def hold(self, ticket: OpenTicket, now: float, note_again_at: float) -> None:
-        """Let a ticket wait in front whose own run has paused its target, and said so on it."""
+    def hold(self, ticket: OpenTicket, now: float) -> None:
+        """Let a ticket wait in front whose own run has paused its target."""
+        ticket.begin_waiting(now)
         self.add(ticket, first=True)
-        pause = self._lane(ticket.target or "").pause
-        if pause is not None:
-            ticket.told, ticket.note_at = _told(pause), note_again_at
-            ticket.begin_waiting(now)
-            self._push(self._notes, note_again_at, ticket)
 
-    def pause(self, target: str, pause: Pause) -> None:
-        """Hold a target's tickets back."""
+    def pause(self, target: str, held: Held, *, asked_by: str, now: float, wall: datetime) -> bool:
+        """Hold a target's tickets back; whether that begins now."""
         lane = self._lane(target)
-        lane.hold(pause)
-        assert lane.pause is not None
-        for ticket in lane.tickets():
-            self._note_at(ticket, lane.pause, float("-inf"))
+        before = lane.pause
+        was_asked = lane.end_run(asked_by)
+        lane.hold(pause_after(held, before, target=target, was_asked=was_asked, now=now, wall=wall))
+        self._tell(lane)
+        return before is None
 
     def pauses(self) -> dict[str, Pause]:
         """Target -> pause, of those whose tickets are held back now."""
@@ -76,29 +75,25 @@ class Agenda:
             if lane.pause is not None and not lane.is_empty()
         }
 
-    def resume(self, target: str, now: float) -> None:
-        """Let a target's tickets run again."""
-        self._lane(target).resume(now)
+    def all_pauses(self) -> dict[str, Pause]:
+        """The same of every target, with or without a ticket that waits."""
+        return {name: lane.pause for name, lane in self._lanes.items() if lane.pause is not None}
 
-    def believe(self, probe: str, now: float) -> None:
-        """Let a target's tickets run again whose probe moves; another ticket proves nothing."""
-        ticket = self.tickets.get(probe)
-        lane = None if ticket is None or ticket.target is None else self._lane(ticket.target)
-        if lane is not None and lane.probe == probe:
-            lane.resume(now)
+    def count_waiting(self, target: str) -> int:
+        """How many tickets of a target wait."""
+        return sum(1 for _ in self._lane(target).tickets())
 
-    def resume_all(self, now: float) -> None:
-        """Let every target's tickets run again; those that run now may have another try."""
-        for lane in self._lanes.values():
-            lane.resume(now)
+    def resume(self, target: str, now: float) -> Pause | None:
+        """Let a target's tickets run again; the pause that ends with it."""
+        return self._lane(target).resume(now)
+
+    def ask_at_once(self, target: str | None, now: float) -> None:
+        """Let one ticket of a paused target ask it now; None: of every one."""
+        for name, lane in self._lanes.items():
+            if lane.pause is not None and target in {None, name}:
+                lane.hold(asked_at_once(lane.pause, now))
         for ticket in self.running():
-            ticket.is_asked_again = True
-
-    def try_target(self, target: str, now: float) -> None:
-        """Let one ticket of a paused target go ahead now, unless the target named the time."""
-        self._lane(target).try_at(now)
-        for ticket in self.running():
-            ticket.is_asked_again |= ticket.target == target
+            ticket.is_asked_again |= target in {None, ticket.target}
 
     def take_note(self, now: float) -> tuple[OpenTicket, Pause] | None:
         """A ticket on which is to be written now what holds it; it does not run meanwhile."""
@@ -109,20 +104,26 @@ class Agenda:
             ticket.note_at = None
             pause = self._lane(ticket.target).pause
             if pause is not None:
-                ticket.is_at_desk, ticket.told = True, _told(pause)
+                ticket.is_at_desk = True
                 ticket.begin_waiting(now)
                 return ticket, pause
         return None
 
-    def back_from_desk(self, name: str, note_again_at: float) -> None:
-        """Let a ticket run again that was written on; a held one is written on again later."""
+    def _tell(self, lane: Lane) -> None:
+        """Have it written on all held tickets what holds them."""
+        if lane.pause is not None:
+            for ticket in lane.tickets():
+                self._note_at(ticket, float("-inf"))
+
+    def back_from_desk(self, name: str, give_up_at: float) -> None:
+        """Let a ticket run again that was written on; a held one is looked at again at the end."""
         ticket = self.tickets.get(name)
         if ticket is None:
             return
         ticket.is_at_desk = False
         if ticket.waits_from is not None and ticket.note_at is None:
-            ticket.note_at = note_again_at
-            self._push(self._notes, note_again_at, ticket)
+            ticket.note_at = give_up_at
+            self._push(self._notes, give_up_at, ticket)
 
     def end_run(self, ticket: OpenTicket) -> None:
         """Take in that a worker has let go of a ticket, however that came."""
@@ -137,15 +138,24 @@ class Agenda:
             ticket.is_gone = True
         return ticket
 
-    def wake(self, now: float) -> None:
-        """Put parked tickets whose time has come back in front, and drop pauses that are over."""
+    def wake(self, now: float) -> list[Pause]:
+        """Put parked tickets whose time has come back in front.
+
+        The pauses that end since nobody is left who could ask.
+        """
+        ended: list[Pause] = []
         while self._parked and self._parked[0][0] <= now:
             _, _, ticket = heapq.heappop(self._parked)
             if not ticket.is_gone:
                 self.add(ticket, first=True)
         for lane in self._lanes.values():
-            if lane.is_pause_over(now):
-                lane.resume(now)
+            if lane.is_pause_over(now) and (pause := lane.resume(now)) is not None:
+                ended.append(pause)
+            elif lane.pause is not None and not lane.is_due and lane.pause.until <= now:
+                # what stands on the tickets as the next moment is over: it is being asked
+                lane.is_due = True
+                self._tell(lane)
+        return ended
 
     def next_moment(self, now: float) -> float | None:
         """When `wake` or a paused target has something to do next, None for never."""
@@ -174,9 +184,9 @@ class Agenda:
         self._count += 1
         heapq.heappush(heap, (moment, self._count, ticket))
 
-    def _note_at(self, ticket: OpenTicket, pause: Pause, moment: float) -> None:
-        """Have it written on the ticket what holds it, unless that stands there already."""
-        if ticket.told != _told(pause) and ticket.note_at != moment:
+    def _note_at(self, ticket: OpenTicket, moment: float) -> None:
+        """Have it written on the ticket what holds it."""
+        if ticket.note_at != moment:
             ticket.note_at = moment
             self._push(self._notes, moment, ticket)
 
@@ -226,13 +236,9 @@ def _upload_runs(target: str, lane: Lane, permits: Permits, now: float) -> Itera
                 queue.appendleft(ticket)
                 break
             lane.queues.move_to_end(key)
-            if lane.pause is not None:
-                lane.probe = ticket.ticket
-            yield ticket.begin(now)
+            is_asking = lane.pause is not None
+            if is_asking:
+                lane.asker = ticket.ticket
+            yield ticket.begin(now, is_asking=is_asking)
         if not queue:
             del lane.queues[key]
-
-
-def _told(pause: Pause) -> tuple[str, float | None]:
-    """What a ticket says of its pause: the moment only where that is no guess."""
-    return pause.waiting_for, None if pause.is_probed else pause.until

@@ -13,6 +13,7 @@ from presqt_daemon.tickets.payload import PayloadError, read_files, read_head
 from presqt_daemon.tickets.process_info import NOT_PUBLISHED, InfoError, ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.workers.endings import end_failed
+from presqt_daemon.workers.pauses import Pause
 from presqt_daemon.workers.run import RunEnd, RunKind, fault_from_bug
 from presqt_daemon.workers.supervisor import WRITE_RETRY_SECONDS, Supervisor
 from presqt_daemon.workers.unfinished import wait_on
@@ -71,7 +72,7 @@ class Clerk:
             return RunEnd(ticket=ticket, kind=RunKind.OVER, info=None)
 
     def note_waiting(
-        self, ticket: str, waiting_for: str, seconds: float | None, waited: float
+        self, ticket: str, pause: Pause, seconds: float | None, waited: float
     ) -> RunEnd | None:
         """Say on a waiting ticket what it waits for; its end when it has waited for too long.
 
@@ -82,7 +83,14 @@ class Clerk:
             holder = self.supervisor.open_holder(folder)
             info = holder.info
             if info.is_open:
-                info = wait_on(holder, waiting_for, seconds, waited, self.supervisor.config)
+                info = wait_on(
+                    holder,
+                    pause.waiting_for,
+                    seconds,
+                    waited,
+                    self.supervisor.config,
+                    cause=pause.cause,
+                )
         except OSError as error:
             ticket_log(ticket).debug("could not note its wait: %s", error.strerror)
             return None

@@ -12,6 +12,7 @@ from presqt_daemon.tickets.lease import HeldError
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.workers.clerk import Clerk, Refusal, Reopened
 from presqt_daemon.workers.events import Busy, Closed, DeskEvent, Noted
+from presqt_daemon.workers.pauses import Pause
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,12 +42,12 @@ class Desk:
 
         self._hand_over(work)
 
-    def note(self, ticket: str, waiting_for: str, seconds: float | None, waited: float) -> None:
+    def note(self, ticket: str, pause: Pause, seconds: float | None, waited: float) -> None:
         """Have it written on a ticket what it waits for."""
 
         def work() -> Noted:
             try:
-                end = self.clerk.note_waiting(ticket, waiting_for, seconds, waited)
+                end = self.clerk.note_waiting(ticket, pause, seconds, waited)
             except Exception as bug:  # noqa: BLE001
                 end = self.clerk.end_for_bug(ticket, bug)
             return Noted(ticket, end)

@@ -13,17 +13,17 @@ from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.model import Stage
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.system.shortage import start_thread
+from presqt_daemon.tickets.holder import utc_now
 from presqt_daemon.tickets.verdict import Verdict, verdict
 from presqt_daemon.workers.agenda import Agenda
 from presqt_daemon.workers.clerk import Clerk, Refusal, Reopened
 from presqt_daemon.workers.desk import Desk
 from presqt_daemon.workers.events import Busy, Closed, DeskEvent, Ended, Event, Noted
-from presqt_daemon.workers.lane import pause_from
+from presqt_daemon.workers.holding import Holding
 from presqt_daemon.workers.open_ticket import OpenTicket
 from presqt_daemon.workers.proof import Serves
 from presqt_daemon.workers.recover import open_ticket
 from presqt_daemon.workers.run import (
-    CREDENTIAL,
     SHORTAGE,
     SHORTAGE_SECONDS,
     Run,
@@ -37,11 +37,6 @@ from presqt_daemon.workers.unfinished import CANCELLED
 AGAIN_SECONDS = 0.2
 """A run whose worker died is not repeated at once, lest a broken machine spins."""
 
-TOKEN_LOOK_SECONDS = 5.0
-NOTE_EVERY_SECONDS = 3600.0
-"""How often a ticket that waits is written on, so that a restart loses no more of its wait."""
-
-NOTE_LEAST_SECONDS = 1.0
 LEASE_SECONDS = 30.0
 """How long a record that another program is changing is waited for, before a retry is refused."""
 
@@ -62,14 +57,20 @@ class Dispatch:
     verdicts: list[Verdict] = field(default_factory=list)
     _threads: dict[str, threading.Thread] = field(default_factory=dict)
     _desk: Desk = field(init=False)
+    _holding: Holding = field(init=False)
     _later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     _reopening: dict[str, float] = field(default_factory=dict)
-    _is_noting: bool = False
-    _looked: float = float("-inf")
 
     def __post_init__(self) -> None:
-        """Give the clerk a desk."""
+        """Give the clerk a desk, and the pauses their place."""
         self._desk = Desk(clerk=Clerk(self.supervisor), post=self.post)
+        self._holding = Holding(
+            agenda=self.agenda,
+            supervisor=self.supervisor,
+            desk=self._desk,
+            clock=self.clock,
+            wall=utc_now,
+        )
 
     def open(self, ticket: OpenTicket, error: PresqtError | None) -> None:
         """Let a ticket in; with an error it is ended at once. One that is open already is not."""
@@ -99,7 +100,7 @@ class Dispatch:
         ticket = self.agenda.tickets.get(name)
         if ticket is not None:
             ticket_log(name).info("asked to retry; as far as is known it has not ended")
-            self._try_target(ticket)
+            self._ask_at_once(ticket)
             if ticket.interruption is None:
                 return False
         if name not in self._reopening:
@@ -115,22 +116,20 @@ class Dispatch:
 
     def start_due(self, now: float) -> None:
         """Start every run that may begin now."""
-        self.agenda.wake(now)
-        self._look_at_tokens(now)
+        self._holding.wake(now)
+        self._holding.look_at_tokens(now)
         for item in [item for item in self._later if item[0] <= now]:
             self._later.remove(item)
             item[1]()
         self._desk.keep_up()
         for run in list(self.agenda.runs(self.supervisor.permits, now)):
             self._begin(run)
-        self._write_note(now)
+        self._holding.write_note(now)
 
     def next_moment(self, now: float) -> float | None:
         """When `start_due` has something to do without an event, None for never."""
         moments = [moment for moment, _ in self._later]
-        moments += [self._looked + TOKEN_LOOK_SECONDS] if self._waiting_for_tokens() else []
-        note = None if self._is_noting else self.agenda.next_note()
-        others = (self.agenda.next_moment(now), note)
+        others = (self.agenda.next_moment(now), self._holding.next_moment())
         return min([*moments, *(one for one in others if one is not None)], default=None)
 
     def handle(self, event: Event) -> None:
@@ -141,7 +140,7 @@ class Dispatch:
             case Ended():
                 self._settle(event)
             case Serves():
-                self.agenda.believe(event.ticket, self.clock())
+                self._holding.serves(event.ticket)
             case Closed():
                 self._take_closed(event)
             case Noted():
@@ -162,8 +161,8 @@ class Dispatch:
         return not self.agenda.tickets and not self._desk.busy and not self._later
 
     def resume_targets(self) -> None:
-        """Let paused targets run, as after a changed configuration."""
-        self.agenda.resume_all(self.clock())
+        """Have paused targets asked at once, as after a changed configuration."""
+        self._holding.ask_at_once(None)
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
         """Wait for what the clerk and the runs still write, and for what hangs not for long."""
@@ -206,8 +205,9 @@ class Dispatch:
             permits.end_sending(run.ticket)
         ticket = self.agenda.tickets[run.ticket]
         is_cancelled = ticket.is_cancelled
+        # the pause is judged first: it matters whether this run was the one that asked
+        self._holding.judge(ticket, end)
         self.agenda.end_run(ticket)
-        self._judge_target(ticket, end)
         if end.kind is RunKind.OVER:
             self.agenda.remove(end.ticket)
             self._count(end)
@@ -227,8 +227,8 @@ class Dispatch:
                 ticket.work, ticket.is_resume, ticket.waited = Work.UPLOAD, False, 0.0
                 ticket.target, ticket.resource_id = end.info.target, end.info.resource_id
                 self.agenda.add(ticket)
-            case RunKind.PARKED if end.whole_target:
-                self.agenda.hold(ticket, now, self._note_again_at(ticket, now))
+            case RunKind.PARKED if end.held is not None:
+                self.agenda.hold(ticket, now)
             case RunKind.PARKED:
                 ticket.begin_waiting(now)
                 self.agenda.park(ticket, end.wait_from(now))
@@ -247,60 +247,15 @@ class Dispatch:
                     ticket.work, ticket.is_restaged = Work.STAGE, True
                 self.agenda.park(ticket, now + AGAIN_SECONDS)
 
-    def _judge_target(self, ticket: OpenTicket, end: RunEnd) -> None:
-        """Pause a target that no other ticket would find better; let a mended one run again."""
-        if ticket.target is None:
-            return
-        now = self.clock()
-        if end.whole_target:
-            self.agenda.pause(ticket.target, pause_from(end, now))
-            if ticket.is_asked_again:
-                self.agenda.try_target(ticket.target, now)
-        elif end.is_delivered:
-            self.agenda.resume(ticket.target, now)
-
-    def _try_target(self, ticket: OpenTicket) -> None:
-        if ticket.target is not None:
-            self.agenda.try_target(ticket.target, self.clock())
-
-    def _waiting_for_tokens(self) -> list[str]:
-        pauses = self.agenda.pauses()
-        return [target for target, pause in pauses.items() if pause.waiting_for == CREDENTIAL]
-
-    def _look_at_tokens(self, now: float) -> None:
-        """Let a target run again whose missing or refused token has been replaced."""
-        if now - self._looked < TOKEN_LOOK_SECONDS:
-            return
-        for target in self._waiting_for_tokens():
-            self._looked = now
-            mark = self.supervisor.token_mark(target)
-            if mark is not None and mark != self.supervisor.permits.refused_mark(target):
-                self.agenda.resume(target, now)
-
-    def _write_note(self, now: float) -> None:
-        """Have one held ticket written on; the next when that is done, so that nothing queues."""
-        found = None if self._is_noting else self.agenda.take_note(now)
-        if found is not None:
-            self._is_noting = True
-            ticket, pause = found
-            seconds = None if pause.is_probed else max(0.0, pause.until - now)
-            self._desk.note(ticket.ticket, pause.waiting_for, seconds, ticket.waited_until(now))
-
-    def _note_again_at(self, ticket: OpenTicket, now: float) -> float:
-        """The next hour, or the moment at which the ticket has waited for too long."""
-        left = self.supervisor.config.uploads.deadline - ticket.waited_until(now)
-        return now + min(NOTE_EVERY_SECONDS, max(NOTE_LEAST_SECONDS, left))
-
     def _take_noted(self, event: Noted) -> None:
-        self._is_noting = False
-        ticket = self.agenda.tickets.get(event.ticket)
-        if ticket is None:
+        self._holding.end_note()
+        if event.ticket not in self.agenda.tickets:
             return
         if event.end is not None and event.end.kind is RunKind.OVER:
             self.agenda.remove(event.ticket)
             self._count(event.end)
             return
-        self.agenda.back_from_desk(event.ticket, self._note_again_at(ticket, self.clock()))
+        self._holding.have_noted(event.ticket)
 
     def _take_closed(self, event: Closed) -> None:
         if event.end.kind is RunKind.PARKED:
@@ -327,7 +282,11 @@ class Dispatch:
         ticket = open_ticket(self.supervisor.uploads.folder(name))
         if ticket is not None:
             self.agenda.add(ticket)
-            self._try_target(ticket)
+            self._ask_at_once(ticket)
+
+    def _ask_at_once(self, ticket: OpenTicket) -> None:
+        if ticket.target is not None:
+            self._holding.ask_at_once(ticket.target)
 
     def _end_cancelled(self, name: str) -> None:
         self.agenda.remove(name)

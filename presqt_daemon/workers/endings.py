@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from presqt_daemon import __version__
 from presqt_daemon.config import Config
-from presqt_daemon.errors import PresqtError
+from presqt_daemon.errors import HouseFault, PresqtError
 from presqt_daemon.model import Finding, Severity, Stage, UploadResult
 from presqt_daemon.staging.attempts import TEMPORARY_PREFIX
 from presqt_daemon.system.failpoints import reach
@@ -22,6 +22,9 @@ from presqt_daemon.tickets.verdict import Verdict, verdict
 from presqt_daemon.upload.messages import final_message
 from presqt_daemon.upload.pack import PACKED_NAME
 
+_OPERATORS = frozenset({"unauthorized", "target-unavailable", "rate-limited"})
+"""Codes of tickets that waited in vain for what only the operator can mend."""
+
 _log = logging.getLogger(__name__)
 _BROKEN_OFF = frozenset({"cancelled", "timed-out", "worker-died", "resume-limit"})
 """Ends of a run that was killed in the middle, so that nobody could tidy up at the target."""
@@ -35,7 +38,9 @@ def end_failed(holder: Holder, error: PresqtError, config: Config) -> ProcessInf
         info = add_warnings(info, (_left_there(info.link_to_resource),))
     info = replace(info, expiration=expiration_of(info, config.retention))
     _write(holder, info, config)
-    ticket_log(info.ticket_number).info("failed: %s (%s)", error.message, error.code)
+    ticket_log(info.ticket_number).log(
+        level_of(error), "failed: %s (%s)", error.message, error.code
+    )
     if info.stage in {Stage.RECEIVED, Stage.VALIDATED}:
         _remove_bag(holder.folder)
         _remove_unfinished(holder.folder)
@@ -49,6 +54,14 @@ def _left_there(link: str) -> Finding:
         "there (a draft with such a file cannot be published): delete it there, or retry.",
         severity=Severity.WARNING,
     )
+
+
+def level_of(error: PresqtError) -> int:
+    """How loudly a failure is told: ours and the operator's as errors, a cancel as no trouble."""
+    if error.code == "cancelled":
+        return logging.INFO
+    is_operators = isinstance(error, HouseFault) or error.code in _OPERATORS
+    return logging.ERROR if is_operators else logging.WARNING
 
 
 def end_finished(holder: Holder, result: UploadResult, config: Config) -> ProcessInfo:

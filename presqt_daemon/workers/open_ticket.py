@@ -10,8 +10,8 @@ class OpenTicket:
     """One open ticket in memory; used by the arbiter's thread only.
 
     `deaths` counts goes without new progress. `waited` are the seconds that it has waited for
-    something but a worker, `waits_from` the monotonic moment since which it does so again. `told`
-    is what stands on the ticket for the pause it is held by, `note_at` when that is written next.
+    something but a worker, `waits_from` the monotonic moment since which it does so again,
+    `note_at` when it is written on next that it is held.
     `folder` is the target's whose inbox folder it came through, `is_slow` says that its staging
     took longer than its size explains. `is_asked_again`: somebody asked for another try while it
     ran, so what stopped it may be mended.
@@ -31,7 +31,6 @@ class OpenTicket:
     is_asked_again: bool = False
     is_gone: bool = False
     is_at_desk: bool = False
-    told: object = None
     note_at: float | None = None
     waited: float = 0.0
     waits_from: float | None = None
@@ -54,9 +53,9 @@ class OpenTicket:
     def end_waiting(self, now: float) -> None:
         """Count no more; what was told of the wait is out of date."""
         self.waited, self.waits_from = self.waited_until(now), None
-        self.told = self.note_at = None
+        self.note_at = None
 
-    def begin(self, now: float) -> Run:
+    def begin(self, now: float, *, is_asking: bool = False) -> Run:
         """The run that begins now."""
         self.end_waiting(now)
         self.interruption, self.is_asked_again = Interruption(), False
@@ -68,4 +67,5 @@ class OpenTicket:
             is_resume=self.is_resume,
             waited_seconds=self.waited,
             zip_bytes=self.zip_bytes,
+            is_asking=is_asking,
         )

@@ -4,20 +4,19 @@ from dataclasses import replace
 
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import HouseFault, UserFault
-from presqt_daemon.model import Resolved, Stage
+from presqt_daemon.model import PauseKind, Resolved, Stage
 from presqt_daemon.staging.stage import StageJob
 from presqt_daemon.system.host import boot_id
-from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo, advance
 from presqt_daemon.upload.send import SendJob
+from presqt_daemon.workers.pauses import Held
 from presqt_daemon.workers.reaper import Limits
-from presqt_daemon.workers.run import CREDENTIAL, ParkError, Run, Work
+from presqt_daemon.workers.run import CREDENTIAL, HeldError, Run, Work
 from presqt_daemon.workers.tasks import StageTask, Task, UploadTask
-from presqt_daemon.workers.tokens import MissingTokenError, Tokens
+from presqt_daemon.workers.tokens import MissingTokenError, Tokens, how_to_replace
 
 STAGING_MESSAGE = "Saving files to server and validating bag..."
-TOKEN_RETRY_SECONDS = 15.0
 
 
 def prepare(run: Run, holder: Holder, config: Config, tokens: Tokens) -> tuple[Task, Limits]:
@@ -36,7 +35,7 @@ def prepare(run: Run, holder: Holder, config: Config, tokens: Tokens) -> tuple[T
         wall = config.staging.time_limit
     else:
         target = _target_of(info, config)
-        task = _upload_task(run, holder, info, config, target, _token_of(run, target, tokens))
+        task = _upload_task(run, holder, info, config, target, _token_of(target, tokens))
         wall = target.time_limit or config.uploads.time_limit
     limits = Limits(
         wall_seconds=wall,
@@ -86,26 +85,25 @@ def _upload_task(
         token=token,
         uploads=config.uploads,
         boot_id=boot_id(),
+        is_asking=run.is_asking,
     )
     return UploadTask(ticket=run.ticket, job=job)
 
 
-def _token_of(run: Run, target: TargetConfig, tokens: Tokens) -> str | None:
+def _token_of(target: TargetConfig, tokens: Tokens) -> str | None:
     try:
         return tokens.of(target)
     except MissingTokenError as error:
-        ticket_log(run.ticket).warning("target %s waits for %s", target.name, error)
-        raise ParkError(CREDENTIAL, TOKEN_RETRY_SECONDS, whole_target=True) from None
+        cause = f"There is no token for {target.name}: {error}. {how_to_replace(target)}"
+        raise HeldError(Held(kind=PauseKind.TOKEN, cause=cause, waiting_for=CREDENTIAL)) from None
 
 
 def _target_of(info: ProcessInfo, config: Config) -> TargetConfig:
     target = config.targets.get(info.target or "")
     if target is None:
-        folders = ", ".join(f"{name}/" for name in config.targets)
-        raise UserFault(
-            "unknown-target",
-            f"The target {info.target!r} is no longer configured; there are {folders}.",
-        )
+        cause = f"The target {info.target!r} is not configured any more: put it back, or cancel."
+        waiting_for = "the target's configuration"
+        raise HeldError(Held(kind=PauseKind.OPERATOR, cause=cause, waiting_for=waiting_for))
     return target
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from presqt_daemon.errors import HouseFault, PresqtError, TargetFault, UserFault
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.units import text_from_seconds
+from presqt_daemon.workers.pauses import Held
 
 CREDENTIAL = "a token"
 RATE_LIMIT = "the target's rate limit"
@@ -52,6 +53,7 @@ class Interruption:
 class Run:
     """One go at a ticket. `deaths` counts goes before it that ended without new progress.
 
+    `is_asking`: its target is paused, and this run asks whether it serves again.
     `waited_seconds` is how long the ticket has waited so far, for anything but a worker.
     """
 
@@ -62,15 +64,16 @@ class Run:
     is_resume: bool = False
     waited_seconds: float = 0.0
     zip_bytes: int = 0
+    is_asking: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
     """What came of a run.
 
-    `seconds` until a parked ticket is tried again (None: not before its cause is mended);
-    `whole_target` says that no other ticket of that target would fare better, `is_delivered` that
-    the target has taken a whole deposit.
+    `seconds` until a parked ticket is tried again (None: as the pause says); `held` is why no
+    other ticket of that target would fare better, `is_delivered` says that the target has taken a
+    whole deposit.
     """
 
     ticket: str
@@ -78,7 +81,7 @@ class RunEnd:
     info: ProcessInfo | None
     seconds: float | None = None
     waiting_for: str | None = None
-    whole_target: bool = False
+    held: Held | None = None
     made_progress: bool = False
     is_delivered: bool = False
 
@@ -91,18 +94,27 @@ class ParkError(Exception):
     """The run cannot go on now; fields as in `RunEnd`."""
 
     def __init__(
-        self, waiting_for: str, seconds: float | None, *, whole_target: bool = False
+        self, waiting_for: str, seconds: float | None, *, cause: str | None = None
     ) -> None:
         super().__init__(waiting_for)
         self.waiting_for = waiting_for
         self.seconds = seconds
-        self.whole_target = whole_target
+        self.cause = cause
+        self.held: Held | None = None
 
 
-def given_up(waiting_for: str, waited_seconds: float) -> PresqtError:
+class HeldError(ParkError):
+    """No ticket of the target can go on now."""
+
+    def __init__(self, held: Held) -> None:
+        super().__init__(held.waiting_for, held.seconds, cause=held.cause)
+        self.held = held
+
+
+def given_up(waiting_for: str, waited_seconds: float, cause: str | None = None) -> PresqtError:
     """The error that ends a ticket which has waited for longer than `uploads.deadline`."""
     text = f"Given up after waiting {text_from_seconds(waited_seconds)} for {waiting_for}; retry "
-    text += "when it is mended. The drop is kept."
+    text += f"when it is mended. The drop is kept.{f' The last cause: {cause}' if cause else ''}"
     if waiting_for == CREDENTIAL:
         return UserFault("unauthorized", text)
     if waiting_for == RATE_LIMIT:

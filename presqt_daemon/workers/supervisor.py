@@ -12,7 +12,7 @@ from datetime import datetime
 
 from presqt_daemon.config import Config
 from presqt_daemon.errors import PresqtError
-from presqt_daemon.model import Stage
+from presqt_daemon.model import PauseKind, Stage
 from presqt_daemon.reports import (
     End,
     Failed,
@@ -35,16 +35,17 @@ from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.workers.contents import Contents, SameContentError
 from presqt_daemon.workers.conversation import Broken, Conversation
 from presqt_daemon.workers.endings import end_failed, end_finished, end_pointed
+from presqt_daemon.workers.pauses import Held
 from presqt_daemon.workers.permits import Permits, account_of
 from presqt_daemon.workers.pool import Pool
 from presqt_daemon.workers.prepare import prepare
 from presqt_daemon.workers.proof import Proof, Serves
 from presqt_daemon.workers.reaper import Limits
 from presqt_daemon.workers.run import (
-    CREDENTIAL,
     DISK,
     SHORTAGE,
     SHORTAGE_SECONDS,
+    HeldError,
     ParkError,
     Run,
     RunEnd,
@@ -55,13 +56,10 @@ from presqt_daemon.workers.shares import DiskShares
 from presqt_daemon.workers.space import SPACE_RETRY_SECONDS, give_space
 from presqt_daemon.workers.staging_places import small_seconds
 from presqt_daemon.workers.tasks import Task, UploadTask
-from presqt_daemon.workers.tokens import Tokens, mark_from
+from presqt_daemon.workers.tokens import Tokens, how_to_replace, mark_from
 from presqt_daemon.workers.unfinished import park, pick_up, stage_again
 
 WRITE_RETRY_SECONDS = 5.0
-REFUSED_PROBE_SECONDS = 300.0
-"""How often one ticket tries a refused token again: a target may refuse a good one for a while,
-and must not be asked so often that it takes us for a burglar."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -230,11 +228,13 @@ class Supervisor:
             case Failed(error=error):
                 if error.code == "out-of-space" and error.retryable:
                     raise ParkError("disk space", SPACE_RETRY_SECONDS)
-                if error.code == "unauthorized" and isinstance(task, UploadTask):
-                    return self._refuse(holder, task, error)
                 raise error
-            case Limited():
-                raise ParkError(end.waiting_for, end.seconds, whole_target=True)
+            case Limited(kind=None):
+                raise ParkError(end.waiting_for, end.seconds, cause=end.reason)
+            case Limited(kind=kind):
+                assert isinstance(task, UploadTask)
+                assert kind is not None
+                raise HeldError(self._held(task, end, kind))
             case Short(waiting_for=waiting_for, reason=reason):
                 ticket_log(run.ticket).warning("waits for %s: %s", waiting_for, reason)
                 is_short = waiting_for == SHORTAGE
@@ -244,16 +244,10 @@ class Supervisor:
             case Broken():
                 return pick_up(run, holder, end, self.config, progress=progress)
 
-    def _refuse(self, holder: Holder, task: UploadTask, error: PresqtError) -> RunEnd:
-        """The end of the first ticket whose token is refused; the next ones wait for a better."""
-        if not self.permits.refuse(task.job.target.name, mark_from(task.job.token)):
-            raise ParkError(CREDENTIAL, REFUSED_PROBE_SECONDS, whole_target=True)
-        info = end_failed(holder, error, self.config)
-        return RunEnd(
-            ticket=task.ticket,
-            kind=RunKind.OVER,
-            info=info,
-            seconds=REFUSED_PROBE_SECONDS,
-            waiting_for=CREDENTIAL,
-            whole_target=True,
-        )
+    def _held(self, task: UploadTask, end: Limited, kind: PauseKind) -> Held:
+        """Why all tickets of the target wait; a refused token is known again."""
+        cause, target = end.reason, task.job.target
+        if kind is PauseKind.TOKEN:
+            self.permits.refuse(target.name, mark_from(task.job.token))
+            cause = f"{cause} {how_to_replace(target)}"
+        return Held(kind=kind, cause=cause, waiting_for=end.waiting_for, seconds=end.seconds)

@@ -1,8 +1,8 @@
 """How a ticket goes on whose run has ended and which has not: parked, run again, or handed back.
 
-Waiting is counted by the monotonic clock of each life of the daemon and written on the ticket, at
-least once an hour while it waits: time without a daemon does not count, nor what the last one had
-not written yet. The wall clock has no say, so that its jumps end no ticket.
+Waiting is counted by the monotonic clock of each life of the daemon and written on the ticket
+whenever its pause is renewed, at least once an hour: time without a daemon does not count, nor what
+the last one had not written yet. The wall clock has no say, so that its jumps end no ticket.
 """
 
 from dataclasses import replace
@@ -34,33 +34,49 @@ STAGED_AGAIN = "The payload on disk is no longer what was staged; it is staged a
 
 def park(run: Run, holder: Holder, cause: ParkError, config: Config) -> RunEnd:
     """The ticket waits; it ends when it has waited for longer than `uploads.deadline`."""
-    info = wait_on(holder, cause.waiting_for, cause.seconds, run.waited_seconds, config)
+    info = wait_on(
+        holder, cause.waiting_for, cause.seconds, run.waited_seconds, config, cause=cause.cause
+    )
     return RunEnd(
         ticket=run.ticket,
         kind=RunKind.PARKED if info.is_open else RunKind.OVER,
         info=info,
         seconds=cause.seconds,
         waiting_for=cause.waiting_for,
-        whole_target=cause.whole_target,
+        held=cause.held,
     )
 
 
 def wait_on(
-    holder: Holder, waiting_for: str, seconds: float | None, waited: float, config: Config
+    holder: Holder,
+    waiting_for: str,
+    seconds: float | None,
+    waited: float,
+    config: Config,
+    *,
+    cause: str | None = None,
 ) -> ProcessInfo:
     """Say on a ticket what it waits for, or end it when it has waited for too long.
 
     `seconds` from now until the next attempt, None where nobody knows; `waited` seconds so far.
     """
     if waited >= config.uploads.deadline:
-        return end_failed(holder, given_up(waiting_for, waited), config)
-    now = holder.now()
-    holder.fact(waiting_info(holder.info, waiting_for, seconds, waited, now))
+        return end_failed(holder, given_up(waiting_for, waited, cause), config)
+    is_told = holder.info.waiting_since is not None
+    info = waiting_info(holder.info, waiting_for, seconds, waited, holder.now(), cause)
+    # that it waits is kept whatever happens; until when, no power cut need find again
+    write = holder.note if is_told else holder.fact
+    write(info)
     return holder.info
 
 
 def waiting_info(
-    info: ProcessInfo, waiting_for: str, seconds: float | None, waited: float, now: datetime
+    info: ProcessInfo,
+    waiting_for: str,
+    seconds: float | None,
+    waited: float,
+    now: datetime,
+    cause: str | None = None,
 ) -> ProcessInfo:
     """The status of a ticket that waits."""
     return replace(
@@ -69,7 +85,7 @@ def waiting_info(
         next_attempt_at=None if seconds is None else now + timedelta(seconds=seconds),
         waiting_since=info.waiting_since or now,
         waited_seconds=int(waited),
-        message=f"Waiting for {waiting_for}.",
+        message=f"Waiting for {waiting_for}: {cause}" if cause else f"Waiting for {waiting_for}.",
     )
 
 

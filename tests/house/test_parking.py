@@ -37,51 +37,38 @@ def drop_some(house: House, count: int) -> None:
         drop(content, house.inbox / "shelf" / f"{number}.zip")
 
 
-def test_a_refused_token_fails_one_ticket_and_parks_the_rest_until_it_is_replaced(
-    house: House,
+def test_a_refused_token_fails_no_ticket_and_all_go_when_it_is_replaced(
+    house: House, shelf: Shelf
 ) -> None:
     (house.root / "token").write_text("wrong")
     house.start()
     drop_some(house, 4)
-    failed = wait_until(lambda: [i for i in house.infos() if i["status"] == "failed"])
     wait_until(
-        lambda: sum(i["waiting_for"] == "a token" for i in house.infos()) == 3,
-        what="for three parked tickets",
+        lambda: (
+            ["Token is invalid" in i["message"] for i in house.infos()] == [True] * 4
+            and all(i["next_attempt_at"] for i in house.infos())
+        ),
+        what="for four held tickets",
     )
-    assert [info["status_code"] for info in failed] == [401]
-    assert failed[0]["message"].startswith("Token is invalid. Response returned a 401")
+    assert {i["waiting_for"] for i in house.infos()} == {"a token"}
+    assert len(shelf.requests) <= 2, "the token was tried again and again"
+    assert house.log.count("shelf is held since now: Token is invalid") == 1
     (house.root / "token").write_text("right")
-    wait_until(lambda: sum(i["status"] == "finished" for i in house.infos()) == 3, 30)
-    assert sum(i["status"] == "failed" for i in house.infos()) == 1
-    house.run("retry", failed[0]["ticket_number"])
-    wait_until(lambda: sum(i["status"] == "finished" for i in house.infos()) == 4, 30)
+    wait_until(lambda: [i["status"] for i in house.infos()] == ["finished"] * 4, 30)
+    assert house.log.count("shelf serves again") == 1
 
 
-def test_two_workers_that_meet_a_refused_token_fail_one_ticket_and_no_restart_is_needed(
-    house: House, shelf: Shelf
-) -> None:
-    shelf.faults.append(Fault("trickle", method="*", times=10**6))
+def test_a_retry_has_a_refused_token_tried_at_once(house: House, shelf: Shelf) -> None:
     target = {**house.settings["targets"]["shelf"], "workers": 4}
     house.configure(targets={**house.settings["targets"], "shelf": target})
     (house.root / "token").write_text("wrong")
     house.start()
     drop_some(house, 4)
-    wait_until(
-        lambda: sum(i["waiting_for"] == "a token" for i in house.infos()) == 3,
-        what="for three parked tickets",
-    )
-    failed = [i for i in house.infos() if i["status"] == "failed"]
-    assert len(failed) == 1
-    asked = len(shelf.requests)
-    ticket = failed[0]["ticket_number"]
-    assert house.run("retry", ticket).returncode == 0
-    wait_until(lambda: len(shelf.requests) > asked, what="for the target to be tried at once")
-    wait_until(lambda: house.info(ticket)["waiting_for"] == "a token")
-    shelf.faults.clear()
+    wait_until(lambda: sum(i["waiting_for"] == "a token" for i in house.infos()) == 4)
     # the target takes what it refused before; the token's file stays as it is
     shelf.token = "wrong"
     wait_until(lambda: [i["function_process_id"] for i in house.infos()] == [None] * 4)
-    (house.control / f"{ticket}.retry").touch()
+    (house.control / f"{house.infos()[0]['ticket_number']}.retry").touch()
     wait_until(lambda: [i["status"] for i in house.infos()] == ["finished"] * 4, 30)
 
 
@@ -97,7 +84,7 @@ def test_the_cancel_of_a_running_upload_lets_no_refused_target_go(
     (house.root / "token").write_text("wrong")
     for number in range(1, 4):
         drop(bag_zip({f"P{number}/a.txt": b"1"}), house.inbox / "shelf" / f"{number}.zip")
-    wait_until(lambda: sum(i["waiting_for"] == "a token" for i in house.infos()) == 2)
+    wait_until(lambda: sum(i["waiting_for"] == "a token" for i in house.infos()) == 3)
     asked = len(shelf.requests)
     running = house.of("0.zip")
     assert running is not None
@@ -106,7 +93,51 @@ def test_the_cancel_of_a_running_upload_lets_no_refused_target_go(
     drop(bag_zip(), house.inbox / "archive" / "other.zip")
     house.ended("other.zip")
     assert len(shelf.requests) == asked
-    assert [i["error_code"] for i in house.infos()].count("unauthorized") == 1
+    assert "unauthorized" not in [i["error_code"] for i in house.infos()]
+
+
+def test_one_file_that_the_target_cannot_take_holds_up_nobody(house: House, shelf: Shelf) -> None:
+    shelf.faults.append(Fault("status 500", method="PUT", part="poison", times=10**6))
+    house.start()
+    drop(bag_zip({"P/poison.txt": b"1"}), house.inbox / "shelf" / "poison.zip")
+    drop_some(house, 3)
+    wait_until(lambda: sum(i["status"] == "finished" for i in house.infos()) == 3)
+    assert house.ended("poison.zip")["error_code"] == "target-unavailable"
+    assert "is held" not in house.log
+
+
+def test_an_outage_says_its_cause_on_every_ticket_and_in_two_lines_of_the_log(
+    house: House, shelf: Shelf
+) -> None:
+    shelf.faults.append(Fault("status 503", method="*", times=10**6))
+    house.start()
+    drop_some(house, 20)
+    wait_until(lambda: [" answered 503" in i["message"] for i in house.infos()] == [True] * 20, 60)
+    wait_until(lambda: all(i["next_attempt_at"] for i in house.infos()))
+    shelf.faults.clear()
+    wait_until(lambda: [i["status"] for i in house.infos()] == ["finished"] * 20, 120)
+    loud = [line for line in house.log.splitlines() if " WARNING " in line or " ERROR " in line]
+    assert len(loud) == 1
+    assert "shelf is held since now: The shelf answered 503." in loud[0]
+    assert house.log.count("shelf serves again") == 1
+
+
+def test_a_target_taken_out_of_the_configuration_holds_its_tickets(
+    house: House, shelf: Shelf
+) -> None:
+    shelf.faults.append(Fault("status 503", method="*", times=10**6))
+    house.start()
+    drop_some(house, 2)
+    wait_until(lambda: ["503" in i["message"] for i in house.infos()] == [True] * 2)
+    shelf.faults.clear()
+    targets = house.settings["targets"]
+    house.configure(targets={"archive": targets["archive"]})
+    assert house.process is not None
+    house.process.send_signal(1)
+    wait_until(lambda: ["not configured" in i["message"] for i in house.infos()] == [True] * 2)
+    house.configure(targets=targets)
+    house.process.send_signal(1)
+    wait_until(lambda: [i["status"] for i in house.infos()] == ["finished"] * 2, 30)
 
 
 def test_a_missing_token_is_waited_for(tmp_path: Path, shelf: Shelf) -> None:
@@ -146,11 +177,12 @@ def test_a_rate_limit_holds_all_tickets_of_its_target(house: House, shelf: Shelf
     assert len(shelf.requests) == 1
 
 
-def test_a_target_lets_its_tickets_go_after_an_outage_however_the_probe_ends(
+def test_a_target_lets_its_tickets_go_after_an_outage_however_the_one_that_asks_ends(
     house: House, shelf: Shelf
 ) -> None:
-    shelf.faults.append(Fault("status 503 31", method="*", times=1))
-    shelf.faults.append(Fault("status 404", method="*", times=1))
+    # the account's question, when a run begins and when it ends
+    shelf.faults.append(Fault("status 503", method="GET", times=2))
+    shelf.faults.append(Fault("status 404", method="POST", times=1))
     house.start()
     drop_some(house, 3)
     wait_until(lambda: [i["waiting_for"] for i in house.infos()] == ["the target"] * 3)

@@ -45,16 +45,16 @@ def test_a_long_wait_gives_the_worker_back() -> None:
     assert after(limited(31)) == Park(seconds=31)
 
 
-def test_a_target_that_stays_down_is_left_alone_for_a_while() -> None:
-    assert after(DOWN, attempt=6) == Park(seconds=300)
+def test_a_rate_limit_without_a_time_gives_the_worker_back_at_last() -> None:
     assert after(limited(None), attempt=6) == Park(seconds=60)
 
 
-def test_a_fault_of_another_kind_ends_after_the_last_retry() -> None:
+def test_every_other_fault_ends_after_the_last_retry() -> None:
+    assert after(DOWN, attempt=6) == GiveUp()
     assert after(ODD, attempt=5) == Retry(seconds=16)
     assert after(ODD, attempt=6) == GiveUp()
 
 
 def test_waiting_never_comes_near_the_stall_limit() -> None:
     assert after(DOWN, attempt=2, elapsed=298) == Retry(seconds=2)
-    assert after(DOWN, attempt=2, elapsed=299) == Park(seconds=300)
+    assert after(DOWN, attempt=2, elapsed=299) == GiveUp()

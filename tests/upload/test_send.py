@@ -8,7 +8,7 @@ import pytest
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.errors import PayloadSpoilt, PresqtError, TargetFault, UserFault
-from presqt_daemon.model import DuplicateAction, UploadResult
+from presqt_daemon.model import DuplicateAction, PauseKind, UploadResult
 from presqt_daemon.reports import Alive, Created, Opened, Progress, Report
 from presqt_daemon.targets.base import Traits
 from presqt_daemon.tickets.payload import PayloadError
@@ -104,8 +104,10 @@ def test_the_connection_is_closed_however_it_ends(tmp_path: Path, store: MemoryS
 def test_a_bad_token_is_known_before_anything_is_made(tmp_path: Path, store: MemoryStore) -> None:
     store.token = "right"
     supervisor = Supervisor()
-    with pytest.raises(UserFault, match="Token is invalid"):
+    with pytest.raises(MustWait) as raised:
         run(store, staged(tmp_path), supervisor=supervisor, token="wrong")
+    assert raised.value.limited.kind is PauseKind.TOKEN
+    assert raised.value.limited.reason.startswith("Token is invalid")
     assert (supervisor.asked, store.rooms) == (0, {})
 
 

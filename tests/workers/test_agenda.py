@@ -1,9 +1,13 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
 from presqt_daemon.config import Config, StagingConfig, TargetConfig
+from presqt_daemon.model import PauseKind
 from presqt_daemon.workers.agenda import Agenda
-from presqt_daemon.workers.lane import Pause, pause_from
 from presqt_daemon.workers.open_ticket import OpenTicket
+from presqt_daemon.workers.pauses import Held
 from presqt_daemon.workers.permits import Permits
-from presqt_daemon.workers.run import RATE_LIMIT, RunEnd, RunKind, Work
+from presqt_daemon.workers.run import Work
 
 GB = 10**9
 
@@ -128,8 +132,15 @@ def test_a_cancelled_ticket_never_runs_wherever_it_waited() -> None:
     assert agenda.remove("staging") is None
 
 
-def outage(until: float) -> Pause:
-    return Pause(until=until, waiting_for="the target")
+WALL = datetime(2030, 1, 1, tzinfo=UTC)
+DOWN = Held(kind=PauseKind.OUTAGE, cause="connection refused", waiting_for="the target")
+SLOW = Held(
+    kind=PauseKind.LIMIT, cause="too many", waiting_for="the target's rate limit", seconds=45.0
+)
+
+
+def pause(agenda: Agenda, held: Held = DOWN, *, by: str = "x", now: float = 0.0) -> bool:
+    return agenda.pause("archive", held, asked_by=by, now=now, wall=WALL)
 
 
 def end(agenda: Agenda, allowed: Permits, name: str) -> OpenTicket:
@@ -146,153 +157,141 @@ def over(agenda: Agenda, allowed: Permits, name: str) -> None:
 
 
 def held_lane(count: int = 3) -> tuple[Agenda, Permits]:
-    """Tickets for a target that is down until 10.0."""
+    """Tickets for a target that is down, and is asked again at 15.0."""
     agenda, allowed = Agenda(), permits()
     for number in range(count):
         agenda.add(deposit(f"a{number}"))
-    agenda.pause("archive", outage(10.0))
+    pause(agenda)
     return agenda, allowed
 
 
-def test_a_paused_target_lets_one_probe_through_and_after_its_success_all() -> None:
+def test_a_paused_target_is_asked_by_one_ticket_and_after_a_success_all_go() -> None:
     agenda, allowed = held_lane()
     agenda.add(deposit("o", target="other"))
-    assert names(agenda, allowed, now=9.0) == ["o"]
-    assert agenda.next_moment(9.0) == 10.0
-    assert names(agenda, allowed, now=10.0) == ["a0"]
-    assert names(agenda, allowed, now=11.0) == []
+    assert names(agenda, allowed, now=14.0) == ["o"]
+    assert agenda.next_moment(14.0) == 15.0
+    (asking,) = agenda.runs(allowed, 15.0)
+    assert (asking.ticket, asking.is_asking) == ("a0", True)
+    assert names(agenda, allowed, now=16.0) == []
     over(agenda, allowed, "a0")
-    agenda.resume("archive", 12.0)
-    assert names(agenda, allowed, now=12.0) == ["a1", "a2"]
+    assert agenda.resume("archive", 17.0) is not None
+    assert names(agenda, allowed, now=17.0) == ["a1", "a2"]
 
 
-def test_a_probe_that_ends_without_a_word_of_the_target_lets_the_next_one_through() -> None:
+def test_when_the_one_that_asks_ends_by_its_own_fault_the_next_one_asks() -> None:
     agenda, allowed = held_lane()
-    assert names(agenda, allowed, now=10.0) == ["a0"]
+    assert names(agenda, allowed, now=15.0) == ["a0"]
     over(agenda, allowed, "a0")
-    assert names(agenda, allowed, now=11.0) == ["a1"]
-    assert names(agenda, allowed, now=11.0) == []
+    assert names(agenda, allowed, now=16.0) == ["a1"]
+    assert names(agenda, allowed, now=16.0) == []
 
 
-def test_a_probe_whose_worker_died_goes_again_itself() -> None:
+def test_one_that_asks_and_whose_worker_died_goes_again_itself() -> None:
     agenda, allowed = held_lane(1)
-    assert names(agenda, allowed, now=10.0) == ["a0"]
-    agenda.park(end(agenda, allowed, "a0"), 10.2)
-    agenda.wake(10.2)
-    assert names(agenda, allowed, now=10.2) == ["a0"]
+    assert names(agenda, allowed, now=15.0) == ["a0"]
+    agenda.park(end(agenda, allowed, "a0"), 15.2)
+    agenda.wake(15.2)
+    assert names(agenda, allowed, now=15.2) == ["a0"]
 
 
-def test_a_probe_that_finds_the_target_still_down_pauses_it_again() -> None:
+def test_asked_in_vain_the_target_is_asked_again_after_twice_the_time() -> None:
     agenda, allowed = held_lane()
-    assert names(agenda, allowed, now=10.0) == ["a0"]
-    probe = end(agenda, allowed, "a0")
-    agenda.pause("archive", outage(20.0))
-    agenda.hold(probe, 11.0, 3611.0)
-    assert names(agenda, allowed, now=19.0) == []
-    assert agenda.next_moment(19.0) == 20.0
-    assert names(agenda, allowed, now=20.0) == ["a0"]
+    now, waited = 15.0, []
+    for _ in range(7):
+        (name,) = names(agenda, allowed, now=now)
+        assert not pause(agenda, by=name, now=now), "a pause that goes on does not begin"
+        agenda.hold(end(agenda, allowed, name), now)
+        assert names(agenda, allowed, now=now) == []
+        again = agenda.next_moment(now)
+        assert again is not None
+        waited.append(again - now)
+        now = again
+    assert waited == [30.0, 60.0, 120.0, 240.0, 300.0, 300.0, 300.0]
 
 
-def test_a_probe_that_moves_lets_all_go_before_it_ends() -> None:
-    agenda, allowed = held_lane()
-    assert names(agenda, allowed, now=10.0) == ["a0"]
-    agenda.believe("a0", 11.0)
-    assert names(agenda, allowed, now=11.0) == ["a1"], "the other of two workers"
-    over(agenda, allowed, "a0")
-    assert names(agenda, allowed, now=12.0) == ["a2"]
+def test_others_that_meet_the_same_outage_do_not_double_the_pause() -> None:
+    agenda, _allowed = held_lane()
+    for _ in range(5):
+        assert not pause(agenda, by="another", now=3.0)
+    assert agenda.next_moment(3.0) == 15.0
 
 
-def test_a_deposit_that_goes_on_from_before_an_outage_proves_nothing() -> None:
+def test_a_success_of_anybodys_ends_a_pause() -> None:
     agenda, allowed = Agenda(), permits()
-    agenda.add(deposit("running"))
-    assert names(agenda, allowed) == ["running"]
+    agenda.add(deposit("from before"))
+    assert names(agenda, allowed) == ["from before"]
     agenda.add(deposit("a0"))
-    agenda.pause("archive", outage(10.0))
-    agenda.believe("running", 1.0)
-    agenda.believe("gone", 1.0)
-    assert names(agenda, allowed, now=9.0) == []
+    assert pause(agenda)
+    assert names(agenda, allowed, now=1.0) == []
+    agenda.resume("archive", 2.0)
+    assert names(agenda, allowed, now=2.0) == ["a0"]
 
 
-def test_another_tickets_end_ends_no_probe() -> None:
-    agenda, allowed = Agenda(), permits()
-    agenda.add(deposit("running"))
-    assert names(agenda, allowed) == ["running"]
-    for number in range(2):
-        agenda.add(deposit(f"a{number}"))
-    agenda.pause("archive", outage(10.0))
-    assert names(agenda, allowed, now=10.0) == ["a0"]
-    over(agenda, allowed, "running")
-    assert names(agenda, allowed, now=11.0) == []
-
-
-def test_a_second_worker_that_meets_the_outage_does_not_shorten_the_pause() -> None:
+def test_nothing_is_due_while_the_target_is_asked() -> None:
     agenda, allowed = held_lane()
-    agenda.pause("archive", outage(5.0))
-    assert agenda.next_moment(0.0) == 10.0
-    assert names(agenda, allowed, now=9.0) == []
-
-
-def test_nothing_is_due_while_a_probe_runs() -> None:
-    agenda, allowed = held_lane()
-    assert names(agenda, allowed, now=10.0) == ["a0"]
-    assert agenda.next_moment(10.0) is None
+    assert names(agenda, allowed, now=15.0) == ["a0"]
+    assert agenda.next_moment(15.0) is None
     assert agenda.next_moment(99.0) is None
 
 
-def test_nothing_is_due_for_a_lane_whose_only_ticket_was_cancelled() -> None:
+def test_a_pause_ends_when_its_only_ticket_was_cancelled() -> None:
     agenda, allowed = held_lane(1)
     agenda.remove("a0")
     assert agenda.next_moment(0.0) is None
-    assert agenda.next_moment(11.0) is None
-    agenda.wake(11.0)
+    assert [one.target for one in agenda.wake(16.0)] == ["archive"]
     for number in range(2):
         agenda.add(deposit(f"new {number}"))
-    assert names(agenda, allowed, now=11.0) == ["new 0", "new 1"], "the pause was not dropped"
+    assert names(agenda, allowed, now=16.0) == ["new 0", "new 1"], "the pause was not dropped"
 
 
-def test_nothing_is_due_by_itself_for_a_pause_that_is_over() -> None:
-    agenda, _allowed = held_lane()
-    assert agenda.next_moment(10.0) is None
-
-
-def test_a_rate_limit_holds_the_whole_target_and_then_lets_all_go() -> None:
+def test_a_rate_limit_holds_the_whole_target_until_its_time_and_nobody_shortens_it() -> None:
     agenda, allowed = Agenda(), permits()
     for number in range(3):
         agenda.add(deposit(f"a{number}"))
-    parked = RunEnd(
-        ticket="x", kind=RunKind.PARKED, info=None, seconds=45.0, waiting_for=RATE_LIMIT
-    )
-    agenda.pause("archive", pause_from(parked, 100.0))
-    agenda.try_target("archive", 101.0)
+    assert pause(agenda, SLOW, now=100.0)
+    agenda.ask_at_once("archive", 101.0)
     agenda.wake(144.0)
     assert names(agenda, allowed, now=144.0) == []
     assert agenda.next_moment(144.0) == 145.0
-    agenda.wake(145.0)
-    assert names(agenda, allowed, now=145.0) == ["a0", "a1"]
+    assert names(agenda, allowed, now=145.0) == ["a0"]
 
 
-def test_a_person_may_have_a_paused_target_tried_at_once() -> None:
+def test_a_later_time_of_a_rate_limit_counts_whoever_meets_it() -> None:
+    agenda, _allowed = held_lane()
+    pause(agenda, replace(SLOW, seconds=99999.0), now=10.0)
+    assert agenda.next_moment(10.0) == 3610.0, "believed for an hour at most"
+
+
+def test_a_person_may_have_a_paused_target_asked_at_once() -> None:
     agenda, allowed = held_lane()
-    agenda.try_target("archive", 3.0)
+    agenda.ask_at_once("archive", 3.0)
     assert names(agenda, allowed, now=3.0) == ["a0"]
     assert names(agenda, allowed, now=3.0) == []
 
 
-def test_every_held_ticket_is_told_once_and_again_later_and_its_wait_is_counted() -> None:
+def told(agenda: Agenda, allowed: Permits, now: float) -> list[tuple[str, bool]]:
+    """The tickets that are written on now, and whether a moment is written that is to come."""
+    found = []
+    while (note := agenda.take_note(now)) is not None:
+        ticket, pause = note
+        found.append((ticket.ticket, pause.until > now))
+        assert ticket.ticket not in names(agenda, allowed, now=now), "it ran meanwhile"
+        agenda.back_from_desk(ticket.ticket, 10_000.0)
+    return found
+
+
+def test_every_held_ticket_is_told_of_each_new_moment_and_never_of_one_that_is_over() -> None:
     agenda, allowed = held_lane(2)
-    told = []
-    while (found := agenda.take_note(1.0)) is not None:
-        told.append((found[0].ticket, found[1].waiting_for))
-        assert names(agenda, allowed, now=10.0) == [], "a ticket ran that was being written on"
-        agenda.back_from_desk(found[0].ticket, 3601.0)
-        if len(told) == 1:
-            agenda.pause("archive", outage(30.0))
-    assert told == [("a0", "the target"), ("a1", "the target")]
-    assert agenda.next_note() == 3601.0
-    assert [agenda.tickets[name].waited_until(5.0) for name in ("a0", "a1")] == [4.0, 4.0]
-    again = agenda.take_note(3601.0)
-    assert again is not None
-    assert again[0].ticket == "a0"
+    assert told(agenda, allowed, 1.0) == [("a0", True), ("a1", True)]
+    assert told(agenda, allowed, 2.0) == []
+    agenda.wake(15.0)
+    assert names(agenda, allowed, now=15.0) == ["a0"]
+    assert told(agenda, allowed, 15.0) == [("a1", False)]
+    pause(agenda, by="a0", now=16.0)
+    agenda.hold(end(agenda, allowed, "a0"), 16.0)
+    assert told(agenda, allowed, 16.0) == [("a1", True), ("a0", True)]
+    assert agenda.next_note() == 10_000.0
+    assert [agenda.tickets[name].waited_until(17.0) for name in ("a0", "a1")] == [15.0, 16.0]
 
 
 def test_a_run_is_told_how_long_its_ticket_has_waited_and_running_is_no_wait() -> None:
@@ -300,11 +299,11 @@ def test_a_run_is_told_how_long_its_ticket_has_waited_and_running_is_no_wait() -
     agenda.tickets["a0"].waited = 100.0
     assert agenda.take_note(4.0) is not None
     agenda.back_from_desk("a0", 3604.0)
-    (run,) = agenda.runs(allowed, 10.0)
-    assert run.waited_seconds == 106.0
-    assert agenda.tickets["a0"].waited_until(99.0) == 106.0
-    agenda.hold(end(agenda, allowed, "a0"), 100.0, 3700.0)
-    assert agenda.tickets["a0"].waited_until(101.0) == 107.0
+    (run,) = agenda.runs(allowed, 15.0)
+    assert run.waited_seconds == 111.0
+    assert agenda.tickets["a0"].waited_until(99.0) == 111.0
+    agenda.hold(end(agenda, allowed, "a0"), 100.0)
+    assert agenda.tickets["a0"].waited_until(101.0) == 112.0
 
 
 def test_what_is_let_go_is_not_written_on_and_told_anew_when_held_anew() -> None:
@@ -314,7 +313,7 @@ def test_what_is_let_go_is_not_written_on_and_told_anew_when_held_anew() -> None
     agenda.back_from_desk("a0", 3.0)
     assert agenda.next_note() is None
     assert agenda.take_note(4.0) is None
-    agenda.pause("archive", outage(50.0))
+    pause(agenda, now=4.0)
     assert agenda.take_note(5.0) is not None
 
 

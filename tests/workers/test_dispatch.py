@@ -334,7 +334,7 @@ def test_a_payload_that_spoils_again_after_it_was_well_staged_counts_on(house: H
             (Work.UPLOAD, RunKind.AGAIN, spoilt),
             (Work.STAGE, RunKind.STAGED, house.info(name)),
         ):
-            end = replace(event.end, kind=kind, info=info, whole_target=False)
+            end = replace(event.end, kind=kind, info=info, held=None)
             house.dispatch.handle(Ended(end, replace(event.run, work=work)))
         assert ticket.deaths == deaths
 
