@@ -33,6 +33,17 @@ class CanTakeTurns(Protocol):
 
 
 @runtime_checkable
+class CanTellOfWaits(Protocol):
+    """Saying what a wait of more than a few seconds inside a call is for.
+
+    `waits_for` is set by the caller, as `heard` is; the adapter calls it, from any thread, with a
+    sentence before the wait and with an empty text after it.
+    """
+
+    waits_for: Callable[[str], None]
+
+
+@runtime_checkable
 class CanFindTitles(Protocol):
     """Asking for a title, where an account may have thousands of resources."""
 

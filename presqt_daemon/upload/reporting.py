@@ -23,6 +23,12 @@ class Reporter:
         self._next = 0.0
         self._last = Progress()
         self._heard = threading.Event()
+        self._usual = ""
+        self._said: str | None = None
+
+    def waits_for(self, sentence: str) -> None:
+        """A wait begins that a person should know of; with an empty text it is over."""
+        self._said = sentence or self._usual
 
     def heard(self) -> None:
         """The target has answered."""
@@ -36,11 +42,15 @@ class Reporter:
         """Tell the totals; from now on the figures are this meter's."""
         self.meter = meter
         self._last = meter.progress()
+        self._usual = message
         self._report(meter.progress(message))
 
     def look(self) -> None:
         """Tell what has moved since the last time, if it is time to."""
         now = self.meter.progress()
+        said, self._said = self._said, None
+        if said:
+            self._report(self.meter.progress(said))
         if (now != self._last or self._heard.is_set()) and self._is_due():
             self._heard.clear()
             self._report(Alive() if now == self._last else now)

@@ -14,7 +14,7 @@ from presqt_daemon.model import Finding, Resolved, UploadResult
 from presqt_daemon.reports import Go, Limited, Opened, Progress, Report, WantsCreate
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets import base
-from presqt_daemon.targets.abilities import CanTakeTurns
+from presqt_daemon.targets.abilities import CanTakeTurns, CanTellOfWaits
 from presqt_daemon.targets.base import RESTRICTED, Container, Item, Target
 from presqt_daemon.tickets.payload import read_files, read_head
 from presqt_daemon.tickets.process_info import NOT_PUBLISHED
@@ -128,6 +128,8 @@ def _send(
         # while the connection is still open it is asked whose trouble has ended the run
         stack.enter_context(pause_named(target, patience, is_path=is_path))
         target.heard = reporter.heard
+        if isinstance(target, CanTellOfWaits):
+            target.waits_for = reporter.waits_for
         pace = job.target.requests_per_minute or target.traits.requests_per_minute
         if pace is not None and isinstance(target, CanTakeTurns):
             target.turn = lambda: patience.wait(book_turn(pace))

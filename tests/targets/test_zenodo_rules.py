@@ -13,7 +13,10 @@ from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction, UploadResult
 from presqt_daemon.targets.base import RESTRICTED, UNDESCRIBED, Target, connect
 from presqt_daemon.targets.left_out import left_out_in, remarks_in
+from presqt_daemon.targets.zenodo import content as zenodo_content
 from presqt_daemon.targets.zenodo import creation
+from presqt_daemon.targets.zenodo import files as zenodo_files
+from presqt_daemon.targets.zenodo import target as zenodo_target
 from presqt_daemon.targets.zenodo.drafts import record_id
 from presqt_daemon.targets.zenodo.identifiers import is_date, is_orcid, scheme_of
 from presqt_daemon.targets.zenodo.keys import PACKED, StoredFile, items_of, keys_for
@@ -291,6 +294,20 @@ class TestWays:
         assert item.digests == {}
         assert now[0] <= 120
         target.close()
+
+    def test_a_wait_for_a_digest_is_not_in_silence(
+        self, fake: FakeZenodo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(zenodo_target, "SHORT_SECONDS", 0.0)
+        monkeypatch.setattr(zenodo_files, "_POLL_SECONDS", (0.3,))
+        monkeypatch.setattr(zenodo_content, "LARGE_BYTES", 1)
+        fake.checksum_polls = 3
+        supervisor = Supervisor()
+        config = config_for(fake, "records")
+        supervisor.send(job_for(staged(tmp_path), config, token=TOKEN))
+        said = [one.message for one in supervisor.progress if one.message]
+        assert any("the target's own digest" in message for message in said)
+        assert said[-1] == "Uploading files to zenodo..."
 
     def test_one_404_of_an_address_just_given_is_tried_again(
         self, fake: FakeZenodo, config: TargetConfig, tmp_path: Path

@@ -52,11 +52,11 @@ class DraftContent:
         self,
         http: Http,
         *,
-        large_bytes: int = LARGE_BYTES,
+        large_bytes: int | None = None,
         part_sizes: tuple[int, ...] = PART_SIZES,
     ) -> None:
         self._http = http
-        self._large_bytes = large_bytes
+        self._large_bytes = LARGE_BYTES if large_bytes is None else large_bytes
         self._sizes = list(part_sizes)
         self._takes_parts = True
         self._begun: set[str] = set()
@@ -78,7 +78,6 @@ class DraftContent:
                 if entry is not None:
                     return entry
                 self.delete(files, key)
-            reach("zenodo-begin")
             if file.size >= self._large_bytes and self._in_parts(files, key, file):
                 return self._end(files, key).tree()
             self._whole_or_parts(files, key, file)

@@ -42,6 +42,7 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = {
 """A field of Zenodo's -> those of `ContainerRequest.fields` that it is made of, if not the same."""
 
 _MISSING = "missing data"
+_LOOKING = "Waiting until the target's list shows the new draft..."
 _SECOND = (
     "An earlier attempt was interrupted while it created the draft, and the list of drafts does "
     "not show one: there may be an empty draft of the same title."
@@ -75,7 +76,7 @@ class Lookout:
     ) -> None:
         self._search = search
         self._is_adoptable = is_adoptable
-        self._sleep = sleep
+        self.wait: Callable[[float, str], None] = lambda seconds, _sentence: sleep(seconds)
         self._is_doubtful = False
 
     def find(self, ticket: str, *, was_creating: bool) -> Row | None:
@@ -86,7 +87,7 @@ class Lookout:
                 if has_mark(row.get("metadata"), ticket) and self._is_adoptable(row):
                     return row
             if wait is not None:
-                self._sleep(wait)
+                self.wait(wait, _LOOKING)
         return None
 
     def create(self, make: Callable[[], Row], request: ContainerRequest) -> Row:
@@ -105,7 +106,7 @@ class Lookout:
                 if any(str(row.get("id")) == identity for row in rows):
                     break
             if wait is not None:
-                self._sleep(wait)
+                self.wait(wait, _LOOKING)
         return {**draft, "may_be_second": may_be_second}
 
 

@@ -149,6 +149,10 @@ class DepositTarget:
     def close(self) -> None:
         self._http.close()
 
+    def tell_waits(self, wait: Callable[[float, str], None]) -> None:
+        """Wait by this from now on: seconds, and a sentence on what for."""
+        self._lookout.wait = wait
+
     def _new(self, request: ContainerRequest) -> Container:
         dropped: tuple[str, ...] = ()
 

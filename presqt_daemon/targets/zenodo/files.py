@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import quote
 
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
-from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import Container, Item, Sending
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.zenodo.content import DraftContent
@@ -57,7 +56,7 @@ class DraftFiles:
         self._content = content or DraftContent(http)
         self._published: set[str] = set()
         self._ours: dict[str, dict[str, PurePosixPath]] = {}
-        self._sleep = sleep
+        self.wait: Callable[[float, str], None] = lambda seconds, _sentence: sleep(seconds)
         self._clock = clock
 
     def listing(self, container: Container) -> dict[PurePosixPath, Item]:
@@ -134,7 +133,7 @@ class DraftFiles:
             longest = CHECKSUM_SECONDS if entry.get("checksum") else NO_CHECKSUM_SECONDS
             if stored.digests or self._clock() + wait > began + longest:
                 return stored.digests
-            self._sleep(wait)
+            self.wait(wait, f"Waiting for the target's own digest of {key}...")
             wait = next(waits, wait)
 
     def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
@@ -195,7 +194,6 @@ class DraftFiles:
         spare = self._at_free_key(container, file, md5, entries, old)
         if spare.md5 != md5:
             return spare
-        reach("zenodo-spare")
         plain = str(file.path)
         self._let_go(container, plain, old.get(plain))
         stored = self._at(container, plain, file, None)

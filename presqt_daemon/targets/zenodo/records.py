@@ -135,6 +135,11 @@ class RecordsTarget:
     def close(self) -> None:
         self._http.close()
 
+    def tell_waits(self, wait: Callable[[float, str], None]) -> None:
+        """Wait by this from now on: seconds, and a sentence on what for."""
+        self._files.wait = wait
+        self._lookout.wait = wait
+
     def _lookout_new(self, request: ContainerRequest) -> Container:
         refused: frozenset[str] = frozenset()
         dropped: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ are seen by nobody but the account, and the files of one that is published are r
 """
 
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
@@ -22,6 +23,9 @@ from presqt_daemon.targets.zenodo.metadata import LEAST_TEXT
 from presqt_daemon.targets.zenodo.records import RecordsTarget
 
 DEFAULT_URL = "https://zenodo.org/api"
+SHORT_SECONDS = 2.0
+"""A wait of less needs no word."""
+
 TRAITS = Traits(
     algorithms=("md5",),
     has_folders=False,
@@ -71,6 +75,7 @@ class ZenodoTarget:
         self._config = config
         self._lock = threading.Lock()
         self._chosen: RecordsTarget | DepositTarget | None = None
+        self.waits_for: Callable[[str], None] = lambda _sentence: None
 
     @property
     def heard(self) -> Callable[[], None]:
@@ -132,12 +137,22 @@ class ZenodoTarget:
     def close(self) -> None:
         self._http.close()
 
+    def _wait(self, seconds: float, sentence: str) -> None:
+        """A wait between two questions, told where it is a long one."""
+        if seconds < SHORT_SECONDS:
+            time.sleep(seconds)
+            return
+        self.waits_for(sentence)
+        time.sleep(seconds)
+        self.waits_for("")
+
     def _side(self) -> RecordsTarget | DepositTarget:
         """The API that is spoken; asks the server when nobody has decided yet."""
         with self._lock:
             if self._chosen is None:
                 kind = RecordsTarget if self._has_records() else DepositTarget
                 self._chosen = kind(self._http, self._api, self._config, self.traits)
+                self._chosen.tell_waits(self._wait)
             return self._chosen
 
     def _has_records(self) -> bool:
