@@ -171,7 +171,7 @@ def is_rate_limited(headers: Mapping[str, str], said: str | None = None) -> bool
     """Whether a refusal is a rate limit in disguise; GitHub answers 403, even without a time."""
     if headers.get("Retry-After") is not None or headers.get("X-RateLimit-Remaining") == "0":
         return True
-    return "rate limit" in (said or "").lower()
+    return any(words in (said or "").lower() for words in ("rate limit", "abuse detection"))
 
 
 def _seconds(text: str, now: float) -> float | None:

@@ -179,12 +179,19 @@ class Http:
             answer = self._once(method, url, data, headers, params, doing, read_seconds)
             if answer.status not in _REDIRECTS:
                 return answer
+            following = joined(url, answer.headers.get("Location", ""), self.target)
             if method not in _SAFE:
-                raise TargetFault(
-                    "target-misbehaved",
-                    f"{self.target} redirected {doing}; look at the target's `url`.",
-                )
-            url, params = joined(url, answer.headers.get("Location", ""), self.target), None
+                # these two keep the method (RFC 9110 section 15.4): so GitHub sends on what is for
+                # a renamed repository; to another host no body follows
+                is_kept = answer.status in {307, 308} and is_same_host(url, following)
+                if not is_kept:
+                    raise TargetFault(
+                        "target-misbehaved",
+                        f"{self.target} redirected {doing}; look at the target's `url`.",
+                    )
+                if isinstance(data, Blocks):
+                    data.seek(0)
+            url, params = following, None
         raise TargetFault("target-misbehaved", f"{self.target} redirects {doing} in a circle.")
 
     def _once(

@@ -7,6 +7,7 @@ have no tag, names of assets know few characters, secondary limits are 403 with 
 
 import base64
 import binascii
+import dataclasses
 import hashlib
 import re
 from collections.abc import Callable
@@ -78,6 +79,7 @@ class Repository:
     may_push: bool = True
     archived: bool = False
     is_protected: bool = False
+    former: str = ""
 
     @property
     def head(self) -> str | None:
@@ -167,6 +169,23 @@ class GitHubFake(FakeServer):
         return bytes([content[0] ^ 1]) + content[1:] if content else b"x"
 
     # The API.
+
+    def answer(self, request: Request) -> Reply:
+        """A renamed repository sends on to its number, which keeps its place.
+
+        docs.github.com/rest, "Best practices": 301 for what reads, 307 for the rest.
+        """
+        named = re.match(r"/repos/([^/]+/[^/?]+)(.*)", request.target)
+        for found in self.repositories.values():
+            if named and found.former and found.former.lower() == named[1].lower():
+                headers = {"Location": f"{self.url}/repositories/{found.id}{named[2]}"}
+                status = 301 if request.method in {"GET", "HEAD"} else 307
+                return Reply(status=status, tree={"message": "Moved"}, headers=headers)
+        numbered = re.match(r"/repositories/([0-9]+)(/.*)", request.target)
+        if numbered and (by_id := self.repositories.get(int(numbered[1]))):
+            target = f"/repos/{by_id.owner}/{by_id.name}{numbered[2]}"
+            request = dataclasses.replace(request, target=target)
+        return super().answer(request)
 
     def before(self, request: Request) -> Reply | None:
         if request.headers.get("Authorization") not in {f"Bearer {TOKEN}", f"token {TOKEN}"}:
@@ -328,9 +347,15 @@ class GitHubFake(FakeServer):
 
     def content(self, request: Request, name: str, path: str) -> Reply:
         found = self._repo(name)
-        sha = None if found.head is None else self.store.files(found.head).get(path, ("", None))[1]
-        if sha is None:
+        files = {} if found.head is None else self.store.files(found.head)
+        start = len(path) + 1
+        inner = {one[start:].partition("/")[0] for one in files if one.startswith(f"{path}/")}
+        if inner:
+            rows = [(f"{path}/{one}", files.get(f"{path}/{one}", ("", None))[1]) for one in inner]
+            return Reply(tree=[self._content(found, *row) for row in sorted(rows, key=str)])
+        if path not in files:
             return _no(404, "Not Found")
+        sha = files[path][1]
         text = base64.b64encode(self.store.blobs[sha]).decode()
         tree = {**self._content(found, path, sha), "content": text, "encoding": "base64"}
         return Reply(tree=tree)
@@ -499,14 +524,15 @@ class GitHubFake(FakeServer):
             "verification": {**checked, "verified_at": None},
         }
 
-    def _content(self, found: Repository, path: str, sha: str) -> dict[str, Any]:
+    def _content(self, found: Repository, path: str, sha: str | None) -> dict[str, Any]:
+        """A file; a folder without a blob's name."""
         url = f"{self._url(found)}/contents/{path}"
         return {
-            "type": "file",
+            "type": "dir" if sha is None else "file",
             "name": path.rsplit("/", 1)[-1],
             "path": path,
-            "sha": sha,
-            "size": len(self.store.blobs[sha]),
+            "sha": sha or git_name(path.encode()),
+            "size": 0 if sha is None else len(self.store.blobs[sha]),
             **dict.fromkeys(("url", "git_url", "html_url", "download_url"), url),
             "_links": dict.fromkeys(("self", "git", "html"), url),
         }

@@ -26,12 +26,15 @@ from tests.targets.conformance import TICKET, Conformance, sending
 from tests.targets.processes import kill_while_sending, peak_bytes
 from tests.upload.tickets import Supervisor, job_for, staged
 
-UNDESCRIBED = (r"GET /repositories/[0-9]+$", r"HEAD /repos/[^/]+/[^/]+/git/blobs/[0-9a-f]+$")
+UNDESCRIBED = (r"[A-Z]+ /repositories/[0-9]+", r"HEAD /repos/[^/]+/[^/]+/git/blobs/[0-9a-f]+$")
 """GitHub knows repositories by their number, its document only by their name; and where the
 document has GET, GitHub takes HEAD."""
 
-UNCHECKED = (403, 429, 503)
-"""Rate limits may come with any call; the document tells them of few."""
+UNCHECKED = (301, 307, 403, 429, 503)
+"""Rate limits may come with any call, redirections after a renaming; the document tells few."""
+
+FOLDERS = (r"GET /repos/[^/]+/[^/]+/contents/dir\?ref=main -> 200",)
+"""A folder's answer is told apart by its `type` in the document, and is a list, which has none."""
 
 SLASHES = (r"\S+ /repos/[^?]+/git/refs?/heads/main", r"GET /repos/[^?]+/contents/[^?]+/")
 """PyGithub leaves slashes in its paths as they are, where the document knows no slash."""
@@ -83,7 +86,13 @@ class GitHubSite:
 def fake() -> Iterator[GitHubFake]:
     with (
         GitHubFake() as fake,
-        Contract("github-upload.json", fake.url, undescribed=UNDESCRIBED, unchecked=UNCHECKED),
+        Contract(
+            "github-upload.json",
+            fake.url,
+            undescribed=UNDESCRIBED,
+            unchecked=UNCHECKED,
+            unlike=FOLDERS,
+        ),
     ):
         yield fake
 
@@ -357,6 +366,103 @@ def test_a_commit_of_somebody_else_in_between_is_kept(
     bring(target, container, file("a.txt", b"a"), file("b.bin", b"\0b"))
     assert set(site.files(container.id)) == {"0.txt", "1.txt", "2.txt", "a.txt", "b.bin"}
     assert fake.count("POST", "/git/blobs") == 1
+
+
+def test_what_came_meanwhile_stays_and_is_said_to_be_in_the_way(
+    fake: GitHubFake, site: GitHubSite, target: Target
+) -> None:
+    container = target.container(request_for(site.make("Theirs", {"old": b"old", "mine": b"1"})))
+    repository = fake.repositories[int(container.id)]
+    there = target.listing(container)
+    for name, content in (("old", b"new"), ("mine", b"2"), ("came", b"ours"), ("b.bin", b"\0b")):
+        target.put(container, file(name, content), there.get(PurePosixPath(name)))
+    fake.push(repository, {"old": b"theirs"})
+    fake.before_move = [partial(fake.push, repository, {"came": b"theirs"})]
+    said = target.commit(container)
+    assert {str(path): item.is_taken for path, item in said.items()} == {
+        "old": True, "came": True, "mine": False, "b.bin": False,
+    }  # fmt: skip
+    assert site.files(container.id) == {
+        "old": b"theirs", "came": b"theirs", "mine": b"2", "b.bin": b"\0b",
+    }  # fmt: skip
+    target.put(container, file("came", b"ours"), said[PurePosixPath("came")])
+    assert not target.commit(container)[PurePosixPath("came")].is_taken
+    assert site.files(container.id)["came"] == b"ours"
+
+
+@pytest.mark.parametrize("action", DuplicateAction)
+def test_somebody_elses_file_of_our_name_is_replaced_only_by_an_update(
+    fake: GitHubFake, site: GitHubSite, tmp_path: Path, action: DuplicateAction
+) -> None:
+    identity = site.make("Theirs", {"keep": b"keep"})
+    theirs = {"a.txt": b"theirs", "c.txt": b"more"}
+    fake.before_move = [partial(fake.push, fake.repositories[int(identity)], theirs)]
+    folder = staged(tmp_path, {"a.txt": b"ours", "b.txt": b"b"}, extra=(GIT_BLOB,))
+    job = job_for(folder, site.config, token=TOKEN, resource_id=identity, action=action)
+    result = Supervisor().send(job)
+    is_update = action is DuplicateAction.UPDATE
+    assert site.files(identity) == {
+        "a.txt": b"ours" if is_update else b"theirs",
+        "b.txt": b"b",
+        "c.txt": b"more",
+        "keep": b"keep",
+    }
+    assert result.ignored == (() if is_update else ("/a.txt",))
+    assert result.failed_fixity == ()
+
+
+def test_a_branch_that_nobody_moved_costs_no_further_list(
+    fake: GitHubFake, site: GitHubSite, target: Target
+) -> None:
+    container = target.container(request_for(site.make("Theirs", {"old": b"old"})))
+    bring(target, container, file("a.txt", b"a"))
+    # before the put, and what the commit then says
+    assert fake.count("GET", "/git/trees/") == 2
+
+
+def test_one_path_is_looked_up_by_its_own_address(
+    fake: GitHubFake, site: GitHubSite, target: Target
+) -> None:
+    container = target.container(request_for(site.make("Theirs", {"dir/a": b"a"})))
+    before = len(fake.requests)
+    item = target.stat(container, PurePosixPath("dir/a"))
+    folder = target.stat(container, PurePosixPath("dir"))
+    assert target.stat(container, PurePosixPath("dir/b")) is None
+    # a large file that is not there is looked for among the releases
+    assert len(fake.requests) - before == 4
+    assert item == target.listing(container)[PurePosixPath("dir/a")]
+    assert folder is not None
+    assert folder.is_folder
+
+
+def test_every_id_of_a_repository_says_that_it_is_the_same_place(
+    fake: GitHubFake, site: GitHubSite, target: Target
+) -> None:
+    identity = site.make("Theirs", {"dir/a": b"a"})
+    fake.repositories[int(identity)].former = f"{LOGIN}/before"
+    names = (identity, f"{LOGIN}/Theirs", f"{LOGIN}/tHEIRS", f"{LOGIN}/before", f"{identity}:dir")
+    assert {target.container(request_for(name)).identity for name in names} == {identity}
+
+
+def test_a_repository_that_is_renamed_in_the_middle_is_found_where_it_is_now(
+    fake: GitHubFake, site: GitHubSite, target: Target
+) -> None:
+    container = make(target)
+    repository = fake.repositories[int(container.id)]
+    target.listing(container)
+    repository.former, repository.name = f"{LOGIN}/Project", "Renamed"
+    bring(target, container, file("a.txt", b"a"), file("b.bin", b"\0b" * 99_999))
+    assert site.files(container.id).keys() == {"a.txt", "b.bin"}
+
+
+def test_a_repository_that_is_not_found_in_the_middle_is_not_the_senders_fault(
+    fake: GitHubFake, target: Target
+) -> None:
+    container = make(target)
+    fake.fault("status 404", "POST", "/git/blobs")
+    with pytest.raises(TargetFault) as raised:
+        target.put(container, file("b.bin", b"\0b"), None)
+    assert (raised.value.code, raised.value.retryable) == ("target-unavailable", True)
 
 
 def test_two_tickets_into_one_repository_at_once_lose_nothing(

@@ -6,7 +6,8 @@ found by their names: GitHub keeps them for weeks.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from presqt_daemon.digest import GIT_BLOB
@@ -45,6 +46,8 @@ class Deposit:
         self._lock = threading.Lock()
         self._commit_lock = threading.Lock()
         self._has_commit = False
+        self._known: str | None = None
+        self._taken: set[str] = set()
         self._stored: set[str] = set()
         self._pending: dict[str, Entry] = {}
         self._blobs = 0
@@ -60,11 +63,21 @@ class Deposit:
         files = {} if head is None else self._branch.files(head)
         with self._lock:
             self._has_commit = self._has_commit or head is not None
+            self._known = head
             self._stored.update(listed.sha for listed in files.values() if listed.kind == "blob")
         items = {path: _item(path, listed) for path, listed in files.items()}
         if self._assets is not None and head is not None:
             items |= self._assets.items()
         return self._relative(items)
+
+    def stat(self, path: PurePosixPath) -> Item | None:
+        """What stands at one path now, a large file too."""
+        whole = str(self._prefix / path)
+        listed = self._branch.at(whole)
+        if listed is not None:
+            return replace(_item(whole, listed), path=path)
+        large = self._assets.items().get(whole) if self._assets is not None else None
+        return None if large is None else replace(large, path=path)
 
     def put(self, file: Sending, replaces: Item | None) -> Item:
         """Bring the bytes there; what the tree says of them comes with `commit`."""
@@ -76,11 +89,14 @@ class Deposit:
             # before the bytes: when only the answer is lost, nobody puts them a second time
             (self._large if is_large else self._small).add(path)
             (self._small if is_large else self._large).discard(path)
+            self._taken.discard(path)
         if is_large:
             return self._put_large(file, path, replaces, asset)
         entry = self._entry(file, path, EXECUTABLE if _is_executable(replaces) else PLAIN)
         with self._lock:
-            self._pending[path] = entry
+            self._pending[path] = replace(
+                entry, wanted=file.digests.get(GIT_BLOB), expects=_blob_of(replaces)
+            )
             if asset is not None:
                 self._obsolete.add(asset)
             is_time = self._blobs >= BLOBS_BEFORE_COMMIT
@@ -89,12 +105,19 @@ class Deposit:
         return Item(path=file.path, digests={} if entry.sha is None else {GIT_BLOB: entry.sha})
 
     def commit(self) -> Mapping[PurePosixPath, Item]:
-        """What the branch then says of every file that was put; repeatable."""
+        """What the branch then says of every file that was put; repeatable.
+
+        What took a place since it was listed is left there and said to be in the way.
+        """
         if not (self._small or self._large):
             return {}
         commit = self._commit_pending() or self._branch.head()
         listed = self._branch.files(commit) if commit is not None else {}
-        found = {path: _item(path, listed[path]) for path in self._small if path in listed}
+        found = {
+            path: replace(_item(path, listed[path]), is_taken=path in self._taken)
+            for path in self._small
+            if path in listed
+        }
         if self._assets is not None and commit is not None:
             if self._large:
                 self._assets.show(commit)
@@ -161,7 +184,7 @@ class Deposit:
             if asset is not None and asset != item.state[STATE_KEY]:
                 self._obsolete.add(asset)
             elif replaces is not None and asset is None:
-                self._pending[path] = Entry(path=path)
+                self._pending[path] = Entry(path=path, expects=_blob_of(replaces))
         return Item(path=file.path, size=item.size, digests=item.digests, state=item.state)
 
     def _commit_pending(self, least_blobs: int = 0) -> str | None:
@@ -172,17 +195,39 @@ class Deposit:
                 entries = dict(self._pending) if self._blobs >= least_blobs else {}
             if not entries:
                 return None
+            known = self._known
+            heads: list[str] = []
+
+            def fit(head: str, wanted: Sequence[Entry]) -> Sequence[Entry]:
+                heads.append(head)
+                return wanted if head == known else self._fitting(head, wanted)
+
             try:
-                commit = self._branch.add(list(entries.values()), MESSAGE)
+                commit = self._branch.add(list(entries.values()), MESSAGE, fit)
             except PresqtError as error:
                 _explain_workflows(error, entries)
                 raise
             with self._lock:
                 self._blobs = 0
+                if heads[-1] == known:
+                    self._known = commit
                 for path, entry in entries.items():
                     if self._pending.get(path) is entry:
                         del self._pending[path]
             return commit
+
+    def _fitting(self, head: str, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """The entries less those in whose place something stands that nobody has listed."""
+        there = self._branch.files(head)
+        fitting = []
+        for entry in entries:
+            listed = there.get(entry.path)
+            if listed is None or listed.sha in {entry.sha, entry.wanted, entry.expects}:
+                fitting.append(entry)
+            else:
+                with self._lock:
+                    self._taken.add(entry.path)
+        return fitting
 
     def _relative(self, items: Mapping[str, Item]) -> dict[PurePosixPath, Item]:
         """The items below the container's folder, by their paths in it."""
@@ -191,13 +236,7 @@ class Deposit:
             path = PurePosixPath(text)
             if path != self._prefix and path.is_relative_to(self._prefix):
                 path = path.relative_to(self._prefix)
-                found[path] = Item(
-                    path=path,
-                    size=item.size,
-                    digests=item.digests,
-                    is_folder=item.is_folder,
-                    state=item.state,
-                )
+                found[path] = replace(item, path=path)
         return found
 
 
@@ -215,6 +254,10 @@ def _item(path: str, listed: Listed) -> Item:
 
 def _is_executable(item: Item | None) -> bool:
     return item is not None and item.state.get(_MODE) == EXECUTABLE
+
+
+def _blob_of(item: Item | None) -> str | None:
+    return None if item is None else item.digests.get(GIT_BLOB)
 
 
 def _refuse_path(path: str) -> None:

@@ -44,7 +44,8 @@ class Listed:
 class Entry:
     """One change of a tree: a stored blob's name, a text sent with the tree, or neither: removed.
 
-    `text` is UTF-8 of `size` bytes, read when it is sent.
+    `text` is UTF-8 of `size` bytes, read when it is sent. `wanted` is the blob's name as it was
+    staged, `expects` that of what it may take the place of.
     """
 
     path: str
@@ -52,6 +53,8 @@ class Entry:
     sha: str | None = None
     size: int = 0
     text: Callable[[], str] | None = None
+    wanted: str | None = None
+    expects: str | None = None
 
     @property
     def is_removal(self) -> bool:
@@ -127,6 +130,24 @@ class Branch:
         answer = self._http.ask("GET", f"{self._api}/git/blobs/{sha}", doing=doing)
         return content_at(answer)
 
+    def at(self, path: str) -> Listed | None:
+        """What stands at one path of the branch now; of a link not what it points to."""
+        answer = self._http.ask(
+            "GET",
+            f"{self._api}/contents/{quote(path, safe='')}",
+            params={"ref": self._name},
+            doing=path,
+            expect=(200, 404),
+        )
+        if answer.status == 404:
+            return None
+        row = answer.json()
+        if not isinstance(row, dict):
+            # a folder is a list of what is in it
+            return Listed(kind="tree", mode="040000", sha="", size=None)
+        mode = {"symlink": "120000", "submodule": "160000"}.get(str(row.get("type")), PLAIN)
+        return Listed(kind="blob", mode=mode, sha=text_at(answer, "sha"), size=row.get("size"))
+
     def has_blob(self, sha: str) -> bool:
         """Whether the blob is stored, in a commit or not."""
         url = f"{self._api}/git/blobs/{sha}"
@@ -161,18 +182,24 @@ class Branch:
                 expect=(200, 201),
             )
 
-    def add(self, entries: Sequence[Entry], message: str) -> str:
+    def add(
+        self,
+        entries: Sequence[Entry],
+        message: str,
+        fit: Callable[[str, Sequence[Entry]], Sequence[Entry]],
+    ) -> str:
         """The commit that holds these entries; one that changes nothing is not made.
 
-        The branch is only ever moved forward: when somebody else has moved it meanwhile, the same
-        entries are put upon theirs.
+        The branch is only ever moved forward: when somebody else has moved it meanwhile, those of
+        the entries that `fit` gives for where it stands now are put upon theirs.
         """
         for _ in range(_RACES):
             head = self.head()
             if head is None:
                 raise TargetFault("target-misbehaved", f"{self._http.target} lost the branch.")
+            fitting = fit(head, entries)
             base = self._tree_of(head)
-            tree = self._grow(base, self._without_gone(head, entries))
+            tree = self._grow(base, self._without_gone(head, fitting))
             if tree == base:
                 return head
             commit = self._create(

@@ -149,6 +149,7 @@ class Repositories:
             title=folder.name or str(row["name"]),
             link=row.get("html_url"),
             is_new=False,
+            identity=str(row["id"]),
             state=_state(row, folder, ticket),
         )
         if folder.parts:
@@ -174,6 +175,7 @@ class Repositories:
             title=str(row["name"]),
             link=row.get("html_url"),
             is_new=True,
+            identity=str(row["id"]),
             added=(README,),
             state=_state(row, PurePosixPath(), ticket),
         )
@@ -222,7 +224,8 @@ def words_from(tree: Any) -> str | None:
     """GitHub's message with the details of a failed validation."""
     details = [
         str(error.get("message") or f"{error.get('field')}: {error.get('code')}")
-        for error in tree.get("errors") or ()
         if isinstance(error, dict)
+        else str(error)
+        for error in tree.get("errors") or ()
     ]
     return "; ".join([str(tree["message"]), *details])

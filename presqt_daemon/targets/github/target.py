@@ -17,7 +17,9 @@ from presqt_daemon.targets.base import Account, Container, ContainerRequest, Ite
 from presqt_daemon.targets.github.assets import Assets
 from presqt_daemon.targets.github.deposit import BLOB_BYTES, Deposit
 from presqt_daemon.targets.github.repositories import Repositories, title_from, words_from
+from presqt_daemon.targets.given import GivenAddresses
 from presqt_daemon.targets.http import Http, is_same_host
+from presqt_daemon.targets.names import NameRules
 
 URL = "https://api.github.com"
 REQUESTS_PER_MINUTE = 80
@@ -32,6 +34,7 @@ def traits(config: TargetConfig) -> Traits:
     """What GitHub can do with this configuration."""
     return Traits(
         algorithms=(GIT_BLOB,),
+        names=NameRules(forbids=why_not),
         title_format="{title}-PresQT{number}-",
         title_from=title_from,
         parallel_puts=4,
@@ -39,6 +42,11 @@ def traits(config: TargetConfig) -> Traits:
         max_file_bytes=ASSET_BYTES if _takes_large(config) else BLOB_BYTES,
         requests_per_minute=REQUESTS_PER_MINUTE if is_same_host(config.url or URL, URL) else None,
     )
+
+
+def why_not(name: str) -> str | None:
+    """Why git takes no such name (git's path.c and fsck.c: `.git` in any letter case)."""
+    return "git takes no file or folder called .git" if name.lower() == ".git" else None
 
 
 def connect(config: TargetConfig, token: str | None) -> "GitHubTarget":
@@ -69,6 +77,7 @@ class GitHubTarget:
             counts=_creates_content,
             said=words_from,
         )
+        self._given = GivenAddresses(config.name)
         self._lock = threading.Lock()
         self._deposits: dict[tuple[str, str], Deposit] = {}
         self._repositories = Repositories(self._http, config, api)
@@ -83,16 +92,19 @@ class GitHubTarget:
         return self._repositories.container(request)
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
-        return self._deposit(container).listing()
+        with self._given.asking("the list of files"):
+            return self._deposit(container).listing()
 
     def stat(self, container: Container, path: PurePosixPath) -> Item | None:
-        return self.listing(container).get(path)
+        with self._given.asking(f"what is at {path}"):
+            return self._deposit(container).stat(path)
 
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         """Nothing: git knows folders only by their files."""
 
     def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
-        return self._deposit(container).put(file, replaces)
+        with self._given.asking(f"the upload of {file.path}"):
+            return self._deposit(container).put(file, replaces)
 
     def digest(
         self,
@@ -103,7 +115,8 @@ class GitHubTarget:
         return {}
 
     def commit(self, container: Container) -> Mapping[PurePosixPath, Item]:
-        return self._deposit(container).commit()
+        with self._given.asking("the commit"):
+            return self._deposit(container).commit()
 
     def publish(self, container: Container) -> str | None:  # noqa: ARG002  (there are no drafts)
         return None
