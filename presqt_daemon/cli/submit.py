@@ -11,9 +11,10 @@ from presqt_daemon.cli.exits import Exit, Refusal
 from presqt_daemon.cli.find import notes_beside, ticket_in_note
 from presqt_daemon.cli.follow import POLL_SECONDS
 from presqt_daemon.cli.show import complain
-from presqt_daemon.cli.text import shown
+from presqt_daemon.cli.text import LISTED, shown
 from presqt_daemon.cli.wait import wait_for
-from presqt_daemon.config import Config
+from presqt_daemon.config import Config, StagingConfig
+from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.names import (
     SIDECAR_SUFFIX,
     Kind,
@@ -23,6 +24,7 @@ from presqt_daemon.inbox.names import (
     name_of_aside,
     ticket_of_aside,
 )
+from presqt_daemon.staging.inspect import check_zip
 from presqt_daemon.staging.make import bag_and_zip
 from presqt_daemon.system.files import copy_durably
 from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES
@@ -51,7 +53,14 @@ def main(context: Context) -> int:
         duplicates=options.duplicates,
     )
     older = _names_in(drop.folder)
-    path = place(drop, lambda temporary: _fill(options.path, temporary))
+    try:
+        if not options.path.is_dir():
+            # what the daemon would refuse is refused before a byte is copied, in the same words
+            check_zip(options.path.resolve(), config.staging)
+        path = place(drop, lambda temporary: _fill(options.path, temporary, config.staging))
+    except UserFault as fault:
+        _tell_findings(fault)
+        raise
     ticket = _ticket_of(config, path, older, patient=options.wait)
     if ticket is None:
         why = "no daemon is running" if not is_held(config.mediafiles) else "it is not taken yet"
@@ -101,11 +110,21 @@ def _name(config: Config, path: Path, *, has_sidecar: bool) -> str:
     return name
 
 
-def _fill(source: Path, temporary: Path) -> None:
+def _tell_findings(fault: UserFault) -> None:
+    """Say each finding on a line of its own where there are more than the fault names."""
+    if fault.findings_total < 2:
+        return
+    for entry in fault.findings[:LISTED]:
+        complain(shown(entry.message))
+    if fault.findings_total > LISTED:
+        complain(f"... and {fault.findings_total - LISTED} more")
+
+
+def _fill(source: Path, temporary: Path, config: StagingConfig) -> None:
     """Write the zip under a name that the daemon passes over; the source is only read."""
     if source.is_dir():
         folder = source.resolve()
-        bag_and_zip(folder, temporary, scratch=_scratch_for(folder))
+        bag_and_zip(folder, temporary, scratch=_scratch_for(folder), config=config)
         return
     handle = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -49,7 +49,7 @@ def report(path: Path, found: Inspection) -> Iterator[str]:
         total = found.warnings_total
         yield f"{name}: valid{f', with {total} warnings' if total else ''}"
     else:
-        yield f"{name}: not valid"
+        yield f"{name}: {'not valid' if found.bag is None else 'a valid bag, but refused'}"
     if found.error is not None:
         yield brief(found.error.message)
     if found.bag is not None:

@@ -1,16 +1,27 @@
-"""The bag in a zip as a `Tree`: its names and sizes from the zip's list, its tag files unpacked."""
+"""The bag in a zip: its root, or the one folder that holds bagit.txt; and what it is made of.
+
+Names and sizes come from the zip's list, tag files are unpacked when they are read.
+"""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from presqt_daemon.bagit.tree import Entry, Tree
+from presqt_daemon.errors import UserFault
+from presqt_daemon.findings import finding, shown
+from presqt_daemon.model import Finding, Severity
 from presqt_daemon.staging.folders import parents
-from presqt_daemon.staging.root import find_root, is_part
 from presqt_daemon.zips.entries import Archive, Member
 from presqt_daemon.zips.faults import damaged, wrong_crc
 from presqt_daemon.zips.inflate import DamagedError, crc32, unpacked
 
+MALFORMED = "PresQT Error: Bag is not formatted properly."
+DECLARATION = "bagit.txt"
+_JUNK_FOLDERS = frozenset({"__MACOSX"})
+_JUNK_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+_PACKED = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+_MAX_NAMED = 10
 _READ_BYTES = 64 << 10
 
 
@@ -78,3 +89,149 @@ def _read(archive: Archive, member: Member, limit: int) -> bytes:
         raise wrong_crc(member.name, member.crc, crc)
     parts.truncate(min(count, limit))
     return parts.getvalue()
+
+
+def find_root(files: Collection[str], folders: Collection[str]) -> str:
+    """The bag's folder with a slash behind it; "" when the bag lies at the zip's root.
+
+    A bag inside the payload of a bag is payload; one among its tag files is a second bag, of which
+    nothing would be deposited. What operating systems leave beside a bag is passed over. Raises
+    UserFault `malformed-bag` when there is no bag, more than one, or something beside it.
+    """
+    declared = {
+        name[: -len(DECLARATION)]
+        for name in files
+        if name == DECLARATION or (name.endswith(f"/{DECLARATION}") and not is_junk(name))
+    }
+    roots = sorted(root for root in declared if not _is_payload(root, declared))
+    if all(root.count("/") > 1 for root in roots):
+        raise _no_bag(files, folders, roots)
+    if len(roots) > 1:
+        raise _fault(
+            "more-than-one-bag",
+            roots,
+            f"The zip holds {len(roots)} bags ({_list(roots)}): zip and drop each by itself.",
+        )
+    root = roots[0]
+    beside = sorted(
+        name
+        for name in (*files, *folders)
+        if not name.startswith(root) and name != root[:-1] and not is_junk(name)
+    )
+    if beside:
+        raise _fault(
+            "beside-the-bag",
+            beside,
+            f"Beside the bag {_list([root])} the zip holds {_list(beside)}: "
+            "zip the bag folder alone.",
+        )
+    return root
+
+
+def is_junk(name: str) -> bool:
+    """Whether an entry outside a bag is one that operating systems and archivers leave behind."""
+    parts = name.split("/")
+    return parts[0] in _JUNK_FOLDERS or parts[-1] in _JUNK_FILES or parts[-1].startswith("._")
+
+
+def is_part(name: str, root: str) -> bool:
+    """Whether an entry belongs to the bag at `root`."""
+    if root:
+        return name.startswith(root)
+    return name.partition("/")[0] not in _JUNK_FOLDERS
+
+
+def _is_payload(path: str, roots: Collection[str]) -> bool:
+    """Whether a folder lies in the payload of a bag at one of these roots."""
+    parts = path.split("/")
+    return any(
+        part == "data" and "".join(f"{folder}/" for folder in parts[:depth]) in roots
+        for depth, part in enumerate(parts)
+    )
+
+
+def _no_bag(files: Collection[str], folders: Collection[str], deep: list[str]) -> UserFault:
+    if deep:
+        return _fault(
+            "bag-too-deep",
+            deep,
+            f"The bag lies too deep in the zip ({_list(deep)}): zip that folder itself.",
+        )
+    odd = next((name for name in sorted(files) if _is_odd_declaration(name)), None)
+    if odd is not None:
+        return _fault(
+            "no-declaration",
+            [odd],
+            f"The zip holds {_list([odd])}, but a bag's declaration is called {DECLARATION}, in "
+            "small letters: rename it and zip the bag again.",
+        )
+    inner = sorted(name for name in files if not is_junk(name))
+    if inner and all(name.lower().endswith(_PACKED) for name in inner):
+        zips = [name for name in inner if name.lower().endswith(".zip")]
+        what = (
+            f"drop {_list([zips[0].rpartition('/')[2]])} itself"
+            if len(inner) == 1 and zips
+            else "drop each zip that lies in it by itself"
+            if len(zips) == len(inner)
+            else f"unpack {_list(inner)}, zip the bag folder in it and drop that"
+        )
+        return _fault(
+            "no-bag", inner, f"No bag is in the zip, but packed files are: {_list(inner)}. {what}."
+        )
+    likely = _likely_bag(files, folders)
+    if likely is not None:
+        place = f"The folder {_list([likely])} looks" if likely else "The zip's root looks"
+        return _fault(
+            "no-declaration",
+            [likely + DECLARATION],
+            f"{place} like a bag, but its {DECLARATION} is missing: "
+            "make the bag again and zip its folder.",
+        )
+    holds = sorted({name.partition("/")[0] for name in files if not is_junk(name)})
+    what = f"It holds {_list(holds)}" if holds else "It holds no files"
+    return _fault(
+        "no-bag",
+        [],
+        f"No bag is in the zip: no folder holds {DECLARATION}. {what}. "
+        "Make a bag of the folder first (presqt-daemon submit does so), then zip it.",
+    )
+
+
+def _is_odd_declaration(name: str) -> bool:
+    """Whether a file at the zip's root, or in a top folder, is bagit.txt in other letter case."""
+    last = name.rpartition("/")[2]
+    return name.count("/") <= 1 and last != DECLARATION and last.lower() == DECLARATION
+
+
+def _likely_bag(files: Collection[str], folders: Collection[str]) -> str | None:
+    """A folder with a payload folder or a manifest, but without the declaration."""
+    for name in sorted((*files, *folders)):
+        parts = name.split("/")
+        for depth in range(min(2, len(parts))):
+            part = parts[depth]
+            is_last = depth == len(parts) - 1
+            is_payload = part == "data" and (not is_last or name in folders)
+            is_manifest = is_last and part.startswith("manifest-") and part.endswith(".txt")
+            if (is_payload or is_manifest) and parts[0] not in _JUNK_FOLDERS:
+                return "".join(f"{folder}/" for folder in parts[:depth])
+    return None
+
+
+def _fault(code: str, names: list[str], what: str) -> UserFault:
+    findings: tuple[Finding, ...] = tuple(
+        finding(code, name, what, severity=Severity.ERROR) for name in names[:50]
+    )
+    return UserFault(
+        "malformed-bag",
+        f"{MALFORMED} {what}",
+        findings=findings or (finding(code, "", what, severity=Severity.ERROR),),
+        findings_total=max(1, len(names)),
+    )
+
+
+def _list(names: list[str]) -> str:
+    told = ", ".join(
+        f'"{shown(name, 80)}"' if name else "the zip's root" for name in names[:_MAX_NAMED]
+    )
+    rest = len(names) - _MAX_NAMED
+    return f"{told} and {rest} more" if rest > 0 else told

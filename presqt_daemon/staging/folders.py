@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -31,6 +32,16 @@ def make_folders(root: Path, mode: int, folders: Iterable[str]) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def keeps_case_apart(folder: Path) -> bool:
+    """Whether a folder's disk keeps two names that differ by case only; found out by trying."""
+    probe = folder / f".case-probe-{uuid4().hex[:8]}-a"
+    probe.touch()
+    try:
+        return not os.path.lexists(probe.with_name(probe.name.upper()))
+    finally:
+        probe.unlink()
 
 
 class Creator:

@@ -6,25 +6,20 @@ from tempfile import TemporaryDirectory
 
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import PresqtError
-from presqt_daemon.findings import finding
-from presqt_daemon.model import Bag, Finding, Severity
+from presqt_daemon.model import Bag, Finding
 from presqt_daemon.staging.attempts import Writing, write_bag
 from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.staging.helper import helpers_for
-from presqt_daemon.staging.stage import bag_folder, full_disk_named
+from presqt_daemon.staging.refused import raise_wrong
+from presqt_daemon.staging.stage import bag_folder, collector_paused, full_disk_named, no_payload
 from presqt_daemon.staging.survey import survey
-
-_NO_PAYLOAD = finding(
-    "no-payload-files",
-    "data",
-    "holds no files: the bag is valid, but there is nothing to deposit and a drop is refused",
-    severity=Severity.WARNING,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What the checks found; `bag` is there exactly when `error` is not.
+    """What the checks found; `bag` is there where the bag is valid.
+
+    A valid bag without payload files has an `error` all the same: a drop of it is refused.
 
     `errors` and `warnings` are the first of so many as the totals say.
     """
@@ -50,15 +45,23 @@ def inspect_zip(path: Path, config: StagingConfig, scratch: Path) -> Inspection:
             bag=None,
             error=error,
         )
-    more = () if bag.payload_files else (_NO_PAYLOAD,)
     return Inspection(
         errors=(),
         errors_total=0,
-        warnings=more + bag.warnings,
-        warnings_total=len(more) + bag.warnings_total,
+        warnings=bag.warnings,
+        warnings_total=bag.warnings_total,
         bag=bag,
-        error=None,
+        error=None if bag.payload_files else no_payload(),
     )
+
+
+def check_zip(path: Path, config: StagingConfig) -> None:
+    """Raise what staging would raise for this zip; nothing is written, its bytes are read once."""
+    with collector_paused(), open_bag_zip(path, config) as archive:
+        found = survey(archive, config)
+        raise_wrong(archive, found.members, found.structure)
+        if not found.payload_files:
+            raise no_payload()
 
 
 def _valid_bag(path: Path, config: StagingConfig, scratch: Path) -> Bag:

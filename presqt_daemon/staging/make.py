@@ -6,19 +6,23 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from presqt_daemon import __version__
-from presqt_daemon.bagit.bag import read_structure
+from presqt_daemon.bagit.bag import compare_digests, read_structure
 from presqt_daemon.bagit.findings import MAX_LISTED
 from presqt_daemon.bagit.tree import tree_from_folder
+from presqt_daemon.config import StagingConfig
+from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.findings import finding, shown
 from presqt_daemon.model import Finding, Severity
+from presqt_daemon.profile import read_profile
 from presqt_daemon.staging.library import LibraryError, make_bag
+from presqt_daemon.staging.refused import invalid, raise_unreadable
 from presqt_daemon.system.files import remove_tree
-from presqt_daemon.zips.writing import Contents, write_zip
+from presqt_daemon.zips.writing import Contents, check_entries, write_zip
 
 ALGORITHMS: tuple[str, ...] = ("sha256", "sha512")
 
@@ -38,8 +42,11 @@ def bag_and_zip(
     scratch: Path,
     title: str | None = None,
     labels: Mapping[str, str] | None = None,
+    config: StagingConfig | None = None,
 ) -> Path:
     """The zip of a bag of a folder, at `destination`, whole as soon as it has that name.
+
+    What staging would refuse by `config` is refused before a byte is copied.
 
     A folder that is a bag already is zipped as it is, and then has no use for title and labels. Of
     any other the payload becomes `data/<folder name>/...`; it is linked or copied into `scratch`
@@ -49,6 +56,7 @@ def bag_and_zip(
     folder = Path(os.path.abspath(folder))
     _check_places(folder, destination, scratch)
     contents = _survey(folder)
+    check_folder(folder, contents, config or StagingConfig())
     if os.path.lexists(destination):
         raise UserFault(
             "bad-request", f"{shown(destination.name)} exists already: choose another name."
@@ -70,6 +78,38 @@ def bag_and_zip(
                 "out-of-space", f"There is no space left to bag {shown(folder.name)}."
             ) from None
         raise
+
+
+def check_folder(folder: Path, contents: Contents, config: StagingConfig) -> None:
+    """Raise what staging would raise for the zip that would be made of a folder.
+
+    UserFault `unsafe-archive`, `too-large` and, for a folder that is a bag, what is wrong with it.
+    """
+    is_bagged = is_bag(folder)
+    start = f"{folder.name}/" if is_bagged else f"{folder.name}/data/{folder.name}/"
+    sizes = {path: (folder / path).lstat().st_size for path in contents.files}
+    check_entries([(start + path, size) for path, size in sizes.items()], config)
+    if not is_bagged:
+        return
+    profile = None if config.profile is None else read_profile(config.profile)
+    structure = read_structure(tree_from_folder(folder), profile, max_files=config.max_files)
+    raise_unreadable(structure)
+    digests = {
+        path: _digests(folder / path, needed)
+        for path in contents.files
+        if (needed := structure.needed(path))
+    }
+    findings, total = compare_digests(structure, digests)
+    errors = [entry for entry in structure.findings if entry.severity is Severity.ERROR]
+    if errors or findings:
+        raise invalid(
+            structure, (*errors, *findings), structure.errors_total + total, "PresQT Error: "
+        )
+
+
+def _digests(path: Path, algorithms: Collection[str]) -> dict[str, str]:
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as stream:
+        return digest_stream(stream, algorithms, os.fstat(stream.fileno()).st_size)
 
 
 def _check_places(folder: Path, destination: Path, scratch: Path) -> None:

@@ -1,13 +1,15 @@
 """Why a bag is refused: all that is wrong with it at once, its structure and its digests."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from presqt_daemon.bagit.bag import Structure, compare_digests
 from presqt_daemon.errors import UserFault
 from presqt_daemon.findings import and_more, finding, shown
 from presqt_daemon.model import Finding, Severity
-from presqt_daemon.staging.folders import parents
-from presqt_daemon.staging.root import MALFORMED
+from presqt_daemon.staging.bag_in_zip import MALFORMED
+from presqt_daemon.staging.folders import keeps_case_apart, parents
 from presqt_daemon.zips.entries import Archive, Member
 from presqt_daemon.zips.stream import stream_digests
 
@@ -51,6 +53,12 @@ def check_structure(
     """
     if not structure.errors_total:
         return
+    raise_unreadable(structure)
+    raise_wrong(archive, members, structure, alive)
+
+
+def raise_unreadable(structure: Structure) -> None:
+    """Raise the fault of a bag whose tag files cannot be read: `malformed-bag` or `too-large`."""
     errors = _of(structure, Severity.ERROR)
     for error, start, codes in (
         ("malformed-bag", f"{MALFORMED} ", _MALFORMED_CODES),
@@ -61,9 +69,25 @@ def check_structure(
             raise _fault(
                 structure, error, f"{start}{first.message}", errors, structure.errors_total
             )
+
+
+def raise_wrong(
+    archive: Archive,
+    members: Mapping[str, Member],
+    structure: Structure,
+    alive: Callable[[], None] = lambda: None,
+) -> None:
+    """Raise all that is wrong with a bag whose manifests could be read, its digests with it.
+
+    The digests are taken straight from the zip, nothing is written. Raises UserFault `invalid-bag`
+    or `incomplete-zip`; returns where nothing is wrong.
+    """
+    errors = _of(structure, Severity.ERROR)
     damages, digests, total = _look_into(archive, members, structure, alive)
     found = (*errors, *digests)
     total += structure.errors_total
+    if not (total or damages):
+        return
     if damages:
         raise _fault(
             structure,
@@ -73,6 +97,23 @@ def check_structure(
             total + len(damages),
         )
     raise invalid(structure, found, total, _START)
+
+
+def check_disk_keeps_case(place: Path, structure: Structure) -> None:
+    """Raise UserFault `invalid-bag` where the bag's disk would make one file of two.
+
+    RFC 8493 6.1.1.1: names that differ by case only are allowed. Looked at before a byte is
+    written, and only where the bag holds such names.
+    """
+    pairs = [entry for entry in structure.findings if entry.code == "name-case-duplicate"]
+    if pairs and not keeps_case_apart(place):
+        what = "the service's disk keeps no names apart that differ by case only"
+        raise UserFault(
+            "invalid-bag",
+            f"{_START}{pairs[0].message} The bag cannot be staged: {what}.",
+            findings=tuple(replace(entry, severity=Severity.ERROR) for entry in pairs),
+            findings_total=len(pairs),
+        )
 
 
 def check_line_ends(

@@ -18,6 +18,7 @@ from presqt_daemon.staging.attempts import TEMPORARY_PREFIX, Writing, Written, w
 from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.staging.helper import Helper, helpers_for
 from presqt_daemon.staging.library import disagreement, trouble_in_time
+from presqt_daemon.staging.refused import check_disk_keeps_case
 from presqt_daemon.staging.small import OnWritten
 from presqt_daemon.staging.survey import PAYLOAD, Survey, survey
 from presqt_daemon.system.failpoints import reach
@@ -63,6 +64,7 @@ def stage(
         helpers_for(archive) as helpers,
     ):
         found = survey(archive, job.config, _pulse(report))
+        check_disk_keeps_case(job.folder, found.structure)
         algorithms = tuple(ask(found.surveyed()))
         algorithm = choose_algorithm(algorithms, found.structure.algorithms)
         name = bag_folder(found.root, job.zip_name)
@@ -75,6 +77,15 @@ def stage(
             return _keep(job, found, written, name, algorithm, report)
         finally:
             _remove_temporary(job.folder)
+
+
+def no_payload() -> UserFault:
+    """The fault of a valid bag with nothing to deposit."""
+    return UserFault(
+        "bad-request",
+        "The bag is valid but holds no payload files, so there is nothing to deposit: put the "
+        "files into its data/ folder, make the manifests again, and drop it again.",
+    )
 
 
 def bag_folder(root: str, zip_name: str) -> str:
@@ -175,11 +186,7 @@ def _keep(
     bag = found.bag(name)
     _ask_another(job, written.folder, is_valid=True)
     if not found.payload_files:
-        raise UserFault(
-            "bad-request",
-            "The bag is valid but holds no payload files, so there is nothing to deposit: put the "
-            "files into its data/ folder, make the manifests again, and drop it again.",
-        )
+        raise no_payload()
     written.folder.rename(job.folder / name)  # made durable with the file of digests, below
     report(Reached(stage=Stage.VALIDATED, bag=bag))
     reach("stage-validated")

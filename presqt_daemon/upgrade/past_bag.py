@@ -17,9 +17,9 @@ from presqt_daemon.bagit.tag_text import ANY_NUMBER_OF_FILES
 from presqt_daemon.bagit.tree import Kind, tree_from_folder
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
+from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.staging.survey import survey
 from presqt_daemon.tickets.fingerprint import Fingerprint
-from presqt_daemon.zips.entries import open_archive
 
 DECLARATION = "bagit.txt"
 PAYLOAD = "data/"
@@ -71,7 +71,7 @@ def find_past_bag(folder: Path, zip_path: Path | None) -> PastBag | None:
         if entry.is_dir(follow_symlinks=False) and os.path.lexists(f"{entry.path}/{DECLARATION}"):
             return _from_folder(Path(entry.path))
     if zip_path is not None:
-        with contextlib.suppress(UserFault), open_archive(zip_path, _NO_LIMITS) as archive:
+        with contextlib.suppress(UserFault), open_bag_zip(zip_path, _NO_LIMITS) as archive:
             found = survey(archive, _NO_LIMITS)
             sizes = {path: member.size for path, member in found.members.items()}
             return _past_bag(found.root.rstrip("/") or zip_path.stem, found.structure, sizes)

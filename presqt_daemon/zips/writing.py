@@ -4,13 +4,19 @@ import contextlib
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.findings import shown
 from presqt_daemon.system.files import rename_durably
+from presqt_daemon.zips.directory import DEFLATED, Row
+from presqt_daemon.zips.faults import Problems
+from presqt_daemon.zips.limits import check_sizes
+from presqt_daemon.zips.names import check_name
+from presqt_daemon.zips.places import Places
 
 _BLOCK_BYTES = 1 << 20
 _STORED_SUFFIXES: frozenset[str] = frozenset({
@@ -27,6 +33,30 @@ class Contents:
 
     files: tuple[str, ...]
     folders: tuple[str, ...]
+
+
+def check_entries(entries: Collection[tuple[str, int]], config: StagingConfig) -> None:
+    """Raise what reading a zip of these files (names in it, sizes) would raise.
+
+    UserFault `unsafe-archive` or `too-large` with every problem as a finding.
+    """
+    problems = Problems()
+    places = Places(problems.add)
+    for name, _ in entries:
+        check_name(
+            name,
+            problems.add,
+            max_path_bytes=config.max_path_bytes,
+            max_depth=config.max_depth,
+        )
+        places.add_file(name)
+    places.finish()
+    rows = [
+        Row(os.fsencode(name), b"", 0, DEFLATED, 0, size, size, 0, 0, 3, is_dos_folder=False)
+        for name, size in entries
+    ]
+    check_sizes(iter(rows), max(1, sum(size for _, size in entries)), config, problems)
+    problems.raise_any()
 
 
 def write_zip(folder: Path, contents: Contents, destination: Path) -> Path:

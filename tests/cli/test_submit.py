@@ -251,3 +251,85 @@ def test_a_note_that_is_a_link_is_not_believed(program: Program, source: Path) -
         lock.release()
         out, _err = running.communicate(timeout=60)
     assert (running.returncode, out) == (75, "")
+
+
+TAKEN: dict[str, list[str]] = {
+    "case": ["Makefile", "makefile"],
+    "sharp s": ["Masse.csv", "Ma\u00dfe.csv"],
+    "sigma": ["\u03c3", "\u03c2"],
+    "CR": ["Icon\r", "a"],
+    "TAB": ["a\tb", "c"],
+    "long": ["/".join(["\u6f22\u5b57" * 15] * 12) + "/x"],
+}
+REFUSED: dict[str, tuple[list[str], str]] = {
+    "backslash": (["a\\b.txt", "c"], "backslash"),
+    "deep": (["d/" * 70 + "x"], "staging.max_depth"),
+    "escape": (["a\x1b[2J", "c"], "control character"),
+    "line separator": (["a\u2028b", "c"], "control character"),
+    "two forms": (["\u00e9", "e\u0301"], "Unicode normalization"),
+}
+
+
+def _folder_of(files: list[str], tmp_path: Path) -> Path:
+    folder = tmp_path / "desk" / "in"
+    for file in files:
+        path = folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file)
+    return folder
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_folder_with_odd_names_becomes_a_drop_that_the_daemon_takes(
+    name: str, program: Program, tmp_path: Path
+) -> None:
+    ended = program.run("submit", _folder_of(TAKEN[name], tmp_path), "--target", "archive")
+    assert ended.returncode == 0, ended.stderr
+    drop = program.inbox / "archive" / "in.zip"
+    assert program.run("validate", drop).returncode == 0
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_folder_that_the_daemon_would_refuse_is_refused_before_it_is_copied(
+    name: str, program: Program, tmp_path: Path
+) -> None:
+    files, why = REFUSED[name]
+    ended = program.run("submit", _folder_of(files, tmp_path), "--target", "archive")
+    assert ended.returncode == 1
+    assert why in ended.stderr
+    assert "[unsafe-archive]" in ended.stderr
+    assert _names(program.inbox / "archive") == []
+    assert _names(tmp_path / "desk") == ["in"]
+
+
+def test_a_zip_that_the_daemon_would_refuse_is_refused_in_the_words_of_validate(
+    program: Program, source: Path
+) -> None:
+    content = bytearray(bag_zip({"a": b"alpha", "b": b"beta"}))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        tree = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(source, "w") as archive:
+        for name, text in tree.items():
+            archive.writestr(name, text + b"!" if "/data/" in name else text)
+    ended = program.run("submit", source, "--target", "archive")
+    said = json.loads(program.run("validate", source, "--json").stdout)
+    assert ended.returncode == 1
+    assert f"[{said['error_code']}]" in ended.stderr
+    errors = [entry for entry in said["findings"] if entry["severity"] == "error"]
+    assert len(errors) >= 2
+    for entry in errors:
+        assert entry["path"] in ended.stderr
+    assert _names(program.inbox / "archive") == []
+
+
+def test_a_bag_folder_that_is_wrong_is_refused_before_it_is_copied(
+    program: Program, source: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(source) as archive:
+        archive.extractall(tmp_path / "open")
+    (folder,) = (tmp_path / "open").iterdir()
+    next(path for path in (folder / "data").rglob("*") if path.is_file()).write_bytes(b"other")
+    ended = program.run("submit", folder, "--target", "archive")
+    assert ended.returncode == 1
+    assert "[invalid-bag]" in ended.stderr
+    assert _names(program.inbox / "archive") == []

@@ -80,13 +80,18 @@ def test_a_link_to_a_zip_is_followed(program: Program, tmp_path: Path) -> None:
     assert ended.stdout.startswith("link.zip: valid\n")
 
 
-def test_a_bag_without_payload_is_valid_with_a_note(program: Program, tmp_path: Path) -> None:
+def test_a_bag_without_payload_is_refused_as_a_drop_of_it_is(
+    program: Program, tmp_path: Path
+) -> None:
     path = _zip(tmp_path, build([*bag_parts({}), part("bag/data/")]))
     ended = program.run("validate", path, "--json")
-    assert ended.returncode == 0
+    assert ended.returncode == 1
     tree = json.loads(ended.stdout)
-    assert "no-payload-files" in {item["code"] for item in tree["findings"]}
-    assert "nothing to deposit" in program.run("validate", path).stdout
+    assert tree["error_code"] == "bad-request"
+    assert tree["bag"]["payload_files"] == 0
+    told = program.run("validate", path).stdout
+    assert "a valid bag, but refused" in told
+    assert "nothing to deposit" in told
 
 
 def test_json_lists_more_than_50_and_counts_errors_and_warnings(

@@ -23,7 +23,7 @@ CONTENT = {
     "sub/empty": b"",
     "sub/photo.PNG": b"\x89PNG" * 1000,
     "100%25 sure %0A.txt": b"percent",
-    "line\nfeed and \u2028 separator": b"odd",
+    "line\nfeed and tab\t": b"odd",
     " edges ": b"spaces",
     "\u00e9 e\u0301 \U0001f600": b"accents",
     "-rf": b"dash",

@@ -8,7 +8,7 @@ import pytest
 
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
-from presqt_daemon.staging.root import find_root
+from presqt_daemon.staging.bag_in_zip import find_root
 from presqt_daemon.zips.entries import Archive, open_archive
 from tests.bags import bag_tree, zip_bytes
 from tests.hostile_zips import GOOD, HOSTILE, PAYLOAD, bag_parts, build, part, with_parts
