@@ -1,5 +1,5 @@
 """The daemon: joins the rooms below and decides what happens next."""
 
-from presqt_daemon.daemon.arbiter import run_daemon
+from presqt_daemon.daemon.run import run_daemon
 
 __all__ = ["run_daemon"]

@@ -4,20 +4,19 @@ import logging
 import os
 import queue
 from collections.abc import Callable
-from contextlib import ExitStack
 
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.events import Event, ReloadAsked, StopAsked, listen_to_signals
 from presqt_daemon.daemon.folders import make_folders
 from presqt_daemon.daemon.rooms import Rooms, join_rooms
 from presqt_daemon.daemon.start import begin_start, look_at_tickets, take_up_open_tickets
+from presqt_daemon.daemon.summary import ready_line
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.inbox.control import UpgradeRequest
 from presqt_daemon.inbox.events import Claimed, Request
 from presqt_daemon.system.awake import AwakeClock
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.sd_notify import Notifier
-from presqt_daemon.tickets.lease import FolderLock
 from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.survey import Survey
 from presqt_daemon.tickets.verdict import Verdict, worst
@@ -30,6 +29,9 @@ from presqt_daemon.workers.run import Work
 LONGEST_WAIT_SECONDS = 1.0
 """The loop turns at least this often: `AwakeClock` counts on it."""
 
+TELL_SECONDS = 0.5
+"""How often systemd hears of us at most, however many events there are."""
+
 GATE_SECONDS = 0.25
 GATE_PATIENCE = 60.0
 """Seconds that systemd is told, again and again, of a start that makes records first."""
@@ -41,31 +43,6 @@ STOP_SLACK_SECONDS = 5.0
 """Runs are ended at the end of the grace; so much later the daemon leaves without them."""
 
 _log = logging.getLogger(__name__)
-
-
-def run_daemon(
-    config: Config,
-    *,
-    once: bool = False,
-    max_wait: float | None = None,
-    load: Callable[[], Config] | None = None,
-    verbosity: int = 0,
-) -> int:
-    """Serve until told to stop, or until all is done (`once`); the exit code.
-
-    Raises HeldError when another instance has these folders, NewerInfoError when a later version
-    has been here, GateError when past tickets cannot get their records, OSError when the folders
-    cannot be made.
-    """
-    with ExitStack() as stack:
-        for folder in (config.mediafiles, config.inbox):
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = FolderLock(folder)
-            stack.callback(lock.release)
-            if lock.has_cleared:
-                _log.warning("%s was made by somebody else and is removed", lock.path)
-        daemon = Daemon(config, once=once, max_wait=max_wait, load=load, verbosity=verbosity)
-        return daemon.serve()
 
 
 class Daemon:
@@ -94,6 +71,7 @@ class Daemon:
         )
         self._stopping_by: float | None = None
         self._is_interrupted = False
+        self._told_at = float("-inf")
 
     def post(self, event: Event) -> None:
         """Hand an event to the loop, from any thread."""
@@ -117,7 +95,7 @@ class Daemon:
         rooms.in_hand.close()
         rooms.open()
         self._notifier.send(READY="1", STATUS=rooms.summary())
-        _log.info("ready: drop zips into %s", self.config.inbox)
+        _log.info(ready_line(str(self.config.inbox), rooms.off_at_start()))
         try:
             while not self._is_done(deadline):
                 self._turn()
@@ -144,7 +122,9 @@ class Daemon:
         if self._stopping_by is None:
             self._rooms.keep_up()
             self._rooms.dispatch.start_due(now)
-        self._notifier.send(WATCHDOG="1", STATUS=self._rooms.summary())
+        if now - self._told_at >= TELL_SECONDS:
+            self._told_at = now
+            self._notifier.send(WATCHDOG="1", STATUS=self._rooms.summary())
         try:
             event = self._events.get(timeout=self._patience(now))
         except queue.Empty:

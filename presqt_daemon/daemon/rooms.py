@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.events import Event
 from presqt_daemon.daemon.mounts import Mounts
+from presqt_daemon.daemon.summary import TargetOff, summary
 from presqt_daemon.inbox import Inbox
 from presqt_daemon.inbox.asked import Asked
 from presqt_daemon.inbox.control import ControlFolder
@@ -21,7 +22,7 @@ from presqt_daemon.workers.expiry import Expiry
 from presqt_daemon.workers.permits import Permits
 from presqt_daemon.workers.pool import Pool
 from presqt_daemon.workers.supervisor import Supervisor
-from presqt_daemon.workers.tokens import Tokens
+from presqt_daemon.workers.tokens import MissingTokenError, Tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +82,37 @@ class Rooms:
         self.dispatch.close()
 
     def summary(self) -> str:
-        """How many tickets there are, for `systemctl status`."""
+        """What is wrong and how many tickets there are, for `systemctl status`."""
         agenda = self.dispatch.agenda
-        return f"{len(agenda.tickets)} tickets open, {len(agenda.running())} at work"
+        return summary(
+            open_count=len(agenda.tickets),
+            running=len(agenda.running()),
+            off=self._paused(),
+            missing=self.mounts.missing,
+        )
+
+    def off_at_start(self) -> list[TargetOff]:
+        """The targets that have no token yet."""
+        off = []
+        for target in self.supervisor.config.targets.values():
+            try:
+                self.supervisor.tokens.of(target)
+            except MissingTokenError as error:
+                off.append(TargetOff(target=target.name, cause=str(error)))
+        return off
+
+    def _paused(self) -> list[TargetOff]:
+        """The targets whose tickets are held."""
+        agenda = self.dispatch.agenda
+        return [
+            TargetOff(
+                target=target,
+                cause=pause.cause,
+                since=pause.since,
+                waiting=agenda.count_waiting(target),
+            )
+            for target, pause in agenda.pauses().items()
+        ]
 
 
 def join_rooms(

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import signal
 import socket
 import tempfile
@@ -170,6 +171,20 @@ def test_the_service_manager_hears_ready_a_steady_watchdog_and_stopping(
     assert not times_of(systemd, "STOPPING=1")
     assert house.stop() == 0
     wait_until(lambda: times_of(systemd, "STOPPING=1"))
+
+
+def test_the_service_manager_hears_which_target_is_down_and_who_waits(
+    house: House, systemd: list[tuple[float, str]]
+) -> None:
+    house.configure(targets={"osf": {"type": "osf", "token_file": "none"}})
+    house.start()
+    assert "these targets are off and their drops wait: osf (its token file: No such" in house.log
+    for number in range(2):
+        drop(bag_zip({f"T{number}/a.txt": b"1"}), house.inbox / "osf" / f"{number}.zip")
+    told = re.compile(r"^STATUS=osf down since \d\d:\d\d: .*; 2 tickets wait; 2 tickets open")
+    wait_until(
+        lambda: any(told.match(line) for _, text in list(systemd) for line in text.splitlines())
+    )
 
 
 def test_a_daemon_that_hangs_is_no_longer_heard_of(
