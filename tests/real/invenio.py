@@ -81,6 +81,11 @@ class Invenio:
         process.kill()
         process.wait()
 
+    def sql(self, statement: str) -> None:
+        """Change the database behind the server's back."""
+        where = ["-h", "127.0.0.1", "-p", str(self.ports["db"]), "-U", "rdm", "-d", "rdm"]
+        self._as_database([str(database_program("psql")), *where, "-q", "-c", statement])
+
     def be_late(self, seconds: float) -> None:
         """From now on the search shows new documents so much later."""
         url = f"http://127.0.0.1:{self.ports['search']}/_late?{seconds}"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction, UploadResult
 from presqt_daemon.targets.base import ContainerRequest, Target, connect
 from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.zenodo import files as zenodo_files
 from presqt_daemon.targets.zenodo.content import DraftContent
 from presqt_daemon.targets.zenodo.files import DraftFiles
 from presqt_daemon.targets.zenodo.records import RecordsTarget
@@ -333,6 +334,25 @@ class TestSizes:
         finally:
             account.invenio.kill_web()
             account.invenio.start_web()
+
+    def test_a_server_killed_while_it_took_the_checksum_costs_another_sending_and_no_file(
+        self, account: RealSite, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(zenodo_files, "NO_CHECKSUM_SECONDS", 1.0)
+        request = ContainerRequest(ticket=TICKET, resource_id=None, title="Parts")
+        content = bytes(5000)
+        first = self.in_parts(account, 1000)
+        container = first.container(request)
+        first.put(container, sending(ZIP, content, MD5), None)
+        # what a kill between the commit and the checksum's task leaves
+        account.invenio.sql("update files_files set checksum = null")
+        again = self.in_parts(account, 1000)
+        there = again.stat(container, PurePosixPath(next(iter(account.keys(container.id)))))
+        assert there is not None
+        assert there.digests == {}
+        item = again.put(container, sending(ZIP, content, MD5), None)
+        assert item.digests == sending(ZIP, content, MD5).digests
+        assert account.files(container.id) == {ZIP: content}
 
 
 class TestGone:

@@ -437,6 +437,12 @@ class TestLookout:
         )
         assert lookout.find(TICKET, was_creating=True) is self.DRAFT
 
+    def test_a_site_that_understands_no_such_query_shows_it_on_its_newest_page(self) -> None:
+        lookout = Lookout(
+            lambda query: [] if query else [self.DRAFT], lambda _row: True, lambda _seconds: None
+        )
+        assert lookout.find(TICKET, was_creating=True) is self.DRAFT
+
     def test_a_later_one_is_named(self) -> None:
         lookout = self.lookout([], 10**6)
         request = replace(self.REQUEST, was_creating=True)

@@ -81,14 +81,18 @@ class Lookout:
 
     def find(self, ticket: str, *, was_creating: bool) -> Row | None:
         """The draft, None without one; one that may have been created is waited for."""
-        waits = LOST_SECONDS if was_creating or self._is_doubtful else ()
-        for wait in (*waits, None):
-            for row in self._search(mark_query(ticket)):
-                if has_mark(row.get("metadata"), ticket) and self._is_adoptable(row):
-                    return row
-            if wait is not None:
-                self.wait(wait, _LOOKING)
-        return None
+        is_doubtful = was_creating or self._is_doubtful
+        for wait in LOST_SECONDS if is_doubtful else ():
+            if (row := self._marked(mark_query(ticket), ticket)) is not None:
+                return row
+            self.wait(wait, _LOOKING)
+        row = self._marked(mark_query(ticket), ticket)
+        # a site may know the fields of a query by other names; the newest page shows it then
+        return self._marked("", ticket) if row is None and is_doubtful else row
+
+    def _marked(self, query: str, ticket: str) -> Row | None:
+        rows = (row for row in self._search(query) if has_mark(row.get("metadata"), ticket))
+        return next((row for row in rows if self._is_adoptable(row)), None)
 
     def create(self, make: Callable[[], Row], request: ContainerRequest) -> Row:
         """A new draft, when possible not before the list shows it to whoever asks for titles."""
