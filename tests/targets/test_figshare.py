@@ -354,6 +354,36 @@ def test_an_upload_that_the_service_has_forgotten_is_begun_anew(
     assert list(fake.tree(article_of(container))) == ["a.txt"]
 
 
+def test_parts_that_are_not_found_where_figshare_put_them_are_not_the_senders_fault(
+    fake: FigshareFake, target: Target, container: Container
+) -> None:
+    target.listing(container)
+    fake.fault("status 404", "GET", "/upload/")
+    with pytest.raises(TargetFault) as raised:
+        target.put(container, file("a.txt", b"alpha"), None)
+    assert (raised.value.code, raised.value.retryable) == ("target-unavailable", True)
+    target.put(container, file("a.txt", b"alpha"), None)
+    target.commit(container)
+    assert [found.name for found in fake.files.values()] == ["a.txt"]
+
+
+def test_a_file_of_our_name_that_is_not_ours_takes_no_place(
+    fake: FigshareFake, target: Target
+) -> None:
+    project = fake.new_project("Theirs")
+    article = fake.new_article(project.id, "Theirs")
+    fake.new_file(article.id, "a.txt", b"old")
+    container = target.container(request_for(f"{project.id}:{article.id}"))
+    there = target.listing(container)[PurePosixPath("a.txt")]
+    fake.fault("status 503", "POST", f"/articles/{article.id}/files")
+    with pytest.raises(TargetFault):
+        target.put(container, file("a.txt", b"new"), there)
+    fake.new_file(article.id, "a.txt", b"theirs")
+    target.commit(container)
+    assert len(fake.files) == 2
+    assert container.identity == str(article.id)
+
+
 def test_an_upload_with_the_parts_of_another_file_is_begun_anew(
     fake: FigshareFake, target: Target, container: Container
 ) -> None:

@@ -10,6 +10,7 @@ from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.targets.base import Container, ContainerRequest, Sending, Target, connect
 from tests.fakes.osf import TOKEN, OsfFake, stored_name
+from tests.fakes.server import Reply, Request
 from tests.targets.conformance import TICKET, sending
 from tests.targets.waiting import wait_until
 from tests.upload.tickets import Supervisor, job_for, staged
@@ -298,6 +299,37 @@ def test_what_stands_in_a_folder_that_somebody_removed_is_nothing(
     fake.new_entity(container.id, "folder", "dir")
     target.put(container, file("dir/a.txt", b"alpha"), None)
     assert "dir/a.txt" in fake.tree(container.id)
+
+
+class Restarting(OsfFake):
+    """A WaterButler that is started anew once, in the middle of the puts."""
+
+    down_at = 150
+    lost = 0
+
+    def before(self, request: Request) -> Reply | None:
+        is_down = self.down_at <= self.count("PUT", "kind=file") and self.lost < 8
+        if request.path.startswith("/v1/") and is_down:
+            self.lost += 1
+            return Reply(status=503, tree={"message": "starting"})
+        return super().before(request)
+
+
+def test_a_restart_under_300_files_in_60_folders_costs_a_handful_of_lists(
+    tmp_path: Path,
+) -> None:
+    payload = {f"P/d{number % 60}/{number}.txt": b"%d" % number for number in range(300)}
+    with Restarting(page=100) as fake:
+        config = TargetConfig(name="osf", type="osf", url=fake.api)
+        folder = staged(tmp_path, payload, extra=("sha256",))
+        result = Supervisor().send(job_for(folder, config, token=TOKEN))
+        assert result.failed_fixity == ()
+        assert fake.lost == 8
+        whole = [seen for seen in fake.seen("GET") if "/files/osfstorage/" in seen.target]
+        single = fake.count("GET", "/v1/")
+        # the list before and the one after all puts have one request a folder each
+        assert len(whole) <= 2 * 61
+        assert single <= 20
 
 
 def test_a_put_waits_for_no_put_of_another_name(

@@ -129,6 +129,7 @@ class Deposits:
             title=str(tree.get("title")),
             link=str(link),
             is_new=is_new,
+            identity=str(article),
             state={"article": str(article)},
         )
 

@@ -32,6 +32,7 @@ from presqt_daemon.targets.figshare.begun import Begun
 from presqt_daemon.targets.figshare.deposits import Deposits
 from presqt_daemon.targets.figshare.entries import TITLE_FORMAT
 from presqt_daemon.targets.figshare.files import PARTS_AT_ONCE, ArticleFiles
+from presqt_daemon.targets.given import GivenAddresses
 from presqt_daemon.targets.http import Http, is_same_host
 
 URL = "https://api.figshare.com/v2"
@@ -87,6 +88,7 @@ class FigshareTarget:
         self._api = FigshareApi(self._http, self._root)
         self._deposits = Deposits(self._api)
         self._files = ArticleFiles(self._api, sleep)
+        self._given = GivenAddresses(config.name)
         self._lock = threading.Lock()
         self._names: dict[str, set[PurePosixPath]] = {}
         self._begun = Begun()
@@ -112,7 +114,8 @@ class FigshareTarget:
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
         article = container.state["article"]
-        found = sorted(self._files.all(article), key=lambda stored: stored.id)
+        with self._given.asking("the list of files"):
+            found = sorted(self._files.all(article), key=lambda stored: stored.id)
         newest = {stored.path: stored for stored in found if not stored.is_unfinished}
         with self._lock:
             self._names[article] = set(newest)
@@ -120,6 +123,7 @@ class FigshareTarget:
         return {path: stored.item() for path, stored in newest.items()}
 
     def stat(self, container: Container, path: PurePosixPath) -> Item | None:
+        """From the article's list, which is the only place that knows files by their names."""
         return self.listing(container).get(path)
 
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
@@ -130,8 +134,9 @@ class FigshareTarget:
             raise UserFault("bad-request", f"{self._name} takes no empty files: {file.path}.")
         article, md5 = container.state["article"], _md5_of(file)
         older = self._begin(container, file, replaces, md5)
-        identity = self._files.upload(article, file, md5, self._begun)
-        stored = self._files.computed(article, identity, file.path)
+        with self._given.asking(f"the upload of {file.path}"):
+            identity = self._files.upload(article, file, md5, self._begun)
+            stored = self._files.computed(article, identity, file.path)
         is_right = stored.computed == md5
         doomed = older if is_right else set()
         if replaces is not None and replaces.state["wrong"]:
@@ -168,7 +173,7 @@ class FigshareTarget:
             if stored.is_unfinished:
                 if container.is_new or ours:
                     self._files.delete(article, {stored.id})
-            elif stored.computed and stored.computed == stored.supplied:
+            elif ours and stored.computed and stored.computed == stored.supplied:
                 older = self._replacing.get(stored.path, set())
                 if older and stored.id not in older:
                     self._files.delete(article, self._replacing.pop(stored.path))
