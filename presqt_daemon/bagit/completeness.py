@@ -58,6 +58,7 @@ def check_complete(
         for path in manifest.absent:
             if path not in remote:
                 absent.setdefault(path, []).append(manifest.file.name)
+    guessed = _list(sorted(tree.guessed)) if absent else ""
     for path, listing in absent.items():
         if tree.guessed and not path.isascii():
             findings.add(
@@ -67,7 +68,7 @@ def check_complete(
                 "are in an unknown encoding",
                 hint=_ZIP_WITH_UTF_8,
                 expected=", ".join(listing),
-                found=_list(sorted(tree.guessed)),
+                found=guessed,
             )
             continue
         similar = names.similar(path)
@@ -84,6 +85,7 @@ def check_complete(
     count = sum(path.startswith(PAYLOAD) for path in tree.files)
     if all(len(manifest.listed) == count for manifest in payload_manifests):
         return
+    wanted = _list(sorted(path for path in absent if not path.isascii())) if tree.guessed else ""
     for path, entry in tree.files.items():
         if not path.startswith(PAYLOAD) or entry.kind is not Kind.FILE:
             continue
@@ -95,7 +97,7 @@ def check_complete(
                 "the zip does not say how this name reads, and no code page known here gives a "
                 "name that the manifest lists",
                 hint=_ZIP_WITH_UTF_8,
-                expected=_list(sorted(other for other in absent if not other.isascii())) or None,
+                expected=wanted or None,
                 found=path,
             )
         elif missing:

@@ -5,9 +5,10 @@ RFC 8493 sections 2.1.3 (percent-encoding), 5.1 (paths that leave the bag), 6.1.
 """
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+
+from presqt_daemon.letter_forms import composed
 
 _ESCAPED = re.compile(r"%(0[AaDd]|25)")
 _ESCAPED_OLDER = re.compile(r"%(0[AaDd])")
@@ -56,8 +57,8 @@ class Names:
             self._normalized = defaultdict(list)
             for name in self.exact:
                 if not name.isascii():
-                    self._normalized[unicodedata.normalize("NFC", name)].append(name)
-        wanted = unicodedata.normalize("NFC", path)
+                    self._normalized[composed(name)].append(name)
+        wanted = composed(path)
         found = list(self._normalized.get(wanted, ()))
         if wanted.isascii() and wanted in self.exact:
             found.append(wanted)
@@ -92,4 +93,4 @@ def resolve(path: str, names: Names, *, strict: bool) -> Iterator[tuple[str, str
 
 
 def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold().rstrip().replace("\\", "/")
+    return composed(name).casefold().rstrip().replace("\\", "/")

@@ -4,13 +4,13 @@ RFC 8493 sections 5.1, 6.1.1 (case, normalization) and 6.1.2 (Windows).
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 from presqt_daemon.bagit.findings import Findings
 from presqt_daemon.bagit.manifests import PAYLOAD
 from presqt_daemon.bagit.tree import Entry, Kind, Tree
 from presqt_daemon.findings import shown
+from presqt_daemon.letter_forms import composed
 
 _END = "\0"
 """Stands behind every name where names are searched as one text; no file name can hold it."""
@@ -111,7 +111,7 @@ def _check_look_alikes(names: list[str], findings: Findings) -> None:
     normalized: dict[str, str] = {}
     folded: dict[str, str] = {}
     for name in sorted(names):
-        first = normalized.setdefault(unicodedata.normalize("NFC", name), name)
+        first = normalized.setdefault(composed(name), name)
         if first != name:
             findings.add(
                 "name-normalization-duplicate",
@@ -169,4 +169,4 @@ def _check_empty_folders(tree: Tree, findings: Findings) -> None:
 
 
 def _folded(name: str) -> str:
-    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
+    return name.lower() if name.isascii() else composed(name).casefold()

@@ -143,11 +143,12 @@ def is_part(name: str, root: str) -> bool:
 
 def _is_payload(path: str, roots: Collection[str]) -> bool:
     """Whether a folder lies in the payload of a bag at one of these roots."""
-    parts = path.split("/")
-    return any(
-        part == "data" and "".join(f"{folder}/" for folder in parts[:depth]) in roots
-        for depth, part in enumerate(parts)
-    )
+    start = 0
+    while (end := path.find("/", start)) >= 0:
+        if path[start:end] == "data" and path[:start] in roots:
+            return True
+        start = end + 1
+    return False
 
 
 def _no_bag(files: Collection[str], folders: Collection[str], deep: list[str]) -> UserFault:

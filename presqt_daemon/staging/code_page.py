@@ -4,7 +4,6 @@ Nothing in such a zip says how its names read, but the bag's manifest does. Dige
 choice afterwards, as they prove any bag.
 """
 
-import unicodedata
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from presqt_daemon.bagit.manifests import PAYLOAD
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.findings import finding, refusal
+from presqt_daemon.letter_forms import composed
 from presqt_daemon.model import Severity
 from presqt_daemon.staging.bag_in_zip import BagInZip, find_bag
 from presqt_daemon.zips.code_pages import CODE_PAGES, CodePageError, shown_page
@@ -107,7 +107,7 @@ def _fit(reading: _Reading, known: Collection[str]) -> int:
 
 
 def _normal(path: str) -> str:
-    return path if path.isascii() else unicodedata.normalize("NFC", path)
+    return path if path.isascii() else composed(path)
 
 
 def _with_warning(chosen: _Reading) -> Archive:

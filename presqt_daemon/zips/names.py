@@ -5,6 +5,8 @@ import unicodedata
 import zlib
 from collections.abc import Callable
 
+from presqt_daemon.letter_forms import decomposed
+
 MAX_NAME_BYTES = 255
 
 UTF8_FLAG = 0x800
@@ -87,7 +89,7 @@ def same_form(name: str) -> str:
 
     Names that differ by case stay apart: RFC 8493 6.1.1.1 only warns of them.
     """
-    return name if name.isascii() else unicodedata.normalize("NFD", name)
+    return name if name.isascii() else decomposed(name)
 
 
 AGAIN = "Make the zip again with another tool"
