@@ -1,11 +1,12 @@
 """All that one upload sends, checked against what the target can take."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 from presqt_daemon.digest import choose_algorithm, is_known
+from presqt_daemon.model import Finding
 from presqt_daemon.targets.base import Traits
 from presqt_daemon.tickets.payload import PayloadHead, read_files
 from presqt_daemon.upload.journal import Packed
@@ -19,6 +20,7 @@ from presqt_daemon.upload.layout import (
     tag_parcels,
     tags_beside,
 )
+from presqt_daemon.upload.names import check_names
 from presqt_daemon.upload.pack import PACKED_NAME, pack, packed_name, parcel_of
 from presqt_daemon.upload.plan import Parcel
 
@@ -55,6 +57,7 @@ class Freight:
     layout: Layout
     tags: tuple[Parcel, ...] = ()
     packed: Parcel | None = None
+    warnings: tuple[Finding, ...] = ()
 
     def parcels(self) -> Iterator[Parcel]:
         """Every file on its way, always in the same order."""
@@ -104,6 +107,17 @@ def load_freight(
         largest=max([found.largest, *((tag.size, tag.name) for tag in tags)]),
         empty_files=[*found.empty_files, *(tag.name for tag in tags if tag.size == 0)],
     )
+    warnings = check_names(
+        traits.names,
+        target,
+        chain(
+            ((tag.name, tag.remote) for tag in tags),
+            ((f"/{file.path}", layout.place(file.path)) for file in read_files(staged.payload)),
+        ),
+        [layout.place(path) for path in found.hollow if traits.keeps_empty_folders],
+    )
+    layout = replace(layout, names=traits.names)
+    tags = tuple(replace(tag, remote=traits.names.stored(tag.remote)) for tag in tags)
     return Freight(
         staged=staged,
         files=found.files + len(tags),
@@ -112,6 +126,7 @@ def load_freight(
         found=found,
         layout=layout,
         tags=tags,
+        warnings=warnings,
     )
 
 

@@ -10,6 +10,7 @@ from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Finding, PayloadFile
 from presqt_daemon.system.files import walk_files
 from presqt_daemon.targets.base import Traits
+from presqt_daemon.targets.names import NAMES_AS_THEY_ARE, NameRules
 from presqt_daemon.units import text_from_bytes
 from presqt_daemon.upload.plan import Parcel
 
@@ -68,15 +69,21 @@ class Layout:
     """How payload paths become paths in the container.
 
     `stripped` is the top folder whose content goes there without it; `prefix` stands before all.
-    `tags` is the folder of the tag files, where those are sent.
+    `tags` is the folder of the tag files, where those are sent. `names` is what the target does to
+    names: a path in the container is the one under which it stores.
     """
 
     stripped: str | None = None
     prefix: PurePosixPath = PurePosixPath()
     tags: PurePosixPath = PurePosixPath()
+    names: NameRules = NAMES_AS_THEY_ARE
 
     def remote(self, path: PurePosixPath) -> PurePosixPath:
         """Where a payload path goes; no parts for the stripped folder itself."""
+        return self.names.stored(self.place(path))
+
+    def place(self, path: PurePosixPath) -> PurePosixPath:
+        """The same, for a target that would alter no name."""
         if self.stripped is not None and path.parts[:1] == (self.stripped,):
             path = PurePosixPath(*path.parts[1:])
         return self.prefix / path

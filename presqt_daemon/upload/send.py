@@ -174,7 +174,7 @@ def _send(
             reporter,
             is_fresh=is_fresh,
         )
-        warnings += doubts
+        warnings += freight.warnings + doubts
         if job.uploads.fts_metadata:
             fts = FtsJob(
                 ticket=job.ticket,
