@@ -1,6 +1,7 @@
 """What a worker and its supervisor say to each other, as values that survive pickling.
 
-A worker reports; the supervisor answers a question (`WantsSpace`, `WantsCreate`, `WantsTurn`) with
+A worker reports; the supervisor answers a question (`WantsSpace`, `WantsCreate`,
+`WantsContainer`, `WantsTurn`) with
 `Go` or ends the worker. Nothing here grows with the number of payload files, except the lists of
 an ended upload.
 """
@@ -40,6 +41,16 @@ class WantsSpace:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantsCreate:
     """A new container is about to be created; creating is serialised per account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantsContainer:
+    """The container is open and nothing is sent yet; one takes one ticket at a time.
+
+    `identity` is the same for every id under which the target opens it.
+    """
+
+    identity: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +163,6 @@ class Go:
     seconds: float = 0.0
 
 
-Question = WantsSpace | WantsCreate | WantsTurn
+Question = WantsSpace | WantsCreate | WantsContainer | WantsTurn
 Report = Question | Created | Attempt | Reached | Opened | Progress | Alive
 End = Staged | Uploaded | Failed | Limited | Spoilt | Short

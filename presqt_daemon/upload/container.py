@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import Finding, Resolved, Severity
-from presqt_daemon.reports import Created, Go, Report, WantsCreate
+from presqt_daemon.reports import Created, Go, Report, WantsContainer, WantsCreate
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.abilities import CanFindTitles
 from presqt_daemon.targets.base import Container, ContainerRequest, Item, Target
@@ -19,6 +19,9 @@ MAX_TITLES = 100
 """How many taken titles are met before the target is not believed any more."""
 
 
+Asks = Callable[[WantsCreate | WantsContainer], Go]
+"""Asks the supervisor, from the upload's own thread."""
+
 _VANISHED = frozenset({"resource-not-found", "resource-gone"})
 
 
@@ -29,7 +32,7 @@ def open_listed(
     record: Record,
     journal: Journal,
     lane: Lane,
-    ask: Callable[[WantsCreate], Go],
+    ask: Asks,
     report: Callable[[Report], None],
     *,
     fields: Mapping[str, object] = MappingProxyType({}),
@@ -42,6 +45,7 @@ def open_listed(
     opened = open_container(
         target, resolved, ticket, record, journal, lane, ask, report, fields=fields
     )
+    ask(WantsContainer(identity=opened[0].identity or opened[0].id))
     try:
         return opened[0], listed_by_key(target, opened[0], lane), opened[1]
     except UserFault as error:
@@ -68,7 +72,7 @@ def open_container(
     record: Record,
     journal: Journal,
     lane: Lane,
-    ask: Callable[[WantsCreate], Go],
+    ask: Asks,
     report: Callable[[Report], None],
     *,
     fields: Mapping[str, object] = MappingProxyType({}),

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import Finding, Resolved, UploadResult
-from presqt_daemon.reports import Go, Limited, Opened, Progress, Report, WantsCreate
+from presqt_daemon.reports import Limited, Opened, Progress, Report
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets import base
 from presqt_daemon.targets.abilities import CanTakeTurns, CanTellOfWaits
@@ -21,7 +21,7 @@ from presqt_daemon.tickets.process_info import NOT_PUBLISHED
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.bag_metadata import read_bag_metadata
 from presqt_daemon.upload.confirm import Remaining
-from presqt_daemon.upload.container import open_listed
+from presqt_daemon.upload.container import Asks, open_listed
 from presqt_daemon.upload.delivery import Delivery
 from presqt_daemon.upload.describe import describe
 from presqt_daemon.upload.description_limits import within_limits
@@ -70,7 +70,7 @@ class SendJob:
 
 def send(
     job: SendJob,
-    ask: Callable[[WantsCreate], Go],
+    ask: Asks,
     report: Callable[[Report], None],
     *,
     sleep: Callable[[float], None] = time.sleep,
@@ -95,7 +95,7 @@ def send(
 
 def _send(
     job: SendJob,
-    ask: Callable[[WantsCreate], Go],
+    ask: Asks,
     report: Callable[[Report], None],
     sleep: Callable[[float], None],
     clock: Callable[[], float],

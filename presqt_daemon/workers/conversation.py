@@ -24,6 +24,7 @@ from presqt_daemon.reports import (
     Spoilt,
     Staged,
     Uploaded,
+    WantsContainer,
     WantsCreate,
     WantsSpace,
     WantsTurn,
@@ -147,7 +148,7 @@ class Conversation:
             self.holder.keep_up()
 
     def _take_in(self, message: Report) -> None:
-        if isinstance(message, WantsSpace | WantsCreate | WantsTurn):
+        if isinstance(message, WantsSpace | WantsCreate | WantsContainer | WantsTurn):
             self._open_question = message
         elif isinstance(message, Created):
             self.end_creating()

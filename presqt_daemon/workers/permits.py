@@ -8,7 +8,7 @@ All in the parent, so that two tickets for one target share its limits.
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from presqt_daemon.config import Config, TargetConfig
@@ -36,12 +36,30 @@ def account_of(target: TargetConfig, token_mark: str | None) -> Account:
     return Account(target.type, place.rstrip("/"), token_mark)
 
 
+def site_of(target: TargetConfig) -> Account:
+    """Where an entry sends to, whoever does; all folders of this machine are one site."""
+    return account_of(replace(target, path=None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerKey:
+    """A container: where it is, and an id that the sender gave or the target resolved."""
+
+    site: Account
+    id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """An upload that goes on: where to, and whether the bag is large."""
+    """An upload that goes on: where to, and whether the bag is large.
+
+    `asked` is the place by the id that the sender gave, `container` that or what the target has
+    resolved it to.
+    """
 
     target: str
-    resource_id: str | None
+    asked: ContainerKey | None
+    container: ContainerKey | None
     is_large: bool
 
 
@@ -75,6 +93,7 @@ class Permits:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     staging: StagingPlaces = field(default_factory=StagingPlaces)
     _sending: dict[str, Sending] = field(default_factory=dict)
+    _resolved: dict[ContainerKey, ContainerKey] = field(default_factory=dict)
     _creating: dict[Account, str] = field(default_factory=dict)
     _due: dict[Account, float] = field(default_factory=dict)
     _refused: dict[str, str | None] = field(default_factory=dict)
@@ -110,17 +129,43 @@ class Permits:
         lanes = 1 if known is None else known.workers
         is_large = zip_bytes > self.config.staging.small
         with self._lock:
+            asked = None
+            if resource_id is not None and known is not None:
+                asked = ContainerKey(account_of(known, None), resource_id)
+            container = self._resolved.get(asked, asked) if asked is not None else None
             busy = [taken for taken in self._sending.values() if taken.target == target]
             large = sum(taken.is_large for taken in busy)
-            containers = {taken.resource_id for taken in busy} - {None}
             if (
                 len(busy) >= lanes
                 or (is_large and large >= max(1, lanes - 1))
-                or resource_id in containers
+                or (container is not None and self._is_busy(ticket, container))
             ):
                 return False
-            self._sending[ticket] = Sending(target, resource_id, is_large)
+            self._sending[ticket] = Sending(target, asked, container, is_large)
         return True
+
+    def begin_container(self, ticket: str, target: TargetConfig, identity: str) -> bool:
+        """Take the container to which the target has resolved a ticket's id; False while it is not.
+
+        One container takes one ticket, by whatever id, entry or token it is reached; what an id is
+        resolved to is remembered.
+        """
+        with self._lock:
+            taken = self._sending.get(ticket)
+            if taken is None:
+                return True
+            container = ContainerKey(site_of(target), identity)
+            if taken.asked is not None:
+                self._resolved[taken.asked] = container
+            if self._is_busy(ticket, container):
+                return False
+            self._sending[ticket] = replace(taken, container=container)
+        return True
+
+    def _is_busy(self, ticket: str, container: ContainerKey) -> bool:
+        return any(
+            taken.container == container for name, taken in self._sending.items() if name != ticket
+        )
 
     def end_sending(self, ticket: str) -> None:
         """Give the lane back."""

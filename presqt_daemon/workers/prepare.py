@@ -12,7 +12,7 @@ from presqt_daemon.tickets.process_info import ProcessInfo, advance
 from presqt_daemon.upload.send import SendJob
 from presqt_daemon.workers.pauses import Held
 from presqt_daemon.workers.reaper import Limits
-from presqt_daemon.workers.run import CREDENTIAL, HeldError, Run, Work
+from presqt_daemon.workers.run import CREDENTIAL, Run, TargetHeldError, Work
 from presqt_daemon.workers.tasks import StageTask, Task, UploadTask
 from presqt_daemon.workers.tokens import MissingTokenError, Tokens, how_to_replace
 
@@ -95,7 +95,9 @@ def _token_of(target: TargetConfig, tokens: Tokens) -> str | None:
         return tokens.of(target)
     except MissingTokenError as error:
         cause = f"There is no token for {target.name}: {error}. {how_to_replace(target)}"
-        raise HeldError(Held(kind=PauseKind.TOKEN, cause=cause, waiting_for=CREDENTIAL)) from None
+        raise TargetHeldError(
+            Held(kind=PauseKind.TOKEN, cause=cause, waiting_for=CREDENTIAL)
+        ) from None
 
 
 def _target_of(info: ProcessInfo, config: Config) -> TargetConfig:
@@ -103,7 +105,7 @@ def _target_of(info: ProcessInfo, config: Config) -> TargetConfig:
     if target is None:
         cause = f"The target {info.target!r} is not configured any more: put it back, or cancel."
         waiting_for = "the target's configuration"
-        raise HeldError(Held(kind=PauseKind.OPERATOR, cause=cause, waiting_for=waiting_for))
+        raise TargetHeldError(Held(kind=PauseKind.OPERATOR, cause=cause, waiting_for=waiting_for))
     return target
 
 

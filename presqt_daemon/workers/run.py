@@ -103,7 +103,7 @@ class ParkError(Exception):
         self.held: Held | None = None
 
 
-class HeldError(ParkError):
+class TargetHeldError(ParkError):
     """No ticket of the target can go on now."""
 
     def __init__(self, held: Held) -> None:

@@ -23,6 +23,7 @@ from presqt_daemon.reports import (
     Spoilt,
     Staged,
     Uploaded,
+    WantsContainer,
     WantsSpace,
     WantsTurn,
 )
@@ -45,11 +46,11 @@ from presqt_daemon.workers.run import (
     DISK,
     SHORTAGE,
     SHORTAGE_SECONDS,
-    HeldError,
     ParkError,
     Run,
     RunEnd,
     RunKind,
+    TargetHeldError,
     Work,
 )
 from presqt_daemon.workers.shares import DiskShares
@@ -58,6 +59,10 @@ from presqt_daemon.workers.staging_places import small_seconds
 from presqt_daemon.workers.tasks import Task, UploadTask
 from presqt_daemon.workers.tokens import Tokens, how_to_replace, mark_from
 from presqt_daemon.workers.unfinished import park, pick_up, stage_again
+
+CONTAINER = "another ticket that sends into the same container"
+CONTAINER_SECONDS = 1.0
+"""Until it is tried again; that it is the same is known then, so that no worker is started."""
 
 WRITE_RETRY_SECONDS = 5.0
 
@@ -203,6 +208,10 @@ class Supervisor:
         if isinstance(question, WantsTurn):
             pace = question.requests_per_minute
             return Go(seconds=self.permits.book_turn(account, pace, self.clock()))
+        if isinstance(question, WantsContainer):
+            if not self.permits.begin_container(task.ticket, task.job.target, question.identity):
+                raise ParkError(CONTAINER, CONTAINER_SECONDS)
+            return Go()
         return Go() if self.permits.begin_creating(account, task.ticket) else None
 
     def _settle(
@@ -234,7 +243,7 @@ class Supervisor:
             case Limited(kind=kind):
                 assert isinstance(task, UploadTask)
                 assert kind is not None
-                raise HeldError(self._held(task, end, kind))
+                raise TargetHeldError(self._held(task, end, kind))
             case Short(waiting_for=waiting_for, reason=reason):
                 ticket_log(run.ticket).warning("waits for %s: %s", waiting_for, reason)
                 is_short = waiting_for == SHORTAGE

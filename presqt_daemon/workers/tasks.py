@@ -20,6 +20,7 @@ from presqt_daemon.reports import (
     Staged,
     Surveyed,
     Uploaded,
+    WantsContainer,
     WantsCreate,
     WantsSpace,
     WantsTurn,
@@ -124,7 +125,7 @@ def _stage(task: StageTask, line: _Line) -> End:
 
 
 def _upload(task: UploadTask, line: _Line) -> End:
-    def ask(question: WantsCreate) -> Go:
+    def ask(question: WantsCreate | WantsContainer) -> Go:
         return line.ask(question)
 
     def book_turn(requests_per_minute: int) -> float:

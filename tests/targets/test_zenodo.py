@@ -17,7 +17,7 @@ from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction, PayloadFile
-from presqt_daemon.reports import Created, Go, Report, WantsCreate
+from presqt_daemon.reports import Created, Go, Report, WantsContainer, WantsCreate
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest, Target, connect
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.left_out import left_out_in, remarks_in
@@ -130,8 +130,9 @@ class ZenodoConformance(Conformance):
         supervisors = [Supervisor(), Supervisor()]
 
         def run(supervisor: Supervisor) -> None:
-            def ask(_question: WantsCreate) -> Go:
-                creating.acquire()
+            def ask(question: WantsCreate | WantsContainer) -> Go:
+                if isinstance(question, WantsCreate):
+                    creating.acquire()
                 return Go()
 
             def report(report: Report) -> None:

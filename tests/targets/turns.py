@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from presqt_daemon.model import UploadResult
-from presqt_daemon.reports import Created, Go, Report, WantsCreate
+from presqt_daemon.reports import Created, Go, Report, WantsContainer, WantsCreate
 from presqt_daemon.upload.send import SendJob, send
 
 
@@ -14,8 +14,9 @@ from presqt_daemon.upload.send import SendJob, send
 class _Turn:
     lock: threading.Lock
 
-    def ask(self, question: WantsCreate) -> Go:
-        self.lock.acquire()
+    def ask(self, question: WantsCreate | WantsContainer) -> Go:
+        if isinstance(question, WantsCreate):
+            self.lock.acquire()
         return Go()
 
     def hear(self, report: Report) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.digest import Digester
 from presqt_daemon.model import Bag, DuplicateAction, PayloadFile, Resolved, UploadResult
-from presqt_daemon.reports import Go, Opened, Progress, Report, WantsCreate
+from presqt_daemon.reports import Go, Opened, Progress, Report, WantsContainer, WantsCreate
 from presqt_daemon.tickets.payload import PayloadHead, write_payload
 from presqt_daemon.upload.send import SendJob, send
 from tests.bags import bag_tree
@@ -102,8 +102,8 @@ class Supervisor:
     asked: int = 0
     slept: list[float] = field(default_factory=list)
 
-    def ask(self, question: WantsCreate) -> Go:
-        self.asked += 1
+    def ask(self, question: WantsCreate | WantsContainer) -> Go:
+        self.asked += isinstance(question, WantsCreate)
         return Go()
 
     def sleep(self, seconds: float) -> None:

@@ -67,6 +67,34 @@ def test_one_container_takes_one_ticket_at_a_time() -> None:
     assert permits.begin_sending("two", "archive", "project", 1)
 
 
+def test_one_container_takes_one_ticket_by_whatever_id_entry_or_token() -> None:
+    osf = TargetConfig(name="osf", type="osf", url="https://api.example/v2", workers=4)
+    targets = {
+        "osf": osf,
+        "same": replace(osf, name="same", token_file=Path("other"), url=f"{osf.url}/"),
+        "other": replace(osf, name="other", url="https://elsewhere.example/v2"),
+    }
+    permits = Permits(Config(targets=targets))
+    for ticket, target, resource_id in (
+        ("one", "osf", "abcde"),
+        ("two", "osf", "abcde:osfstorage"),
+        ("three", "same", "abcde"),
+        ("four", "other", "abcde"),
+    ):
+        if ticket != "three":
+            assert permits.begin_sending(ticket, target, resource_id, 1)
+        else:
+            assert not permits.begin_sending(ticket, target, resource_id, 1)
+    assert permits.begin_container("one", targets["osf"], "abcde")
+    assert not permits.begin_container("two", targets["osf"], "abcde"), "the same place"
+    assert permits.begin_container("four", targets["other"], "abcde"), "another site"
+    permits.end_sending("two")
+    assert not permits.begin_sending("two", "osf", "abcde:osfstorage", 1), "known from now on"
+    permits.end_sending("one")
+    assert permits.begin_sending("two", "osf", "abcde:osfstorage", 1)
+    assert permits.begin_container("two", targets["osf"], "abcde")
+
+
 def test_the_last_lane_of_a_target_is_kept_for_small_bags() -> None:
     permits = Permits(CONFIG)
     assert permits.begin_sending("large", "archive", None, 2 * GB)
