@@ -205,6 +205,31 @@ class TestUpdate:
         item = records.listing(container)[PurePosixPath(NAME)]
         assert records.fetch(container, item, 100) == b"history"  # type: ignore[attr-defined]
 
+    def test_a_spare_left_by_a_kill_is_not_shown_and_not_published(self, fake: FakeZenodo) -> None:
+        target = connect(config_for(fake, "records", publish="after_verified"), TOKEN)
+        container = new(target, creators=[{"name": "D, J"}], resource_type="Dataset")
+        spare = next(keys_for(PurePosixPath(NAME), digest_of(b"history")["md5"]))
+        theirs = f"data.{digest_of(b'x')['md5'][:8]}.csv"
+        target.put(container, sending(NAME, b"newest history", MD5), None)
+        for key, content in {spare: b"history", theirs: b"x", "data.csv": b"y"}.items():
+            made = fake.make("x", {key: content})
+            fake.drafts[container.id].files[key] = fake.drafts[made].files[key]
+        shown = {str(path) for path in target.listing(container)}
+        assert shown == {NAME, theirs, "data.csv"}
+        target.publish(container)
+        assert set(fake.contents(container.id)) == {NAME, theirs, "data.csv"}
+        target.close()
+
+    def test_a_spare_left_by_a_kill_goes_with_the_next_replacement(
+        self, fake: FakeZenodo, records: Target
+    ) -> None:
+        spare = next(keys_for(PurePosixPath(NAME), digest_of(b"older")["md5"]))
+        identity = fake.make("T", {NAME: b"old", spare: b"older"})
+        container = existing(records, identity)
+        old = records.listing(container)[PurePosixPath(NAME)]
+        records.put(container, sending(NAME, b"new", MD5), old)
+        assert fake.contents(identity) == {NAME: b"new"}
+
 
 def plain_or_spare(fake: FakeZenodo, identity: str) -> set[bytes]:
     return set(fake.contents(identity).values())

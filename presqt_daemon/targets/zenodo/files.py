@@ -24,6 +24,7 @@ from presqt_daemon.targets.zenodo.keys import (
     item_of,
     items_of,
     keys_for,
+    left_spares,
     let_go_with,
 )
 
@@ -64,7 +65,10 @@ class DraftFiles:
 
         Raises UserFault `resource-gone` when there is neither a draft nor a record any more.
         """
-        return items_of(_complete(self._entries(container)), self._keys(container))
+        files = _complete(self._entries(container))
+        spares = left_spares(files)
+        shown = [file for file in files if file.key not in spares]
+        return items_of(shown, self._keys(container))
 
     def stat(self, container: Container, path: PurePosixPath) -> Item | None:
         """What stands for a path; one request, since the server lists a draft's files at once."""
@@ -73,6 +77,11 @@ class DraftFiles:
     def pending(self, container: Container) -> list[str]:
         """The keys of files that were begun and never ended."""
         return [key for key, entry in self._entries(container).items() if not _is_complete(entry)]
+
+    def clear_spares(self, container: Container) -> None:
+        """Take away what an interrupted replacement of our own record has left."""
+        for key in left_spares(_complete(self._entries(container))):
+            self.remove(container, key)
 
     def remove(self, container: Container, key: str) -> None:
         """Take a file away."""
@@ -199,6 +208,7 @@ class DraftFiles:
         stored = self._at(container, plain, file, None)
         if stored.md5 == md5:
             self.remove(container, spare.key)
+            self.clear_spares(container)
         return stored
 
     def _at(

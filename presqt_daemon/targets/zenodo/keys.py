@@ -20,6 +20,9 @@ LONGEST_KEY = 255
 """Characters; InvenioRDM begins a file with a longer key and then refuses its content with 400
 "Filename is too long." (InvenioRDM 14.0.5)."""
 
+RECORD = "PRESQT_FTS_METADATA"
+"""In the name of PresQT's record of uploads, and of one that was kept since it was invalid."""
+
 _FORMS = "forms"
 _LENGTHS = (8, 12, 16, 24, 32)
 """Characters of the md5; the longer ones are ways out where a shorter key cannot be had."""
@@ -99,6 +102,23 @@ def items_of(
         shown = found[path]
         found.setdefault(key, shown if shown.path == key else item_of(path, file, (file,)))
     return found
+
+
+def left_spares(files: Iterable[StoredFile]) -> list[str]:
+    """Keys of our own records of uploads that were replaced, and stand there still.
+
+    A kill between the last two steps of a replacement leaves one; its content is in the record.
+    """
+    files = list(files)
+    keys = {file.key for file in files}
+    return [
+        file.key
+        for file in files
+        if (name := str(_path_of(file, NO_KEYS))) != file.key
+        and name in keys
+        and RECORD in name
+        and name.endswith(".json")
+    ]
 
 
 def item_of(path: PurePosixPath, file: StoredFile, forms: Iterable[StoredFile]) -> Item:

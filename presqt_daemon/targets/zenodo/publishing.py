@@ -31,6 +31,7 @@ class PublishedDraft:
         if (link := self._published_link()) is not None:
             return link
         self._clear_pending()
+        self._files.clear_spares(self._container)
         self._restrict(is_public=is_public)
         try:
             answer = self._ask(
