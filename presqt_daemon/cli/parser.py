@@ -68,6 +68,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="TARGET",
         help="take what lies in this folder target's place now for its archive, on purpose",
     )
+    command("reload", "let the running daemon take over the configuration, and wait for its answer")
+    shown = command("config", "print the commented example of a configuration")
+    shown.add_argument("what", choices=("example",))
+    _add_install(command("install", "write unit, users, folders and a first configuration (root)"))
     upgrade = command("prepare-upgrade", "see to it that every past ticket has its record")
     upgrade.add_argument("--force", action="store_true", help="again, after a run that has ended")
     upgrade.add_argument("--wait", action="store_true", help="wait until it is complete")
@@ -117,6 +121,17 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         type=_of(seconds_from_text),
         metavar="T",
         help="with --once: leave tickets that must wait longer, such as 5m",
+    )
+
+
+def _add_install(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    parser.add_argument(
+        "--prefix",
+        type=Path,
+        default=Path("/"),
+        metavar="DIR",
+        help="write below this folder, such as the root of an image; starts nothing",
     )
 
 

@@ -1,7 +1,10 @@
 """`run`: the daemon in the foreground."""
 
+import os
+
 from presqt_daemon.cli.context import Context
 from presqt_daemon.cli.exits import Exit, Refusal
+from presqt_daemon.cli.rights import refuse_orders_of_others
 from presqt_daemon.daemon import run_daemon
 from presqt_daemon.system.logs import open_log
 from presqt_daemon.tickets.lease import HeldError
@@ -18,8 +21,11 @@ def main(context: Context) -> int:
     options = context.options
     if options.max_wait is not None and not options.once:
         raise Refusal("--max-wait is for --once", Exit.USAGE)
+    # what is made gets its mode by name; under another umask that would be less than was meant
+    os.umask(0o022)
     config = context.config()
     open_log(int(options.verbose), journal="JOURNAL_STREAM" in context.environment)
+    refuse_orders_of_others(context.config_file(), config)
     try:
         return run_daemon(config, once=options.once, max_wait=options.max_wait, load=context.config)
     except HeldError as error:

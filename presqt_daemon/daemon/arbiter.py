@@ -12,7 +12,7 @@ from presqt_daemon.daemon.rooms import Rooms, join_rooms
 from presqt_daemon.daemon.start import begin_start, look_at_tickets, take_up_open_tickets
 from presqt_daemon.daemon.summary import ready_line
 from presqt_daemon.errors import ConfigError
-from presqt_daemon.inbox.control import UpgradeRequest
+from presqt_daemon.inbox.control import ReloadRequest, UpgradeRequest
 from presqt_daemon.inbox.events import Claimed, Request
 from presqt_daemon.system.awake import AwakeClock
 from presqt_daemon.system.files import printable_name
@@ -168,6 +168,8 @@ class Daemon:
                 self._stop()
             case ReloadAsked():
                 self._reload()
+            case ReloadRequest():
+                event.answered(self._reload())
             case _:
                 self._rooms.dispatch.handle(event)
                 if isinstance(event, Reopened):
@@ -261,18 +263,24 @@ class Daemon:
         self._stopping_by = self._clock() + grace
         self._rooms.dispatch.stop_by(self._stopping_by)
 
-    def _reload(self) -> None:
+    def _reload(self) -> tuple[str, ...]:
+        """Take over the configuration as it is now; the problems for which it is not, if any."""
         if self._load is None:
-            return
+            return ()
         try:
             config = self._load()
         except ConfigError as error:
-            for problem in error.problems:
-                _log.error("the new configuration is not used: %s", problem)
-            return
-        if (config.inbox, config.mediafiles) != (self.config.inbox, self.config.mediafiles):
-            _log.error("the new configuration is not used: other folders need a restart")
-            return
-        self.config = config
-        self._rooms.use(config)
-        _log.info("the configuration was read again")
+            problems = error.problems
+        else:
+            is_same = (config.inbox, config.mediafiles) == (
+                self.config.inbox,
+                self.config.mediafiles,
+            )
+            problems = () if is_same else ("another inbox or mediafiles needs a restart",)
+        for problem in problems:
+            _log.error("the new configuration is not used: %s", problem)
+        if not problems:
+            self.config = config
+            self._rooms.use(config)
+            _log.info("the configuration was read again")
+        return problems

@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from presqt_daemon.inbox.control import UpgradeRequest
-from presqt_daemon.inbox.events import Claimed, Request
+from presqt_daemon.inbox.control import ControlRequest
+from presqt_daemon.inbox.events import Claimed
 from presqt_daemon.workers import events
 
 
@@ -22,7 +22,7 @@ class ReloadAsked:
     """SIGHUP."""
 
 
-Event = Claimed | Request | UpgradeRequest | StopAsked | ReloadAsked | events.Event
+Event = Claimed | ControlRequest | StopAsked | ReloadAsked | events.Event
 
 
 def listen_to_signals(post: Callable[[Event], None]) -> None:

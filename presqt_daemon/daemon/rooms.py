@@ -62,6 +62,8 @@ class Rooms:
     def use(self, config: Config) -> None:
         """Go on with another configuration of the same folders."""
         self.supervisor.config = self.supervisor.permits.config = config
+        self.uploads.status_mode = config.permissions.status
+        self.upgrade.use(Order(mediafiles=config.mediafiles, mode=config.permissions.status))
         self.supervisor.tokens.reload(config.targets, os.environ)
         self.dispatch.agenda.small_bytes = config.staging.small
         self.dispatch.resume_targets()

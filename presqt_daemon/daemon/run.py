@@ -6,7 +6,11 @@ from contextlib import ExitStack
 
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.arbiter import Daemon
+from presqt_daemon.system.files import make_folder
 from presqt_daemon.tickets.lease import FolderLock
+
+INBOX_MODE = 0o2775
+"""Of an inbox that the daemon makes itself: its group drops, and hands that right on."""
 
 _log = logging.getLogger(__name__)
 
@@ -26,8 +30,8 @@ def run_daemon(
     cannot be made.
     """
     with ExitStack() as stack:
-        for folder in (config.mediafiles, config.inbox):
-            folder.mkdir(parents=True, exist_ok=True)
+        for folder, mode in ((config.mediafiles, 0o755), (config.inbox, INBOX_MODE)):
+            make_folder(folder, mode)
             lock = FolderLock(folder)
             stack.callback(lock.release)
             if lock.has_cleared:

@@ -178,7 +178,7 @@ class Claimer:
         ticket = _Begun(drop=drop, folder=folder, record=record, sidecar=sidecar)
         self.coming.add(record.ticket)
         try:
-            make_folder(folder.path, config)
+            make_folder(folder.path, config, drop.folder.handle)
             fill_folder(
                 config, self.uploads, folder, record, warnings=drop.warnings, sidecar=sidecar
             )

@@ -5,12 +5,13 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from presqt_daemon.inbox.events import Action, Request
 from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import json_bytes, replace_file
 from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.store import is_ticket
 
@@ -19,6 +20,8 @@ POLL_SECONDS = 0.25
 
 UPGRADE_NAME = "prepare_upgrade"
 FORCE = "force"
+RELOAD_PREFIX = "reload."
+ANSWER_SUFFIX = ".answer"
 WORD_SECONDS = 0.1
 MAX_WORD_BYTES = 64
 
@@ -32,13 +35,23 @@ class UpgradeRequest:
     force: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadRequest:
+    """The configuration is to be taken over; `answered` gets the problems, none where it was."""
+
+    answered: Callable[[tuple[str, ...]], None] = field(compare=False)
+
+
+ControlRequest = Request | UpgradeRequest | ReloadRequest
+
+
 class ControlFolder:
     """Watches the folder on a thread of its own.
 
     The file of a cancel or retry is removed when it has been answered, so that none is lost.
     """
 
-    def __init__(self, folder: Path, emit: Callable[[Request | UpgradeRequest], None]) -> None:
+    def __init__(self, folder: Path, emit: Callable[[ControlRequest], None]) -> None:
         self._folder = folder
         self._emit = emit
         self._stopped = threading.Event()
@@ -71,6 +84,10 @@ class ControlFolder:
             request = request_from_name(name)
             if name == UPGRADE_NAME:
                 self._take_upgrade()
+            elif name.endswith(ANSWER_SUFFIX):
+                continue
+            elif name.startswith(RELOAD_PREFIX):
+                self._take_reload(name)
             elif request is None:
                 if name not in self._unknown:
                     self._unknown.add(name)
@@ -97,6 +114,28 @@ class ControlFolder:
                 continue
             self._asked.discard(name)
 
+    def _take_reload(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder / name).unlink()
+            self._emit(ReloadRequest(answered=partial(self._tell, name)))
+
+    def _tell(self, name: str, problems: tuple[str, ...]) -> None:
+        """Leave the answer for the one who asked; called by the arbiter's thread."""
+        try:
+            replace_file(
+                self._folder / f"{name}{ANSWER_SUFFIX}",
+                json_bytes({"problems": list(problems)}),
+                mode=0o600,
+                durable=False,
+            )
+        except OSError as error:
+            _log.warning("control/%s cannot be answered: %s", name, error.strerror)
+
+    def _forget_answers(self) -> None:
+        """Remove answers whose askers did not wait for them."""
+        for path in self._folder.glob(f"{RELOAD_PREFIX}*{ANSWER_SUFFIX}"):
+            path.unlink(missing_ok=True)
+
     def _take_upgrade(self) -> None:
         request = UpgradeRequest(force=self._read_word() == FORCE)
         with contextlib.suppress(FileNotFoundError):
@@ -119,6 +158,8 @@ class ControlFolder:
         return ""
 
     def _live(self) -> None:
+        with contextlib.suppress(OSError):
+            self._forget_answers()
         while not self._stopped.is_set():
             self._wake.clear()
             self._remove_answered()

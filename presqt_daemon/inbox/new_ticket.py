@@ -11,6 +11,7 @@ from pathlib import Path
 
 from presqt_daemon.config import Config
 from presqt_daemon.errors import UserFault
+from presqt_daemon.inbox.group_folder import give_folder
 from presqt_daemon.inbox.names import name_inside
 from presqt_daemon.inbox.ownership import user_name
 from presqt_daemon.inbox.places import OpenPlace
@@ -25,7 +26,6 @@ from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings
 from presqt_daemon.tickets.recovery import info_from_claim
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 
-_FOLDER_MODE = 0o755
 _log = logging.getLogger(__name__)
 
 
@@ -72,19 +72,38 @@ def record_of(drop: Drop, ticket: str, moment: datetime, sidecar: Sidecar | None
     )
 
 
-def make_folder(path: Path, config: Config) -> None:
-    """A folder that everybody may read; what is made in it belongs to the configured group."""
-    os.mkdir(path, _FOLDER_MODE)
+def make_folder(path: Path, config: Config, senders: int) -> None:
+    """A ticket's folder, for those to look into who may read its status.
+
+    It belongs to the configured group, else to that of the open inbox folder `senders`, through
+    which the drop came; what is made in it belongs to that group too.
+    """
+    mode = folder_mode(config.permissions.status)
+    os.mkdir(path, mode)
     reach("claim-folder")
-    mode = _FOLDER_MODE
-    group = group_id(config.permissions.group)
-    if group is not None:
-        try:
-            os.chown(path, -1, group)
-            mode |= stat.S_ISGID
-        except PermissionError:
-            _log.warning("%s: no right to give it to the configured group", path.name)
-    os.chmod(path, mode)
+    configured = group_id(config.permissions.group)
+    group = os.fstat(senders).st_gid if configured is None else configured
+    if give_folder(path, mode, group, senders):
+        return
+    if configured is not None:
+        _log.warning("%s: no right to give it to the configured group", path.name)
+    elif not mode & stat.S_IROTH:
+        _log.warning(
+            "%s: its senders cannot read the status: the service is not in group %d, or inbox and "
+            "mediafiles are on two file systems",
+            path.name,
+            group,
+        )
+
+
+def folder_mode(status: int) -> int:
+    """The mode of a folder in which files of this mode can be read by those who may read them."""
+    mode = stat.S_IRWXU
+    if status & stat.S_IRGRP:
+        mode |= stat.S_IRGRP | stat.S_IXGRP
+    if status & stat.S_IROTH:
+        mode |= stat.S_IROTH | stat.S_IXOTH
+    return mode
 
 
 def fill_folder(

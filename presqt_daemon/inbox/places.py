@@ -2,13 +2,15 @@
 
 import contextlib
 import os
+import stat
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Route
-from presqt_daemon.system.files import printable_name
+from presqt_daemon.system.files import printable_name, set_mode
 from presqt_daemon.tickets.options import resource_id_from_folder
 
 _LOCAL_TYPES = frozenset({"ext2", "ext3", "ext4", "xfs", "f2fs", "tmpfs", "ramfs", "zfs"})
@@ -80,13 +82,48 @@ def open_place(inbox: Path, place: Place) -> Iterator[OpenPlace]:
 
 
 def make_target_folder(inbox: Path, target: str) -> None:
-    """Make `inbox/<target>/` where nothing of that name is. Raises OSError."""
+    """Make `inbox/<target>/` where nothing of that name is, for the inbox's own group to drop into.
+
+    Group-writable and handing on its group, whatever the umask; others may do in it what they may
+    do in the inbox, but for writing. Raises OSError.
+    """
     handle = os.open(inbox, _FOLDER_FLAGS)
     try:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(target, 0o775, dir_fd=handle)
+        above = os.fstat(handle)
+        others = stat.S_IMODE(above.st_mode) & (stat.S_IROTH | stat.S_IXOTH)
+        mode = stat.S_IRWXU | stat.S_IRWXG | others
+        try:
+            os.mkdir(target, mode, dir_fd=handle)
+        except FileExistsError:
+            return
+        inner = os.open(target, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=handle)
+        try:
+            with contextlib.suppress(PermissionError):
+                os.fchown(inner, -1, above.st_gid)
+            set_mode(inner, stat.S_ISGID | mode)
+            is_right = os.fstat(inner).st_mode & mode == mode
+        finally:
+            os.close(inner)
+        if not is_right:
+            _make_with_its_mode(handle, target, mode)
     finally:
         os.close(handle)
+
+
+def _make_with_its_mode(inbox: int, target: str, mode: int) -> None:
+    """Make a folder anew where nobody may set the set-group-id bit (RestrictSUIDSGID=).
+
+    There any later change of mode is refused or takes the inherited bit away, so the folder must
+    have its mode as it is made; and the umask of this process is that of all its threads.
+    """
+    os.rmdir(target, dir_fd=inbox)
+    subprocess.run(
+        ["mkdir", f"/proc/self/fd/{inbox}/{target}"],
+        check=False,
+        capture_output=True,
+        pass_fds=(inbox,),
+        umask=0o777 & ~mode,
+    )
 
 
 def list_folder(folder: OpenPlace) -> list[os.DirEntry[str]]:

@@ -41,8 +41,8 @@ _TOKENS = ("token_file", "token_credential", "token_env")
 def example(schema: str, places: Mapping[str, str] | None = None) -> str:
     """The text of the file.
 
-    `schema` is where an editor finds the schema; `places` sets other paths than the defaults:
-    `inbox`, `mediafiles` and `archive`.
+    `schema` is where an editor finds the schema; `places` sets other values than the defaults:
+    `inbox`, `mediafiles`, `archive` (the path of that target) and `section.key`.
     """
     given = dict(places or {})
     lines = [_HEAD.format(schema=schema)]
@@ -53,7 +53,10 @@ def example(schema: str, places: Mapping[str, str] | None = None) -> str:
     lines += _targets(given.get("archive", "archive"))
     for section, kind in SECTIONS.items():
         lines += ["", f"{section}:"]
-        lines += [_line("  ", key, item) for key, item in settings_of(kind).items()]
+        lines += [
+            _line("  ", key, item, given.get(f"{section}.{key}"))
+            for key, item in settings_of(kind).items()
+        ]
     lines += ["", _line("", "stop_grace", last)]
     return "\n".join(lines) + "\n"
 

@@ -55,17 +55,39 @@ def give_to_owner(handle: int, folder: Path) -> None:
 def make_folder(folder: Path, mode: int = 0o755) -> None:
     """Make a folder and those above it, as far as they are missing; root makes them another's too.
 
+    The mode is what is given, whatever the umask; those above it get 0755. What is there keeps its
+    own.
+
     Raises OSError, FileExistsError for a name that something else has.
     """
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    folder.mkdir(mode, exist_ok=True)
+    try:
+        folder.mkdir(mode)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+        return
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         give_to_owner(handle, folder.parent)
+        # after the owner: a change of owner takes the set-group-id bit away
+        set_mode(handle, mode)
     finally:
         os.close(handle)
+
+
+def set_mode(handle: int, mode: int) -> None:
+    """Give an open folder this mode; one that hands on its group goes on doing so.
+
+    A mount that keeps no modes (FAT, many shares) is left as it is: its own options decide there.
+    """
+    before = stat.S_IMODE(os.fstat(handle).st_mode)
+    wanted = mode | (before & stat.S_ISGID)
+    if before != wanted:
+        with contextlib.suppress(PermissionError, NotImplementedError):
+            os.fchmod(handle, wanted)
 
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True) -> None:

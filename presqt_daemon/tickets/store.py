@@ -168,7 +168,7 @@ class Uploads:
     def __init__(self, mediafiles: Path, status_mode: int = 0o644) -> None:
         self.root = mediafiles / "uploads"
         self._mediafiles = mediafiles
-        self._status_mode = status_mode
+        self.status_mode = status_mode
         self._device: int | None = None
 
     def remember(self) -> None:
@@ -234,14 +234,14 @@ class Uploads:
         """
         content = json_bytes(tree_from_info(info))
         try:
-            replace_file(folder.info, content, mode=self._status_mode, durable=durable)
+            replace_file(folder.info, content, mode=self.status_mode, durable=durable)
         except IsADirectoryError:
             folder.info.rename(folder.path / f"{INFO_NAME}.{time.time_ns()}.folder")
-            replace_file(folder.info, content, mode=self._status_mode, durable=durable)
+            replace_file(folder.info, content, mode=self.status_mode, durable=durable)
         except OSError as error:
             if not durable or not self.make_room(error):
                 raise
-            replace_file(folder.info, content, mode=self._status_mode, durable=durable)
+            replace_file(folder.info, content, mode=self.status_mode, durable=durable)
         reach(f"status-{info.status}-{info.stage}")
 
     def keep_reserve(self) -> None:

@@ -99,6 +99,10 @@ class Lane:
         with self._lock:
             self._begin(force=True, is_lowest=False)
 
+    def use(self, order: Order) -> None:
+        """Give the runs that begin from now on another order."""
+        self._order = order
+
     def state(self) -> JobState | None:
         """How far the job is, as far as that can be read."""
         try:

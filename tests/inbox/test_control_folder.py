@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from presqt_daemon.inbox.control import ControlFolder, UpgradeRequest
+from presqt_daemon.inbox.control import ControlFolder, ControlRequest, UpgradeRequest
 from presqt_daemon.inbox.events import Action, Request
 from tests.inbox.running import until
 
 TICKET = "11111111-1111-4111-8111-111111111111"
 
 
-def taken(folder: Path) -> list[Request | UpgradeRequest]:
-    found: list[Request | UpgradeRequest] = []
+def taken(folder: Path) -> list[ControlRequest]:
+    found: list[ControlRequest] = []
     ControlFolder(folder, found.append).look()
     return found
 
@@ -56,7 +56,7 @@ def test_a_request_lies_there_until_it_is_answered_and_is_handed_on_once(
 ) -> None:
     path = tmp_path / f"{TICKET}.{action.value}"
     path.touch()
-    found: list[Request | UpgradeRequest] = []
+    found: list[ControlRequest] = []
     folder = ControlFolder(tmp_path, found.append)
     folder.start()
     until(lambda: found)

@@ -1,0 +1,138 @@
+"""`install`: what a service under systemd needs, each file with its rights, and then `check`."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from presqt_daemon.cli.context import Context
+from presqt_daemon.cli.example import schema_place
+from presqt_daemon.cli.exits import Exit, Refusal
+from presqt_daemon.cli.show import print_lines
+from presqt_daemon.settings.example import example
+from presqt_daemon.system.files import replace_file
+
+UNIT = "presqt-daemon.service"
+ROOM = Path("/opt/presqt-daemon")
+"""Where the unit in the package looks for the program."""
+
+STATE = Path("/var/lib/presqt-daemon")
+CONFIG = Path("/etc/presqt-daemon/config.yaml")
+CLOSED_FOLDERS = (Path("/home"), Path("/root"), Path("/run/user"))
+"""Folders that the unit's sandbox hides (ProtectHome=)."""
+
+COMMANDS = (
+    ("systemd-sysusers", "presqt-daemon.conf"),
+    ("systemd-tmpfiles", "--create", "presqt-daemon.conf"),
+    ("systemctl", "daemon-reload"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One file to be written; `is_yours`: once it is there it belongs to the administrator."""
+
+    path: Path
+    content: bytes
+    is_yours: bool = False
+
+
+def main(context: Context) -> int:
+    """What `check` says at the end; 0 with --dry-run and below another --prefix. Refusal 1."""
+    options = context.options
+    prefix = Path(os.path.abspath(options.prefix))
+    is_here = prefix == Path("/")
+    if os.geteuid() != 0 and is_here and not options.dry_run:
+        raise Refusal("install writes below /etc: run it as root, or try --dry-run", Exit.FAILED)
+    room = Path(sys.prefix)
+    for folder in CLOSED_FOLDERS if is_here else ():
+        if folder in room.parents:
+            raise Refusal(
+                f"the program is in {room}, which a service cannot see; install it in {ROOM}",
+                Exit.FAILED,
+            )
+    for part in parts(room):
+        print_lines([_write(part, prefix, is_trial=options.dry_run)])
+    if not is_here:
+        print_lines([f"nothing was started: {prefix} is not this system's root"])
+        return Exit.OK
+    for command in COMMANDS:
+        print_lines([_run(command, is_trial=options.dry_run)])
+    program = room / "bin" / "presqt-daemon"
+    if options.dry_run:
+        print_lines([f"would run     {program} --config {CONFIG} check"])
+        return Exit.OK
+    print_lines(
+        [
+            "",
+            "next: systemctl enable --now presqt-daemon",
+            "      usermod -aG presqt-drop NAME     (for everybody who may drop)",
+            "",
+        ]
+    )
+    sys.stdout.flush()
+    return subprocess.run([program, "--config", CONFIG, "check"], check=False).returncode
+
+
+def parts(room: Path) -> Iterator[Part]:
+    """Every file, for a program that is installed in `room`."""
+    unit = ready_made(UNIT).replace(str(ROOM), str(room))
+    yield Part(path=Path("/etc/systemd/system") / UNIT, content=unit.encode())
+    for kind in ("sysusers", "tmpfiles"):
+        content = ready_made(f"presqt-daemon.{kind}.conf")
+        yield Part(path=Path(f"/etc/{kind}.d/presqt-daemon.conf"), content=content.encode())
+    places = {name: str(STATE / name) for name in ("inbox", "mediafiles", "archive")}
+    # file names of one group's bags are not every local user's business
+    text = example(schema_place(), {**places, "permissions.status": "0640"})
+    yield Part(path=CONFIG, content=text.encode(), is_yours=True)
+
+
+def ready_made(name: str) -> str:
+    """A file of `systemd/`, out of the package or, beside a checkout, out of that."""
+    package = Path(__file__).parents[1]
+    for folder in (package / "systemd", package.parent / "systemd"):
+        if (folder / name).is_file():
+            return (folder / name).read_text(encoding="utf-8")
+    raise Refusal(f"{name} is missing in this installation; install the program again", Exit.FILES)
+
+
+def _write(part: Part, prefix: Path, *, is_trial: bool) -> str:
+    """Write one file where that is due; what was done, for a person."""
+    path = prefix / part.path.relative_to("/")
+    would = "would " if is_trial else ""
+    try:
+        before = path.read_bytes()
+    except FileNotFoundError:
+        before = None
+    if before == part.content:
+        return f"unchanged     {path}"
+    if before is not None and part.is_yours:
+        return f"kept          {path}: it is yours; `config example` prints this version's"
+    if not is_trial:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if before is not None:
+            replace_file(path.with_name(f"{path.name}.old"), before)
+        replace_file(path, part.content)
+    if before is None:
+        return f"{would + ('write' if is_trial else 'written'):<14}{path}"
+    done = f"{would}replace" if is_trial else "replaced"
+    return f"{done:<14}{path}: what was there is kept as {path.name}.old"
+
+
+def _run(command: tuple[str, ...], *, is_trial: bool) -> str:
+    """Run one of systemd's programs; what came of it, for a person. Raises Refusal."""
+    shown = " ".join(command)
+    if is_trial:
+        return f"would run     {shown}"
+    if shutil.which(command[0]) is None:
+        return f"not done      {shown}: there is no {command[0]} here"
+    if command[0] == "systemctl" and not Path("/run/systemd/system").is_dir():
+        return f"not done      {shown}: systemd does not run here"
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    if ended.returncode != 0:
+        said = (ended.stderr or ended.stdout).strip().splitlines()
+        raise Refusal(f"{shown} failed: {said[-1] if said else ended.returncode}", Exit.FAILED)
+    return f"done          {shown}"

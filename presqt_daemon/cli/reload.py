@@ -1,0 +1,50 @@
+"""`reload`: the running daemon takes over the configuration, or says why it does not."""
+
+import json
+import time
+import uuid
+from pathlib import Path
+
+from presqt_daemon.cli.context import Context
+from presqt_daemon.cli.exits import Exit, Refusal
+from presqt_daemon.errors import ConfigError
+from presqt_daemon.inbox.control import ANSWER_SUFFIX, RELOAD_PREFIX
+from presqt_daemon.system.files import create_file
+from presqt_daemon.tickets.lease import is_held
+
+PATIENCE_SECONDS = 60.0
+POLL_SECONDS = 0.05
+
+
+def main(context: Context) -> int:
+    """0 when the new configuration is used; ConfigError (78) when the old one stays, Refusal 75.
+
+    The file is read here first, so that what is wrong is told with no daemon too.
+    """
+    config = context.config()
+    if not is_held(config.mediafiles):
+        raise Refusal("no daemon is running; the next start reads the configuration", Exit.BUSY)
+    request = config.control_folder / f"{RELOAD_PREFIX}{uuid.uuid4().hex[:8]}"
+    create_file(request, b"", mode=0o600)
+    problems = _await_answer(request.with_name(request.name + ANSWER_SUFFIX))
+    if problems is None:
+        request.unlink(missing_ok=True)
+        raise Refusal("the daemon does not answer; see its log", Exit.BUSY)
+    if problems:
+        raise ConfigError(tuple(f"not taken over: {problem}" for problem in problems))
+    return Exit.OK
+
+
+def _await_answer(path: Path) -> list[str] | None:
+    """The problems that the daemon names, None when it names nothing in time."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            time.sleep(POLL_SECONDS)
+            continue
+        path.unlink(missing_ok=True)
+        problems: list[str] = json.loads(content)["problems"]
+        return problems
+    return None
