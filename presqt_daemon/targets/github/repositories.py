@@ -199,9 +199,10 @@ def _state(row: Mapping[str, Any], folder: PurePosixPath, ticket: str) -> dict[s
 
 
 def _description(request: ContainerRequest) -> str:
-    """The title as the sender wrote it, what the bag says of itself, and the mark."""
+    """The title as the bag or the sender wrote it, what the bag says of itself, and the mark."""
     mark = f" {MARK}{request.ticket}"
-    said = [str(request.fields.get("title") or request.title)]
+    title = request.fields.get("described_title") or request.fields.get("title")
+    said = [str(title or request.title)]
     if request.fields.get("description"):
         said.append(str(request.fields["description"]))
     text = _CONTROL.sub(" ", ". ".join(said)).strip()

@@ -212,8 +212,9 @@ def _path_from(request: ContainerRequest) -> str:
 
 
 def _description(request: ContainerRequest) -> str:
-    """The title as the sender wrote it, what the bag says of itself, and the mark."""
-    said = [str(request.fields.get("title") or request.title)]
+    """The title as the bag or the sender wrote it, what the bag says of itself, and the mark."""
+    title = request.fields.get("described_title") or request.fields.get("title")
+    said = [str(title or request.title)]
     if request.fields.get("description"):
         said.append(str(request.fields["description"]))
     mark = f"{MARK}{request.ticket}"
