@@ -116,7 +116,11 @@ class Scan:
             {*found.kinds[Kind.SIDECAR], *found.kinds[Kind.NEAR_SIDECAR]},
             set(found.kinds[Kind.REQUEST]),
         )
+        began = self._desk.clock()
         for name, mode in found.odd:
+            if self._is_halted or self._desk.clock() - began > TURN_SECONDS:
+                self._go_on_in(0.0)
+                break
             self._guests.turn_odd_away(folder, name, mode, found.kinds[Kind.NOTE])
         inner = [
             place

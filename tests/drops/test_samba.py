@@ -43,18 +43,27 @@ CONFIG = """
   pid directory = {base}
   ncalrpc dir = {base}/ncalrpc
   log file = {base}/log
-[inbox]
-  path = {inbox}
-  read only = no
+"""
+
+
+README = Path(__file__).parents[2] / "README.md"
+GUESTS = """
   guest ok = yes
   guest only = yes
   force user = {user}
-  create mask = 0664
-  directory mask = 2775
-  vfs objects = recycle
-  recycle:repository = .recycle
-  recycle:keeptree = yes
 """
+"""In place of the recipe's users and group, since this machine has no such accounts."""
+
+
+def recipe(inbox: Path, user: str) -> str:
+    """The README's share, for this folder and this user."""
+    text = README.read_text(encoding="utf-8")
+    share = text[text.index("[thesis-drop]") :]
+    lines = share[: share.index("```")].splitlines()
+    named = [f"  path = {inbox}" if line.startswith("  path =") else line for line in lines]
+    kept = [line for line in named if "valid users" not in line and "force group" not in line]
+    assert len(kept) == len(lines) - 2
+    return "\n".join(kept) + GUESTS.format(user=user)
 
 
 def free_port() -> int:
@@ -71,7 +80,7 @@ def sharing(inbox: Path, base: Path, user: str) -> Iterator[int]:
     base.chmod(0o755)
     port = free_port()
     config = base / "smb.conf"
-    config.write_text(CONFIG.format(user=user, port=port, base=base, inbox=inbox))
+    config.write_text(CONFIG.format(user=user, port=port, base=base) + recipe(inbox, user))
     server = subprocess.Popen(
         ["smbd", "--foreground", "-s", str(config)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
@@ -95,7 +104,7 @@ def sharing(inbox: Path, base: Path, user: str) -> Iterator[int]:
 def smbclient(port: int, folder: Path, *commands: str) -> str:
     """What the client said to these commands; fails when it fails."""
     done = subprocess.run(
-        ["smbclient", "//127.0.0.1/inbox", "-N", "-p", str(port),
+        ["smbclient", "//127.0.0.1/thesis-drop", "-N", "-p", str(port),
          "-c", "; ".join(commands)],
         cwd=folder, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip

@@ -23,12 +23,14 @@ from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Fault, Shelf
 
 SENDERS = 1000
-TICKET_SECONDS = 0.2
-COPIED_TICKET_SECONDS = 0.5
+SETTLE_SECONDS = 0.2
+TICKET_SECONDS = SETTLE_SECONDS + 2.0
+COPIED_TICKET_SECONDS = SETTLE_SECONDS + 5.0
 """Where the inbox lies on another disk, a small drop is copied too, and its syncs wait for those of
-the long copies."""
+the long copies. These limits show a block, not a slow disk; how long it takes is measured by
+tests/bench/pipeline.py."""
 
-END_SECONDS = 3.0
+END_SECONDS = 10.0
 SMALL_BAGS = 10
 LARGE_BAGS_AHEAD = 4
 """Two in staging, and the next two."""
@@ -236,7 +238,7 @@ def test_a_small_bag_passes_stalled_senders_a_hanging_target_large_bags_and_a_lo
             },
             # one worker is kept for small bags
             staging={"small": "1 MB", "min_free_bytes": 0, "workers": 3},
-            intake={"incomplete_after": "10m"},
+            intake={"settle": f"{SETTLE_SECONDS}s", "incomplete_after": "10m"},
         )
         archive = house.inbox / "archive"
         archive.mkdir(parents=True)
