@@ -91,7 +91,7 @@ class Claimer:
         for number, ticket in begun.items():
             try:
                 taken = self._commit(config, ticket)
-            except (OSError, DropChangedError) as error:
+            except Exception as error:  # noqa: BLE001  (one drop must not stop the others)
                 self._give_up(ticket)
                 results[number] = error
             else:
@@ -161,7 +161,7 @@ class Claimer:
                 sidecar = read_sidecar(drop.name, drop.status.st_uid, drop.folder.handle, names)
                 record = record_of(drop, str(uuid.uuid4()), self._now(), sidecar)
                 begun[number] = self._begin(config, drop, record, sidecar)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001  (one drop must not stop the others)
                 results[number] = error
         for number, ticket in list(begun.items()):
             try:

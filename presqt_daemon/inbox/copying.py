@@ -4,6 +4,7 @@ The drop lies in the inbox as `.claimed-<ticket>-<name>`; the copy is made under
 gets the drop's name when it is whole, so that what a crash leaves is never taken for a drop.
 """
 
+import errno
 import heapq
 import itertools
 import logging
@@ -21,7 +22,13 @@ from presqt_daemon.inbox.places import OpenPlace, Place, open_place
 from presqt_daemon.inbox.probe import open_file
 from presqt_daemon.inbox.settle import sight_of
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import copy_durably, printable_name, remove_tree, sync_folder
+from presqt_daemon.system.files import (
+    copy_durably,
+    free_bytes,
+    printable_name,
+    remove_tree,
+    sync_folder,
+)
 from presqt_daemon.system.shortage import start_thread
 
 SMALL_BYTES = 64 << 20
@@ -196,7 +203,11 @@ class Copier:
         temporary = destination.with_name(_COPY_NAME)
         temporary.unlink(missing_ok=True)
         try:
-            mode = self._config().permissions.payload
+            config = self._config()
+            if free_bytes(destination.parent) - status.st_size < config.staging.min_free_bytes:
+                # a lane whose drops would fill the disk waits, and leaves the others their room
+                raise OSError(errno.ENOSPC, "there is no room beside staging.min_free_bytes")
+            mode = config.permissions.payload
             size = copy_durably(source, temporary, mode=mode, keep_going=lambda: not self._stopped)
             is_same = sight_of(os.fstat(source)) == sight_of(status)
             if size != status.st_size or not is_same:

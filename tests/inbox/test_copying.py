@@ -5,7 +5,10 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytest
+
 from presqt_daemon.config import Config
+from presqt_daemon.inbox import copying
 from presqt_daemon.inbox.claim import Claimer, Taken
 from presqt_daemon.inbox.copying import Copier, Copy
 from presqt_daemon.inbox.new_ticket import Drop
@@ -173,3 +176,22 @@ def test_two_lanes_never_copy_the_same_drop(tmp_path: Path) -> None:
     second.put(copy)
     until(lambda: done == ["second"])
     second.stop(10)
+
+
+def test_a_copy_that_would_fill_the_disk_waits_and_one_that_fits_passes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(tmp_path)
+    room = len(ZIP) + 100
+    monkeypatch.setattr(copying, "free_bytes", lambda _: room + config.staging.min_free_bytes)
+    large = bag_zip({"P/large.bin": os.urandom(5000)})
+    for name, content in (("large.zip", large), ("small.zip", ZIP)):
+        path = config.inbox / "osf" / name
+        path.write_bytes(content)
+        os.link(path, tmp_path / name)
+    with running(config) as daemon:
+        assert daemon.claim().record.inbox_name == "small.zip"
+        room = len(large)
+        assert daemon.claims(2)[1].record.inbox_name == "large.zip"
+        daemon.settled()
+    assert left_in(config.inbox / "osf") == []
