@@ -42,6 +42,11 @@ def rows_from_trial(name: str, trial: Trial) -> Iterator[CheckRow]:
             f"in {trial.seconds:.1f} s"
         )
         yield CheckRow(what, State.OK, detail)
+    if trial.names is not None:
+        yield CheckRow(f"names at {name}", State.OK, trial.names.said)
+        for words in trial.names.undeclared:
+            detail = f"{words}: not what is known of this kind of target; please report it"
+            yield CheckRow(f"names at {name}", State.WARNING, detail)
     for note in trial.notes:
         yield CheckRow(what, State.WARNING, note)
     if trial.is_removed:

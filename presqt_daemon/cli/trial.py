@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from presqt_daemon.cli.trial_names import NamesSeen, try_names
 from presqt_daemon.config import StagingConfig, TargetConfig, UploadsConfig
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import DuplicateAction, Resolved, UploadResult
@@ -47,7 +48,7 @@ class Trial:
     """What came of it; `problems` is empty when all went well.
 
     `link` leads to what is still there, None when all is gone; `algorithm` is what the target's
-    word was compared in.
+    word was compared in; `names` is what the server does to names, None where it was not seen.
     """
 
     files: int
@@ -55,6 +56,7 @@ class Trial:
     algorithm: str | None = None
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    names: NamesSeen | None = None
     is_made: bool = False
     is_removed: bool = False
     link: str | None = None
@@ -71,6 +73,7 @@ def try_deposit(target: TargetConfig, token: str | None, uploads: UploadsConfig)
         job = _job(folder, target, token, uploads)
         try:
             result, problems = _deposited(job, folder, files)
+            names, unseen = (None, ()) if result is None else _names_at(job, folder)
         finally:
             record = replay(folder.journal)
             container = record.container
@@ -82,7 +85,8 @@ def try_deposit(target: TargetConfig, token: str | None, uploads: UploadsConfig)
             seconds=time.monotonic() - begun,
             algorithm=None if result is None else result.algorithm,
             problems=problems,
-            notes=(*_notes_in(result), *why),
+            notes=(*_notes_in(result), *unseen, *why),
+            names=names,
             is_made=container is not None,
             is_removed=is_removed,
             link=None if container is None or is_removed else container.link or container.id,
@@ -195,6 +199,18 @@ def _problems_there(job: SendJob, folder: TicketFolder) -> Iterator[str]:
         for path, now in ask_again(target, place, rows):
             if now is not Now.SAME:
                 yield f"{path} {words[now]}"
+
+
+def _names_at(job: SendJob, folder: TicketFolder) -> tuple[NamesSeen | None, tuple[str, ...]]:
+    """What the server does to names; None and why where that could not be seen."""
+    container = _container(folder)
+    if container is None:
+        return None, ()
+    try:
+        with contextlib.closing(connect(job.target, job.token)) as target:
+            return try_names(target, container), ()
+    except (PresqtError, OSError) as error:
+        return None, (f"what it does to names was not seen: {_sentence(error)}",)
 
 
 def _row(index: ResultIndex, name: str) -> Mapping[str, Any]:

@@ -95,6 +95,23 @@ PLACES: dict[str, Callable[[], Place]] = {
 }
 
 
+KEPT = (
+    "a blank before is kept; a blank behind is kept; a name of 250 bytes is kept; "
+    "names that differ by a blank are two files; names that differ by letter case are two files; "
+    "names that differ by Unicode form are two files"
+)
+NAMES = {
+    "osf": "a blank before is dropped; a blank behind is dropped; a name of 250 bytes is kept; "
+    "names that differ by a blank are one file, so a bag with both is refused; names that differ "
+    "by letter case are two files; names that differ by Unicode form are two files",
+    "github": KEPT,
+    "gitlab": KEPT,
+    "figshare": KEPT,
+    "records": "names travel inside one zip",
+    "deposit": "names travel inside one zip",
+}
+
+
 @contextmanager
 def opened(name: str, folder: Path) -> Iterator[tuple[Place, Program]]:
     with ExitStack() as stack:
@@ -123,6 +140,8 @@ def test_a_trial_deposit_is_private_verified_and_gone_again(name: str, tmp_path:
         assert "8 files, private, verified by the target's own" in ended.stdout or (
             name == "figshare" and "7 files, private, verified" in ended.stdout
         )
+        (line,) = (line for line in ended.stdout.splitlines() if "names at lab" in line)
+        assert NAMES[name] in line
         assert "the trial deposit is gone again" in ended.stdout
         assert "warning" not in ended.stdout
         assert place.left() == 0
