@@ -60,7 +60,7 @@ class Traits:
     `min_title_length`: shorter titles are refused by the target.
     `titles_are_for_readers`: a title may be any sentence, so the one in the bag's metadata goes
     before a folder's name.
-    `carries_mark`: a new container can be found again by the ticket's number.
+    `carries_mark`: a new container can be found again by `ContainerRequest.ticket`.
     `title_from`: a title as the target would write it (GitHub knows no spaces); before numbering.
     `makes_drafts`: what is sent stays a draft until `publish`.
     `requests_per_minute`: what the service asks of one account; None = nothing. Which requests
@@ -102,7 +102,8 @@ class Account:
 class ContainerRequest:
     """What to open: an existing container by id, or a new one under a title.
 
-    `ticket` is the mark that a new container carries where the target can list it;
+    `ticket` is the mark that a new container carries where the target can list it: a number that
+    stands for the ticket and that nobody else knows before (`upload.container_mark`);
     `fields` are descriptive fields of a new container in the neutral form that
     `presqt_daemon.upload.describe.Description.fields` gives; the adapter maps what it knows.
     `was_creating`: an earlier go began to create it and its end is not known, so a mark that is

@@ -34,7 +34,10 @@ JOURNAL_NAME = "journal.jsonl"
 CLAIM_NAME = "claim.json"
 ORIGIN_NAME = ".from"
 NEW_PREFIX = ".new-"
-RESERVED_NAMES = frozenset({INFO_NAME, RECEIPT_NAME, PAYLOAD_NAME, JOURNAL_NAME, CLAIM_NAME})
+MARK_NAME = ".mark"
+RESERVED_NAMES = frozenset(
+    {INFO_NAME, RECEIPT_NAME, PAYLOAD_NAME, JOURNAL_NAME, CLAIM_NAME, MARK_NAME}
+)
 """Names a bag's folder must not have inside a ticket, compared without case."""
 
 RESERVE_NAME = ".reserve"

@@ -3,13 +3,15 @@
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from presqt_daemon.model import Finding, Severity
 from presqt_daemon.system.untrusted_json import UntrustedJsonError, read_untrusted_json
+from presqt_daemon.upload.describe import Description, describe
+from presqt_daemon.upload.description_limits import within_limits
 from presqt_daemon.upload.fts_document import NAME, FtsMetadata, parse_fts
 
 DATACITE = "datacite.json"
@@ -54,6 +56,17 @@ def read_bag_metadata(root: Path) -> BagMetadata:
                     raise _NotReadError("is not valid by PresQT's schema")
                 break
     return BagMetadata(datacite=datacite, fts=fts, warnings=tuple(warnings))
+
+
+def bag_description(
+    told: BagMetadata, info: Iterable[tuple[str, str]]
+) -> tuple[Description, tuple[Finding, ...]]:
+    """What the bag says of itself, as far as it is handed on, and warnings about the rest.
+
+    `info` are the labels of bag-info.txt.
+    """
+    described, cut = within_limits(describe(info, told.extra, told.datacite))
+    return described, told.warnings + cut
 
 
 def _only_folder(data: Path) -> list[Path]:

@@ -28,7 +28,7 @@ _VANISHED = frozenset({"resource-not-found", "resource-gone"})
 def open_listed(
     target: Target,
     resolved: Resolved,
-    ticket: str,
+    mark: str,
     record: Record,
     journal: Journal,
     lane: Lane,
@@ -43,7 +43,7 @@ def open_listed(
     """
     known = record.container
     opened = open_container(
-        target, resolved, ticket, record, journal, lane, ask, report, fields=fields
+        target, resolved, mark, record, journal, lane, ask, report, fields=fields
     )
     ask(WantsContainer(identity=opened[0].identity or opened[0].id))
     try:
@@ -54,7 +54,7 @@ def open_listed(
     journal.forget()
     record.forget()
     container, warnings = open_container(
-        target, resolved, ticket, record, journal, lane, ask, report, fields=fields
+        target, resolved, mark, record, journal, lane, ask, report, fields=fields
     )
     gone = Finding(
         code="made-anew",
@@ -68,7 +68,7 @@ def open_listed(
 def open_container(
     target: Target,
     resolved: Resolved,
-    ticket: str,
+    mark: str,
     record: Record,
     journal: Journal,
     lane: Lane,
@@ -84,7 +84,7 @@ def open_container(
     """
     if resolved.resource_id is not None:
         request = ContainerRequest(
-            ticket=ticket, resource_id=resolved.resource_id, title=resolved.title
+            ticket=mark, resource_id=resolved.resource_id, title=resolved.title
         )
         return lane.run(lambda _doubtful: target.container(request)), ()
     if record.container is not None:
@@ -97,7 +97,7 @@ def open_container(
     described = {**fields, "title": given, **({"described_title": other} if other else {})}
     try:
         container = _create(
-            target, title, ticket, journal, lane, described, was_creating=record.was_creating
+            target, title, mark, journal, lane, described, was_creating=record.was_creating
         )
     finally:
         report(Created())
@@ -135,7 +135,7 @@ def check_title_length(target: Target, title: str) -> str:
 def _create(
     target: Target,
     title: str,
-    ticket: str,
+    mark: str,
     journal: Journal,
     lane: Lane,
     fields: Mapping[str, object],
@@ -148,7 +148,7 @@ def _create(
         titles = lane.run(lambda _doubtful: set(_titles(target, title)))
         name = numbered_title(title, titles | tried, target.traits.title_format)
         request = ContainerRequest(
-            ticket=ticket,
+            ticket=mark,
             resource_id=None,
             title=name,
             was_creating=was_creating,

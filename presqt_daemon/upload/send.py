@@ -19,12 +19,11 @@ from presqt_daemon.targets.base import RESTRICTED, Container, Item, Target
 from presqt_daemon.tickets.payload import read_files, read_head
 from presqt_daemon.tickets.process_info import NOT_PUBLISHED
 from presqt_daemon.tickets.store import TicketFolder
-from presqt_daemon.upload.bag_metadata import read_bag_metadata
+from presqt_daemon.upload.bag_metadata import bag_description, read_bag_metadata
 from presqt_daemon.upload.confirm import Remaining
 from presqt_daemon.upload.container import Asks, open_listed
+from presqt_daemon.upload.container_mark import container_mark
 from presqt_daemon.upload.delivery import Delivery
-from presqt_daemon.upload.describe import describe
-from presqt_daemon.upload.description_limits import within_limits
 from presqt_daemon.upload.description_warnings import not_passed_on, required_but_missing
 from presqt_daemon.upload.freight import Freight, Staged, load_freight
 from presqt_daemon.upload.fts_document import INVALID_NAME, NAME
@@ -106,6 +105,7 @@ def _send(
     head = read_head(folder.payload)
     staged = Staged(payload=folder.payload, head=head, root=job.folder / head.bag.folder)
     record = replay(folder.journal)
+    mark = container_mark(folder, job.resolved, record)
     journal = Journal(folder.journal, clock)
     reporter = Reporter(report, clock)
     patience = Patience(
@@ -138,13 +138,13 @@ def _send(
         lane = Lane(max(1, width), patience, [journal.tick, reporter.look])
         stack.callback(lane.close)
         account = lane.run(lambda _doubtful: target.account(), retries=retries)
-        told = read_bag_metadata(staged.root)
         freight = _load(job, staged, target, record, journal, reporter)
-        described, cut = within_limits(describe(head.bag.info, told.extra, told.datacite))
+        told = read_bag_metadata(staged.root)
+        described, told_of_it = bag_description(told, head.bag.info)
         container, listing, warnings = open_listed(
             target,
             job.resolved,
-            job.ticket,
+            mark,
             record,
             journal,
             lane,
@@ -153,7 +153,7 @@ def _send(
             fields=described.fields(),
         )
         if container.is_new:
-            warnings += told.warnings + cut + required_but_missing(job.target.type, described)
+            warnings += told_of_it + required_but_missing(job.target.type, described)
             warnings += not_passed_on(job.target.type, container, described)
         reporter.tell(Opened(container_id=container.id, link=container.link, title=container.title))
         reach("send-opened")

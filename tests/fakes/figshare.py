@@ -106,6 +106,7 @@ class Article:
 class Project:
     id: int
     attributes: dict[str, Any]
+    role: str = "Owner"
 
 
 class FigshareFake(FakeServer):
@@ -430,7 +431,7 @@ class FigshareFake(FakeServer):
             "title": project.attributes["title"],
             "url": f"{self.api}/account/projects/{project.id}",
             "published_date": None,
-            "role": "Owner",
+            "role": project.role,
             "storage": "individual",
         }
 

@@ -80,6 +80,7 @@ class Repository:
     archived: bool = False
     is_protected: bool = False
     former: str = ""
+    is_fork: bool = False
 
     @property
     def head(self) -> str | None:
@@ -484,7 +485,7 @@ class GitHubFake(FakeServer):
             "private": found.private,
             "description": found.description,
             "default_branch": found.branch,
-            "fork": False,
+            "fork": found.is_fork,
             "homepage": None,
             "language": None,
             "license": None,

@@ -41,6 +41,7 @@ class Project:
     archived: bool = False
     is_protected: bool = False
     format: str = "sha1"
+    creator: int = USER
 
     @property
     def head(self) -> str | None:
@@ -340,6 +341,7 @@ class GitLabFake(FakeServer):
             "visibility": found.visibility,
             "description": found.description,
             "archived": found.archived,
+            "creator_id": found.creator,
             "empty_repo": found.head is None,
         }
 

@@ -58,6 +58,7 @@ class Node:
     attributes: dict[str, Any] = field(default_factory=dict)
     parent: str = ""
     status: int = 200
+    contributors: tuple[str, ...] = (USER,)
 
 
 class OsfFake(FakeServer):
@@ -76,6 +77,7 @@ class OsfFake(FakeServer):
         ("GET", r"/v2/guids/([^/]+)/", "get_guid"),
         ("GET", r"/v2/nodes/([^/]+)/", "get_node"),
         ("DELETE", r"/v2/nodes/([^/]+)/", "delete_node"),
+        ("GET", r"/v2/nodes/([^/]+)/contributors/", "get_contributors"),
         ("GET", r"/v2/nodes/([^/]+)/files/", "get_storages"),
         ("GET", r"/v2/nodes/([^/]+)/files/osfstorage/(?:([^/]+)/)?", "get_list"),
         ("GET", r"/v2/files/([^/]+)/", "get_file"),
@@ -219,6 +221,14 @@ class OsfFake(FakeServer):
         if node.status != 200:
             return _refused(node.status, "You do not have permission to perform this action.")
         return Reply(tree={"data": self._node(node)})
+
+    def get_contributors(self, request: Request, id_: str) -> Reply:
+        """Their ids are of node and user (developer.osf.io, "List all contributors")."""
+        node = self.nodes.get(id_)
+        if node is None:
+            return _refused(404, "Not found.")
+        rows = [{"id": f"{id_}-{user}", "type": "contributors"} for user in node.contributors]
+        return self._page(request, rows)
 
     def delete_node(self, request: Request, id_: str) -> Reply:
         if self.nodes.pop(id_, None) is None:
@@ -372,7 +382,10 @@ class OsfFake(FakeServer):
         return Reply(tree={"data": page, "links": {"next": following, "meta": meta}})
 
     def _node(self, node: Node) -> dict[str, Any]:
-        links = {"files": f"{self.api}/nodes/{node.id}/files/"}
+        links = {
+            "files": f"{self.api}/nodes/{node.id}/files/",
+            "contributors": f"{self.api}/nodes/{node.id}/contributors/",
+        }
         if node.parent:
             links["parent"] = f"{self.api}/nodes/{node.parent}/"
         return {

@@ -23,7 +23,7 @@ from tests.fakes.zenodo import stem_of
 from tests.real.invenio import INSIDE
 from tests.real.site import RealSite
 from tests.targets.conformance import TICKET, sending
-from tests.upload.tickets import FILES, Supervisor, job_for, staged
+from tests.upload.tickets import FILES, Supervisor, job_for, mark_of, staged
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(2400)]
 
@@ -229,7 +229,7 @@ class TestMark:
         identity, _ = send(account, folder, config={"publish": "after_verified"})
         status, version = account.call("POST", f"/records/{identity}/versions")
         assert status == 201
-        mark = {"identifier": f"urn:uuid:{folder.name}", "scheme": "urn"}
+        mark = {"identifier": f"urn:uuid:{mark_of(folder)}", "scheme": "urn"}
         tree = {
             "files": {"enabled": True},
             "metadata": {**version["metadata"], "rights": [], "identifiers": [mark]},

@@ -24,7 +24,7 @@ from tests.fakes.server import Content
 from tests.targets.at_once import payload_of, send_at_once
 from tests.targets.conformance import TICKET, Conformance, sending
 from tests.targets.processes import kill_while_sending, peak_bytes
-from tests.upload.tickets import Supervisor, job_for, staged
+from tests.upload.tickets import Supervisor, job_for, mark_of, staged
 
 UNDESCRIBED = (r"[A-Z]+ /repositories/[0-9]+", r"HEAD /repos/[^/]+/[^/]+/git/blobs/[0-9a-f]+$")
 """GitHub knows repositories by their number, its document only by their name; and where the
@@ -553,7 +553,7 @@ def test_the_title_goes_into_the_description_as_it_was_given(
     supervisor.send(job_for(folder, site.config, token=TOKEN, title="Meine Größe!"))
     repository = fake.repositories[int(supervisor.opened.container_id)]
     assert repository.name == "Meine-Gr-e--PresQT1-"
-    assert repository.description == f"Meine Größe! {MARK}{folder.name}"
+    assert repository.description == f"Meine Größe! {MARK}{mark_of(folder)}"
 
 
 def test_equal_contents_are_sent_once(fake: GitHubFake, target: Target) -> None:
@@ -679,7 +679,7 @@ class TestLargeFiles:
         assert set(site.files(supervisor.opened.container_id)) == {"a.txt"}
         release = self.release(fake, supervisor.opened.container_id)
         assert (release.draft, release.prerelease) == (False, True)
-        assert release.tag == f"presqt-{job.ticket}"
+        assert release.tag == f"presqt-{mark_of(folder)}"
         assert release.target == fake.repositories[int(supervisor.opened.container_id)].head
         stored = {asset.label: asset.content.kept for asset in release.assets}
         assert stored == {"dir/gr öß.tar.gz": bytes(5000), "b/x.bin": b"y" * 1001}

@@ -29,8 +29,8 @@ from tests.targets.turns import send_at_once
 from tests.targets.waiting import wait_until
 from tests.upload.tickets import Supervisor, job_for, staged
 
-NOT_IN_IT = (r"GET /users/me/", r"GET /files/", r"GET /guids/")
-"""The document knows no users and no guids, and calls the API's single file a list."""
+NOT_IN_IT = (r"GET /users/me/", r"GET /files/", r"GET /guids/", r"GET /nodes/[^/]+/contributors/")
+"""The document knows no users, guids and contributors, and calls the API's single file a list."""
 
 UNCHECKED = (400, 403, 404, 410, 429, 503)
 """Refusals are not in the document."""

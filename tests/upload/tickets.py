@@ -11,6 +11,7 @@ from presqt_daemon.digest import Digester
 from presqt_daemon.model import Bag, DuplicateAction, PayloadFile, Resolved, UploadResult
 from presqt_daemon.reports import Go, Opened, Progress, Report, WantsContainer, WantsCreate
 from presqt_daemon.tickets.payload import PayloadHead, write_payload
+from presqt_daemon.tickets.store import MARK_NAME
 from presqt_daemon.upload.send import SendJob, send
 from tests.bags import bag_tree
 
@@ -68,6 +69,11 @@ def staged(
     )
     write_payload(folder / "payload.jsonl", head, rows)
     return folder
+
+
+def mark_of(folder: Path) -> str:
+    """The number that the ticket's new container carries."""
+    return (folder / MARK_NAME).read_text().strip()
 
 
 def job_for(

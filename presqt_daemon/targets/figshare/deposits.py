@@ -11,6 +11,7 @@ from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.article import Terms, article_from, left_out, terms_from
 from presqt_daemon.targets.figshare.entries import base_title, free_title
 from presqt_daemon.targets.left_out import state_from
+from presqt_daemon.targets.marked import others_to
 
 MARK = "presqt-ticket:"
 
@@ -29,10 +30,11 @@ class Deposits:
 
     def new(self, request: ContainerRequest) -> Container:
         """The ticket's own project with its article; what is there of them is not made twice."""
-        project = self._find_project(request)
+        project, others = self._find_project(request)
         if project is None:
             project = self._create_project(request)
-        return self._new_article(project, request, request.title)
+        found = self._new_article(project, request, request.title)
+        return _with_state(found, others_to(others))
 
     def existing(self, request: ContainerRequest, resource_id: str) -> Container:
         """An article, or the ticket's new one in a project. Raises UserFault in PresQT's words."""
@@ -53,16 +55,46 @@ class Deposits:
                 return False
         return True
 
-    def _find_project(self, request: ContainerRequest) -> int | None:
+    def _find_project(self, request: ContainerRequest) -> tuple[int | None, list[tuple[str, str]]]:
         """The project that an earlier go has created; only its own page shows the mark.
 
-        Only those are looked at whose title is the ticket's, numbered or not.
+        Only those are looked at whose title is the ticket's, numbered or not. With it those that
+        carry the mark and are none of ours, and why.
         """
+        others: list[tuple[str, str]] = []
         for entry in self._api.pages("projects", "the list of projects"):
             if base_title(str(entry.get("title"))) == base_title(request.title):
                 tree = self._api.get(f"projects/{entry['id']}", "the search for the project")
                 if MARK + request.ticket in str(tree.get("description")):
-                    return int(entry["id"])
+                    why = self._why_not_ours(int(entry["id"]), entry, tree, request)
+                    if why is None:
+                        return int(entry["id"]), others
+                    others.append((f"The project {entry['id']}", why))
+        return None, others
+
+    def _why_not_ours(
+        self,
+        project: int,
+        entry: Mapping[str, Any],
+        tree: Mapping[str, Any],
+        request: ContainerRequest,
+    ) -> str | None:
+        """Why a project with the mark is none that we have made, None where nothing says so.
+
+        Anybody may invite this account into a project. Ours belongs to it, and holds no article but
+        the one with the mark.
+        """
+        role = tree.get("role", entry.get("role"))
+        if role is not None and role != "Owner":
+            return "it belongs to somebody else"
+        people = tree.get("collaborators")
+        if isinstance(people, list) and len(people) > 1:
+            return "others work in it"
+        place = f"projects/{project}/articles"
+        for row in self._api.pages(place, "the articles of the project"):
+            article = self._api.get(f"{place}/{row['id']}", "the search for the article")
+            if MARK + request.ticket not in _texts(article.get("tags")):
+                return "there is something in it"
         return None
 
     def _create_project(self, request: ContainerRequest) -> int:
@@ -87,7 +119,7 @@ class Deposits:
             titles.append(str(entry.get("title")))
             if base_title(titles[-1]) == base_title(request.title):
                 tree = self._api.get(f"{place}/{entry['id']}", "the search for the article")
-                if mark in (tree.get("tags") or ()):
+                if mark in _texts(tree.get("tags")):
                     found = self._container(project, int(entry["id"]), is_new=True)
                     return _with_state(found, left)
         chosen = title or free_title(request.title, titles)
@@ -158,3 +190,7 @@ def _not_found(kind: str, identity: str) -> UserFault:
         "resource-not-found",
         f"{kind} with id, {identity}, could not be found by the requesting user.",
     )
+
+
+def _texts(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

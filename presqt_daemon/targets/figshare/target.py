@@ -2,8 +2,11 @@
 
 Only `computed_md5` counts, which Figshare takes of what it has stored; `supplied_md5` is our own
 word. An article keeps folders by each file's `folder_path`. The project's description and the
-article's tags carry `presqt-ticket:<ticket>`, by which they are found again when the answer to
-their creation was lost. Resource ids: `<project>` (a new article in it) or `<project>:<article>`.
+article's tags carry `presqt-ticket:<number>`, by which they are found again when the answer to
+their creation was lost. The number is the ticket's secret, so only this account can have put it
+there; the project must also belong to this account and hold nothing but the marked article, which
+holds for tickets of earlier versions too, whose number is public. Resource ids: `<project>` (a new
+article in it) or `<project>:<article>`.
 
 Figshare itself lets two files of an article share a name. A file that is updated is uploaded,
 verified, and only then takes the place of the old one, which is deleted.

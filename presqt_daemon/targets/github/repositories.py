@@ -1,12 +1,16 @@
 """The repositories of one account or organisation: found, made, or named by a resource id.
 
-A new one carries `presqt-ticket:<ticket>` at the end of its description, which the list of
-repositories shows, so that it is found again when the answer to its creation was lost.
+A new one carries `presqt-ticket:<number>` at the end of its description, which the list of
+repositories shows, so that it is found again when the answer to its creation was lost. The number
+is the ticket's secret, so only this account can have put it there; the repository must also be of
+our account or organisation, have our visibility, be no copy, and hold nothing but a README, which
+holds for tickets of earlier versions too, whose number is public.
 Resource ids: `<repository id>` or `owner/name`, with `:<path>` behind it for a folder.
 """
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +22,7 @@ from presqt_daemon.targets.base import Account, Container, ContainerRequest
 from presqt_daemon.targets.fields import text_at
 from presqt_daemon.targets.github.git import Branch
 from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.marked import others_to
 from presqt_daemon.targets.pages import all_pages
 
 MARK = "presqt-ticket:"
@@ -59,10 +64,32 @@ class Repositories:
         if request.resource_id is not None:
             return self._existing(request.resource_id, request.ticket)
         known, self._listed = self._listed, None
+        others: list[tuple[str, str]] = []
         for row in self._list() if known is None else known:
             if _is_marked(row, request.ticket):
-                return self._new(row, request.ticket)
-        return self._create(request)
+                why = self._why_not_ours(row, request.ticket)
+                if why is None:
+                    return self._new(row, request.ticket)
+                others.append((f"The repository {row.get('full_name')}", why))
+        made = self._create(request)
+        return replace(made, state={**made.state, **others_to(others)})
+
+    def _why_not_ours(self, row: Mapping[str, Any], ticket: str) -> str | None:
+        """Why a repository with the mark is none that we have made, None where nothing says so.
+
+        It is listed among those of our own account, or of our organisation, where members may make
+        any; ours has the visibility that we ask for, is no copy, and holds what creation adds.
+        """
+        is_private = self._config.visibility == "private"
+        if row.get("private", is_private) is not is_private:
+            return "it is public" if is_private else "it is private"
+        if row.get("fork"):
+            return "it is a copy of another"
+        branch = self.branch(self._new(row, ticket))
+        head = branch.head()
+        if head is not None and not set(branch.files(head)) <= {README}:
+            return "there is something in it"
+        return None
 
     def branch(self, container: Container) -> Branch:
         """The branch that the container's files are on."""
@@ -105,7 +132,8 @@ class Repositories:
                 raise fault_from_answer(
                     422, answer.headers, words_from(row), target=self._config.name, doing=doing
                 )
-            if not _is_marked(taken, request.ticket):
+            is_ours = _is_marked(taken, request.ticket)
+            if not is_ours or self._why_not_ours(taken, request.ticket) is not None:
                 raise FileExistsError(request.title)
             row = taken
         if is_private and row.get("private") is not True:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from presqt_daemon.targets.base import Account, Container, ContainerRequest, Ite
 from presqt_daemon.targets.fields import text_at
 from presqt_daemon.targets.gitlab.refusals import words
 from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.marked import others_to
 from presqt_daemon.targets.pages import all_pages
 
 MARK = "presqt-ticket:"
@@ -74,10 +76,30 @@ class Projects:
         if request.resource_id is not None:
             return self._existing(request.resource_id)
         known, self._listed = self._listed, None
+        others: list[tuple[str, str]] = []
         for row in self._list() if known is None else known:
             if _is_marked(row, request.ticket):
-                return _new(row)
-        return self._create(request)
+                why = self._why_not_ours(row)
+                if why is None:
+                    return _new(row)
+                others.append((f"The project {row.get('path_with_namespace')}", why))
+        made = self._create(request)
+        return replace(made, state={**made.state, **others_to(others)})
+
+    def _why_not_ours(self, row: Mapping[str, Any]) -> str | None:
+        """Why a project with the mark is none that we have made, None where nothing says so.
+
+        In a group, members may make any. Ours has the visibility that we ask for, was created by
+        our account, is no copy of another, and is empty.
+        """
+        if row.get("visibility", self._config.visibility) != self._config.visibility:
+            return f"it is {row['visibility']}"
+        if row.get("forked_from_project"):
+            return "it is a copy of another"
+        creator = row.get("creator_id")
+        if creator is not None and str(creator) != (self._user or self.account().id):
+            return "somebody else has created it"
+        return "there is something in it" if self._tree_of(_new(row)) else None
 
     def _list(self) -> list[dict[str, Any]]:
         """Every project among which a new one's name must be free."""
@@ -129,7 +151,7 @@ class Projects:
         answer = self._http.ask("GET", url, doing=f"the project {path}", expect=(200, 404))
         rows = [answer.tree()] if answer.status == 200 else []
         found = (row for row in rows + self._list() if _is_marked(row, request.ticket))
-        return next(found, {})
+        return next((row for row in found if self._why_not_ours(row) is None), {})
 
     def _namespace(self, group: str) -> str:
         url = f"{self._api}/groups/{quote(group, safe='')}"

@@ -2,8 +2,11 @@
 
 Files are compared by git's own digest, which stands in the list of files. When somebody else
 commits a file of the same name meanwhile, the later commit wins and the history keeps both.
-A new project carries `presqt-ticket:<ticket>` at the end of its description, which the list of
-projects shows, so that it is found again when the answer to its creation was lost.
+A new project carries `presqt-ticket:<number>` at the end of its description, which the list of
+projects shows, so that it is found again when the answer to its creation was lost. The number is
+the ticket's secret, so only this account can have put it there; the project must also have been
+created by it, have our visibility, be no copy, and be empty, which holds for tickets of earlier
+versions too, whose number is public.
 Resource ids: `<project>` (its number, or its path), with `:<path>` behind it for a folder.
 """
 

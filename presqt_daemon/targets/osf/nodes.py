@@ -55,12 +55,30 @@ class Nodes:
         url = with_query(f"{self._url}/users/me/nodes/", **filters)
         return read_steadily(self._http, url, "the list of projects", sort="title")
 
-    def find_marked(self, ticket: str) -> Mapping[str, Any] | None:
-        """The node that an earlier go has created, None when there is none."""
+    def marked(self, ticket: str) -> list[Entry]:
+        """The nodes that carry the mark: the one that an earlier go has created, or others' too."""
         mark = MARK + ticket
-        for node in self._list(**{"filter[tags]": mark}):
-            if mark in ((node.get("attributes") or {}).get("tags") or ()):
-                return node
+        listed = self._list(**{"filter[tags]": mark})
+        return [node for node in listed if mark in _texts(_attributes(node).get("tags"))]
+
+    def why_not_ours(self, node: Entry) -> str | None:
+        """Why a node with the mark is none that we have made, None where nothing speaks against it.
+
+        Anybody may make a node of any tags and add this account to it. Ours has the visibility that
+        we ask for, is no copy of another, and has one contributor, who made it.
+        """
+        attributes = _attributes(node)
+        is_public = attributes.get("public")
+        if is_public not in {None, self._is_public}:
+            return "it is public" if is_public else "it is private"
+        if attributes.get("fork") or attributes.get("registration"):
+            return "it is a copy of another"
+        address = related(node, "contributors")
+        if address:
+            two = with_query(address, **{"page[size]": "2"})
+            people = self._http.ask("GET", two, doing="the contributors").tree().get("data")
+            if not isinstance(people, list) or len(people) != 1:
+                return "others contribute to it"
         return None
 
     def create(
@@ -177,3 +195,12 @@ def _not_found(resource_id: str) -> UserFault:
     return UserFault(
         "resource-not-found", f"Resource with id '{resource_id}' not found for this user."
     )
+
+
+def _attributes(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    attributes = node.get("attributes")
+    return attributes if isinstance(attributes, dict) else {}
+
+
+def _texts(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

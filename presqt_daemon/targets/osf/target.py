@@ -1,8 +1,11 @@
 """The Open Science Framework: a new deposit is a project (a node), its files lie in `osfstorage`.
 
 WaterButler takes md5 and sha256 of every file while it stores it and tells them in its answer. A
-new node carries the tag `presqt-ticket:<ticket>`, by which it is found again when the answer to its
-creation was lost. Resource ids: `<node>`, `<node>:<storage>`, or the id of a folder.
+new node carries the tag `presqt-ticket:<number>`, by which it is found again when the answer to its
+creation was lost. The number is the ticket's secret, so only this account can have put it there;
+the node must also be as we would have made it, have no other contributor, and be empty, which holds
+for tickets of earlier versions too, whose number is public. Resource ids: `<node>`,
+`<node>:<storage>`, or the id of a folder.
 """
 
 import contextlib
@@ -10,6 +13,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Any
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import UserFault
@@ -23,6 +27,7 @@ from presqt_daemon.targets.base import (
 )
 from presqt_daemon.targets.given import GivenAddresses
 from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.marked import others_to
 from presqt_daemon.targets.names import NameRules
 from presqt_daemon.targets.osf.entries import (
     HASHES,
@@ -98,12 +103,22 @@ class OsfTarget:
     def container(self, request: ContainerRequest) -> Container:
         if request.resource_id is not None:
             return self._nodes.existing(request.resource_id)
-        node, reason = self._nodes.find_marked(request.ticket), None
-        if node is None:
-            node, reason = self._nodes.create(request)
+        others: list[tuple[str, str]] = []
+        for node in self._nodes.marked(request.ticket):
+            why = self._nodes.why_not_ours(node)
+            if why is None:
+                found = self._opened(node)
+                if not self.listing(found):
+                    return found
+                why = "there is something in it"
+            others.append((f"The project {node.get('id')}", why))
+        node, reason = self._nodes.create(request)
+        found = self._opened(node)
+        return replace(found, state={**found.state, **others_to(others), **(reason or {})})
+
+    def _opened(self, node: Mapping[str, Any]) -> Container:
         with self._given.asking("the storage", wait=NOT_READY_SECONDS):
-            found = self._nodes.new_container(node)
-        return found if reason is None else replace(found, state={**found.state, **reason})
+            return self._nodes.new_container(node)
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
         self._trust_files_host(container)
