@@ -36,7 +36,7 @@ def mode_from_text(value: object) -> int:
         return value
     if isinstance(value, str) and _MODE.fullmatch(value):
         return int(value.replace("o", ""), 8)
-    raise ValueError("is not a file mode such as 0644")
+    raise ValueError("is not a file mode such as 0644 (four digits, the first of them 0)")
 
 
 def setting_from_seconds(seconds: float) -> str:

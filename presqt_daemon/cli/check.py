@@ -9,6 +9,7 @@ from presqt_daemon.cli.exits import Exit, Refusal
 from presqt_daemon.cli.show import pen
 from presqt_daemon.cli.text import shown
 from presqt_daemon.config import Config
+from presqt_daemon.settings.remarks import remarks_on
 from presqt_daemon.upload.archive_disk import accept_archive
 
 
@@ -31,10 +32,17 @@ def accept(config: Config, name: str) -> None:
 def main(context: Context) -> int:
     """0 when nothing is wrong, 1 otherwise; warnings alone are 0."""
     config = context.config()
-    file = CheckRow("configuration", State.OK, str(context.config_file().resolve()))
+    file = context.file_in_use()
+    where = "environment and --set, no file" if file is None else str(file.resolve())
     if context.options.accept is not None:
         accept(config, context.options.accept)
-    rows = [file, *check_places(config), *check_targets(config, context.environment)]
+    remarks = [CheckRow("configuration", State.WARNING, text) for text in remarks_on(config)]
+    rows = [
+        CheckRow("configuration", State.OK, where),
+        *remarks,
+        *check_places(config),
+        *check_targets(config, context.environment),
+    ]
     if context.options.deposit is not None:
         rows += check_deposit(config, context.options.deposit, context.environment)
     cells = [(row.state.value, shown(row.what), shown(row.detail)) for row in rows]

@@ -9,6 +9,7 @@ from pathlib import Path
 from presqt_daemon.cli.exits import Exit, Refusal
 from presqt_daemon.config import Config
 from presqt_daemon.errors import ConfigError
+from presqt_daemon.redaction import without_secrets
 from presqt_daemon.settings import PREFIX, find_file, load_config
 
 
@@ -23,17 +24,38 @@ class Context:
         """The configuration file; ConfigError when there is none."""
         return find_file(self.options.config)
 
+    def file_in_use(self) -> Path | None:
+        """The configuration file; None where environment and `--set` stand for it."""
+        try:
+            return self.config_file()
+        except ConfigError:
+            return None
+
     def config(self) -> Config:
-        """The configuration; read again at every call. Raises ConfigError."""
-        return load_config(self.config_file(), _overridden(self.environment, self.settings()))
+        """The configuration; read again at every call. Raises ConfigError.
+
+        A file is needed unless environment or `--set` name both folders.
+        """
+        pairs = self._pairs()
+        named = {key for key, _value in pairs}
+        named |= {name[len(PREFIX) :].lower() for name in self.environment if PREFIX in name}
+        if self.file_in_use() is None and named >= {"inbox", "mediafiles"}:
+            return load_config(None, self.environment, pairs)
+        return load_config(self.config_file(), self.environment, pairs)
 
     def config_or_defaults(self) -> Config:
-        """The configuration; the defaults where no file is named and none is found."""
-        try:
-            self.config_file()
-        except ConfigError:
-            return Config()
-        return self.config()
+        """The configuration; the defaults with environment and `--set` where there is no file."""
+        return load_config(self.file_in_use(), self.environment, self._pairs())
+
+    def _pairs(self) -> list[tuple[str, str]]:
+        """Key and value of each `--set`. Refusal where one is not written so."""
+        pairs = []
+        for setting in self.settings():
+            key, equals, value = setting.partition("=")
+            if not equals or not key.strip():
+                raise Refusal(f"--set {without_secrets(setting)}: write KEY=VALUE", Exit.USAGE)
+            pairs.append((key.strip(), value))
+        return pairs
 
     def settings(self) -> list[str]:
         """Every `--set`, in the order given."""
@@ -43,15 +65,3 @@ class Context:
 def context_from_options(options: argparse.Namespace) -> Context:
     """The context of this process."""
     return Context(options, os.environ)
-
-
-def _overridden(environment: Mapping[str, str], settings: list[str]) -> dict[str, str]:
-    """The environment with each `--set a.b=value` as the variable that says the same."""
-    merged = dict(environment)
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or not key:
-            raise Refusal(f"--set {setting}: write KEY=VALUE", Exit.USAGE)
-        name = key.strip().replace(".", "__").replace("-", "_").upper()
-        merged[f"{PREFIX}{name}"] = value
-    return merged

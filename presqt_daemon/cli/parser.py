@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from presqt_daemon import __version__
 from presqt_daemon.cli.exits import Exit
 from presqt_daemon.cli.text import shown
+from presqt_daemon.redaction import without_secrets
 from presqt_daemon.units import seconds_from_text
 
 PROGRAM = "presqt-daemon"
@@ -19,7 +20,9 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong on one line, and exits by a number that no ticket's state has."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(Exit.USAGE, f"{self.prog}: {shown(message)} (see {self.prog} --help)\n")
+        self.exit(
+            Exit.USAGE, f"{self.prog}: {shown(without_secrets(message))} (see {self.prog} --help)\n"
+        )
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -12,7 +12,7 @@ from presqt_daemon.errors import ConfigError
 _log = logging.getLogger(__name__)
 
 
-def refuse_orders_of_others(file: Path, config: Config) -> None:
+def refuse_orders_of_others(file: Path | None, config: Config) -> None:
     """Raise ConfigError where everybody, or a third user, could give the daemon orders.
 
     Such are a configuration or a `control/` that everybody may write, or that belongs to neither
@@ -20,8 +20,9 @@ def refuse_orders_of_others(file: Path, config: Config) -> None:
     `check` and stops nothing.
     """
     problems: list[str] = []
-    problems += _problems_of(file, {0, os.geteuid()}, "the configuration")
-    problems += _problems_of(file.resolve().parent, None, "the configuration")
+    if file is not None:
+        problems += _problems_of(file, {0, os.geteuid()}, "the configuration")
+        problems += _problems_of(file.resolve().parent, None, "the configuration")
     if config.control_folder.is_dir():
         trusted = {0, os.geteuid(), config.mediafiles.stat().st_uid}
         found = _problems_of(config.control_folder, trusted, "control/")

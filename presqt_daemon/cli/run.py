@@ -25,7 +25,7 @@ def main(context: Context) -> int:
     os.umask(0o022)
     config = context.config()
     open_log(int(options.verbose), journal="JOURNAL_STREAM" in context.environment)
-    refuse_orders_of_others(context.config_file(), config)
+    refuse_orders_of_others(context.file_in_use(), config)
     try:
         return run_daemon(config, once=options.once, max_wait=options.max_wait, load=context.config)
     except HeldError as error:

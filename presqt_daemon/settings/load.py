@@ -1,15 +1,18 @@
 """Find the configuration file, and put environment and command line over what it says."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from presqt_daemon.config import Config
 from presqt_daemon.errors import ConfigError
-from presqt_daemon.settings.read import config_from_tree
-from presqt_daemon.system.yaml import YamlError, read_yaml
+from presqt_daemon.redaction import without_secrets
+from presqt_daemon.settings.complaints import Complaints, KeyPath
+from presqt_daemon.settings.overrides import Override, put_over, variables_from
+from presqt_daemon.settings.read import read_config
+from presqt_daemon.settings.yaml_advice import advice_from_yaml_error
+from presqt_daemon.system.yaml import YamlError, lines_from_yaml, read_yaml
 
-PREFIX = "PRESQT_DAEMON__"
 PLACES: tuple[Path, ...] = (Path("config.yaml"), Path("/etc/presqt-daemon/config.yaml"))
 
 
@@ -21,45 +24,52 @@ def find_file(given: Path | None) -> Path:
         if place.exists():
             return place
     wanted = " or ".join(str(place) for place in PLACES)
-    raise ConfigError((f"no configuration: give --config FILE, or make {wanted}",))
+    raise ConfigError(
+        (f"no configuration: give --config FILE, or make {wanted} (presqt-daemon config example)",)
+    )
 
 
-def load_config(path: Path, environment: Mapping[str, str]) -> Config:
-    """The configuration in a file, overridden by `PRESQT_DAEMON__SECTION__KEY` variables.
+def load_config(
+    path: Path | None, environment: Mapping[str, str], settings: Sequence[tuple[str, str]] = ()
+) -> Config:
+    """The configuration in a file, overridden by variables, then by `--set` (key, value) pairs.
 
-    Raises ConfigError with every problem.
+    Without a file the defaults are overridden; relative paths are then of the working folder.
+    Raises ConfigError with every problem, each with its key and where that was written.
     """
+    tree: dict[Any, Any] = {}
+    origins: dict[KeyPath, str] = {}
+    if path is not None:
+        tree, origins = _read_file(path)
+    complaints = Complaints(origins)
+    overrides = variables_from(environment, complaints)
+    overrides += [
+        Override(f"--set {key}", tuple(key.strip().split(".")), value) for key, value in settings
+    ]
+    put_over(tree, overrides, origins, complaints)
+    base = Path.cwd() if path is None else path.resolve().parent
+    return read_config(tree, base, complaints)
+
+
+def _read_file(path: Path) -> tuple[dict[Any, Any], dict[KeyPath, str]]:
+    """What the file says, and where each key of it stands."""
     try:
-        tree = read_yaml(path.read_bytes())
+        content = path.read_bytes()
     except OSError as error:
         raise ConfigError((f"{path}: {error.strerror}",)) from None
+    try:
+        tree = read_yaml(content)
+        lines = lines_from_yaml(content)
     except YamlError as error:
-        raise ConfigError((f"{path}: {error}",)) from None
-    tree = {} if tree is None else tree
+        place = f"{path}, line {error.line}" if error.line is not None else str(path)
+        advice = without_secrets(advice_from_yaml_error(error, content))
+        raise ConfigError((f"{place}: {advice}",)) from None
+    if tree is None:
+        tree = {}
     if not isinstance(tree, dict):
-        raise ConfigError((f"{path}: the file must hold keys and values",))
-    _override(tree, environment)
-    return config_from_tree(tree, path.resolve().parent)
-
-
-def _override(tree: dict[Any, Any], environment: Mapping[str, str]) -> None:
-    """Put `PRESQT_DAEMON__A__B=value` into the tree; a value is read as YAML would read it."""
-    for name, text in sorted(environment.items()):
-        if not name.startswith(PREFIX):
-            continue
-        keys = [part.lower() for part in name[len(PREFIX) :].split("__")]
-        try:
-            value = read_yaml(text.encode())
-        except YamlError as error:
-            raise ConfigError((f"{name}: {error}",)) from None
-        place: Any = tree
-        for depth, key in enumerate(keys):
-            if keys[0] == "targets" and depth == 1 and isinstance(place, dict):
-                key = next((n for n in place if str(n).lower().replace("-", "_") == key), key)
-            if depth == len(keys) - 1:
-                place[key] = value
-                break
-            inner = place.get(key)
-            if not isinstance(inner, dict):
-                inner = place[key] = {}
-            place = inner
+        raise ConfigError(
+            (f"{path}: the file must hold keys and values, such as 'inbox: /srv/inbox'",)
+        )
+    origins: dict[KeyPath, str] = {(): str(path)}
+    origins |= {keys: f"{path}, line {line}" for keys, line in lines.items()}
+    return tree, origins

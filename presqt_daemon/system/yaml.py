@@ -17,7 +17,15 @@ _ODD_BREAKS = frozenset("\x85\u2028\u2029")
 
 
 class YamlError(Exception):
-    """The text is not YAML that we take; the message says where."""
+    """The text is not YAML that we take; the message says where.
+
+    `problem` and `line` (from 1) are the message's parts, where the parser gave both.
+    """
+
+    def __init__(self, message: str, problem: str | None = None, line: int | None = None) -> None:
+        super().__init__(message)
+        self.problem = problem or message
+        self.line = line
 
 
 class _Loader(yaml.SafeLoader):
@@ -54,6 +62,23 @@ def read_yaml(content: bytes) -> Any:
     Raises YamlError for text that is not UTF-8, is larger than `MAX_BYTES`, or is no clean YAML.
     """
     return _read(content, _Loader)
+
+
+def lines_from_yaml(content: bytes) -> dict[tuple[str, ...], int]:
+    """The line (from 1) on which each key stands, by its path. Raises as `read_yaml` does."""
+    text = _text_from(content)
+    lines: dict[tuple[str, ...], int] = {}
+    with _naming_errors():
+        node = yaml.compose(text, Loader=_Loader)
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), node)]
+    while waiting:
+        path, node = waiting.pop()
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                below = (*path, str(key.value))
+                lines[below] = key.start_mark.line + 1
+                waiting.append((below, value))
+    return lines
 
 
 def read_yaml_as_text(content: bytes) -> dict[str, str | None] | None:
@@ -152,7 +177,9 @@ def _naming_errors() -> Iterator[None]:
         problem = (
             getattr(error, "problem", None) or (str(error).splitlines() or ["it is no YAML"])[0]
         )
-        raise YamlError(f"{problem}{_where(getattr(error, 'problem_mark', None))}") from None
+        mark = getattr(error, "problem_mark", None)
+        line = None if mark is None else mark.line + 1
+        raise YamlError(f"{problem}{_where(mark)}", problem, line) from None
     except (TypeError, AttributeError, LookupError, OverflowError):
         # what PyYAML's constructors raise for a value that does not fit its tag
         raise YamlError("a value is not what its tag or its escape says") from None

@@ -14,11 +14,9 @@ from typing import Protocol, runtime_checkable
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import UserFault
+from presqt_daemon.settings.targets import PLUG_INS
 from presqt_daemon.targets.names import NAMES_AS_THEY_ARE, NameRules
 from presqt_daemon.targets.notes import Notes
-
-ENTRY_POINTS = "presqt_daemon.targets"
-"""The entry-point group in which another package offers a target: name = type, value = module."""
 
 OWN_MODULES: Mapping[str, str] = {
     "folder": "presqt_daemon.targets.folder",
@@ -284,7 +282,7 @@ def connect(config: TargetConfig, token: str | None) -> Target:
 
 def known_types() -> tuple[str, ...]:
     """Every type that can be configured here, ours first."""
-    others = sorted({point.name for point in entry_points(group=ENTRY_POINTS)} - set(OWN_MODULES))
+    others = sorted({point.name for point in entry_points(group=PLUG_INS)} - set(OWN_MODULES))
     return (*OWN_MODULES, *others)
 
 
@@ -293,7 +291,7 @@ def _module(config: TargetConfig) -> TargetModule:
     if name is not None:
         module: TargetModule = importlib.import_module(name)
         return module
-    for point in entry_points(group=ENTRY_POINTS):
+    for point in entry_points(group=PLUG_INS):
         if point.name == config.type:
             loaded: TargetModule = point.load()
             return loaded

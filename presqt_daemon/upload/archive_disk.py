@@ -105,6 +105,8 @@ def _has_lost_deposits(target: TargetConfig, mediafiles: Path) -> bool:
 def _deposits(target: TargetConfig, uploads: Uploads) -> Iterator[Path]:
     """Where finished tickets of a target have put their files."""
     assert target.path is not None
+    if not uploads.root.is_dir():
+        return  # before the first start there are no tickets
     for name in uploads.tickets():
         try:
             info = TicketFolder(uploads.root / name).read_info()

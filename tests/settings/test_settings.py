@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import re
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import presqt_daemon.schemas
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.notation import ALL_TYPES
-from presqt_daemon.settings import config_from_tree, find_file, load_config
+from presqt_daemon.settings import config_from_tree, find_file, load_config, targets
 from presqt_daemon.settings.example import example
 from presqt_daemon.settings.schema import text_from_schema
 from presqt_daemon.settings.sections import SECTIONS, settings_of
 from presqt_daemon.system.yaml import read_yaml
 
-EXAMPLE = Path(__file__).parents[1] / "config.example.yaml"
+EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 SCHEMA_FILE = Path(presqt_daemon.schemas.__file__).parent / "config.json"
 SCHEMA = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
 BASE = Path("/srv/deposits")
@@ -230,7 +231,9 @@ def test_two_folder_targets_may_share_a_place() -> None:
     assert set(_load(text).targets) == {"a", "b"}
 
 
-def test_a_plug_in_type_takes_options() -> None:
+def test_a_plug_in_type_takes_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("vault", "vault_target", "presqt_daemon.targets")
+    monkeypatch.setattr(targets, "entry_points", lambda group: [point])
     config = _load("targets: {a: {type: vault, options: {bucket: x, retries: 3}}}")
     assert config.targets["a"].options == {"bucket": "x", "retries": "3"}
 

@@ -1,0 +1,38 @@
+"""What may be a secret is not shown: a pasted token must not end in a log or on a screen."""
+
+import re
+
+HIDDEN = "(not shown: it may be a secret)"
+_RUN = re.compile(r"[A-Za-z0-9_+/=-]{20,}")
+_KNOWN = re.compile(r"(?:gh[a-z]_|github_pat_|glpat-)\w")
+_NAMES = re.compile(r"(?i)token|secret|passw|credential|api_?key|authorization")
+
+
+def may_be_secret(text: str) -> bool:
+    """Whether a text holds what looks like a token: long, of letters and digits, no word."""
+    return _KNOWN.search(text) is not None or any(
+        _is_random(run.group()) for run in _RUN.finditer(text)
+    )
+
+
+def names_secret(key: str) -> bool:
+    """Whether a key's name says that its value is a secret."""
+    return _NAMES.search(key) is not None
+
+
+def without_secrets(text: str) -> str:
+    """The text with each word that may be a secret replaced."""
+    return re.sub(
+        r"[^\s'\",;:()]+",
+        lambda word: HIDDEN if may_be_secret(word.group()) else word.group(),
+        text,
+    )
+
+
+def _is_random(run: str) -> bool:
+    if not any(char.isdigit() for char in run) or not any(char.isalpha() for char in run):
+        return False
+    if any(char.isupper() for char in run) and any(char.islower() for char in run):
+        return not re.search(r"[/_-][a-z]{4,}[/_-]", run)
+    longest = max(len(part) for part in re.split(r"[/_+=-]", run))
+    return longest >= 24

@@ -1,0 +1,25 @@
+"""What people write for a path that is none here."""
+
+import re
+from pathlib import Path
+
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+_VARIABLE = re.compile(r"\$\{?[A-Za-z_]|%[A-Za-z_]+%")
+
+
+def problem_of_path(text: str) -> str | None:
+    """Why this is no path for the service; None when it is one."""
+    if _WINDOWS.match(text):
+        return f"{text!r} is a Windows path; name the folder as this Linux machine has it"
+    if "\0" in text:
+        return "a path holds no NUL character"
+    if _VARIABLE.search(text):
+        return (
+            f"{text!r}: variables such as $HOME are not filled in; write the path out, "
+            "or begin it with ~/"
+        )
+    try:
+        Path(text).expanduser()
+    except RuntimeError:
+        return f"{text!r}: there is no such user here, or no home folder"
+    return None

@@ -1,0 +1,111 @@
+"""What an entry of `targets:` must be, beyond each key by itself."""
+
+import difflib
+import re
+from collections.abc import Collection, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from presqt_daemon.config import TargetConfig
+from presqt_daemon.notation import ALL_TYPES
+from presqt_daemon.redaction import may_be_secret
+from presqt_daemon.settings.complaints import Complaints
+from presqt_daemon.settings.schema import TARGET_NAME
+from presqt_daemon.settings.sections import settings_of
+
+PLUG_INS = "presqt_daemon.targets"
+"""The entry-point group in which another package offers a target: name = type, value = module."""
+_TOKEN_KEYS = ("token_file", "token_credential", "token_env")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def names_problem(name: object, others: Collection[str]) -> str | None:
+    """Why a target cannot be called so, beside these; None when it can."""
+    if not isinstance(name, str) or not re.fullmatch(TARGET_NAME, name):
+        return (
+            "a target's name is made of letters, digits, '.', '_' and '-', "
+            "and begins with a letter or digit"
+        )
+    for other in others:
+        if other.lower() == name.lower():
+            return f"differs from targets.{other} by case only"
+    return None
+
+
+def pasted_token(key: str, value: Any, base: Path) -> str | None:
+    """What to say where a token itself was written instead of the place of one; else None."""
+    if key not in _TOKEN_KEYS or value is None:
+        return None
+    text = str(value)
+    if may_be_secret(text) and "/" not in text and not (base / text).exists():
+        means = {
+            "token_file": "the path of the file that holds it",
+            "token_credential": "the name of the credential",
+            "token_env": "the name of the variable that holds it",
+        }[key]
+        return (
+            f"looks like a token itself (not shown); write {means}. "
+            "If others could read this file, have a new token made"
+        )
+    if key == "token_env" and not _VARIABLE.fullmatch(text):
+        return "is no name of an environment variable"
+    if key == "token_credential" and ("/" in text or text in {".", ".."}):
+        return "must be the plain name that stands before ':' in LoadCredential="
+    return None
+
+
+def check_target(
+    target: TargetConfig, entry: Mapping[str, Any], where: tuple[str, str], complaints: Complaints
+) -> None:
+    """Its type, and what goes with it."""
+    if "type" not in entry:
+        complaints.add(
+            (*where, "type"), f"is missing (one of {', '.join(ALL_TYPES)}, or a plug-in)"
+        )
+        return
+    problem = _problem_of_type(target.type)
+    if problem is not None:
+        complaints.add((*where, "type"), problem)
+        return
+    keys = settings_of(TargetConfig)
+    for key in entry:
+        if target.type in ALL_TYPES and target.type not in keys[key].metadata["types"]:
+            complaints.add((*where, key), f"has no meaning for type {target.type}")
+    if target.type == "folder" and target.path is None:
+        complaints.add((*where, "path"), "is missing")
+    tokens = [key for key in _TOKEN_KEYS if getattr(target, key)]
+    if len(tokens) > 1:
+        complaints.add(where, f"give one of {' and '.join(tokens)}, not both")
+    if target.url is not None:
+        problem = _problem_of_address(target.url)
+        if problem is not None:
+            complaints.add((*where, "url"), problem)
+
+
+def _problem_of_type(given: str) -> str | None:
+    if given in ALL_TYPES:
+        return None
+    known = [*ALL_TYPES, *sorted({p.name for p in entry_points(group=PLUG_INS)} - {*ALL_TYPES})]
+    if given in known:
+        return None
+    likely = difflib.get_close_matches(given.lower(), known, 1)
+    hint = f"; did you mean {likely[0]}?" if likely else ""
+    shown = "this" if may_be_secret(given) else repr(given)
+    return f"{shown} is no type of target{hint} (there are: {', '.join(known)})"
+
+
+def _problem_of_address(url: str) -> str | None:
+    if not url.startswith(("https://", "http://")):
+        return "must begin with https:// (or http:// for a test server)"
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  (raises for one that is none)
+    except ValueError:
+        return "is no address"
+    if not parts.hostname:
+        return "names no server"
+    if parts.username is not None or parts.password is not None:
+        return "must hold no user name and no password; a token goes into token_file"
+    return None
