@@ -13,6 +13,8 @@ import pytest
 
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import PresqtError
+from presqt_daemon.staging import refused
+from presqt_daemon.staging.folders import keeps_case_apart
 from presqt_daemon.staging.inspect import inspect_zip
 from tests.bags import bag_tree, zip_bytes
 from tests.hostile_zips import Part, build, part
@@ -365,3 +367,36 @@ def test_what_is_refused_is_told_with_advice_that_works(name: str, tmp_path: Pat
     by_validate, by_drop, told = codes(make(), tmp_path)
     assert (by_validate, by_drop) == (code, code)
     assert advice in told
+
+
+def test_a_disk_that_knows_no_case_refuses_the_pair_before_a_byte_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path, named("src/Makefile", "src/makefile")())
+    monkeypatch.setattr(refused, "keeps_case_apart", lambda _folder: False)
+    fault = desk.fault()
+    assert fault.code == "invalid-bag"
+    assert {entry.code for entry in fault.findings} == {"name-case-duplicate"}
+    assert "makefile" in fault.message
+    assert "keeps no names apart" in fault.message
+    assert desk.left() == {"drop.zip"}
+    assert desk.asked == []
+
+
+def test_a_bag_without_such_a_pair_asks_nothing_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refused, "keeps_case_apart", lambda _folder: False)
+    Desk(tmp_path, named("src/Makefile", "src/b")()).stage()
+
+
+def test_the_disk_of_the_tests_keeps_case_apart_and_nothing_is_left(tmp_path: Path) -> None:
+    assert keeps_case_apart(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pair_by_case_is_a_warning_that_names_both(tmp_path: Path) -> None:
+    bag = Desk(tmp_path, named("src/Makefile", "src/makefile")()).stage()
+    (warning,) = [entry for entry in bag.warnings if entry.code == "name-case-duplicate"]
+    assert "src/Makefile" in warning.message
+    assert "src/makefile" in warning.message

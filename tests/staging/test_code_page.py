@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
+from time import process_time
 
 import pytest
 
 from presqt_daemon.config import StagingConfig
+from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.staging.inspect import Inspection, inspect_zip
 from tests.bags import bag_tree
 from tests.hostile_zips import Part, bag_parts, build, part
@@ -132,3 +134,17 @@ def test_names_that_are_declared_are_never_guessed(tmp_path: Path) -> None:
     ]
     found = inspect(build(other), tmp_path)
     assert [error.code for error in found.errors] == ["missing-file", "extra-file"]
+
+
+def test_twice_the_undeclared_names_cost_no_more_than_about_twice(tmp_path: Path) -> None:
+    def seconds(count: int) -> float:
+        payload = {f"\u00f8/{number:06}\u00e3": b"" for number in range(count)}
+        path = tmp_path / f"{count}.zip"
+        path.write_bytes(build(in_page(payload, "cp850")))
+        before = process_time()
+        with open_bag_zip(path, StagingConfig()) as archive:
+            assert len(archive.undeclared) == count
+        return process_time() - before
+
+    seconds(500)
+    assert seconds(8000) < 40 * max(seconds(1000), 0.02)
