@@ -177,6 +177,28 @@ class TestUpdate:
         assert item.digests == digest_of(content)
         assert str(item.path) != key
 
+    def test_a_stuck_entry_under_a_plain_name_is_said(
+        self, fake: FakeZenodo, records: Target
+    ) -> None:
+        container = new(records)
+        fake.sticky.add(NAME)
+        fake.fault("cut", "PUT")
+        with pytest.raises(TargetFault):
+            records.put(container, sending(NAME, b"ours", MD5), None)
+        with pytest.raises(TargetFault, match="delete it in the draft"):
+            records.put(container, sending(NAME, b"ours", MD5), None)
+
+    def test_a_connection_cut_twice_stays_at_one_key(
+        self, fake: FakeZenodo, records: Target
+    ) -> None:
+        container = new(records)
+        fake.fault("cut", "PUT", times=2)
+        for _ in range(2):
+            with pytest.raises(TargetFault):
+                records.put(container, sending(ZIP, b"ours", MD5), None)
+        records.put(container, sending(ZIP, b"ours", MD5), None)
+        assert len(fake.drafts[container.id].files) == 1
+
     def test_the_record_of_uploads_is_there_whole_at_every_moment(
         self, fake: FakeZenodo, records: Target
     ) -> None:
@@ -647,6 +669,26 @@ def test_a_draft_deleted_by_hand_is_said_to_be_gone(fake: FakeZenodo, target: Ta
         with pytest.raises(UserFault, match="deleted") as raised:
             ask(container)
         assert raised.value.code == "resource-gone"
+
+
+def test_a_publishing_that_failed_is_made_good_by_the_next_go(
+    fake: FakeZenodo, config: TargetConfig, tmp_path: Path
+) -> None:
+    publishes = replace(config, publish="after_verified")
+    folder = staged(tmp_path)
+    identity, result = send(publishes, folder)
+    assert "not-published" in {warning.code for warning in result.warnings}
+    fake.drafts[identity].metadata |= {
+        "creators": [{}],
+        "resource_type": {"id": "dataset"},
+        "upload_type": "dataset",
+        "description": "What it is",
+    }
+    again, result = send(publishes, folder)
+    assert again == identity
+    assert fake.drafts[identity].published
+    assert "not-published" not in {warning.code for warning in result.warnings}
+    assert fake.count("PUT", "/content") + fake.count("PUT", "/api/files/") == 1
 
 
 def test_a_refused_deposit_leaves_no_unfinished_file(

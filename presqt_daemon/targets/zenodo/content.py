@@ -45,6 +45,13 @@ InvenioRDM 14.0.5 says where there is none."""
 _MAY_PASS = frozenset({"unauthorized", "resource-not-found", "resource-gone"})
 
 
+class KeyStuckError(Exception):
+    """An unfinished file that cannot be deleted, so that its key cannot be had.
+
+    On S3 a begun file whose upload has expired is one (invenio-app-rdm issue 3278).
+    """
+
+
 class DraftContent:
     """Sends contents to keys of drafts; remembers which way the site has refused."""
 
@@ -77,12 +84,19 @@ class DraftContent:
                 entry = self._gone_on(files, key, file, pending)
                 if entry is not None:
                     return entry
-                self.delete(files, key)
+                self._clear(files, key)
             if file.size >= self._large_bytes and self._in_parts(files, key, file):
                 return self._end(files, key).tree()
             self._whole_or_parts(files, key, file)
             reach("zenodo-sent")
             return self._end(files, key).tree()
+
+    def _clear(self, files: str, key: str) -> None:
+        """Take an unfinished file away. Raises KeyStuckError where the server cannot."""
+        try:
+            self.delete(files, key)
+        except PresqtError as error:
+            raise KeyStuckError(key) from error
 
     def delete(self, files: str, key: str) -> None:
         """Take a file away, whether complete or not; one that is gone is fine."""

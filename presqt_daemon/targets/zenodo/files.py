@@ -12,10 +12,10 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Container, Item, Sending
 from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.zenodo.content import DraftContent
+from presqt_daemon.targets.zenodo.content import DraftContent, KeyStuckError
 from presqt_daemon.targets.zenodo.drafts import draft_gone, md5_from
 from presqt_daemon.targets.zenodo.keys import (
     StoredFile,
@@ -103,7 +103,7 @@ class DraftFiles:
         if has_digest_in_key(file.path):
             stored = self._at_free_key(container, file, md5, entries, old)
         elif plain not in entries or not _is_complete(entries[plain]):
-            stored = self._at(container, plain, file, entries.get(plain))
+            stored = self._at_plain_key(container, plain, file, entries.get(plain))
         elif (there := _stored(entries[plain])).md5 == md5:
             stored = there
         else:
@@ -166,7 +166,6 @@ class DraftFiles:
 
         A complete file of another content makes way only where it is to be replaced.
         """
-        last: PresqtError | None = None
         for key in keys_for(file.path, md5):
             entry = entries.get(key)
             if entry is not None and _is_complete(entry):
@@ -175,18 +174,13 @@ class DraftFiles:
                     return there
                 if there.md5 is not None and old.get(key) != there.md5:
                     continue
+                self.remove(container, key)
+                entry = None
             try:
-                if entry is not None and _is_complete(entry):
-                    self.remove(container, key)
-                    entry = None
                 return self._at(container, key, file, entry)
-            except (TargetFault, UserFault) as error:
-                # on S3 a begun file whose upload has expired cannot even be deleted
-                # (invenio-app-rdm issue 3278): another key is the way out
-                if entry is None or error.code not in {"target-refused", "target-unavailable"}:
-                    raise
-                last = error
-        raise last or FileExistsError(str(file.path))
+            except KeyStuckError:
+                continue
+        raise FileExistsError(str(file.path))
 
     def _swapped(
         self,
@@ -205,11 +199,23 @@ class DraftFiles:
             return spare
         plain = str(file.path)
         self._let_go(container, plain, old.get(plain))
-        stored = self._at(container, plain, file, None)
+        stored = self._at_plain_key(container, plain, file, None)
         if stored.md5 == md5:
             self.remove(container, spare.key)
             self.clear_spares(container)
         return stored
+
+    def _at_plain_key(
+        self, container: Container, key: str, file: Sending, pending: Mapping[str, Any] | None
+    ) -> StoredFile:
+        try:
+            return self._at(container, key, file, pending)
+        except KeyStuckError as stuck:
+            raise TargetFault(
+                "target-refused",
+                f"{self._http.target} keeps an unfinished file {key} and does not remove it: "
+                "delete it in the draft.",
+            ) from stuck
 
     def _at(
         self, container: Container, key: str, file: Sending, pending: Mapping[str, Any] | None
