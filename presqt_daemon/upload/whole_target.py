@@ -49,15 +49,18 @@ def pause_from_fault(fault: PresqtError, target: Target, *, is_path: bool) -> Li
         return _held(fault, PauseKind.TOKEN)
     if fault.code == "rate-limited":
         return limited_by(fault, fault.retry_after)
-    if is_path and fault.code in {"target-unavailable", "target-full"}:
+    if is_path and fault.code == "target-full":
         return _held(fault, PauseKind.OPERATOR)
     if fault.is_outage:
         return _held(fault, PauseKind.OUTAGE)
     if fault.code not in _ASKED_FOR:
         return None
     try:
-        target.account()
+        # a folder has no account; that it can be read is what all its tickets need
+        target.titles() if is_path else target.account()
     except PresqtError as refused:
+        if is_path:
+            return _held(refused, PauseKind.OPERATOR)
         if refused.code == "rate-limited":
             return limited_by(refused, refused.retry_after)
         is_down = refused.retryable or refused.code == "target-misbehaved"

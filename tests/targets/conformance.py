@@ -4,15 +4,16 @@ The adapter's test gives a `site` fixture, the target as its owner sees it, and 
 attributes where the target deviates, each with the reason beside it.
 """
 
+import contextlib
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import pytest
 
@@ -158,6 +159,31 @@ def sending(
     )
 
 
+class Watched:
+    """A connection that tells of each call before it is made."""
+
+    def __init__(self, target: Target, before: Callable[[str], None]) -> None:
+        self.__dict__.update(_target=target, _before=before)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._target, name)
+        if name not in CALLS:
+            return found
+
+        def call(*args: Any) -> Any:
+            self._before(name)
+            return found(*args)
+
+        return call
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._target, name, value)
+
+
+CALLS = ("listing", "put", "stat", "digest", "commit")
+"""Before which somebody else may write."""
+
+
 class Conformance:
     """The suite. Skips what the target cannot do, by its traits or by the class attributes."""
 
@@ -167,6 +193,9 @@ class Conformance:
 
     refused_names: ClassVar[frozenset[str]] = frozenset()
     """Paths of NASTY that the target cannot hold, each with the reason beside it."""
+
+    names_are_unique = True
+    """Whether two files of one name cannot stand side by side."""
 
     titles_are_unique = True
     """Whether the target itself refuses a title that is taken."""
@@ -591,6 +620,173 @@ class Conformance:
         if self.traits(site).has_folders:
             assert {"a.bin": BIG, "b.txt": b"b"}.items() <= stored.items()
         assert (result.failed_fixity, result.ignored) == ((), ())
+
+    @pytest.mark.parametrize("is_lost", [False, True])
+    @pytest.mark.parametrize("call", CALLS)
+    def test_what_another_writes_meanwhile_is_never_replaced_under_ignore(
+        self, site: Site, tmp_path: Path, call: str, is_lost: bool
+    ) -> None:
+        """Before the first or second call of each kind, with a lost answer, and with a retry."""
+        if not self.traits(site).has_folders:
+            pytest.skip("a zip is the only file, under a name with its digest or of its bag")
+        if is_lost and "lost" not in self.faults:
+            pytest.skip("the target has no connection")
+        if call == "put" and not self.names_are_unique:
+            pytest.skip("nothing is replaced there: both stand side by side")
+        for number in (1, 2):
+            identity = site.make(f"Theirs{number}", {"keep.txt": b"keep"})
+            written: list[bool] = []
+            calls: list[str] = []
+
+            def write(name: str, identity: str = identity, written: list[bool] = written) -> None:
+                calls.append(name)  # noqa: B023
+                if name == call and calls.count(name) == number:  # noqa: B023
+                    take(identity, written)
+                stores = "commit" if self.traits(site).deferred else "put"
+                if is_lost and name == stores and calls.count(name) == 1:  # noqa: B023
+                    site.fault("lost")
+
+            def take(identity: str, written: list[bool]) -> None:
+                other = self.connect(site)
+                container = self.existing(other, identity, OTHER_TICKET)
+                try:
+                    if PurePosixPath("a.bin") not in other.listing(container):
+                        written.append(True)
+                        with contextlib.suppress(PresqtError):
+                            # it may be this one whose answer is lost
+                            self.put(site, other, container, "a.bin", b"theirs")
+                finally:
+                    other.close()
+
+            folder = staged(tmp_path, {"a.bin": BIG, "b.txt": b"b"}, extra=self.algorithms(site))
+            # one after another, so that each call's place in the upload is known
+            config = replace(site.config, connections=1)
+            job = job_for(folder, config, token=site.token, resource_id=identity)
+            for _ in range(2):
+                try:
+                    result = Supervisor().send(
+                        job,
+                        connect=lambda _config, _token, write=write: Watched(
+                            self.connect(site), write
+                        ),
+                    )
+                except MustWait:
+                    continue
+            stored = site.files(identity)
+            assert stored["keep.txt"] == b"keep"
+            if written:
+                assert stored["a.bin"] == b"theirs"
+                assert result.ignored_different == ("/a.bin",) or not self.traits(site).algorithms
+            else:
+                assert stored["a.bin"] == BIG
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            (" a ", "b\u00a0", "\u2003c", "d e"),
+            ("data.csv", "data.csv "),
+            ("dir/a", "dir /a"),
+            ("e\u0301", "\u00e9"),
+            ("README", "readme"),
+        ],
+    )
+    def test_odd_names_and_twins_arrive_as_declared_or_are_refused_before_anything_is_made(
+        self, site: Site, tmp_path: Path, names: tuple[str, ...]
+    ) -> None:
+        traits = self.traits(site)
+        if not traits.has_folders:
+            pytest.skip("the names travel inside a zip")
+        rules = traits.names
+        paths = [PurePosixPath(name) for name in names]
+        files = {f"P/{name}": name.encode() for name in names}
+        folder = staged(tmp_path, files, extra=self.algorithms(site))
+        job = job_for(folder, site.config, token=site.token)
+        supervisor = Supervisor()
+        whole = {part for path in paths for part in (path, path.parent)}
+        if len({rules.key(path) for path in whole}) < len(whole) or any(map(rules.why_not, paths)):
+            with pytest.raises(UserFault) as raised:
+                self.send(site, supervisor, job)
+            assert raised.value.code == "bad-request"
+            assert supervisor.asked == 0
+            return
+        result = self.send(site, supervisor, job)
+        stored = site.files(supervisor.opened.container_id)
+        assert {str(rules.stored(path)): str(path).encode() for path in paths}.items() <= (
+            stored.items()
+        )
+        assert (result.failed_fixity, result.ignored) == ((), ())
+        altered = {str(path) for path in paths if rules.stored(path) != path}
+        warned = {one.path for one in result.warnings if one.code == "name-altered"}
+        assert warned == {f"/P/{name}" for name in altered}
+
+    def test_an_update_interrupted_at_any_call_loses_nothing(
+        self, site: Site, tmp_path: Path
+    ) -> None:
+        if not self.traits(site).has_folders:
+            pytest.skip("the files are inside a zip, which has a key of its own")
+        for number in range(1, 8):
+            identity = site.make(f"Theirs{number}", {"a.txt": b"old", "keep.txt": b"keep"})
+            folder = staged(tmp_path, {"a.txt": b"new!"}, extra=self.algorithms(site))
+            job = job_for(
+                folder,
+                site.config,
+                token=site.token,
+                resource_id=identity,
+                action=DuplicateAction.UPDATE,
+            )
+            left = [number]
+
+            def stop(_name: str, left: list[int] = left) -> None:
+                left[0] -= 1
+                if left[0] == 0:
+                    raise UserFault("cancelled", "Stop.")
+
+            with contextlib.suppress(UserFault):
+                Supervisor().send(
+                    job,
+                    connect=lambda _config, _token, stop=stop: Watched(self.connect(site), stop),
+                )
+            stored = site.files(identity)
+            assert stored["keep.txt"] == b"keep"
+            assert stored["a.txt"] in {b"old", b"new!"}
+            result = self.send(site, Supervisor(), job)
+            assert site.files(identity)["a.txt"] == b"new!"
+            assert (result.failed_fixity, result.ignored) == ((), ())
+
+    def test_one_file_that_the_target_does_not_take_holds_no_target(
+        self, site: Site, tmp_path: Path
+    ) -> None:
+        """Its account's question is answered, so it is this ticket's trouble, told in words."""
+        fault = TargetFault("target-unavailable", "500: poison", retryable=True)
+
+        def poison(name: str) -> None:
+            if name == "put":
+                raise fault
+
+        folder = staged(tmp_path, extra=self.algorithms(site))
+        job = job_for(folder, site.config, token=site.token)
+        with pytest.raises(TargetFault, match="poison"):
+            Supervisor().send(
+                job, connect=lambda _config, _token: Watched(self.connect(site), poison)
+            )
+
+    def test_two_ids_of_one_container_have_one_identity(self, site: Site, target: Target) -> None:
+        made = self.new(target)
+        again = self.existing(target, made.id)
+        assert (made.identity or made.id) == (again.identity or again.id)
+
+    def test_one_path_can_be_asked_for(self, site: Site, target: Target) -> None:
+        container = self.new(target)
+        path = PurePosixPath("dir/a.txt" if target.traits.has_folders else "a.txt")
+        other = self.connect(site)
+        assert other.stat(container, path) is None
+        self.put(site, target, container, str(path), b"alpha")
+        item = other.stat(container, path)
+        other.close()
+        assert item is not None
+        assert item.size in {None, 5}
+        assert (item.asked or item.path) == path
+        assert target.stat(container, path.with_name("none.txt")) is None
 
     def test_presqts_record_of_uploads_lies_beside_the_files(
         self, site: Site, tmp_path: Path
