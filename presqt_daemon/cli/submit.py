@@ -49,7 +49,7 @@ def main(context: Context) -> int:
     drop = Drop(
         folder=_folder(config, options.target, options.resource_id),
         name=_name(config, options.path, has_sidecar=bool(options.title or options.duplicates)),
-        title=None if options.title is None else check_title(options.title),
+        title=_title(config, options.target, options.title),
         duplicates=options.duplicates,
     )
     older = _names_in(drop.folder)
@@ -70,6 +70,14 @@ def main(context: Context) -> int:
     if not options.wait:
         return Exit.OK
     return wait_for(config, Uploads(config.mediafiles).folder(ticket), None)
+
+
+def _title(config: Config, target: str | None, title: str | None) -> str | None:
+    """The title where the target can have it, as the daemon will judge it."""
+    chosen = config.targets.get(target or config.default_target or "")
+    if title is None:
+        return None
+    return check_title(title, "folder" if chosen is None else chosen.type)
 
 
 def _folder(config: Config, target: str | None, resource_id: str | None) -> Path:

@@ -51,6 +51,7 @@ class Traits:
     `has_folders`: paths are kept; else the bag is sent as one stored zip.
     `needs_folders`: a folder must be made (parents first) before a file is put into it.
     `keeps_empty_folders`: an empty folder can be made.
+    `parts_files_and_folders`: a file and a folder of one name stand side by side.
     `title_format`: how a taken title is numbered, with `{title}` and `{number}`.
     `parallel_puts`: how many puts one connection's owner may run at once, 1 = one after another.
     `deferred`: puts are only collected; `commit` sends them and returns what the target said.
@@ -72,6 +73,7 @@ class Traits:
     has_folders: bool = True
     needs_folders: bool = False
     keeps_empty_folders: bool = False
+    parts_files_and_folders: bool = False
     title_format: str = "{title} (PresQT{number})"
     parallel_puts: int = 1
     deferred: bool = False

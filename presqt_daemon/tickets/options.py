@@ -136,7 +136,7 @@ def resolve(
     )
     resource_id = _resource_id(config, target, route, sidecar, bag, sources)
     action = _action(config, sidecar, bag, sources)
-    title = _title(sidecar, labels, zip_stem, sources)
+    title = _title(sidecar, labels, zip_stem, sources, config.targets[target].type)
     if config.uploads.structure == "presqt":
         check_presqt_structure(labels, is_new=resource_id is None)
     return Resolved(
@@ -220,11 +220,13 @@ def _action(
         raise UserFault("bad-request", _BAD_ACTION.format(asked)) from None
 
 
-def _title(sidecar: Choices, labels: Labels, zip_stem: str, sources: dict[str, str]) -> str:
+def _title(
+    sidecar: Choices, labels: Labels, zip_stem: str, sources: dict[str, str], target_type: str
+) -> str:
     for source, text in (("sidecar", sidecar.title), ("bag", labels.title)):
         if text is not None and text.strip():
             sources["title"] = source
-            return check_title(text)
+            return check_title(text, target_type)
     for source, text in (
         ("payload", labels.top_folder),
         ("external-identifier", (labels.external_identifier or "").strip(". ")),

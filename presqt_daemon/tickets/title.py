@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.tickets.claim_record import shorten_name
@@ -11,23 +12,47 @@ MAX_TITLE_CHARS = 4 * MAX_TITLE_BYTES
 """More than this is cut or refused before any other look: to normalize a text (Unicode Standard
 Annex 15) may take the square of its length, and no title that fits is so long in any form."""
 
+LONGEST_SENTENCES: Mapping[str, int] = {
+    "osf": 512,
+    "figshare": 1000,
+    "zenodo": 512,
+    "github": 512,
+    "gitlab": 512,
+}
+"""Characters of a title by type of target, where it is text for readers and names no folder.
+
+developer.osf.io (nodes), docs.figshare.com (projects); git's hosts make a name of it and have it
+whole in the description, InvenioRDM names no limit. Any other type gets a title as a safe name.
+"""
+
 DEFAULT_TITLE = "deposit"
 _JOINERS = "\u200c\u200d"
 
 
-def check_title(title: str) -> str:
-    """The title, NFC; UserFault for one that is not a safe single name."""
-    text = title[: MAX_TITLE_CHARS + 1].strip()
-    problem = f"is longer than {MAX_TITLE_BYTES} bytes" if len(text) > MAX_TITLE_CHARS else None
+def check_title(title: str, target_type: str = "folder") -> str:
+    """The title, NFC; UserFault for one that this type of target, or a person, cannot have.
+
+    Where titles are text, a slash is a sign like others; elsewhere it must be a safe single name.
+    """
+    longest = LONGEST_SENTENCES.get(target_type)
+    most = MAX_TITLE_CHARS if longest is None else 4 * longest
+    too_long = (
+        f"is longer than {MAX_TITLE_BYTES} bytes"
+        if longest is None
+        else f"is longer than {longest} characters"
+    )
+    text = title[: most + 1].strip()
+    problem = too_long if len(text) > most else None
     if problem is None:
         text = unicodedata.normalize("NFC", text).strip()
         problem = why_unsafe(text)
-    if problem is None and ("/" in text or "\\" in text):
+    if problem is None and longest is None and ("/" in text or "\\" in text):
         problem = "holds a path separator"
     if problem is None and any(map(_is_invisible, text)):
         problem = "holds a character that cannot be seen and may turn the text around"
-    if problem is None and len(text.encode("utf-8", "surrogatepass")) > MAX_TITLE_BYTES:
-        problem = f"is longer than {MAX_TITLE_BYTES} bytes"
+    if problem is None:
+        length = len(text.encode("utf-8", "surrogatepass") if longest is None else text)
+        problem = too_long if length > (longest or MAX_TITLE_BYTES) else None
     if problem is not None:
         raise UserFault(
             "bad-request", f"The title {quoted(title)} {problem}: choose another title."

@@ -48,7 +48,7 @@ class Delivery:
 
         `listing` is by the keys of the target's `names`. Raises what `send` raises.
         """
-        refuse_conflicts(self._freight, listing)
+        refuse_conflicts(self._freight, self._target.traits, listing)
         self._make_folders(listing)
         for result in self._lane.each(transfer.carry, self._freight.parcels()):
             if not transfer.is_open(result):

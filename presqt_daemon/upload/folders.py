@@ -10,9 +10,11 @@ from presqt_daemon.upload.layout import remote_folders
 from presqt_daemon.upload.plan import folders_in, refuse_conflict
 
 
-def refuse_conflicts(freight: Freight, listing: Mapping[PurePosixPath, Item]) -> None:
+def refuse_conflicts(
+    freight: Freight, traits: Traits, listing: Mapping[PurePosixPath, Item]
+) -> None:
     """UserFault where a file of the bag meets a folder in the container, or a folder a file."""
-    if not listing:
+    if not listing or traits.parts_files_and_folders:
         return
     folders = folders_in(listing)
     for path in remote_folders(freight.found, freight.layout, freight.tags, with_empty=False):

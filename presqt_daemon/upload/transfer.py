@@ -78,7 +78,7 @@ class Transfer:
         Raises PresqtError with the file among its findings, PayloadSpoilt, MustWait, BrokenOff.
         """
         track = self._meter.track(parcel.size)
-        item = self._listing.get(self._names.key(parcel.remote))
+        item = self._in_the_way(self._listing.get(self._names.key(parcel.remote)))
         try:
             result = self._carry(parcel, item, self._claim(parcel), track)
         except PresqtError as error:
@@ -146,7 +146,12 @@ class Transfer:
     def look_up(self, parcel: Parcel) -> Item | None:
         """What stands at a file's place now."""
         with self._look_lock:
-            return self._target.stat(self._container, parcel.remote)
+            return self._in_the_way(self._target.stat(self._container, parcel.remote))
+
+    def _in_the_way(self, item: Item | None) -> Item | None:
+        """The item, unless it is a folder beside which a file of its name can stand."""
+        is_beside = item is not None and item.is_folder
+        return None if is_beside and self._target.traits.parts_files_and_folders else item
 
     def _carry(
         self, parcel: Parcel, item: Item | None, claim: Claim | None, track: Track

@@ -221,6 +221,22 @@ def test_a_file_and_a_folder_may_share_a_name(
     assert listing[PurePosixPath("both/a.txt")].size == 5
 
 
+@pytest.mark.parametrize("theirs", ["file", "folder"])
+def test_a_bag_goes_beside_a_file_or_folder_of_its_name(
+    fake: OsfFake, config: TargetConfig, tmp_path: Path, theirs: str
+) -> None:
+    node = fake.new_node("Theirs").id
+    there = fake.new_entity(node, theirs, "both", "", b"theirs" if theirs == "file" else None)
+    payload = {"both/a.txt": b"ours"} if theirs == "file" else {"both": b"ours"}
+    folder = staged(tmp_path, payload, extra=("sha256",))
+    result = Supervisor().send(job_for(folder, config, token=TOKEN, resource_id=node))
+    assert (result.failed_fixity, result.ignored) == ((), ())
+    kinds = sorted(one.kind for one in fake.entities.values() if one.name == "both")
+    assert kinds == ["file", "folder"]
+    assert there.id in fake.entities
+    assert there.content is None or there.content.kept == b"theirs"
+
+
 def test_an_update_is_a_new_version_of_the_same_file(fake: OsfFake, target: Target) -> None:
     node = fake.new_node("Theirs").id
     theirs = fake.new_entity(node, "file", "a.txt", "", b"theirs")

@@ -369,3 +369,20 @@ def test_osf_takes_titles_of_512_characters_and_with_a_slash(
     container = target.container(ContainerRequest(ticket=TICKET, resource_id=None, title=title))
     assert container.title == title
     assert fake.nodes[container.id].title == title
+
+
+def test_a_long_title_that_is_taken_keeps_its_number(fake: OsfFake, target: Target) -> None:
+    title = f"{'x' * 512} (PresQT12)"
+    container = target.container(ContainerRequest(ticket=TICKET, resource_id=None, title=title))
+    assert container.title == f"{'x' * 501} (PresQT12)"
+    assert len(fake.nodes[container.id].title) == 512
+
+
+def test_a_title_of_the_metadata_stands_before_the_description(
+    fake: OsfFake, target: Target
+) -> None:
+    fields = {"described_title": "A Study", "description": "About it"}
+    container = target.container(
+        ContainerRequest(ticket=TICKET, resource_id=None, title="Project", fields=fields)
+    )
+    assert fake.nodes[container.id].attributes["description"] == "A Study\n\nAbout it"

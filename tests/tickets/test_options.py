@@ -150,6 +150,21 @@ def test_a_title_that_is_no_safe_name_is_refused(title: str) -> None:
     assert caught.value.code == "bad-request"
 
 
+@pytest.mark.parametrize("kind", ["osf", "figshare", "zenodo", "github", "gitlab"])
+@pytest.mark.parametrize("title", ["a/b", "a\\b", "x" * 201, "\u00fc" * 512])
+def test_a_title_is_a_sentence_where_it_names_no_folder(kind: str, title: str) -> None:
+    assert check_title(title, kind) == title
+
+
+@pytest.mark.parametrize("title", ["", "a\nb", "x" * 1001, "report\u202etxt.exe", "\ud800"])
+@pytest.mark.parametrize("kind", ["osf", "figshare", "some-plugin"])
+def test_a_sentence_is_no_licence_for_everything(kind: str, title: str) -> None:
+    with pytest.raises(UserFault):
+        check_title(title, kind)
+    with pytest.raises(UserFault):
+        check_title("a/b", "some-plugin")
+
+
 def test_a_title_is_normalised() -> None:
     assert check_title(" Mu\u0308sli ") == "M\u00fcsli"
 

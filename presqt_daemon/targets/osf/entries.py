@@ -98,8 +98,10 @@ def has_older_version(entry: Mapping[str, Any]) -> bool:
 def fields_from(fields: Mapping[str, object]) -> dict[str, Any]:
     """The attributes that describe a new node, of what OSF lets be said at once."""
     described: dict[str, Any] = {}
-    text, keywords = fields.get("description"), fields.get("keywords")
-    if isinstance(text, str) and text:
+    keywords = fields.get("keywords")
+    # a title that the bag has beside the chosen one has no place of its own
+    said = [fields.get(name) for name in ("described_title", "description")]
+    if text := "\n\n".join(part for part in said if isinstance(part, str) and part):
         described["description"] = text
     if isinstance(keywords, list) and keywords:
         described["tags"] = keywords

@@ -50,6 +50,7 @@ TRAITS = Traits(
     algorithms=HASHES,
     needs_folders=True,
     keeps_empty_folders=True,
+    parts_files_and_folders=True,
     parallel_puts=16,
     max_file_bytes=5 * 10**9,
     # WaterButler reads names through tornado's `get_query_argument`
