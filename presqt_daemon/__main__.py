@@ -11,6 +11,7 @@ from presqt_daemon.cli.parser import parse
 from presqt_daemon.cli.show import complain
 from presqt_daemon.cli.text import shown
 from presqt_daemon.errors import ConfigError, PresqtError
+from presqt_daemon.system.standard_streams import open_missing_streams, start_again_in_utf8
 
 MODULES = {
     "run": "run",
@@ -33,6 +34,9 @@ MODULES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code of the command."""
+    open_missing_streams()
+    if arguments is None:
+        start_again_in_utf8()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     is_verbose = False

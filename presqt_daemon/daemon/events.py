@@ -1,5 +1,6 @@
 """What the loop hears: the rooms' events, and what signals ask for."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -12,14 +13,14 @@ from presqt_daemon.workers import events
 
 @dataclass(frozen=True, slots=True)
 class StopAsked:
-    """SIGTERM, or SIGINT (`is_interrupt`)."""
+    """SIGTERM, SIGINT (`is_interrupt`), or SIGHUP because the terminal is gone."""
 
     is_interrupt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ReloadAsked:
-    """SIGHUP."""
+    """SIGHUP of a person or of systemd."""
 
 
 Event = Claimed | ControlRequest | StopAsked | ReloadAsked | events.Event
@@ -31,4 +32,22 @@ def listen_to_signals(post: Callable[[Event], None]) -> None:
         return
     signal.signal(signal.SIGTERM, lambda *_: post(StopAsked()))
     signal.signal(signal.SIGINT, lambda *_: post(StopAsked(is_interrupt=True)))
-    signal.signal(signal.SIGHUP, lambda *_: post(ReloadAsked()))
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return  # started under `nohup`: a terminal that closes means nothing, `reload` still works
+    began_on_terminal = _has_terminal()
+
+    def hang_up(*_: object) -> None:
+        # a terminal that was there and is gone sent it; else a person or systemd did
+        is_gone = began_on_terminal and not _has_terminal()
+        post(StopAsked() if is_gone else ReloadAsked())
+
+    signal.signal(signal.SIGHUP, hang_up)
+
+
+def _has_terminal() -> bool:
+    """Whether this process has a controlling terminal that still exists."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
