@@ -21,6 +21,7 @@ from presqt_daemon.workers.dispatch import Dispatch
 from presqt_daemon.workers.expiry import Expiry
 from presqt_daemon.workers.permits import Permits
 from presqt_daemon.workers.pool import Pool
+from presqt_daemon.workers.reaper import reap_orphans
 from presqt_daemon.workers.supervisor import Supervisor
 from presqt_daemon.workers.tokens import MissingTokenError, Tokens
 
@@ -53,6 +54,8 @@ class Rooms:
     def keep_up(self) -> None:
         """Get what could not be started for want of threads, and end a start that hangs."""
         self.pool.end_hung_start()
+        if os.getpid() == 1:
+            reap_orphans(self.pool.own_processes())
         self.upgrade.keep_up()
         self.inbox.keep_up()
         self.control.start()

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.arbiter import Daemon
 from presqt_daemon.system.files import make_folder
+from presqt_daemon.system.temporary import temporary_folder
 from presqt_daemon.tickets.lease import FolderLock
 
 INBOX_MODE = 0o2775
@@ -36,5 +37,6 @@ def run_daemon(
             stack.callback(lock.release)
             if lock.has_cleared:
                 _log.warning("%s was made by somebody else and is removed", lock.path)
+        stack.enter_context(temporary_folder(config.mediafiles))
         daemon = Daemon(config, once=once, max_wait=max_wait, load=load, verbosity=verbosity)
         return daemon.serve()

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.popen_forkserver import Popen
@@ -123,6 +123,15 @@ class Pool:
             _log.warning("the process that starts workers hangs; it is replaced")
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
+
+    @staticmethod
+    def own_processes() -> frozenset[int]:
+        """The direct children of this process that multiprocessing waits for itself."""
+        helpers = (
+            forkserver._forkserver._forkserver_pid,  # type: ignore[attr-defined]  # noqa: SLF001
+            resource_tracker._resource_tracker._pid,  # type: ignore[attr-defined]  # noqa: SLF001
+        )
+        return frozenset(pid for pid in helpers if pid is not None)
 
     def _start_worker(self) -> Worker:
         ours, theirs = multiprocessing.Pipe()

@@ -207,3 +207,32 @@ def is_quiet_for(seconds: float, said: list[tuple[float, str]]) -> Callable[[], 
     """Whether nothing has been heard for so long."""
     began = time.monotonic()
     return lambda: time.monotonic() - max([began, *times_of(said, "WATCHDOG=1")]) > seconds
+
+
+def test_a_daemon_that_is_killed_leaves_nothing_among_the_temporary_files_for_long(
+    house: House,
+) -> None:
+    place = Path(tempfile.mkdtemp(prefix="pt-"))  # short, as a socket's path has to be
+    house.environment["TMPDIR"] = str(place)
+    for name in ("one", "two"):
+        house.start()
+        drop(bag_zip({f"{name}/a.txt": b"1"}), house.inbox / "archive" / f"{name}.zip")
+        assert house.ended(f"{name}.zip")["status"] == "finished"
+        assert len(os.listdir(place)) == 1
+        if name == "one":
+            assert house.process is not None
+            house.process.kill()
+            house.process.wait(10)
+    assert house.stop() == 0
+    assert os.listdir(place) == []
+    place.rmdir()
+
+
+def test_a_folder_of_temporary_files_with_a_long_name_is_no_obstacle(house: House) -> None:
+    place = house.root / ("long" * 20)
+    place.mkdir()
+    house.environment["TMPDIR"] = str(place)
+    house.start()
+    drop(bag_zip(), house.inbox / "archive" / "one.zip")
+    assert house.ended("one.zip")["status"] == "finished"
+    assert house.stop() == 0

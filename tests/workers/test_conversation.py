@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import signal
+import subprocess
 import threading
 import uuid
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.workers.conversation import Broken, BrokenKind, Conversation
+from presqt_daemon.workers.pool import TICKET_VARIABLE
 from presqt_daemon.workers.proof import Proof
 from presqt_daemon.workers.reaper import Limits
 from presqt_daemon.workers.run import Interruption, Run, Work
@@ -180,3 +182,45 @@ def test_only_the_death_of_a_worker_that_has_begun_counts(
     ).hold("a task")  # type: ignore[arg-type]
     assert isinstance(end, Broken)
     assert end.kind is kind
+
+
+def fall_with_a_child(channel: Connection) -> None:
+    """A worker that dies and leaves a program behind, in a session of its own."""
+    channel.recv()
+    os.environ[TICKET_VARIABLE] = "the-ticket"
+    child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    channel.send(Alive())
+    channel.send(WantsTurn(requests_per_minute=child.pid))
+    channel.recv()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_a_worker_that_died_had_started_goes_with_it(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path)
+    folder = uploads.folder(str(uuid.uuid4()))
+    folder.path.mkdir(parents=True)
+    info = ProcessInfo(ticket_number=folder.ticket, received_at=NOW, updated_at=NOW)
+    ours, theirs = multiprocessing.Pipe()
+    work = fall_with_a_child
+    process = multiprocessing.get_context("forkserver").Process(target=work, args=(theirs,))
+    process.start()
+    theirs.close()
+    children: list[psutil.Process] = []
+
+    def answer(question: Question) -> Go:
+        assert isinstance(question, WantsTurn)
+        children.append(psutil.Process(question.requests_per_minute))
+        return Go()
+
+    end = Conversation(
+        worker=Worker(process=process, identity=psutil.Process(process.pid), channel=ours),
+        holder=Holder(uploads, folder, info, now=lambda: NOW),
+        run=Run(ticket="the-ticket", work=Work.STAGE, interruption=Interruption()),
+        limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
+        answer=answer,
+        end_creating=lambda: None,
+        proof=Proof(folder.ticket, lambda _event: None),
+    ).hold("a task")  # type: ignore[arg-type]
+    assert isinstance(end, Broken)
+    gone, alive = psutil.wait_procs(children, timeout=30)
+    assert (len(gone), alive) == (1, [])

@@ -427,3 +427,14 @@ def test_a_small_bag_that_is_slow_comes_back_among_the_large_ones(house: House) 
     permits.end_staging("large")
     assert [r.ticket for r in house.dispatch.agenda.runs(permits, house.monotonic)]
     house.dispatch.handle(Ended(replace(end, kind=RunKind.HANDED_BACK), run))
+
+
+def test_a_cancel_that_comes_as_a_run_ends_is_carried_out(house: House) -> None:
+    name = house.ticket()
+    house.open(name)
+    house.dispatch.start_due(house.monotonic)
+    end = house.events.get(timeout=10)
+    house.dispatch.cancel(name)
+    house.dispatch.handle(end)
+    house.turn_until(house.dispatch.is_idle)
+    assert house.info(name).error_code == "cancelled"

@@ -149,3 +149,24 @@ def test_whoever_has_got_a_dead_workers_pid_is_left_alone() -> None:
         assert tree_memory(identity) == 0
         assert end_tree(identity, ("PRESQT_TICKET", "mine"), grace=0) == 0
         assert is_alive(stranger.pid)
+
+
+ORPHANS = """
+import ctypes, os, subprocess, time
+from presqt_daemon.workers.reaper import reap_orphans
+assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # orphans come to us, as to process 1
+own = subprocess.Popen(["sh", "-c", "exit 7"])
+subprocess.run(["sh", "-c", "sleep 0.1 & sleep 0.1 & exit 0"])
+reaped, deadline = 0, time.monotonic() + 30
+while reaped < 2 and time.monotonic() < deadline:
+    reaped += reap_orphans({own.pid})
+    time.sleep(0.01)
+print(reaped, own.wait())
+"""
+
+
+def test_orphans_that_come_to_process_1_are_let_go_and_its_own_children_are_not() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ORPHANS], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "2 7\n"
