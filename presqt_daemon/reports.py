@@ -129,6 +129,13 @@ class Staged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pointed:
+    """Nothing was sent: what an earlier ticket has brought is at the target, file by file."""
+
+    first: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Uploaded:
     """The upload ended well; failed fixity is part of the result, not an error."""
 
@@ -165,4 +172,4 @@ class Go:
 
 Question = WantsSpace | WantsCreate | WantsContainer | WantsTurn
 Report = Question | Created | Attempt | Reached | Opened | Progress | Alive
-End = Staged | Uploaded | Failed | Limited | Spoilt | Short
+End = Staged | Pointed | Uploaded | Failed | Limited | Spoilt | Short

@@ -19,7 +19,7 @@ LOOK_SECONDS = 2.0
 
 
 class SameContentError(Exception):
-    """Nothing need be sent: an earlier ticket has brought this content to this place."""
+    """Nothing need be sent if it is still there: an earlier ticket has brought this content."""
 
     def __init__(self, first: ProcessInfo) -> None:
         super().__init__(first.ticket_number)

@@ -16,6 +16,7 @@ from presqt_daemon.reports import (
     Go,
     Limited,
     Opened,
+    Pointed,
     Progress,
     Question,
     Reached,
@@ -47,7 +48,7 @@ MEMORY_EVERY_SECONDS = 1.0
 STOP_GRACE_SECONDS = 1.0
 LEAVE_SECONDS = 2.0
 
-_ENDS = (Staged, Uploaded, Failed, Limited, Spoilt, Short)
+_ENDS = (Staged, Pointed, Uploaded, Failed, Limited, Spoilt, Short)
 
 
 class BrokenKind(StrEnum):

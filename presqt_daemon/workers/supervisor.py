@@ -18,6 +18,7 @@ from presqt_daemon.reports import (
     Failed,
     Go,
     Limited,
+    Pointed,
     Question,
     Short,
     Spoilt,
@@ -33,6 +34,7 @@ from presqt_daemon.tickets.holder import Holder, utc_now
 from presqt_daemon.tickets.process_info import InfoError, UnreadableInfoError, add_warnings
 from presqt_daemon.tickets.recovery import rebuild_info
 from presqt_daemon.tickets.store import TicketFolder, Uploads
+from presqt_daemon.upload.earlier_deposit import EarlierDeposit
 from presqt_daemon.workers.contents import Contents, SameContentError
 from presqt_daemon.workers.conversation import Broken, Conversation
 from presqt_daemon.workers.endings import end_failed, end_finished, end_pointed
@@ -144,32 +146,38 @@ class Supervisor:
         return Holder(self.uploads, folder, info, clock=self.clock, now=self.now)
 
     def _run(self, run: Run, holder: Holder) -> RunEnd:
+        earlier = None
         try:
             if run.work is Work.UPLOAD:
                 if holder.info.stage in {Stage.RECEIVED, Stage.VALIDATED}:
                     # its status was lost and made anew: nothing is known of what was staged
                     holder.fact(holder.info)
                     return RunEnd(ticket=run.ticket, kind=RunKind.AGAIN, info=holder.info)
-                self._notice_same_content(holder)
+                earlier = self._earlier_deposit(holder)
             started_with = holder.info.upload_files_finished
             task, limits = prepare(run, holder, self.config, self.tokens)
+            if isinstance(task, UploadTask):
+                task = replace(task, earlier=earlier)
             end = self._converse(run, holder, task, limits)
             progress = holder.info.upload_files_finished > started_with
             return self._settle(run, holder, task, end, progress=progress)
         except PresqtError as error:
             end_failed(holder, error, self.config)
-        except SameContentError as same:
-            end_pointed(holder, same.first, self.config)
         except ParkError as cause:
             return park(run, holder, cause, self.config)
         return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
 
-    def _notice_same_content(self, holder: Holder) -> None:
-        """Say on the ticket that its content came before; raises as `Contents.notice` says."""
+    def _earlier_deposit(self, holder: Holder) -> EarlierDeposit | None:
+        """The deposit to point at if it still stands; a warning where nothing is pointed at."""
         points = self.config.intake.same_content == "point"
-        warning = self.contents.notice(holder.folder, holder.info, points=points)
+        try:
+            warning = self.contents.notice(holder.folder, holder.info, points=points)
+        except SameContentError as same:
+            first = self.uploads.folder(same.first.ticket_number)
+            return EarlierDeposit(ticket=first.ticket, receipt=first.receipt)
         if warning is not None:
             holder.note(add_warnings(holder.info, (warning,)))
+        return None
 
     def _converse(self, run: Run, holder: Holder, task: Task, limits: Limits) -> End | Broken:
         conversation = Conversation(
@@ -233,6 +241,15 @@ class Supervisor:
             case Uploaded(result=result):
                 self.permits.accept(holder.info.target or "")
                 info = end_finished(holder, result, self.config)
+                return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=info, is_delivered=True)
+            case Pointed(first=first):
+                self.permits.accept(holder.info.target or "")
+                try:
+                    there = self.uploads.folder(first).read_info()
+                except InfoError:
+                    # removed in this moment: the next go finds another, or sends
+                    raise ParkError(f"ticket {first}", WRITE_RETRY_SECONDS) from None
+                info = end_pointed(holder, there, self.config)
                 return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=info, is_delivered=True)
             case Failed(error=error):
                 if error.code == "out-of-space" and error.retryable:

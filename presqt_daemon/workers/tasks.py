@@ -3,7 +3,7 @@
 import errno
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
 from presqt_daemon.config import Config
@@ -13,6 +13,7 @@ from presqt_daemon.reports import (
     Failed,
     Go,
     Limited,
+    Pointed,
     Question,
     Report,
     Short,
@@ -32,6 +33,7 @@ from presqt_daemon.targets.base import traits_of
 from presqt_daemon.tickets.payload import PayloadError
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.archive_disk import require_archive
+from presqt_daemon.upload.earlier_deposit import EarlierDeposit, is_still_there, sent_again
 from presqt_daemon.upload.send import SendJob, send
 from presqt_daemon.upload.waiting import MustWait
 from presqt_daemon.workers.options import claim_of, resolve_options
@@ -55,10 +57,11 @@ class StageTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadTask:
-    """Deposit a staged bag."""
+    """Deposit a staged bag, unless an earlier deposit of the same content is still there."""
 
     ticket: str
     job: SendJob
+    earlier: EarlierDeposit | None = None
 
 
 Task = StageTask | UploadTask
@@ -133,7 +136,13 @@ def _upload(task: UploadTask, line: _Line) -> End:
 
     # before every deposit, since a disk may have gone at any time
     require_archive(task.job.target, task.job.folder.parents[1])
-    return Uploaded(result=send(task.job, ask, line.tell, book_turn=book_turn))
+    earlier = task.earlier
+    if earlier and is_still_there(task.job, earlier, line.tell, book_turn=book_turn):
+        return Pointed(first=earlier.ticket)
+    result = send(task.job, ask, line.tell, book_turn=book_turn)
+    if earlier:
+        result = replace(result, warnings=(*result.warnings, sent_again(earlier)))
+    return Uploaded(result=result)
 
 
 def what_is_lacking(error: Exception) -> str | None:

@@ -574,6 +574,35 @@ def test_the_same_content_is_answered_with_the_first_link(house: House) -> None:
     assert receipt["totals"]["not_sent"] == 2
 
 
+@pytest.mark.parametrize("harm", ["gone", "changed", "a file gone", "no record"])
+def test_a_deposit_that_does_not_stand_any_more_answers_nobody(house: House, harm: str) -> None:
+    house.configure(intake={"same_content": "point"})
+    house.start()
+    drop(bag_zip(), house.inbox / "archive" / "one.zip")
+    first = house.ended("one.zip")["ticket_number"]
+    (deposit,) = house.archive.glob("[!.]*")
+    file = next(path for path in deposit.rglob("*") if path.is_file())
+    if harm == "gone":
+        shutil.rmtree(deposit)
+    elif harm == "changed":
+        file.write_bytes(b"x" * file.stat().st_size)
+    elif harm == "a file gone":
+        file.unlink()
+    else:
+        (house.uploads / first / "receipt.json").write_bytes(b"{")
+    drop(bag_zip(), house.inbox / "archive" / "two.zip")
+    second = house.ended("two.zip")
+    assert second["message"] == "Upload successful."
+    assert [warning["code"] for warning in second["warnings"]] == ["same-content-gone"]
+    whole = [path for path in house.archive.glob("[!.]*") if holds_both_files(path)]
+    assert whole, "the content is not there"
+    assert house.run("verify", "two.zip").returncode == 0
+
+
+def holds_both_files(deposit: Path) -> bool:
+    return {path.name for path in deposit.rglob("*") if path.is_file()} == {"a.txt", "b.txt"}
+
+
 def test_a_deposit_that_is_not_verified_answers_nobody(house: House, tmp_path: Path) -> None:
     with Shelf() as shelf:
         house.configure(

@@ -1,0 +1,99 @@
+"""Whether what an earlier ticket brought still stands, before a later one points at it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from presqt_daemon.config import TargetConfig
+from presqt_daemon.errors import UserFault
+from presqt_daemon.model import Finding, Severity
+from presqt_daemon.reports import Report
+from presqt_daemon.targets import base
+from presqt_daemon.targets.abilities import CanTakeTurns
+from presqt_daemon.targets.base import Target
+from presqt_daemon.tickets.record import RecordError, open_record
+from presqt_daemon.upload.reporting import Reporter
+from presqt_daemon.upload.send import WAIT_SHARE, SendJob
+from presqt_daemon.upload.verify import Now, Place, ask_again
+from presqt_daemon.upload.waiting import Patience
+from presqt_daemon.upload.whole_target import pause_named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierDeposit:
+    """A ticket that has brought the same content to the same place, and its record."""
+
+    ticket: str
+    receipt: Path
+
+
+def is_still_there(
+    job: SendJob,
+    earlier: EarlierDeposit,
+    report: Callable[[Report], None],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+    connect: Callable[[TargetConfig, str | None], Target] = base.connect,
+    book_turn: Callable[[int], float] = lambda _requests_per_minute: 0.0,
+) -> bool:
+    """Whether the target's digests of today are those of the record, for every file.
+
+    Reads only, as `verify` does. False where a file has changed, is gone, or has no digest that the
+    target tells, and where the record cannot be read. Raises MustWait as an upload does.
+    """
+    patience = Patience(
+        target=job.target.name,
+        retries=job.uploads.retries,
+        limit=job.uploads.stall_limit * WAIT_SHARE,
+        sleep=sleep,
+        clock=clock,
+    )
+    reporter = Reporter(report, clock)
+    is_path = job.target.path is not None
+    with pause_named(None, patience, is_path=is_path):
+        target = patience.call(lambda _doubtful: connect(job.target, job.token))
+    try:
+        # asked from this thread alone, so what is heard may be told at once
+        target.heard = reporter.pulse
+        pace = job.target.requests_per_minute or target.traits.requests_per_minute
+        if pace is not None and isinstance(target, CanTakeTurns):
+            target.turn = lambda: patience.wait(book_turn(pace))
+        with pause_named(target, patience, is_path=is_path):
+            return patience.call(lambda _doubtful: _all_same(target, earlier))
+    except (UserFault, RecordError):
+        return False
+    finally:
+        target.close()
+
+
+def _all_same(target: Target, earlier: EarlierDeposit) -> bool:
+    with open_record(earlier.receipt) as record:
+        try:
+            resource = record.tree["resource"]
+            place = Place(
+                ticket=earlier.ticket,
+                resource_id=resource["id"],
+                title=resource["title"],
+                link=resource["link"],
+                state=dict(resource["state"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            return False
+        found = False
+        for _path, now in ask_again(target, place, record.files or ()):
+            found = True
+            if now is not Now.SAME:
+                return False
+        return found
+
+
+def sent_again(earlier: EarlierDeposit) -> Finding:
+    """The warning of a ticket that brought a content anew."""
+    return Finding(
+        code="same-content-gone",
+        message=f"Ticket {earlier.ticket} has brought the same content, but not all of it is at "
+        "the target any more as it was: everything was sent again.",
+        severity=Severity.WARNING,
+    )
