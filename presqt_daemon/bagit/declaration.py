@@ -17,6 +17,7 @@ MAX_DECLARATION_BYTES = 64 << 10
 DECLARATION = "bagit.txt"
 SUPPORTED: frozenset[str] = frozenset({"0.93", "0.94", "0.95", "0.96", "0.97", "1.0"})
 
+_LABELS = ("BagIt-Version", "Tag-File-Character-Encoding")
 _VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
 _CHARSET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+()-]{0,63}", re.ASCII)
 
@@ -91,7 +92,7 @@ def codec_from_charset(name: str) -> str | None:
 
 
 def _declaration_from_lines(lines: list[str], findings: Findings) -> Declaration:
-    labels = ("BagIt-Version", "Tag-File-Character-Encoding")
+    labels = _LABELS
     rows = [line.partition(":") for line in lines[:2]]
     written = [row[0].rstrip(" \t") for row in rows]
     given = [label.lower() for label in written]
@@ -165,7 +166,7 @@ def _what_is_odd(lines: list[str], values: dict[str, str]) -> str:
             return f"; line {number} is blank: remove it"
     if len(lines) > 2:
         return f"; it holds {len(lines)} lines"
-    for label, value in values.items():
-        if not value:
-            return f"; {shown(label, 60)} says nothing"
+    for label in _LABELS:
+        if values.get(label.lower(), label) == "":
+            return f"; {label} says nothing"
     return ""

@@ -158,7 +158,7 @@ def decode(content: bytes, codec: str, name: str, findings: Findings) -> str | N
             text.encode("utf-8")
     except UnicodeError as error:
         start = error.start if isinstance(error, UnicodeDecodeError) else None
-        _note_undecodable(name, codec, start, findings)
+        _note_undecodable(name, codec, start, content, findings)
         return None
     return text
 
@@ -224,18 +224,23 @@ def _count_lines(found: TagText, name: str, findings: Findings) -> int | None:
             lines += piece.count("\n")
             read = next(spans)[1]
     except UnicodeDecodeError as error:
-        _note_undecodable(name, found.codec, read + error.start, findings)
+        _note_undecodable(name, found.codec, read + error.start, found.content, findings)
         return None
     return lines
 
 
-def _note_undecodable(name: str, codec: str, start: int | None, findings: Findings) -> None:
+def _note_undecodable(
+    name: str, codec: str, start: int | None, content: bytes | str, findings: Findings
+) -> None:
     where = "" if start is None else f" (byte {start})"
     findings.add(
         "tag-file-undecodable",
         name,
         f"is not {codec.upper()} text{where}",
-        hint="Save it in the encoding that bagit.txt names, best UTF-8",
+        hint="It is UTF-16, as PowerShell 5.1 writes with `>`: use Out-File -Encoding ascii there, "
+        "or another tool where names are not ASCII"
+        if isinstance(content, bytes) and content.startswith(_BOMS[:2])
+        else "Save it in the encoding that bagit.txt names, best UTF-8",
     )
 
 

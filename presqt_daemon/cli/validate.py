@@ -47,7 +47,8 @@ def report(path: Path, found: Inspection) -> Iterator[str]:
     name = shown(path.name)
     if is_valid(found):
         total = found.warnings_total
-        yield f"{name}: valid{f', with {total} warnings' if total else ''}"
+        counted = f"{total} warning{'' if total == 1 else 's'}"
+        yield f"{name}: valid{f', with {counted}' if total else ''}"
     else:
         yield f"{name}: {'not valid' if found.bag is None else 'a valid bag, but refused'}"
     if found.error is not None:

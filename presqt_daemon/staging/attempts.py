@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from presqt_daemon.bagit.bag import compare_digests
 from presqt_daemon.errors import HouseFault, UserFault
-from presqt_daemon.findings import shown
+from presqt_daemon.findings import and_more, shown
 from presqt_daemon.model import Finding
 from presqt_daemon.staging.folders import differences
 from presqt_daemon.staging.helper import Helper
@@ -89,7 +89,8 @@ def write_bag(archive: Archive, found: Survey, how: Writing) -> Written:
         if not spoilt:
             return Written(folder=folder, digests=result.digests)
         remove_tree(folder)
-        reason = f"the disk did not keep {shown(spoilt[0])} ({len(spoilt)} files in all)"
+        more = and_more(len(spoilt) - 1, "file")
+        reason = f"the disk did not keep {shown(spoilt[0])}{more}"
     raise HouseFault(
         "internal-error",
         f"The bag was written {how.attempts} times, and each time {reason}: the zip is good, the "

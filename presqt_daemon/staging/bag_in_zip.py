@@ -19,7 +19,7 @@ from presqt_daemon.zips.inflate import DamagedError, crc32, unpacked
 MALFORMED = "PresQT Error: Bag is not formatted properly."
 DECLARATION = "bagit.txt"
 _JUNK_FOLDERS = frozenset({"__MACOSX"})
-_JUNK_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+_JUNK_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "Icon\r"})
 _PACKED = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 _MAX_NAMED = 10
 _READ_BYTES = 64 << 10

@@ -4,7 +4,7 @@ Nothing in such a zip says how its names read, but the bag's manifest does. Dige
 choice afterwards, as they prove any bag.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,12 +98,13 @@ def _listed(bag: BagInZip, config: StagingConfig) -> frozenset[str]:
     )
 
 
-def _fit(reading: _Reading, known: Collection[str]) -> int:
-    """2: files and listed names are the same; 1: every file is listed; 0: neither."""
+def _fit(reading: _Reading, known: frozenset[str]) -> int:
+    """How well files and listed names agree: 2 wholly, 1 but for some, 0 not at all.
+
+    1: every listed name is found, or every file is listed; a file may be missing, or too many.
+    """
     names = {_normal(path) for path in reading.payload()}
-    if not names <= set(known):
-        return 0
-    return 2 if len(names) == len(known) else 1
+    return (known <= names) + (names <= known)
 
 
 def _normal(path: str) -> str:
@@ -121,7 +122,12 @@ def _with_warning(chosen: _Reading) -> Archive:
         hint="Zip with a tool that writes UTF-8 names: 7-Zip with -mcu=on, or presqt-daemon submit",
         found=page,
     )
-    return replace(chosen.archive, warnings=(*chosen.archive.warnings, warning))
+    # the names are known now, so that a file of another name is plainly one too many
+    return replace(
+        chosen.archive,
+        undeclared=frozenset(),
+        warnings=(*chosen.archive.warnings, warning),
+    )
 
 
 def _ambiguous(one: _Reading, other: _Reading) -> UserFault:

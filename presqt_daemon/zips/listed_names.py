@@ -34,6 +34,7 @@ class ListedNames:
         self.undeclared: frozenset[str] = frozenset()
         self.is_any_undeclared = False
         self._odd: set[int] = set()
+        self._unreadable: set[int] = set()
         self._config = config
         self._page = page
         self._habits = habits
@@ -60,6 +61,8 @@ class ListedNames:
         if len(rows) > end.entries:
             self._habits.note(Habit.COUNT_CUT)
         plain = plain_names(rows, names, self._habits)
+        for index in self._unreadable:
+            plain[index] = None
         self.undeclared = frozenset(
             name.rstrip("/") for index in self._odd if (name := plain[index]) is not None
         )
@@ -71,6 +74,7 @@ class ListedNames:
         except NameBytesError:
             shown = row.raw_name.decode("utf-8", "surrogateescape")
             problems.add("name-not-utf-8", shown, "the name is said to be UTF-8, but is not")
+            self._unreadable.add(index)
             return shown
         if name is None:
             self.is_any_undeclared = True

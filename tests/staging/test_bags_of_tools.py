@@ -276,7 +276,7 @@ BAD: Mapping[str, tuple[Callable[[], bytes], str, str]] = {
     "UTF-16 (PowerShell's >)": (
         manifest(lambda c: c.decode().encode("utf-16")),
         "invalid-bag",
-        "is not UTF-8 text",
+        "as PowerShell 5.1 writes",
     ),
     "Latin-1": (
         manifest(lambda c: c.decode().encode("latin-1"), payload={"\u00e9.txt": b"x"}),
