@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from presqt_daemon.redaction import without_secrets
+
 KeyPath = tuple[str, ...]
 
 
@@ -19,7 +21,7 @@ class Complaints:
         """One problem of the key at this path."""
         keys = tuple(str(key) for key in path)
         origin = self._origin(keys)
-        key = ".".join(keys)
+        key = ".".join(map(without_secrets, keys))
         self.texts.append(": ".join(part for part in (origin, key, text) if part))
 
     def say(self, text: str) -> None:

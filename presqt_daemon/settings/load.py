@@ -44,7 +44,8 @@ def load_config(
     complaints = Complaints(origins)
     overrides = variables_from(environment, complaints)
     overrides += [
-        Override(f"--set {key}", tuple(key.strip().split(".")), value) for key, value in settings
+        Override(f"--set {without_secrets(key)}", tuple(key.strip().split(".")), value)
+        for key, value in settings
     ]
     put_over(tree, overrides, origins, complaints)
     base = Path.cwd() if path is None else path.resolve().parent
@@ -67,8 +68,9 @@ def _read_file(path: Path) -> tuple[dict[Any, Any], dict[KeyPath, str]]:
     if tree is None:
         tree = {}
     if not isinstance(tree, dict):
+        hint = "; a blank must follow the colon" if isinstance(tree, str) and ":" in tree else ""
         raise ConfigError(
-            (f"{path}: the file must hold keys and values, such as 'inbox: /srv/inbox'",)
+            (f"{path}: the file must hold keys and values, such as 'inbox: /srv/inbox'{hint}",)
         )
     origins: dict[KeyPath, str] = {(): str(path)}
     origins |= {keys: f"{path}, line {line}" for keys, line in lines.items()}

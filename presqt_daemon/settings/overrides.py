@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from presqt_daemon.config import Config
+from presqt_daemon.redaction import without_secrets
 from presqt_daemon.settings.complaints import Complaints, KeyPath
 from presqt_daemon.settings.sections import SECTIONS, settings_of
 from presqt_daemon.system.yaml import YamlError, read_yaml
@@ -28,7 +29,7 @@ def variables_from(environment: Mapping[str, str], complaints: Complaints) -> li
     for name, text in sorted(environment.items()):
         if name.startswith(PREFIX):
             path = tuple(part.lower() for part in name[len(PREFIX) :].split("__"))
-            found.append(Override(f"environment, {name}", path, text))
+            found.append(Override(f"environment, {without_secrets(name)}", path, text))
         elif (meant := _meant(name)) is not None:
             complaints.say(f"environment, {name}: has no effect; write {meant}")
     return found
@@ -41,6 +42,8 @@ def put_over(
     complaints: Complaints,
 ) -> None:
     """Put each value into the tree, and where it came from into the origins."""
+    in_file = tree.get("targets")
+    names = frozenset(map(str, in_file)) if isinstance(in_file, dict) else frozenset({"archive"})
     for override in overrides:
         if override.path[0] == "targets" and tree.get("targets") is None:
             tree["targets"] = {"archive": {"type": "folder", "path": "archive"}}
@@ -55,8 +58,10 @@ def put_over(
             complaints.say(f"{override.origin}: {_stem(path)} takes one value, no keys below it")
             continue
         place[path[-1]] = value
+        for length in range(1, len(path)):
+            origins.setdefault(path[:length], override.origin)
         origins[path] = override.origin
-    _refuse_targets_of_nothing(tree, origins, complaints)
+    _refuse_targets_of_nothing(tree, names, origins, complaints)
 
 
 def _as_in(tree: Mapping[Any, Any], path: KeyPath) -> KeyPath:
@@ -96,7 +101,10 @@ def _stem(path: KeyPath) -> str:
 
 
 def _refuse_targets_of_nothing(
-    tree: dict[Any, Any], origins: Mapping[KeyPath, str], complaints: Complaints
+    tree: dict[Any, Any],
+    in_file: frozenset[str],
+    origins: Mapping[KeyPath, str],
+    complaints: Complaints,
 ) -> None:
     """A target that only an override names, without a type, is a misspelt one."""
     targets = tree.get("targets")
@@ -105,7 +113,7 @@ def _refuse_targets_of_nothing(
     written = [
         str(name)
         for name, entry in targets.items()
-        if ("targets", str(name)) in origins or not isinstance(entry, dict) or "type" in entry
+        if str(name) in in_file or not isinstance(entry, dict) or "type" in entry
     ]
     for name in [name for name in targets if str(name) not in written]:
         origin = next(origins[path] for path in origins if path[:2] == ("targets", str(name)))

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_QUOTES = "\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb"
 _VARIABLE = re.compile(r"\$\{?[A-Za-z_]|%[A-Za-z_]+%")
 
 
@@ -11,6 +13,10 @@ def problem_of_path(text: str) -> str | None:
     """Why this is no path for the service; None when it is one."""
     if _WINDOWS.match(text):
         return f"{text!r} is a Windows path; name the folder as this Linux machine has it"
+    if _ADDRESS.match(text):
+        return f"{text!r} is an address; mount the share and name the folder where it is mounted"
+    if text[0] in _QUOTES:
+        return f"begins with the typographic quote {text[0]}; use plain quotes or none"
     if "\0" in text:
         return "a path holds no NUL character"
     if _VARIABLE.search(text):

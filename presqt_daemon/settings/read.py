@@ -169,13 +169,24 @@ def _unknown(key: str, prefix: tuple[str, ...], known: Sequence[str]) -> str:
             "(token_credential). If others could read this file, have a new token made"
         )
     likely = difflib.get_close_matches(key, known, 1)
-    if not likely:
-        likely = [name for name in known if name.lower() == key.lower()]
-    return (
-        f"unknown key; did you mean {'.'.join((*prefix, likely[0]))}?"
-        if likely
-        else (f"unknown key; here may stand: {', '.join(known)}")
-    )
+    likely = likely or [name for name in known if name.lower() == key.lower()]
+    meant = [".".join((*prefix, name)) for name in likely]
+    if not prefix:
+        # a key of another part, or `staging_workers` for `staging.workers`
+        elsewhere = [
+            f"{section}.{name}"
+            for section, kind in SECTIONS.items()
+            for name in settings_of(kind)
+            if key in {name, f"{section}_{name}"}
+        ]
+        meant = elsewhere or meant
+    else:
+        meant = meant or [
+            f"{section}.{key}" for section, kind in SECTIONS.items() if key in settings_of(kind)
+        ]
+    if meant:
+        return f"unknown key; did you mean {' or '.join(meant)}?"
+    return f"unknown key; here may stand: {', '.join(known)}"
 
 
 def _shown(value: object, where: tuple[str, ...]) -> str:

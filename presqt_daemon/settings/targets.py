@@ -23,7 +23,9 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def names_problem(name: object, others: Collection[str]) -> str | None:
     """Why a target cannot be called so, beside these; None when it can."""
-    if not isinstance(name, str) or not re.fullmatch(TARGET_NAME, name):
+    if not isinstance(name, str):
+        return "a name that YAML takes for a number, a date or yes/no must stand in quotes"
+    if not re.fullmatch(TARGET_NAME, name):
         return (
             "a target's name is made of letters, digits, '.', '_' and '-', "
             "and begins with a letter or digit"
@@ -50,7 +52,8 @@ def pasted_token(key: str, value: Any, base: Path) -> str | None:
             "If others could read this file, have a new token made"
         )
     if key == "token_env" and not _VARIABLE.fullmatch(text):
-        return "is no name of an environment variable"
+        hint = "; write it without $" if text.startswith("$") else ""
+        return f"is no name of an environment variable{hint}"
     if key == "token_credential" and ("/" in text or text in {".", ".."}):
         return "must be the plain name that stands before ':' in LoadCredential="
     return None

@@ -27,6 +27,8 @@ def advice_from_yaml_error(error: YamlError, content: bytes) -> str:
             "a key where none can stand: it is moved further to the right than the keys above it, "
             "or text that holds ': ' lacks quotes"
         )
+    if "unexpected end of stream" in error.problem or "<stream end>" in error.problem:
+        return "the file ends within quotes or brackets: one of them is not closed"
     if "expected <block end>" in error.problem:
         return "the keys of one part must all begin in the same column"
     if "not UTF-8" in error.problem:

@@ -168,6 +168,34 @@ MISTAKES: tuple[tuple[str, str, str], ...] = (
         "targets:\n  z: {type: zenodo, path: ar}\n",
         "line 2: targets.z.path: has no meaning for type zenodo",
     ),
+    ("no blank after the colon", "inbox:in\nmediafiles:mf\n", "a blank must follow the colon"),
+    ("an open quote", 'inbox: "in\nmediafiles: mf\n', "one of them is not closed"),
+    ("an open brace", "targets: {a: {type: folder, path: ar}\n", "one of them is not closed"),
+    ("typographic quotes", "inbox: \u201cin\u201d\n", "use plain quotes or none"),
+    ("a share's address", "inbox: smb://server/share\n", "mount the share and name the folder"),
+    (
+        "a key of another part",
+        f"{GOOD}time_limit: 1h\n",
+        "did you mean staging.time_limit or uploads.time_limit?",
+    ),
+    (
+        "a key in the wrong part",
+        f"{GOOD}uploads: {{settle: 1s}}\n",
+        "uploads.settle: unknown key; did you mean intake.settle?",
+    ),
+    ("a name that is a number", "targets:\n  2024: {type: folder}\n", "must stand in quotes"),
+    ("a name that is true", "targets:\n  yes: {type: folder}\n", "must stand in quotes"),
+    (
+        "a variable's value for its name",
+        "targets:\n  g: {type: github, token_env: $GITHUB_TOKEN}\n",
+        "write it without $",
+    ),
+    ("a token for a key", f"{GOOD}{TOKEN}: 1\n", "line 5: (not shown: it may be a secret)"),
+    (
+        "a token for a target's entry",
+        f"targets:\n  osf: {TOKEN}\n",
+        "line 2: targets.osf: must hold keys and values",
+    ),
     ("a section without keys", f"{GOOD}staging: 4\n", "line 5: staging: must hold keys and values"),
     ("an empty target", "targets:\n  archive:\n", "line 2: targets.archive: must hold keys"),
 )
@@ -197,6 +225,16 @@ VARIABLES: tuple[tuple[str, Mapping[str, str], str], ...] = (
         "a bad value",
         {"PRESQT_DAEMON__STAGING__WORKERS": "many"},
         "environment, PRESQT_DAEMON__STAGING__WORKERS: staging.workers: 'many' must be",
+    ),
+    (
+        "one underscore after the section",
+        {"PRESQT_DAEMON__STAGING_WORKERS": "2"},
+        "did you mean staging.workers?",
+    ),
+    (
+        "a token in a variable's name",
+        {f"PRESQT_DAEMON__{TOKEN}": "1"},
+        "environment, (not shown: it may be a secret)",
     ),
     ("below a value", {"PRESQT_DAEMON__INBOX__PATH": "/x"}, "inbox takes one value"),
     (
@@ -247,7 +285,7 @@ def test_a_mistake_in_a_variable_names_the_variable(
     file.write_text(GOOD, "utf-8")
     problems = _problems(file, environment)
     assert said in problems
-    assert TOKEN not in problems
+    assert TOKEN.lower() not in problems.lower()
 
 
 def test_a_mistake_on_the_command_line_names_it_and_wins_over_the_file(tmp_path: Path) -> None:
@@ -256,6 +294,10 @@ def test_a_mistake_on_the_command_line_names_it_and_wins_over_the_file(tmp_path:
     assert load_config(file, {}, (("staging.workers", "2"),)).staging.workers == 2
     problems = _problems(file, {}, (("staging.workers", "few"),))
     assert problems.startswith("--set staging.workers: staging.workers: 'few' must be")
+    problems = _problems(file, {}, (("staging.workers", "2"), ("targets.archiv.workers", "1")))
+    assert "--set Staging.workers: Staging: unknown key; did you mean staging?" in _problems(
+        file, {}, (("staging.workers", "2"), ("Staging.workers", "1"))
+    )
     problems = _problems(file, {}, (("staging.workers", "2"), ("targets.archiv.workers", "1")))
     assert "--set targets.archiv.workers: there is no target 'archiv'" in problems
 
