@@ -19,7 +19,7 @@ import pytest
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.digest import STRENGTH, strongest_common
-from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.errors import PayloadSpoilt, PresqtError, TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction, UploadResult
 from presqt_daemon.targets.abilities import CanDiscard, CanFetch
 from presqt_daemon.targets.base import (
@@ -718,6 +718,30 @@ class Conformance:
         altered = {str(path) for path in paths if rules.stored(path) != path}
         warned = {one.path for one in result.warnings if one.code == "name-altered"}
         assert warned == {f"/P/{name}" for name in altered}
+
+    def test_an_update_whose_bytes_break_off_leaves_the_old_file(
+        self, site: Site, target: Target
+    ) -> None:
+        identity = site.make("Theirs", {"a.bin": b"old"})
+        container = self.existing(target, identity)
+        old = target.listing(container)[PurePosixPath("a.bin")]
+
+        def break_off() -> None:
+            raise PayloadSpoilt
+
+        file = sending("a.bin", BIG, self.algorithms(site), break_off)
+
+        def update() -> None:
+            target.put(container, file, old)
+            target.commit(container)
+
+        with pytest.raises(PayloadSpoilt):
+            update()
+        other = self.connect(site)
+        item = other.stat(self.existing(other, identity), PurePosixPath("a.bin"))
+        other.close()
+        assert item is not None, "the old file was let go first"
+        assert item.size in {None, 3}
 
     def test_an_update_interrupted_at_any_call_loses_nothing(
         self, site: Site, tmp_path: Path
