@@ -35,13 +35,16 @@ def headline(info: ProcessInfo) -> str:
     if not info.is_open or info.waiting_for is None:
         return info.message
     until = f" (next attempt {text_from_moment(info.next_attempt_at)})"
-    return f"Waiting for {info.waiting_for}{until if info.next_attempt_at else ''}."
+    waits = f"Waiting for {info.waiting_for}"
+    # a pause says its cause in the message
+    cause = info.message.removeprefix(waits) if info.message.startswith(f"{waits}: ") else "."
+    return f"{waits}{until if info.next_attempt_at else ''}{cause}"
 
 
 def describe(info: ProcessInfo, folder: TicketFolder) -> Iterator[str]:
     """The ticket for people, line by line: message, what is wrong, where it is."""
     yield brief(headline(info))
-    if headline(info) != info.message:
+    if headline(info) != info.message and not info.message.startswith("Waiting for "):
         yield brief(info.message)
     yield ""
     yield from _trouble(info)

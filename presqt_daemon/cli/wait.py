@@ -1,5 +1,6 @@
 """`wait`: returns when a ticket has ended."""
 
+import os
 import time
 
 from presqt_daemon.cli.context import Context
@@ -30,9 +31,22 @@ def wait_for(config: Config, folder: TicketFolder, until: float | None) -> int:
     """Show progress until the ticket has ended or the clock says `until`, then how it stands."""
     if not is_held(config.mediafiles):
         complain("no daemon is running; an open ticket goes on when one is started")
+    _await_retry(config, folder, until)
     info = watch(folder, until=until)
     print_lines(["", *describe(info, folder)])
     return verdict(info)
+
+
+def _await_retry(config: Config, folder: TicketFolder, until: float | None) -> None:
+    """Return when no retry is asked for that the daemon has still to take: its end is to come.
+
+    The daemon takes the request away when the ticket is open again, or will not be.
+    """
+    request = config.control_folder / f"{folder.ticket}.retry"
+    while os.access(request, os.F_OK) and is_held(config.mediafiles):
+        if until is not None and time.monotonic() >= until:
+            return
+        time.sleep(POLL_SECONDS)
 
 
 def _taken(config: Config, wanted: str, until: float | None) -> TicketFolder | None:

@@ -65,8 +65,6 @@ class Traits:
     `requests_per_minute`: what the service asks of one account; None = nothing. Which requests
     count is the adapter's knowledge: those before which it calls `turn`.
     `names`: what it does to names; whatever else it does to one is a fault.
-    `updates_in_place`: the old file stays until the new one is stored and verified; where a server
-    cannot do that, the ticket says beforehand what is at risk.
     """
 
     algorithms: tuple[str, ...]
@@ -87,7 +85,6 @@ class Traits:
     makes_drafts: bool = False
     requests_per_minute: int | None = None
     names: NameRules = NAMES_AS_THEY_ARE
-    updates_in_place: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

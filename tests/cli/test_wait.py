@@ -24,6 +24,19 @@ def test_wait_returns_when_the_ticket_ends(program: Program) -> None:
         assert waiting.wait(60) == 2
 
 
+def test_wait_says_at_once_that_a_ticket_is_held_and_why(program: Program) -> None:
+    info = replace(
+        sending_info(), waiting_for="the target", message="Waiting for the target: it is down."
+    )
+    program.add(info)
+    with program.start("wait", info.ticket_number) as waiting:
+        assert waiting.stdout is not None
+        assert "it is down" in waiting.stdout.readline()
+        program.add(finished_info(ticket_number=info.ticket_number))
+        waiting.stdout.read()
+        assert waiting.wait(60) == 0
+
+
 def test_wait_gives_up_after_its_time_with_3(program: Program) -> None:
     info = sending_info()
     program.add(info)

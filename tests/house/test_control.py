@@ -126,6 +126,16 @@ def test_a_failed_ticket_goes_again_and_sends_nothing_twice(house: House, shelf:
     assert shelf.stored() == {"P": {k.removeprefix("P/"): v for k, v in PAYLOAD.items()}}
 
 
+def test_wait_after_retry_waits_for_the_new_end(house: House, shelf: Shelf) -> None:
+    shelf.faults.append(Fault("status 400", part="/files/4.txt", times=1))
+    house.start()
+    drop(bag_zip(PAYLOAD), house.inbox / "shelf" / "one.zip")
+    ticket = house.ended("one.zip")["ticket_number"]
+    assert house.run("retry", ticket).returncode == 0
+    ended = house.run("wait", ticket)
+    assert ended.returncode == 0, ended.stdout
+
+
 def test_a_ticket_with_failed_fixity_goes_again_and_sends_what_was_spoilt(
     house: House, shelf: Shelf
 ) -> None:
