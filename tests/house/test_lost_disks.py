@@ -1,6 +1,9 @@
 """Disks that go away under a running daemon: nothing lands below them, nothing is lost."""
 
+import contextlib
+import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,7 +100,10 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "none", str(inbox)], check=False, capture_output=True, text=True
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(inbox)],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if mounted.returncode:
         pytest.skip(f"an unmounted inbox needs the right to mount: {mounted.stderr.strip()}")
@@ -124,3 +130,45 @@ def test_an_inbox_that_is_unmounted_is_told_once_and_taken_from_again(
         assert house.stop() == 0
     finally:
         subprocess.run(["umount", "-l", str(aside)], check=False)
+
+
+def test_a_full_inbox_in_which_no_note_can_be_left_holds_up_no_ticket(
+    disk: Path, house: House
+) -> None:
+    house.start()
+    names = ("one", "two", "three")
+    for name in names:
+        drop(bag_zip({f"{name}/a.txt": b"a"}), disk / f".{name}.part")
+    with filled(disk):
+        for name in names:
+            (disk / f".{name}.part").rename(disk / "archive" / f"{name}.zip")
+        for name in names:
+            assert house.ended(f"{name}.zip", 60)["status"] == "finished"
+        about_notes = [line for line in house.log.splitlines() if "No space left" in line]
+        assert len(about_notes) <= 3, about_notes
+        assert house.stop() == 0
+
+
+@contextlib.contextmanager
+def filled(disk: Path) -> Iterator[None]:
+    """No byte is free, not even those that a drop gives back when it is taken."""
+    handle = os.open(disk / ".filler", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    is_over, is_full = threading.Event(), threading.Event()
+
+    def fill() -> None:
+        while not is_over.is_set():
+            try:
+                os.write(handle, b"x" * 4096)
+            except OSError:
+                is_full.set()
+                is_over.wait(0.0005)
+
+    thread = threading.Thread(target=fill)
+    thread.start()
+    try:
+        assert is_full.wait(60)
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+        os.close(handle)
