@@ -162,7 +162,7 @@ class Repositories:
         answer = self._http.ask("GET", url, doing=doing, expect=(200, 404))
         if answer.status != 200:
             raise _not_found(resource_id)
-        row = answer.tree()
+        row = _described(answer.tree(), self._http.target)
         folder = PurePosixPath(path)
         may_push = (row.get("permissions") or {}).get("push", True)
         if not may_push or row.get("archived"):
@@ -198,6 +198,7 @@ class Repositories:
             )
 
     def _new(self, row: Mapping[str, Any], ticket: str) -> Container:
+        _described(row, self._http.target)
         return Container(
             id=str(row["id"]),
             title=str(row["name"]),
@@ -217,10 +218,20 @@ def title_from(title: str) -> str:
     return name if name.strip(".-") else "untitled"
 
 
+def _described(row: Mapping[str, Any], target: str) -> Mapping[str, Any]:
+    """The row of a repository that names itself. Raises TargetFault `target-misbehaved`."""
+    owner = row.get("owner")
+    has_owner = isinstance(owner, dict) and "login" in owner
+    if "id" not in row or "name" not in row or not (has_owner or row.get("full_name")):
+        raise TargetFault("target-misbehaved", f"{target} does not say which repository it means.")
+    return row
+
+
 def _state(row: Mapping[str, Any], folder: PurePosixPath, ticket: str) -> dict[str, str]:
     return {
-        "repository": str(row["full_name"]),
-        "branch": str(row["default_branch"]),
+        "repository": str(row.get("full_name") or f"{row['owner']['login']}/{row['name']}"),
+        # servers of 2012 called it so
+        "branch": str(row.get("default_branch") or row.get("master_branch") or "main"),
         "path": "" if not folder.parts else str(folder),
         "ticket": ticket,
     }
