@@ -662,6 +662,32 @@ class TestAccess:
         assert raised.value.code == "bad-request"
 
 
+@pytest.mark.parametrize("tree", [{}, {"key": None}, {"key": "other"}, {"entries": 3}])
+def test_an_answer_that_does_not_name_the_file_is_no_success(
+    fake: FakeZenodo, records: Target, tree: dict[str, Any]
+) -> None:
+    container = new(records)
+    commit = fake.commit
+    fake.commit = lambda *given: replace(commit(*given), tree=tree)  # type: ignore[method-assign]
+    with pytest.raises(TargetFault) as raised:
+        records.put(container, sending(ZIP, b"x", MD5), None)
+    assert raised.value.code == "target-misbehaved"
+
+
+def test_a_link_that_is_no_page_of_the_web_is_shown_to_nobody(
+    fake: FakeZenodo, records: Target
+) -> None:
+    create = fake.create
+
+    def odd(request: Any) -> Any:
+        reply = create(request)
+        links = {"self_html": "file:///etc/passwd"}
+        return replace(reply, tree={**reply.tree, "links": links})
+
+    fake.create = odd  # type: ignore[method-assign]
+    assert new(records).link is None
+
+
 def test_a_draft_deleted_by_hand_is_said_to_be_gone(fake: FakeZenodo, target: Target) -> None:
     container = new(target)
     del fake.drafts[container.id]

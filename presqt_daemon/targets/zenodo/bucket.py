@@ -10,7 +10,7 @@ from presqt_daemon.targets.base import Container, Item, Sending
 from presqt_daemon.targets.given import GivenAddresses
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.zenodo.content import faults_by_name
-from presqt_daemon.targets.zenodo.drafts import VANISHED, draft_gone, md5_from
+from presqt_daemon.targets.zenodo.drafts import VANISHED, draft_gone, link_in, md5_from, rows_in
 from presqt_daemon.targets.zenodo.keys import (
     StoredFile,
     forms_of,
@@ -19,6 +19,7 @@ from presqt_daemon.targets.zenodo.keys import (
     items_of,
     keys_for,
     let_go_with,
+    size_from,
 )
 from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
 
@@ -99,10 +100,9 @@ class BucketFiles:
             )
         reach("zenodo-sent")
         stored = answer.tree()
-        size = stored.get("size")
         return StoredFile(
             key=str(stored.get("key") or key),
-            size=int(size) if isinstance(size, int | float) else None,
+            size=size_from(stored.get("size")),
             digests=md5_from(stored.get("checksum")),
         )
 
@@ -115,11 +115,11 @@ class BucketFiles:
         files = [
             StoredFile(
                 key=str(file["filename"]),
-                size=int(file["filesize"]) if file.get("filesize") is not None else None,
+                size=size_from(file.get("filesize")),
                 digests=md5_from(file.get("checksum")),
             )
-            for file in self.read(container).get("files") or ()
-            if isinstance(file, dict) and file.get("filename")
+            for file in rows_in(self.read(container), "files")
+            if file.get("filename")
         ]
         return {file.key: file for file in files}
 
@@ -143,10 +143,3 @@ def _free_key(
         if stored is None or stored.md5 == md5 or old.get(key) == stored.md5:
             return key
     raise FileExistsError(keys[0])
-
-
-def link_in(deposition: Mapping[str, Any], name: str) -> str | None:
-    """One of a deposition's addresses, None where it names none."""
-    links = deposition.get("links")
-    link = links.get(name) if isinstance(links, dict) else None
-    return str(link) if link else None

@@ -16,7 +16,7 @@ from presqt_daemon.targets.answers import BODY_LIMIT_HINT, Answer
 from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.given import GivenAddresses
 from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.zenodo.drafts import VANISHED
+from presqt_daemon.targets.zenodo.drafts import VANISHED, rows_in
 from presqt_daemon.targets.zenodo.parts import (
     REFUSED,
     STORE_SECONDS,
@@ -86,10 +86,10 @@ class DraftContent:
                     return entry
                 self._clear(files, key)
             if file.size >= self._large_bytes and self._in_parts(files, key, file):
-                return self._end(files, key).tree()
+                return _ended(self._end(files, key), key)
             self._whole_or_parts(files, key, file)
             reach("zenodo-sent")
-            return self._end(files, key).tree()
+            return _ended(self._end(files, key), key)
 
     def _clear(self, files: str, key: str) -> None:
         """Take an unfinished file away. Raises KeyStuckError where the server cannot."""
@@ -114,12 +114,12 @@ class DraftContent:
         if size is not None and parts is not None:
             if put_parts(self._http, file, parts, size) is None:
                 reach("zenodo-sent")
-                return self._end(files, key).tree()
+                return _ended(self._end(files, key), key)
             return None
         if parts is not None:
             return None
         answer = self._end(files, key, (*_DONE, *_NOTHING_TO_END))
-        return answer.tree() if answer.status in _DONE else None
+        return _ended(answer, key) if answer.status in _DONE else None
 
     def _whole_or_parts(self, files: str, key: str, file: Sending) -> None:
         """Send it whole; in parts where that was too much for one request."""
@@ -228,9 +228,22 @@ def _address(files: str, key: str) -> str:
     return f"{files}/{quote(key, safe='')}"
 
 
-def _entry_in(answer: Answer, key: str) -> dict[str, Any]:
-    for entry in answer.tree().get("entries") or ():
-        if isinstance(entry, dict) and entry.get("key") == key:
+def _ended(answer: Answer, key: str) -> Mapping[str, Any]:
+    """The entry of a file that is complete now."""
+    entry = answer.tree()
+    if entry.get("key") != key:
+        raise TargetFault(
+            "target-misbehaved",
+            f"{answer.target} ended {key}, but does not name it in its answer.",
+            retryable=True,
+            outcome_unknown=True,
+        )
+    return entry
+
+
+def _entry_in(answer: Answer, key: str) -> Mapping[str, Any]:
+    for entry in rows_in(answer.tree(), "entries"):
+        if entry.get("key") == key:
             return entry
     raise TargetFault(
         "target-misbehaved", f"{answer.target} began {key}, but does not name it in its answer."

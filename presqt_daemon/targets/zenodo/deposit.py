@@ -24,7 +24,7 @@ from presqt_daemon.targets.base import (
 )
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.pages import MAX_PAGES
-from presqt_daemon.targets.zenodo.bucket import BucketFiles, link_in
+from presqt_daemon.targets.zenodo.bucket import BucketFiles
 from presqt_daemon.targets.zenodo.creation import (
     Lookout,
     create_described,
@@ -39,6 +39,7 @@ from presqt_daemon.targets.zenodo.drafts import (
     VANISHED,
     Row,
     account_of,
+    link_in,
     no_such_resource,
     record_id,
     token_refused,

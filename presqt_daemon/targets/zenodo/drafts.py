@@ -93,12 +93,25 @@ def words_of(tree: Any) -> str | None:
     return "; ".join(words) or None
 
 
+def link_in(tree: Mapping[str, Any], name: str) -> str | None:
+    """One of the addresses under `links`, None where that names no page of the web."""
+    links = tree.get("links")
+    link = links.get(name) if isinstance(links, dict) else None
+    is_web = isinstance(link, str) and link.lower().startswith(("http://", "https://"))
+    return str(link) if is_web else None
+
+
+def rows_in(tree: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The objects in a list of an answer; none where it is no list."""
+    rows = tree.get(name)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
 def complaints_in(tree: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Field and sentence of everything in `errors`, which stands in a 400 and also in a 201."""
     found = []
-    for row in tree.get("errors") or ():
-        if isinstance(row, dict):
-            said = row.get("messages") or row.get("message") or ()
-            said = [said] if isinstance(said, str) else said
-            found.append((str(row.get("field")), " ".join(map(str, said)).rstrip(".")))
+    for row in rows_in(tree, "errors"):
+        said = row.get("messages") or row.get("message") or ()
+        said = said if isinstance(said, list) else [said]
+        found.append((str(row.get("field")), " ".join(map(str, said)).rstrip(".")))
     return found

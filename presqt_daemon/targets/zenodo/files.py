@@ -7,7 +7,7 @@ complete: InvenioRDM 14.0.5 answers 200 to that and drops the file.
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +26,7 @@ from presqt_daemon.targets.zenodo.keys import (
     keys_for,
     left_spares,
     let_go_with,
+    size_from,
 )
 
 CHECKSUM_SECONDS = 900.0
@@ -255,6 +256,8 @@ class DraftFiles:
             raise draft_gone(container.link or container.id)
         entries = answer.tree().get("entries") or ()
         rows = entries.values() if isinstance(entries, dict) else entries
+        if not isinstance(rows, Iterable):
+            rows = ()
         return {str(row["key"]): row for row in rows if isinstance(row, dict) and row.get("key")}
 
     def _keys(self, container: Container) -> dict[str, PurePosixPath]:
@@ -275,10 +278,9 @@ def _is_complete(entry: Mapping[str, Any]) -> bool:
 
 
 def _stored(entry: Mapping[str, Any]) -> StoredFile:
-    size = entry.get("size")
     return StoredFile(
         key=str(entry["key"]),
-        size=int(size) if isinstance(size, int | float) else None,
+        size=size_from(entry.get("size")),
         digests=md5_from(entry.get("checksum")),
         created=str(entry.get("created") or ""),
     )

@@ -98,7 +98,8 @@ def has_mark(metadata: Any, ticket: str) -> bool:
     """Whether a draft's metadata, in the form of either API, carries the ticket's mark."""
     if not isinstance(metadata, dict):
         return False
-    rows = [*(metadata.get("identifiers") or ()), *(metadata.get("related_identifiers") or ())]
+    lists = (metadata.get("identifiers"), metadata.get("related_identifiers"))
+    rows = [row for rows in lists if isinstance(rows, list) for row in rows]
     return any(isinstance(row, dict) and row.get("identifier") == f"{MARK}{ticket}" for row in rows)
 
 

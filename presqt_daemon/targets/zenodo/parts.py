@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Any
 
+from presqt_daemon.errors import TargetFault
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.http import Http
@@ -34,7 +35,15 @@ def parts_in(entry: Mapping[str, Any]) -> list[tuple[int, str]] | None:
     """Number and address of every part, None for a file that goes whole."""
     links = entry.get("links")
     parts = links.get("parts") if isinstance(links, dict) else None
-    return [(int(part["part"]), str(part["url"])) for part in parts] if parts else None
+    if not parts:
+        return None
+    try:
+        found = [(int(part["part"]), str(part["url"])) for part in parts]
+    except (KeyError, TypeError, ValueError):
+        found = []
+    if not found or min(found)[0] < 1:
+        raise TargetFault("target-misbehaved", "The target names parts of a file, but not where.")
+    return found
 
 
 def note_begun(file: Sending, part_bytes: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.targets.answers import Answer
 from presqt_daemon.targets.base import Container
+from presqt_daemon.targets.zenodo.drafts import link_in
 from presqt_daemon.targets.zenodo.files import DraftFiles
 from presqt_daemon.targets.zenodo.keys import is_our_key
 from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
@@ -45,7 +46,7 @@ class PublishedDraft:
             if error.outcome_unknown and (link := self._published_link()) is not None:
                 return link
             raise
-        return _page_of(answer.tree()) or self._container.link
+        return link_in(answer.tree(), "self_html") or self._container.link
 
     def _clear_pending(self) -> None:
         """Remove what we have begun and never ended, since the server publishes nothing with it."""
@@ -98,7 +99,7 @@ class PublishedDraft:
         answer = self._ask("GET", self._record, doing="the record", expect=(200, 403, 404))
         if answer.status != 200:
             return None
-        return _page_of(answer.tree()) or self._container.link
+        return link_in(answer.tree(), "self_html") or self._container.link
 
 
 def _rights_by_id(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,9 +108,3 @@ def _rights_by_id(metadata: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(rows, list):
         return {}
     return {"rights": [{"id": row["id"]} if row.get("id") else row for row in rows]}
-
-
-def _page_of(tree: Mapping[str, Any]) -> str | None:
-    links = tree.get("links")
-    link = links.get("self_html") if isinstance(links, dict) else None
-    return str(link) if link else None

@@ -34,6 +34,7 @@ from presqt_daemon.targets.zenodo.drafts import (
     PUBLISHED,
     Row,
     account_of,
+    link_in,
     no_such_resource,
     record_id,
     token_refused,
@@ -215,12 +216,10 @@ class RecordsTarget:
             raise TargetFault(
                 "target-misbehaved", f"{self._http.target} made a draft without an id."
             )
-        links = draft.get("links")
-        link = links.get("self_html") if isinstance(links, dict) else None
         return Container(
             id=identity,
             title=_title(draft),
-            link=str(link) if link else None,
+            link=link_in(draft, "self_html"),
             is_new=is_new,
             # never empty, so that what was published later can still be listed for `verify`
             state={"api": "records", **state},
