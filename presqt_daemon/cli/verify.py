@@ -11,6 +11,7 @@ from presqt_daemon.cli.exits import Exit, Refusal
 from presqt_daemon.cli.find import NotTakenYetError, find_ticket
 from presqt_daemon.cli.show import Row, complain, pen, print_lines
 from presqt_daemon.cli.text import capped, shown
+from presqt_daemon.cli.turns import Turns
 from presqt_daemon.config import Config
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import Status
@@ -67,13 +68,13 @@ class UntoldError(Exception):
 def main(context: Context) -> int:
     """0 all match; 2 something changed or is gone; 1 a target could not tell; Refusal 4 or 6."""
     config, options = context.config(), context.options
-    tokens = Tokens(config.targets, dict(context.environment))
+    tokens, turns = Tokens(config.targets, dict(context.environment)), Turns()
     if options.ticket is not None:
-        findings = [_verify_one(config, tokens, options.ticket)]
+        findings = [_verify_one(config, tokens, turns, options.ticket)]
     else:
         if options.sample is not None and options.sample < 1:
             raise Refusal("--sample takes a number from 1", Exit.USAGE)
-        findings = list(_verify_many(config, tokens, options.sample))
+        findings = list(_verify_many(config, tokens, turns, options.sample))
     pen().print_table(COLUMNS, [_row(finding) for finding in findings])
     for finding in findings:
         print_lines(capped((f"{path} ({finding.ticket})" for path in finding.differing), most=50))
@@ -88,10 +89,10 @@ def main(context: Context) -> int:
     return max((finding.exit_code for finding in findings), default=Exit.OK)
 
 
-def _verify_one(config: Config, tokens: Tokens, wanted: str) -> Finding:
+def _verify_one(config: Config, tokens: Tokens, turns: Turns, wanted: str) -> Finding:
     try:
         folder = find_ticket(config, wanted)
-        return _verify(config, tokens, folder)
+        return _verify(config, tokens, turns, folder)
     except NotTakenYetError as waiting:
         raise Refusal(
             f"{shown(str(waiting.path))} has no ticket yet", Exit.UNKNOWN_TICKET
@@ -100,7 +101,9 @@ def _verify_one(config: Config, tokens: Tokens, wanted: str) -> Finding:
         raise Refusal(f"cannot verify ticket {folder.ticket}: {error}", Exit.NOT_POSSIBLE) from None
 
 
-def _verify_many(config: Config, tokens: Tokens, sample: int | None) -> Iterator[Finding]:
+def _verify_many(
+    config: Config, tokens: Tokens, turns: Turns, sample: int | None
+) -> Iterator[Finding]:
     """Every deposit, or so many of them by chance; tickets that never made one are passed over."""
     uploads = Uploads(config.mediafiles)
     try:
@@ -115,7 +118,7 @@ def _verify_many(config: Config, tokens: Tokens, sample: int | None) -> Iterator
             return
         folder = uploads.folder(name)
         try:
-            yield _verify(config, tokens, folder)
+            yield _verify(config, tokens, turns, folder)
         except NothingThereError:
             continue
         except UntoldError as error:
@@ -123,11 +126,11 @@ def _verify_many(config: Config, tokens: Tokens, sample: int | None) -> Iterator
         done += 1
 
 
-def _verify(config: Config, tokens: Tokens, folder: TicketFolder) -> Finding:
+def _verify(config: Config, tokens: Tokens, turns: Turns, folder: TicketFolder) -> Finding:
     """One deposit; what was found stands in its record too."""
     finding = Finding(ticket=folder.ticket)
     try:
-        _ask(config, tokens, folder, finding)
+        _ask(config, tokens, turns, folder, finding)
         _append(folder, finding)
     except HeldError:
         finding.problem = "the record is busy: what was found is not written into it"
@@ -140,7 +143,9 @@ def _verify(config: Config, tokens: Tokens, folder: TicketFolder) -> Finding:
     return finding
 
 
-def _ask(config: Config, tokens: Tokens, folder: TicketFolder, finding: Finding) -> None:
+def _ask(
+    config: Config, tokens: Tokens, turns: Turns, folder: TicketFolder, finding: Finding
+) -> None:
     mark = mark_of(folder.receipt)
     if mark is None or mark.version < SCHEMA_VERSION:
         raise _without_record(folder)
@@ -150,8 +155,9 @@ def _ask(config: Config, tokens: Tokens, folder: TicketFolder, finding: Finding)
         if target is None:
             raise UntoldError(f"its target {target_name!r} is not configured")
         connection = connect(target, tokens.of(target))
+        paced = turns.of(target, connection, config.uploads.retries)
         try:
-            for path, now in ask_again(connection, place, record.files or ()):
+            for path, now in ask_again(connection, place, record.files or (), paced):
                 finding.counts[now] += 1
                 if now in {Now.CHANGED, Now.GONE}:
                     finding.differing.append(f"{now}: {path}")

@@ -1,10 +1,11 @@
 """A deposit asked for again: the target's digests of today against those of the record."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from presqt_daemon.digest import strongest_common
 from presqt_daemon.errors import UserFault
@@ -12,6 +13,7 @@ from presqt_daemon.model import Fixity, Outcome
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.targets.base import Container, ContainerRequest, Item, Target
 
+_ANY = TypeVar("_ANY")
 _VANISHED = frozenset({"resource-not-found", "resource-gone"})
 
 
@@ -35,14 +37,25 @@ class Place:
     state: Mapping[str, str]
 
 
+class Caller(Protocol):
+    """Makes a call to a target, as often and as late as that takes."""
+
+    def __call__(self, request: Callable[[], _ANY], /) -> _ANY: ...
+
+
+def at_once(request: Callable[[], _ANY], /) -> _ANY:
+    """The call as it is."""
+    return request()
+
+
 def ask_again(
-    target: Target, place: Place, files: Iterable[Mapping[str, Any]]
+    target: Target, place: Place, files: Iterable[Mapping[str, Any]], call: Caller = at_once
 ) -> Iterator[tuple[str, Now]]:
     """Each file of the record that is at the target by itself, and what stands there today.
 
-    Reads only. Raises PresqtError and OSError as the target does.
+    Reads only. Raises PresqtError and OSError as the target does, by way of `call`.
     """
-    listed, container = _listing(target, place)
+    listed, container = call(lambda: _listing(target, place))
     by_name = {printable_name(str(path)): item for path, item in listed.items()}
     for file in files:
         if file["outcome"] is None or file.get("packed_in") or file["remote_path"] is None:
@@ -51,7 +64,7 @@ def ask_again(
         if item is None or item.is_folder:
             yield file["path"], Now.GONE
         else:
-            yield file["path"], _compare(target, container, item, file)
+            yield file["path"], call(partial(_compare, target, container, item, file))
 
 
 def _listing(target: Target, place: Place) -> tuple[Mapping[PurePosixPath, Item], Container | None]:
