@@ -61,6 +61,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     validate.add_argument("zip", type=Path, metavar="ZIP")
     validate.add_argument("--json", action="store_true", help="print JSON")
     check = command("check", "check configuration, folders, rights, disk, limits and targets")
+    check.add_argument("--json", action="store_true", help="print JSON")
     check.add_argument(
         "--deposit",
         metavar="TARGET",

@@ -18,7 +18,7 @@ from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.sidecar import Sidecar
 from presqt_daemon.model import Finding
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import replace_file
+from presqt_daemon.system.files import folder_mode, replace_file
 from presqt_daemon.system.host import boot_id, host_name, own_start_ticks
 from presqt_daemon.tickets.claim_record import ClaimRecord, DropFile, Owner
 from presqt_daemon.tickets.info_values import text_from_time
@@ -94,16 +94,6 @@ def make_folder(path: Path, config: Config, senders: int) -> None:
             path.name,
             group,
         )
-
-
-def folder_mode(status: int) -> int:
-    """The mode of a folder in which files of this mode can be read by those who may read them."""
-    mode = stat.S_IRWXU
-    if status & stat.S_IRGRP:
-        mode |= stat.S_IRGRP | stat.S_IXGRP
-    if status & stat.S_IROTH:
-        mode |= stat.S_IROTH | stat.S_IXOTH
-    return mode
 
 
 def fill_folder(

@@ -78,6 +78,11 @@ def make_folder(folder: Path, mode: int = 0o755) -> None:
         os.close(handle)
 
 
+def folder_mode(mode: int) -> int:
+    """The mode of a folder for files of that mode: who may read them may enter it."""
+    return mode | stat.S_IRWXU | (mode & 0o444) >> 2
+
+
 def set_mode(handle: int, mode: int) -> None:
     """Give an open folder this mode; one that hands on its group goes on doing so.
 

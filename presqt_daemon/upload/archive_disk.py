@@ -14,7 +14,13 @@ from pathlib import Path
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.model import PauseKind, Status
 from presqt_daemon.reports import Limited
-from presqt_daemon.system.files import create_file, make_folder, open_regular, replace_file
+from presqt_daemon.system.files import (
+    create_file,
+    folder_mode,
+    make_folder,
+    open_regular,
+    replace_file,
+)
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.upload.waiting import MustWait
@@ -58,7 +64,7 @@ def missing_archive(target: TargetConfig, mediafiles: Path) -> str | None:
 def accept_archive(target: TargetConfig, mediafiles: Path) -> None:
     """Take what is in the folder now for the archive, on purpose. Raises OSError."""
     assert target.path is not None
-    make_folder(target.path)
+    make_folder(target.path, folder_mode(target.mode))
     file = _expected_file(target, mediafiles)
     with contextlib.suppress(FileNotFoundError):
         file.unlink()
@@ -77,7 +83,7 @@ def _know(target: TargetConfig, mediafiles: Path) -> None:
 
 def _make_known(target: TargetConfig, mediafiles: Path) -> None:
     assert target.path is not None
-    make_folder(target.path)
+    make_folder(target.path, folder_mode(target.mode))
     with contextlib.suppress(FileExistsError):
         create_file(target.path / ID_NAME, f"{uuid.uuid4()}\n".encode("ascii"), mode=0o644)
     found = _read(target.path / ID_NAME)
@@ -95,7 +101,10 @@ def _has_lost_deposits(target: TargetConfig, mediafiles: Path) -> bool:
     """
     assert target.path is not None
     has_any = False
-    for place in _deposits(target, Uploads(mediafiles)):
+    uploads = Uploads(mediafiles)
+    if not uploads.root.is_dir():
+        return False
+    for place in _deposits(target, uploads):
         if os.path.lexists(place):
             return False
         has_any = True

@@ -72,7 +72,10 @@ def test_a_folder_without_rights_is_wrong(program: Program) -> None:
     assert rows["inbox"] == ("wrong", f"{program.inbox} cannot be written by this user")
     assert rows["target archive"] == (
         "wrong",
-        f"{program.folder / 'archive'} is missing and cannot be made in {program.folder}",
+        (
+            f"{program.folder / 'archive'} is missing and cannot be made in {program.folder}"
+            ", which cannot be written by this user"
+        ),
     )
 
 
@@ -107,5 +110,5 @@ def test_missing_and_loose_tokens_are_said_and_never_shown(tmp_path: Path) -> No
     assert rows["target lab-b"] == ("warning", "the credential zenodo is only seen by the service")
     assert rows["target lab-c"][0] == "wrong"
     assert rows["target lab-d"][0] == "wrong"
-    assert rows["token of lab-d"][0] == "warning"
+    assert rows["token of lab-d"][0] == "wrong"
     assert "s3cret-canary" not in ended.stdout + ended.stderr

@@ -1,4 +1,4 @@
-"""A really booted systemd: a Debian in a container of its own, made once and kept, changed never."""
+"""A really booted systemd: a Debian in a container, made once and kept, never changed."""
 
 import contextlib
 import os

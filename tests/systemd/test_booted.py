@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.bags import bag_zip
+from tests.house.house import wait_until
 from tests.systemd.machine import PYTHONS, Machine, booted, fetch_wheels
 
 ROOT = Path(__file__).parents[2]
@@ -97,11 +97,11 @@ def info_of(machine: Machine, name: str) -> dict[str, Any] | None:
 
 
 def ended(machine: Machine, name: str, seconds: float = 120) -> dict[str, Any]:
-    machine.wait_until(
-        f'grep -lE \'"status": "(finished|failed)"\' '
-        f'$(grep -l \'"source_file": "{name}.zip"\' {STATE}/mediafiles/uploads/*/process_info.json)',
-        seconds,
-    )
+    def look() -> bool:
+        info = info_of(machine, name)
+        return info is not None and info["status"] != "in_progress"
+
+    wait_until(look, seconds)
     info = info_of(machine, name)
     assert info is not None
     return info
@@ -128,7 +128,9 @@ def test_the_service_runs_and_its_documentation_is_there(machine: Machine) -> No
     shown = machine.run("systemctl show -p Documentation --value presqt-daemon").stdout.strip()
     machine.run(f"test -e {shown.removeprefix('file://')}")
     # what is there is not changed without a word
+    machine.run("echo '# ours' >> /etc/presqt-daemon/config.yaml")
     again = machine.run(f"{PROGRAM} install").stdout
+    assert "as the service, in the sandbox" in again
     assert "kept          /etc/presqt-daemon/config.yaml" in again
     assert "unchanged     /etc/systemd/system/presqt-daemon.service" in again
 
@@ -179,6 +181,20 @@ def test_a_lab_deposits_and_reads_its_own_status_and_other_senders_do_not(
             assert not can(machine, user, f"ls {folder}")
     finally:
         machine.run(f"chgrp presqt-drop {folder} && chmod 2775 {folder}")
+
+
+def test_deposits_take_the_group_of_an_archive_that_hands_it_on(machine: Machine) -> None:
+    archive = f"{STATE}/archive"
+    machine.run(
+        f"groupadd readers && useradd -m -G readers rita && chgrp readers {archive}"
+        f" && chmod 2750 {archive}"
+    )
+    drop(machine, "shared")
+    info = ended(machine, "shared")
+    assert info["status"] == "finished"
+    assert can(machine, "rita", f"cat {archive}/shared/a.txt")
+    assert not can(machine, "stranger", f"ls {archive}")
+    assert not can(machine, "rita", f"touch {archive}/shared/mine")
 
 
 def test_a_token_is_seen_by_root_and_by_the_service_as_a_credential_only(
@@ -286,14 +302,10 @@ def test_a_reboot_while_a_bag_is_under_way_loses_nothing(machine: Machine) -> No
 
     def has_booted() -> bool:
         try:
-            return machine.init != before and subprocess.run(
-                ["nsenter", "-t", str(machine.init), "-a", "systemctl", "is-active", "presqt-daemon"],
-                check=False, capture_output=True,
-            ).returncode == 0  # fmt: skip
+            active = machine.run("systemctl is-active presqt-daemon", check=False)
         except (OSError, IndexError):
             return False
-
-    from tests.house.house import wait_until
+        return machine.init != before and active.returncode == 0
 
     wait_until(has_booted, 180)
     assert ended(machine, "rebooted")["status"] == "finished"

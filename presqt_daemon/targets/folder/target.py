@@ -23,13 +23,13 @@ from presqt_daemon.config import TargetConfig
 from presqt_daemon.digest import BLOCK_BYTES, digest_stream, strongest_common
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import folder_mode, set_mode
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
 from presqt_daemon.targets.folder.container import existing, find_made, make, not_found
 from presqt_daemon.targets.folder.faults import fault_from, faults_named
 from presqt_daemon.targets.folder.place import place_new, place_over
 from presqt_daemon.targets.folder.side import SideFolder, is_title
 from presqt_daemon.targets.folder.walk import (
-    folder_mode,
     item_from_status,
     list_below,
     make_readable_folder,
@@ -80,12 +80,11 @@ class FolderTarget:
         with faults_named(name, "the deposit"):
             is_new = False
             with contextlib.suppress(FileExistsError):
-                path.mkdir(mode=0o700)
+                path.mkdir(folder_mode(self._mode))
                 is_new = True
             self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             if is_new:
-                usual = stat.S_IMODE(os.fstat(self._root).st_mode)
-                os.fchmod(self._root, folder_mode(self._mode) | usual)
+                set_mode(self._root, folder_mode(self._mode))
 
     def account(self) -> Account:
         return Account(id=str(os.geteuid()), name=self._name)

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 
+from presqt_daemon.system.files import folder_mode, set_mode
 from presqt_daemon.targets.base import Item
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_SPECIAL_BITS = 0o7000
 
 
 @contextmanager
@@ -30,19 +30,15 @@ def opened_folder(root: int, path: PurePosixPath) -> Iterator[int]:
         os.close(handle)
 
 
-def folder_mode(mode: int) -> int:
-    """The mode of a folder for files of that mode: who may read them may enter it."""
-    return mode | stat.S_IRWXU | (mode & 0o444) >> 2
-
-
 def make_readable_folder(parent: int, name: str, mode: int) -> os.stat_result:
     """Make a folder for files of that mode; FileExistsError when the name is taken."""
-    os.mkdir(name, stat.S_IRWXU, dir_fd=parent)
+    # with its mode from the start: a sandbox may refuse a later change of a folder that hands on
+    # its group
+    os.mkdir(name, folder_mode(mode), dir_fd=parent)
     handle = os.open(name, _FOLDER, dir_fd=parent)
     try:
-        status = os.fstat(handle)
-        os.fchmod(handle, (status.st_mode & _SPECIAL_BITS) | folder_mode(mode))
-        return status
+        set_mode(handle, folder_mode(mode))
+        return os.fstat(handle)
     finally:
         os.close(handle)
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from presqt_daemon.cli.check_row import CheckRow, State
+from presqt_daemon.cli.check.row import CheckRow, State
+from presqt_daemon.cli.check.trial_deposit import Trial, try_deposit
 from presqt_daemon.cli.exits import Exit, Refusal
-from presqt_daemon.cli.trial import Trial, try_deposit
 from presqt_daemon.config import Config
 from presqt_daemon.workers.tokens import MissingTokenError, Tokens
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from presqt_daemon.cli.trial_names import NamesSeen, try_names
+from presqt_daemon.cli.check.trial_names import NamesSeen, try_names
 from presqt_daemon.config import StagingConfig, TargetConfig, UploadsConfig
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import DuplicateAction, Resolved, UploadResult

@@ -1,0 +1,70 @@
+"""`check`: whether a drop would get through, as a table."""
+
+import subprocess
+import sys
+
+from presqt_daemon.cli.check.as_service import INSIDE, command_as_service
+from presqt_daemon.cli.check.deposit import check_deposit
+from presqt_daemon.cli.check.limits import check_limits
+from presqt_daemon.cli.check.places import check_places
+from presqt_daemon.cli.check.rights import check_rights
+from presqt_daemon.cli.check.row import CheckRow, State
+from presqt_daemon.cli.check.targets import check_targets
+from presqt_daemon.cli.context import Context
+from presqt_daemon.cli.exits import Exit, Refusal
+from presqt_daemon.cli.show import pen, print_json
+from presqt_daemon.cli.text import shown
+from presqt_daemon.config import Config
+from presqt_daemon.upload.archive_disk import accept_archive
+
+
+def main(context: Context) -> int:
+    """1 where a drop would not get through or somebody has a right too many; else 0.
+
+    As root it is done as the service would do it; so it tells of the service and not of root.
+    """
+    options = context.options
+    config = context.config()
+    other = command_as_service(sys.argv[1:], config, context.environment)
+    if other is not None:
+        command, _ = other
+        sys.stdout.flush()
+        return subprocess.run(command, check=False).returncode
+    if options.accept is not None:
+        accept(config, options.accept)
+    file = context.config_file().resolve()
+    rows = [CheckRow("configuration", State.OK, str(file))]
+    if INSIDE in context.environment:
+        rows.append(CheckRow("checked", State.OK, context.environment[INSIDE]))
+    rows += [
+        *check_places(config),
+        *check_rights(file, config),
+        *check_limits(config),
+        *check_targets(config, context.environment),
+    ]
+    if options.deposit is not None:
+        rows += check_deposit(config, options.deposit, context.environment)
+    is_well = all(row.state is not State.WRONG for row in rows)
+    if options.json:
+        trees = [{"what": r.what, "state": r.state.value, "detail": r.detail} for r in rows]
+        print_json({"ok": is_well, "rows": trees})
+    else:
+        cells = [(row.state.value, shown(row.what), shown(row.detail)) for row in rows]
+        pen().print_table(("state", "what", "detail"), cells)
+    return Exit.OK if is_well else Exit.FAILED
+
+
+def accept(config: Config, name: str) -> None:
+    """Take what lies in a folder target's place now for its archive. Raises Refusal."""
+    target = config.targets.get(name)
+    if target is None or target.type != "folder":
+        folders = ", ".join(item.name for item in config.targets.values() if item.type == "folder")
+        raise Refusal(
+            f"there is no folder target {name!r}; there are: {folders or 'none'}", Exit.USAGE
+        )
+    try:
+        accept_archive(target, config.mediafiles)
+    except OSError as error:
+        raise Refusal(
+            f"the archive of {name} cannot be used: {error.strerror}", Exit.FAILED
+        ) from None
