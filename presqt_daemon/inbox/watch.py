@@ -14,6 +14,7 @@ import errno
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ from watchdog.observers.inotify_c import (
 
 MAX_WATCHES = 1000
 """For one lane. Folders beyond are found by the periodic scan."""
+
+OVERFLOW_SECONDS = 60.0
 
 _MASK = (
     InotifyConstants.IN_CLOSE_WRITE
@@ -58,6 +61,7 @@ class _Instance(InotifyFD):
         super().__init__()
         self.name = "inbox-watch"
         self._takers: dict[WatchDescriptor, tuple[Path, HintTaker]] = {}
+        self._overflowed = float("-inf")
 
     def add(self, path: Path, take: HintTaker) -> WatchDescriptor:
         """Watch a folder. May hang as long as its mount does; raises OSError."""
@@ -85,6 +89,10 @@ class _Instance(InotifyFD):
     def handle_event(self, event: InotifyEvent) -> None:
         """Hand an event on; runs on the instance's thread."""
         if event.is_queue_overflow:
+            now = time.monotonic()
+            if now - self._overflowed >= OVERFLOW_SECONDS:  # whoever floods a folder may repeat it
+                self._overflowed = now
+                _log.warning("the queue of file events overflowed: every folder is scanned")
             for folder, take in list(self._takers.values()):
                 take(Hint(folder=folder, name=""))
         elif event.is_ignored:

@@ -139,12 +139,17 @@ def test_a_folder_that_is_no_target_is_told(house: House) -> None:
     assert kept(house, info, content)
 
 
-def test_a_folder_name_that_climbs_out_is_refused(house: House) -> None:
-    (house.inbox / "archive" / "..%2F..%2Fup").mkdir()
-    content = bag_zip()
-    info = end_of(house, content, "climb.zip", folder="archive/..%2F..%2Fup")
+def test_a_folder_name_that_climbs_out_is_refused_and_a_hidden_one_is_never_read(
+    house: House,
+) -> None:
+    for name in ("x%2F..%2F..%2Fup", "..%2F..%2Fup"):
+        (house.inbox / "archive" / name).mkdir()
+        drop(bag_zip(), house.inbox / "archive" / name / "climb.zip")
+    info = house.ended("x%2F..%2F..%2Fup")
     assert info["error_code"] == "bad-request"
-    assert kept(house, info, content)
+    assert "ids there are" in info["message"]
+    for name in ("x%2F..%2F..%2Fup", "..%2F..%2Fup"):
+        assert (house.inbox / "archive" / name / "climb.zip").exists()
     assert not (house.root / "up").exists()
 
 

@@ -229,9 +229,11 @@ def test_an_inbox_that_goes_and_comes_again_loses_no_drop(tmp_path: Path, way: s
         if way == "renamed":
             config.inbox.rename(tmp_path / "old")
         else:
-            shutil.rmtree(config.inbox)
+            # the lanes make their folders again for as long as the inbox is there
+            while config.inbox.exists():
+                shutil.rmtree(config.inbox, ignore_errors=True)
         daemon.scanned()
-        config.inbox.mkdir()
+        config.inbox.mkdir(exist_ok=True)
         until((config.inbox / "osf").is_dir)
         drop(ZIP, config.inbox / "osf" / "two.zip")
         daemon.claims(2)
