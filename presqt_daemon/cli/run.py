@@ -6,7 +6,7 @@ from presqt_daemon.cli.context import Context
 from presqt_daemon.cli.exits import Exit, Refusal
 from presqt_daemon.cli.rights import refuse_orders_of_others
 from presqt_daemon.daemon import run_daemon
-from presqt_daemon.system.logs import open_log
+from presqt_daemon.system.logs import is_journal, open_log
 from presqt_daemon.tickets.lease import HeldError
 from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.upgrade.gate import GateError
@@ -24,7 +24,7 @@ def main(context: Context) -> int:
     # what is made gets its mode by name; under another umask that would be less than was meant
     os.umask(0o022)
     config = context.config()
-    open_log(int(options.verbose), journal="JOURNAL_STREAM" in context.environment)
+    open_log(int(options.verbose), journal=is_journal())
     refuse_orders_of_others(context.file_in_use(), config)
     try:
         return run_daemon(config, once=options.once, max_wait=options.max_wait, load=context.config)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from presqt_daemon.system.files import json_bytes
+from presqt_daemon.system.logs import is_journal
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.upgrade.state import JobState
 
@@ -61,5 +62,6 @@ def print_json(value: Any) -> None:
 
 
 def complain(message: str) -> None:
-    """Say on one line of stderr what is wrong."""
-    print(f"presqt-daemon: {message}", file=sys.stderr)
+    """Say on one line of stderr what is wrong; an error to the journal."""
+    priority = "<3>" if is_journal() else ""
+    print(f"{priority}presqt-daemon: {message}", file=sys.stderr)

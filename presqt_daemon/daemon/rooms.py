@@ -11,6 +11,7 @@ from presqt_daemon.daemon.summary import TargetOff, summary
 from presqt_daemon.inbox import Inbox
 from presqt_daemon.inbox.asked import Asked
 from presqt_daemon.inbox.control import ControlFolder
+from presqt_daemon.system.logs import is_journal
 from presqt_daemon.tickets.in_hand import InHand
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.upgrade.job import Order
@@ -130,7 +131,7 @@ def join_rooms(
 ) -> Rooms:
     """Build the rooms; `post` takes what happens in them, `is_patient` is the inbox's."""
     uploads = Uploads(config.mediafiles, config.permissions.status)
-    pool = Pool(verbosity=verbosity, journal="JOURNAL_STREAM" in os.environ, clock=clock)
+    pool = Pool(verbosity=verbosity, journal=is_journal(), clock=clock)
     supervisor = Supervisor(
         config=config,
         uploads=uploads,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from presqt_daemon.config import Config
+from presqt_daemon.notation import HTTP_TYPES
 from presqt_daemon.units import text_from_bytes, text_from_seconds
 
 UNIT_STOP_SECONDS = 120.0
@@ -14,6 +15,13 @@ def remarks_on(config: Config) -> Iterator[str]:
     """One sentence for each thing that an operator should look at again."""
     folders: dict[str, str] = {}
     for target in config.targets.values():
+        if target.type in HTTP_TYPES and not any(
+            (target.token_file, target.token_credential, target.token_env)
+        ):
+            yield (
+                f"targets.{target.name}: names no token (token_file, token_credential or "
+                "token_env); without one nothing can be deposited"
+            )
         if target.path is not None:
             other = folders.setdefault(str(target.path), target.name)
             if other != target.name:

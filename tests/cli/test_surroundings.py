@@ -95,3 +95,21 @@ def test_under_nohup_a_closed_terminal_means_nothing(program: Program) -> None:
     assert "was read again" not in log.read_text("utf-8")
     os.kill(pid, signal.SIGTERM)
     eventually(lambda: os.waitpid(pid, os.WNOHANG) == (pid, 0), "a clean end")
+
+
+def test_a_configuration_that_stops_the_start_is_an_error_in_the_journal(
+    program: Program,
+) -> None:
+    program.file.write_text("inbax: x\n", "utf-8")
+    log = program.folder / "journal"
+    with log.open("wb") as stream:
+        status = os.fstat(stream.fileno())
+        environment = program.environment({"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
+        end = subprocess.run(
+            program.command("run"), stderr=stream, env=environment, check=False, timeout=60
+        )
+    assert end.returncode == 78
+    assert log.read_text("utf-8").startswith("<3>presqt-daemon: ")
+    # a variable that was inherited says nothing of another stream
+    shown = program.run("run", environment={"JOURNAL_STREAM": "1:1"})
+    assert shown.stderr.startswith("presqt-daemon: ")

@@ -331,12 +331,13 @@ def test_what_is_allowed_but_hardly_meant_is_remarked(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(
         "targets:\n  a: {type: folder, path: ar}\n  b: {type: folder, path: ar}\n"
-        "stop_grace: 10m\nstaging: {max_file_bytes: 500 GB}\n",
+        "  o: {type: osf}\nstop_grace: 10m\nstaging: {max_file_bytes: 500 GB}\n",
         "utf-8",
     )
     remarks = list(remarks_on(load_config(file, {})))
     assert [remark.partition(":")[0] for remark in remarks] == [
         "targets.b.path",
+        "targets.o",
         "stop_grace",
         "staging.max_file_bytes",
     ]
