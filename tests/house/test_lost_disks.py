@@ -53,7 +53,7 @@ def test_an_archive_that_is_unmounted_makes_deposits_wait_and_they_go_on_when_it
     give_back(house.archive, disk)
     info = house.of("two.zip")
     assert info is not None
-    house.run("retry", info["ticket_number"])
+    (house.control / f"{info['ticket_number']}.retry").touch()
     assert house.ended("two.zip", 120)["status"] == "finished"
     assert house.deposited("two") == {"a.txt": b"two"}
 
