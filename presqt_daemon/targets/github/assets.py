@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Item, Sending
-from presqt_daemon.targets.fields import text_at
+from presqt_daemon.targets.fields import text_at, whole_in
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.pages import all_pages
 
@@ -66,7 +66,7 @@ class Assets:
             release = self._own = self._own or self._find() or self._make()
         for asset in self._of(release):
             if asset.get("name") == name:
-                self.remove(str(asset["id"]))
+                self.remove(str(asset.get("id")))
         with file.open() as body:
             answer = self._http.ask(
                 "POST",
@@ -99,7 +99,7 @@ class Assets:
             return
         self._http.ask(
             "PATCH",
-            f"{self._api}/releases/{release['id']}",
+            f"{self._api}/releases/{release.get('id')}",
             tree={"draft": False, "prerelease": True, "target_commitish": commit},
             doing="the release with the large files",
         )
@@ -128,7 +128,7 @@ class Assets:
         return all_pages(self._http, url, {"per_page": "100"}, doing="the list of releases")
 
     def _of(self, release: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        url = f"{self._api}/releases/{release['id']}/assets"
+        url = f"{self._api}/releases/{release.get('id')}/assets"
         return all_pages(self._http, url, {"per_page": "100"}, doing="the list of large files")
 
 
@@ -142,8 +142,8 @@ def _item(asset: dict[str, Any]) -> Item:
             retryable=True,
         )
     return Item(
-        path=PurePosixPath(str(asset["label"])),
-        size=int(asset["size"]),
+        path=PurePosixPath(str(asset.get("label"))),
+        size=whole_in(asset, "size"),
         digests={algorithm: value.lower()} if algorithm == "sha256" and value else {},
-        state={STATE_KEY: str(asset["id"])},
+        state={STATE_KEY: str(asset.get("id"))},
     )

@@ -15,7 +15,7 @@ from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.answers import Answer
 from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.base64_body import Base64Body
-from presqt_daemon.targets.fields import content_at, rows_at, text_at
+from presqt_daemon.targets.fields import content_at, required_text, rows_at, text_at, whole_in
 from presqt_daemon.targets.http import Http
 
 PLAIN = "100644"
@@ -146,7 +146,9 @@ class Branch:
             # a folder is a list of what is in it
             return Listed(kind="tree", mode="040000", sha="", size=None)
         mode = {"symlink": "120000", "submodule": "160000"}.get(str(row.get("type")), PLAIN)
-        return Listed(kind="blob", mode=mode, sha=text_at(answer, "sha"), size=row.get("size"))
+        return Listed(
+            kind="blob", mode=mode, sha=text_at(answer, "sha"), size=whole_in(row, "size")
+        )
 
     def has_blob(self, sha: str) -> bool:
         """Whether the blob is stored, in a commit or not."""
@@ -284,7 +286,7 @@ def _is_cut(answer: Answer) -> bool:
 
 def _entries(answer: Answer, prefix: str) -> Iterator[tuple[str, Listed]]:
     for row in rows_at(answer, "tree"):
-        yield (
-            f"{prefix}{row['path']}",
-            Listed(kind=row["type"], mode=row["mode"], sha=row["sha"], size=row.get("size")),
+        path, kind, mode, sha = (
+            required_text(answer, row, key) for key in ("path", "type", "mode", "sha")
         )
+        yield f"{prefix}{path}", Listed(kind=kind, mode=mode, sha=sha, size=whole_in(row, "size"))

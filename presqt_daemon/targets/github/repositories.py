@@ -19,7 +19,7 @@ from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.answers import fault_from_answer
 from presqt_daemon.targets.base import Account, Container, ContainerRequest
-from presqt_daemon.targets.fields import text_at
+from presqt_daemon.targets.fields import object_in, text_at
 from presqt_daemon.targets.github.git import Branch
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.marked import others_to
@@ -164,7 +164,7 @@ class Repositories:
             raise _not_found(resource_id)
         row = _described(answer.tree(), self._http.target)
         folder = PurePosixPath(path)
-        may_push = (row.get("permissions") or {}).get("push", True)
+        may_push = object_in(row, "permissions").get("push", True)
         if not may_push or row.get("archived"):
             reason = "is archived" if may_push else "can only be read with this token"
             raise UserFault(

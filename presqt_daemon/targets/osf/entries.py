@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Item
+from presqt_daemon.targets.fields import object_in, whole_in
 
 HASHES = ("sha256", "md5")
 """What WaterButler takes of the bytes on their way to the store."""
@@ -40,7 +41,7 @@ class Folder:
 
 def folder_from_entry(entry: Mapping[str, Any], target: str) -> Folder:
     """A folder's, or a storage's, addresses. Raises TargetFault `target-misbehaved`."""
-    links = entry.get("links") or {}
+    links = object_in(entry, "links")
     upload, new_folder = links.get("upload"), links.get("new_folder")
     if not isinstance(upload, str) or not isinstance(new_folder, str):
         raise TargetFault("target-misbehaved", f"{target} does not say where files are put.")
@@ -49,13 +50,12 @@ def folder_from_entry(entry: Mapping[str, Any], target: str) -> Folder:
 
 def item_from_entry(entry: Mapping[str, Any], path: PurePosixPath) -> Item:
     """A file or folder; its digests are those that the target lists."""
-    attributes = entry.get("attributes") or {}
-    hashes = (attributes.get("extra") or {}).get("hashes") or {}
-    upload = (entry.get("links") or {}).get("upload")
-    size = attributes.get("size")
+    attributes = object_in(entry, "attributes")
+    hashes = object_in(attributes, "extra", "hashes")
+    upload = object_in(entry, "links").get("upload")
     return Item(
         path=path,
-        size=int(size) if isinstance(size, int | str) and str(size).isdecimal() else None,
+        size=whole_in(attributes, "size"),
         digests={
             name: value.lower()
             for name in HASHES
@@ -68,12 +68,12 @@ def item_from_entry(entry: Mapping[str, Any], path: PurePosixPath) -> Item:
 
 def is_folder(entry: Mapping[str, Any]) -> bool:
     """Whether an entry is a folder's."""
-    return (entry.get("attributes") or {}).get("kind") == "folder"
+    return object_in(entry, "attributes").get("kind") == "folder"
 
 
 def name_of(entry: Mapping[str, Any]) -> str:
     """The name of a file or folder; empty where the entry has none."""
-    name = (entry.get("attributes") or {}).get("name")
+    name = object_in(entry, "attributes").get("name")
     return name if isinstance(name, str) else ""
 
 
@@ -82,7 +82,7 @@ def path_of(entry: Mapping[str, Any], root: str, parent: PurePosixPath) -> PureP
 
     By its name in `parent`, the folder that was asked, where the answer tells no path.
     """
-    attributes = entry.get("attributes") or {}
+    attributes = object_in(entry, "attributes")
     whole = attributes.get("materialized") or attributes.get("materialized_path")
     if isinstance(whole, str) and whole.startswith(root) and whole.strip("/") != root.strip("/"):
         return PurePosixPath(whole[len(root) :])
@@ -91,7 +91,7 @@ def path_of(entry: Mapping[str, Any], root: str, parent: PurePosixPath) -> PureP
 
 def has_older_version(entry: Mapping[str, Any]) -> bool:
     """Whether other bytes stood there before; WaterButler makes no version of equal ones."""
-    version = ((entry.get("attributes") or {}).get("extra") or {}).get("version")
+    version = object_in(entry, "attributes", "extra").get("version")
     return str(version) != "1"
 
 
@@ -110,8 +110,8 @@ def fields_from(fields: Mapping[str, object]) -> dict[str, Any]:
 
 def related(entry: Mapping[str, Any], name: str) -> str:
     """The address of something that belongs to an entry; empty where it names none."""
-    relation = (entry.get("relationships") or {}).get(name) or {}
-    link = (relation.get("links") or {}).get("related")
+    relation = object_in(entry, "relationships", name)
+    link = object_in(relation, "links").get("related")
     href = link.get("href") if isinstance(link, dict) else link
     return href if isinstance(href, str) else ""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
+from presqt_daemon.targets.fields import object_in
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.osf.entries import (
     Folder,
@@ -36,7 +37,7 @@ class Nodes:
     def titles(self) -> Collection[str]:
         """The titles of all projects; components of a project are none."""
         return [
-            str((node.get("attributes") or {}).get("title"))
+            str(object_in(node, "attributes").get("title"))
             for node in self._list()
             if not related(node, "parent")
         ]
@@ -134,7 +135,7 @@ class Nodes:
         return self._existing_folder(entry, resource_id)
 
     def _existing_folder(self, entry: Mapping[str, Any], resource_id: str) -> Container:
-        attributes = entry.get("attributes") or {}
+        attributes = object_in(entry, "attributes")
         if attributes.get("kind") != "folder":
             raise UserFault(
                 "bad-request", f"The Resource provided, {resource_id}, is not a container"
@@ -149,9 +150,9 @@ class Nodes:
     def _storage(self, node: Mapping[str, Any], name: str, *, id_: str, is_new: bool) -> Container:
         url = related(node, "files") or f"{self._url}/nodes/{node.get('id')}/files/"
         for storage in read_steadily(self._http, url, "the storages of the project", sort="name"):
-            attributes = storage.get("attributes") or {}
-            if name in {attributes.get("provider"), attributes.get("name")}:
-                title = str((node.get("attributes") or {}).get("title"))
+            attributes = object_in(storage, "attributes")
+            if name in (attributes.get("provider"), attributes.get("name")):
+                title = str(object_in(node, "attributes").get("title"))
                 folder = folder_from_entry(storage, self._name)
                 return _container(folder, node, id_=id_, title=title, is_new=is_new)
         raise UserFault("resource-not-found", f"Project has no storage provider '{name}'")
@@ -176,7 +177,7 @@ def _container(
     root: str = "/",
 ) -> Container:
     """`root` is the folder's own path in its storage; with a slash at its end, as OSF writes it."""
-    link = (node.get("links") or {}).get("html")
+    link = object_in(node, "links").get("html")
     return Container(
         id=id_,
         title=title,

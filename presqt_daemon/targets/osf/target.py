@@ -25,6 +25,7 @@ from presqt_daemon.targets.base import (
     Sending,
     Traits,
 )
+from presqt_daemon.targets.fields import object_in
 from presqt_daemon.targets.given import GivenAddresses
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.marked import others_to
@@ -95,7 +96,7 @@ class OsfTarget:
 
     def account(self) -> Account:
         user = self._nodes.get(f"{self._url}/users/me/", "the question whose token it is")
-        name = (user.get("attributes") or {}).get("full_name")
+        name = object_in(user, "attributes").get("full_name")
         return Account(id=str(user.get("id", "")), name=str(name or user.get("id", "")))
 
     def titles(self) -> Collection[str]:

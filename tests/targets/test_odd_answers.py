@@ -1,0 +1,37 @@
+"""Whatever a service answers, an upload ends by name, in time, and tells no fixity that is not so.
+
+The seed of a case is in its name; `pytest --full` runs about ten minutes of them.
+"""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.targets.odd_answers import KINDS, in_time
+
+SAMPLE = 25
+WHOLE = 1200
+STALL_SECONDS = 120.0
+"""The machine may be busy; an upload of three small files takes a fraction of a second."""
+
+_real_sleep = time.sleep
+
+
+@pytest.fixture(autouse=True)
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: _real_sleep(min(seconds, 0.001)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_odd_answers_end_by_name_and_never_as_a_false_fixity(
+    kind: str, tmp_path: Path, full: bool
+) -> None:
+    faults = []
+    for seed in range(WHOLE if full else SAMPLE):
+        outcome = in_time(kind, seed, tmp_path, STALL_SECONDS)
+        if outcome is None:
+            faults.append(f"seed {seed}: it hangs")
+        elif outcome.fault is not None:
+            faults.append(f"seed {seed}: {outcome.fault} after {outcome.told[:3]}")
+    assert not faults, "\n".join(faults)
