@@ -116,7 +116,7 @@ def _payload_path(
     if found is None and not strict and "%" in path:
         decoded = unquote(path, errors="surrogateescape")
         is_known = decoded in names.exact or any(decoded in entry.absent for entry in manifests)
-        if is_known and not leaves_bag(decoded):
+        if is_known:
             path = decoded
     if not path.startswith(PAYLOAD):
         findings.add(

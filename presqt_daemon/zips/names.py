@@ -43,7 +43,6 @@ def has_other_slashes(raw: bytes, name: str) -> bool:
     return (
         "\\" in name
         and "/" not in name
-        and b"\\" not in raw
         and [len(part) == 0 for part in raw.split(b"/")]
         == [len(part) == 0 for part in name.split("\\")]
     )
