@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from presqt_daemon.digest import strongest_common
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import DuplicateAction, Fixity, Outcome
-from presqt_daemon.targets.base import Item
+from presqt_daemon.targets.base import Item, Traits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +134,12 @@ def folders_in(listing: Mapping[PurePosixPath, Item]) -> AbstractSet[PurePosixPa
             found.add(parent)
             parent = parent.parent
     return found
+
+
+def in_the_way(item: Item | None, traits: Traits) -> Item | None:
+    """What stands at a file's place, unless it is a folder beside which such a file can stand."""
+    is_beside = item is not None and item.is_folder and traits.parts_files_and_folders
+    return None if is_beside else item
 
 
 def refuse_conflict(

@@ -2,10 +2,11 @@
 
 import contextlib
 import threading
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from presqt_daemon.errors import PresqtError
-from presqt_daemon.model import FileResult, Finding, Outcome, Severity
+from presqt_daemon.model import FileResult, Finding, Fixity, Outcome, Severity
 from presqt_daemon.targets.base import Item
 from presqt_daemon.upload.plan import Parcel, Verdict
 
@@ -98,3 +99,9 @@ def with_path(error: PresqtError, path: str) -> PresqtError:
             is_outage=error.is_outage,
         )
     return error
+
+
+def ignored_from(parcel: Parcel, item: Item, verdict: Verdict) -> FileResult:
+    """The result of a file that was left out for what stands in its place."""
+    differs = verdict.fixity is Fixity.MISMATCHED
+    return replace(result_from(parcel, item, Outcome.IGNORED, verdict), differs=differs)

@@ -21,10 +21,11 @@ from presqt_daemon.upload.plan import (
     Verdict,
     choose,
     compare,
+    in_the_way,
     is_same_content,
 )
 from presqt_daemon.upload.progress import Meter, Track
-from presqt_daemon.upload.results import Doubts, result_from, with_path
+from presqt_daemon.upload.results import Doubts, ignored_from, result_from, with_path
 from presqt_daemon.upload.waiting import Patience
 from presqt_daemon.upload.weighing import Weighing
 
@@ -78,7 +79,7 @@ class Transfer:
         Raises PresqtError with the file among its findings, PayloadSpoilt, MustWait, BrokenOff.
         """
         track = self._meter.track(parcel.size)
-        item = self._in_the_way(self._listing.get(self._names.key(parcel.remote)))
+        item = in_the_way(self._listing.get(self._names.key(parcel.remote)), self._target.traits)
         try:
             result = self._carry(parcel, item, self._claim(parcel), track)
         except PresqtError as error:
@@ -115,7 +116,7 @@ class Transfer:
         parcel, item, verdict = self._weighing.weigh(parcel, item)
         if item.is_taken and verdict.fixity is not Fixity.MATCHED:
             if self._action is DuplicateAction.IGNORE:
-                return _ignored(parcel, item, verdict)
+                return ignored_from(parcel, item, verdict)
             return replace(
                 result_from(parcel, item, Outcome.UPDATED, verdict), fixity=Fixity.MISMATCHED
             )
@@ -146,12 +147,9 @@ class Transfer:
     def look_up(self, parcel: Parcel) -> Item | None:
         """What stands at a file's place now."""
         with self._look_lock:
-            return self._in_the_way(self._target.stat(self._container, parcel.remote))
-
-    def _in_the_way(self, item: Item | None) -> Item | None:
-        """The item, unless it is a folder beside which a file of its name can stand."""
-        is_beside = item is not None and item.is_folder
-        return None if is_beside and self._target.traits.parts_files_and_folders else item
+            return in_the_way(
+                self._target.stat(self._container, parcel.remote), self._target.traits
+            )
 
     def _carry(
         self, parcel: Parcel, item: Item | None, claim: Claim | None, track: Track
@@ -164,7 +162,7 @@ class Transfer:
             if item is not None and isinstance(choice, Keep):
                 return result_from(parcel, item, choice.outcome, verdict)
             if item is not None and isinstance(choice, Ignore):
-                return _ignored(parcel, item, verdict)
+                return ignored_from(parcel, item, verdict)
             assert isinstance(choice, Send)
             holds_all = claim is not None and claim.holds_all
             try:
@@ -298,8 +296,3 @@ class _NameTaken(Exception):
         super().__init__()
         self.item = item
         self.claim = claim
-
-
-def _ignored(parcel: Parcel, item: Item, verdict: Verdict) -> FileResult:
-    differs = verdict.fixity is Fixity.MISMATCHED
-    return replace(result_from(parcel, item, Outcome.IGNORED, verdict), differs=differs)

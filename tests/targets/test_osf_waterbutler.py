@@ -90,6 +90,31 @@ def test_a_folder_is_stripped_as_a_file_is_and_what_lies_in_it_says_so(
     assert list(fake.tree(container.id)) == ["dir", "dir/a.txt"]
 
 
+def test_a_bag_with_two_names_that_are_one_is_refused_before_anything_is_made(
+    fake: OsfFake, config: TargetConfig, tmp_path: Path
+) -> None:
+    for one, other in (("data.csv", "data.csv "), ("dir/a", "dir /a"), ("a", "\u3000a")):
+        payload = {f"P/{one}": b"one", f"P/{other}": b"two"}
+        folder = staged(tmp_path, payload, extra=("sha256",))
+        with pytest.raises(UserFault) as raised:
+            Supervisor().send(job_for(folder, config, token=TOKEN))
+        assert raised.value.code == "bad-request"
+    assert not fake.nodes
+    assert fake.count("PUT") == fake.count("POST") == 0
+
+
+def test_a_name_with_a_blank_is_verified_under_the_name_that_was_stored(
+    fake: OsfFake, config: TargetConfig, tmp_path: Path
+) -> None:
+    payload = {"P/data.csv ": b"one", "P/ dir/\u00a0a": b"two"}
+    folder = staged(tmp_path, payload, extra=("sha256",))
+    supervisor = Supervisor()
+    result = supervisor.send(job_for(folder, config, token=TOKEN))
+    assert (result.failed_fixity, result.unverified_fixity) == ((), ())
+    assert set(fake.tree(supervisor.opened.container_id)) == {"data.csv", "dir", "dir/a"}
+    assert any("data.csv" in warning.message for warning in result.warnings)
+
+
 def test_two_puts_of_one_name_are_never_under_way_together(
     fake: OsfFake, target: Target, container: Container
 ) -> None:
