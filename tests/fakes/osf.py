@@ -66,7 +66,8 @@ class OsfFake(FakeServer):
 
     `limits` are the `Retry-After` of WaterButler's next answers, each a 429; `most_bytes` is the
     longest body that it takes; with `ignores_order` pages repeat entries whatever is asked for.
-    `looked_up` counts the names that WaterButler has looked for before it read a body.
+    `loses` is how many entries the last page lacks, though they are counted. `looked_up` counts the
+    names that WaterButler has looked for before it read a body.
     """
 
     JSON_TYPE: ClassVar[str] = "application/vnd.api+json"
@@ -98,6 +99,7 @@ class OsfFake(FakeServer):
         self.limits: list[int] = []
         self.most_bytes: int | None = None
         self.ignores_order = False
+        self.loses = 0
         self.looked_up = 0
         self._numbers = itertools.count(1)
 
@@ -379,6 +381,8 @@ class OsfFake(FakeServer):
             following = f"{self.url}{urllib.parse.quote(request.path)}?{query}"
         page = entries[start : start + self.page]
         meta = {"total": len(entries), "per_page": self.page}
+        if following is None and self.loses:
+            page = page[: -self.loses]
         return Reply(tree={"data": page, "links": {"next": following, "meta": meta}})
 
     def _node(self, node: Node) -> dict[str, Any]:

@@ -118,21 +118,26 @@ def test_a_name_with_a_blank_is_verified_under_the_name_that_was_stored(
 def test_two_puts_of_one_name_are_never_under_way_together(
     fake: OsfFake, target: Target, container: Container
 ) -> None:
-    fake.fault("pause 0.3", "PUT", "a.txt")
     errors: list[BaseException] = []
 
-    def put(content: bytes) -> None:
+    def put_second() -> None:
         try:
-            target.put(container, file("a.txt", content), None)
+            target.put(container, file("a.txt", b"two"), None)
         except FileExistsError as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=put, args=(word,)) for word in (b"one", b"two")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    second = threading.Thread(target=put_second)
+
+    def meanwhile() -> None:
+        wait_until(lambda: fake.looked_up == 1)
+        second.start()
+        # it must wait for the first to end, so this waits in vain
+        second.join(0.5)
+
+    item = target.put(container, sending("a.txt", b"one" * 300_000, ("md5",), meanwhile), None)
+    second.join()
     assert len(errors) == 1
+    assert not item.has_replaced
     assert [entity.versions for entity in fake.entities.values()] == [1]
 
 
@@ -281,6 +286,17 @@ def test_pages_that_repeat_entries_although_they_are_sorted_are_not_believed(
     assert set(map(str, listing)) == names
     assert all(item.digests for item in listing.values())
     assert fake.count("GET", "/v1/") == 1
+
+
+def test_a_list_that_lacks_what_it_counts_is_not_believed(fake: OsfFake, target: Target) -> None:
+    fake.page = 10
+    node = fake.new_node("Theirs").id
+    names = {f"{number:03}.txt" for number in range(25)}
+    for name in names:
+        fake.new_entity(node, "file", name, "", b"x")
+    container = opened(target, node)
+    fake.loses = 1
+    assert set(map(str, target.listing(container))) == names
 
 
 def test_titles_on_pages_that_repeat_entries_are_asked_for_again_and_then_refused(

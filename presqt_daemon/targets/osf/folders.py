@@ -101,7 +101,9 @@ class Folders:
     def _listed(self, folder: Folder) -> Iterator[Entry]:
         if folder.listing:
             try:
-                yield from read_pages(self._http, folder.listing, _LIST, sort="name")
+                yield from read_pages(
+                    self._http, folder.listing, _LIST, sort="name", is_counted=True
+                )
             except NotWhole:
                 pass
             else:

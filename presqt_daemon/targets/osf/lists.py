@@ -24,16 +24,20 @@ class NotWhole(Exception):
     """The pages of a list repeat entries, or are not as many as they say."""
 
 
-def read_pages(http: Http, url: str, doing: str, *, sort: str) -> Sequence[Entry]:
-    """Every entry on every page of a list, in this order. Raises NotWhole."""
+def read_pages(
+    http: Http, url: str, doing: str, *, sort: str, is_counted: bool = False
+) -> Sequence[Entry]:
+    """Every entry on every page of a list, in this order. Raises NotWhole.
+
+    `is_counted`: they must be as many as the list says. A list of projects may count some that
+    this account does not see.
+    """
     seen: set[str] = set()
     entries: list[Entry] = []
     following: object = with_query(url, **{"page[size]": PAGE, "sort": sort}) if url else None
     known: set[str] = set()
     while isinstance(following, str) and following not in seen and len(seen) < MAX_PAGES:
         seen.add(following)
-        # the address of the next page holds the order as well, or it is put there
-        following = with_query(following, sort=sort)
         tree = http.ask("GET", following, doing=doing).tree()
         data = tree.get("data")
         if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
@@ -47,8 +51,21 @@ def read_pages(http: Http, url: str, doing: str, *, sort: str) -> Sequence[Entry
         links = tree.get("links")
         following = links.get("next") if isinstance(links, dict) else None
         if following is None:
+            if is_counted and _total(tree) not in {None, len(entries)}:
+                raise NotWhole
             return entries
     raise TargetFault("target-misbehaved", f"{http.target} gave no whole list to {doing}.")
+
+
+def _total(tree: Mapping[str, Any]) -> int | None:
+    """How many entries the list says to have; newer versions of the API say it beside `links`."""
+    links = tree.get("links")
+    for holder in (links, tree):
+        meta = holder.get("meta") if isinstance(holder, dict) else None
+        total = meta.get("total") if isinstance(meta, dict) else None
+        if isinstance(total, int):
+            return total
+    return None
 
 
 def read_steadily(http: Http, url: str, doing: str, *, sort: str) -> Sequence[Entry]:
