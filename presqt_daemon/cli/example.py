@@ -1,4 +1,4 @@
-"""`config example`: the commented example of a configuration, as this version knows it."""
+"""`config example`, `config schema`: what may be configured, as this version knows it."""
 
 import importlib.resources
 from pathlib import Path
@@ -7,11 +7,14 @@ from presqt_daemon.cli.context import Context
 from presqt_daemon.cli.exits import Exit
 from presqt_daemon.cli.show import print_lines
 from presqt_daemon.settings.example import example
+from presqt_daemon.settings.schema import text_from_schema
 
 
-def main(_context: Context) -> int:
+def main(context: Context) -> int:
     """Always 0."""
-    print_lines(example(schema_place()).rstrip("\n").split("\n"))
+    wants_schema = context.options.what == "schema"
+    text = text_from_schema() if wants_schema else example(schema_place())
+    print_lines(text.rstrip("\n").split("\n"))
     return Exit.OK
 
 

@@ -73,8 +73,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="take what lies in this folder target's place now for its archive, on purpose",
     )
     command("reload", "let the running daemon take over the configuration, and wait for its answer")
-    shown = command("config", "print the commented example of a configuration")
-    shown.add_argument("what", choices=("example",))
+    shown = command("config", "print the commented example of a configuration, or its schema")
+    shown.add_argument("what", choices=("example", "schema"))
     _add_install(command("install", "write unit, users, folders and a first configuration (root)"))
     upgrade = command("prepare-upgrade", "see to it that every past ticket has its record")
     upgrade.add_argument("--force", action="store_true", help="again, after a run that has ended")

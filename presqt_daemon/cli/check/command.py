@@ -1,10 +1,13 @@
 """`check`: whether a drop would get through, as a table."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 from presqt_daemon.cli.check.as_service import INSIDE, command_as_service
 from presqt_daemon.cli.check.deposit import check_deposit
+from presqt_daemon.cli.check.folder_trial import in_words
 from presqt_daemon.cli.check.limits import check_limits
 from presqt_daemon.cli.check.places import check_places
 from presqt_daemon.cli.check.rights import check_rights
@@ -15,6 +18,7 @@ from presqt_daemon.cli.exits import Exit, Refusal
 from presqt_daemon.cli.show import pen, print_json
 from presqt_daemon.cli.text import shown
 from presqt_daemon.config import Config
+from presqt_daemon.settings.remarks import remarks_on
 from presqt_daemon.upload.archive_disk import accept_archive
 
 
@@ -32,14 +36,16 @@ def main(context: Context) -> int:
         return subprocess.run(command, check=False).returncode
     if options.accept is not None:
         accept(config, options.accept)
-    file = context.config_file().resolve()
-    rows = [CheckRow("configuration", State.OK, str(file))]
+    file = context.file_in_use()
+    where = "environment and --set, no file" if file is None else str(file.resolve())
+    rows = [CheckRow("configuration", State.OK, where)]
+    rows += [CheckRow("configuration", State.WARNING, remark) for remark in remarks_on(config)]
     if INSIDE in context.environment:
         rows.append(CheckRow("checked", State.OK, context.environment[INSIDE]))
     rows += [
-        *check_places(config),
-        *check_rights(file, config),
-        *check_limits(config),
+        *_whole("places", check_places(config)),
+        *_whole("rights", check_rights(file, config)),
+        *_whole("limits", check_limits(config)),
         *check_targets(config, context.environment),
     ]
     if options.deposit is not None:
@@ -52,6 +58,15 @@ def main(context: Context) -> int:
         cells = [(row.state.value, shown(row.what), shown(row.detail)) for row in rows]
         pen().print_table(("state", "what", "detail"), cells)
     return Exit.OK if is_well else Exit.FAILED
+
+
+def _whole(what: str, rows: Iterator[CheckRow]) -> Iterator[CheckRow]:
+    """The rows; what the disk refuses meanwhile ends this part, and never the table."""
+    try:
+        yield from rows
+    except OSError as error:
+        place = "" if error.filename is None else f"{os.fsdecode(error.filename)} "
+        yield CheckRow(what, State.WRONG, f"{place}{in_words(error)}")
 
 
 def accept(config: Config, name: str) -> None:

@@ -25,7 +25,7 @@ def check_places(config: Config) -> Iterator[CheckRow]:
     for name in config.targets:
         yield _check_drop_folder(f"inbox of {name}", config.inbox / name)
     yield try_folder("mediafiles", config.mediafiles)
-    if config.uploads_folder.exists():
+    if os.path.exists(config.uploads_folder):  # False too on a mount that is dead
         yield try_folder("uploads", config.uploads_folder)
     yield _check_file_systems(config)
     yield from _check_space(config)

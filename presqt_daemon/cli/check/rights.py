@@ -14,7 +14,7 @@ from presqt_daemon.config import Config, TargetConfig
 TOKENS = Path("/etc/presqt-daemon/tokens")
 
 
-def check_rights(file: Path, config: Config) -> Iterator[CheckRow]:
+def check_rights(file: Path | None, config: Config) -> Iterator[CheckRow]:
     """Rows for what is not as it should be, and one that says so where all is."""
     found = [
         *_check_orders(file, config),
@@ -39,10 +39,10 @@ def check_token_file(target: TargetConfig) -> CheckRow | None:
     return CheckRow(f"token of {target.name}", State.WRONG, detail)
 
 
-def _check_orders(file: Path, config: Config) -> Iterator[CheckRow]:
+def _check_orders(file: Path | None, config: Config) -> Iterator[CheckRow]:
     """What a group may write is no reason not to start, and still none to be content."""
-    places = {
-        "configuration": file,
+    places = {} if file is None else {"configuration": file}
+    places |= {
         "mediafiles": config.mediafiles,
         "uploads": config.uploads_folder,
         "control": config.control_folder,
