@@ -105,10 +105,13 @@ def assert_all_is_well(house: House, shelf: Shelf, count: int) -> None:
     for info in infos:
         folder = house.uploads / info["ticket_number"]
         assert (folder / info["source_file"]).stat().st_size > 0
-        assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+        # the ticket's secret stays, all that was only begun is gone
+        hidden = {path.name for path in folder.iterdir() if path.name.startswith(".")}
+        assert hidden <= {".mark"}
     assert sorted(name for name in house.tickets()) == sorted(i["ticket_number"] for i in infos)
     left = [path.name for path in house.inbox.rglob("*") if path.is_file()]
-    assert not [n for n in left if not n.endswith((".ticket.json", ".presqt-daemon.lock"))], left
+    ours = (".ticket.json", ".process_info.json", ".presqt-daemon.lock")
+    assert not [name for name in left if not name.endswith(ours)], left
     assert sum(name.endswith(".ticket.json") for name in left) == count
 
 

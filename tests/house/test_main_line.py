@@ -53,7 +53,10 @@ def test_the_drop_leaves_a_receipt_that_points_to_its_status(house: House) -> No
     assert tree["message"] == "The server is processing the request."
     status = (note.parent / tree["upload_job"]).resolve()
     assert status == house.uploads.resolve() / ticket / "process_info.json"
-    assert sorted(path.name for path in note.parent.iterdir()) == [note.name]
+    answer = note.with_name(f"one.zip.{ticket[:8]}.process_info.json")
+    wait_until(answer.exists, what="for the copy of the status beside the note")
+    assert answer.read_bytes() == status.read_bytes()
+    assert set(note.parent.iterdir()) == {note, answer}
 
 
 def test_a_taken_title_is_numbered_as_presqt_does(house: House) -> None:
@@ -154,7 +157,11 @@ def test_once_ends_by_itself_with_every_drop_accounted_for(house: House) -> None
         "good.zip": None, "text.zip": "not-a-zip", "cut.zip": "incomplete-zip",
         "empty.zip": "not-a-zip", "nobag.zip": "malformed-bag",
     }  # fmt: skip
-    assert not [name for name in os.listdir(folder) if not name.endswith(".ticket.json")]
+    assert not [
+        name
+        for name in os.listdir(folder)
+        if not name.endswith((".ticket.json", ".process_info.json"))
+    ]
 
 
 def test_once_with_nothing_to_do_ends_well(house: House) -> None:
