@@ -31,6 +31,12 @@ class Difference:
 
 REVIEWED = [
     Difference(
+        what="labels of bagit.txt in other letter case: refused",
+        why="accepted, with a warning that others refuse it",
+        section="2.1.1",
+        bags=("bagit.txt with BagIt-version (rocrateR)",),
+    ),
+    Difference(
         what="bagit.txt with more lines, swapped lines, or other spaces (1.0): accepted",
         why="exactly two lines in this order and form",
         section="2.1.1",
@@ -169,7 +175,8 @@ REVIEWED = [
         section="2.2.2",
         bags=(
             "an empty label",
-            "two spaces behind the colon, 1.0",
+            "a no-break space behind the colon, 1.0",
+            "an indented first label, 1.0",
             "a space before the colon, 1.0",
             "no space behind the colon, 1.0",
         ),
