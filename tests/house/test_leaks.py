@@ -50,7 +50,11 @@ def held(house: House) -> Held:
         *house.uploads.glob(".*"),
         *house.uploads.glob("*/.*"),
         *house.control.iterdir(),
-        *(path for path in house.inbox.rglob("*") if not path.name.endswith(".ticket.json")),
+        *(
+            path
+            for path in house.inbox.rglob("*")
+            if not path.name.endswith((".ticket.json", ".process_info.json"))
+        ),
         *(house.archive.glob(".*")),
     ]
     return Held(
