@@ -12,7 +12,14 @@ from tests.bags import bag_zip, drop
 from tests.house.house import House, wait_until
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("presqt_daemon", "README.md", "LICENSE", "pyproject.toml", "config.example.yaml")
+SHIPPED = (
+    "presqt_daemon",
+    "README.md",
+    "LICENSE",
+    "pyproject.toml",
+    "config.example.yaml",
+    "systemd",
+)
 
 
 def first_command() -> str:

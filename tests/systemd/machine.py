@@ -24,12 +24,16 @@ NEEDED = (
 
 BOOT_SECONDS = 120
 
+ASKED_FOR_REBOOT = 133
+"""systemd-nspawn's exit code under --keep-unit, where a service manager would start it again."""
+
 
 @dataclass
 class Machine:
     """A booted container; `init` is the process that is number 1 in it."""
 
     root: Path
+    console: Path
     nspawn: "subprocess.Popen[bytes]"
 
     @property
@@ -64,6 +68,13 @@ class Machine:
                     return
             assert time.monotonic() < deadline, f"waited in vain: {script}\n{self.journal()}"
             time.sleep(0.2)
+
+    def reboot(self) -> None:
+        """Return when the container has booted anew; nspawn leaves the second boot to us."""
+        self.run("systemctl reboot", check=False)
+        assert self.nspawn.wait(120) == ASKED_FOR_REBOOT
+        self.nspawn = _boot(self.root, self.console)
+        assert _has_booted(self), self.console.read_text(errors="replace")[-500:]
 
     def journal(self) -> str:
         """What the service has logged, with what systemd says of it."""
@@ -129,35 +140,39 @@ def booted(release: str, place: Path) -> Iterator[Machine]:
         folder.mkdir()
     options = f"lowerdir={lower},upperdir={upper},workdir={work}"
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)], check=True)
-    process = None
+    machine = None
     try:
-        with (place / "console").open("wb") as console:
-            process = subprocess.Popen(
-                [
-                    "systemd-nspawn", "-q", "-D", str(root), "--boot", "--register=no",
-                    "--keep-unit", f"--machine={release}-{os.getpid()}", "--private-network",
-                    "--console=pipe",
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=console,
-                start_new_session=True,
-                env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
-            )  # fmt: skip
-        machine = Machine(root, process)
+        machine = Machine(root, place / "console", _boot(root, place / "console"))
         if not _has_booted(machine):
-            text = (place / "console").read_text(errors="replace")
+            text = machine.console.read_text(errors="replace")
             pytest.skip(f"systemd does not boot here: {text[-300:]}")
         yield machine
     finally:
-        if process is not None:
-            process.send_signal(signal.SIGTERM)
+        if machine is not None:
+            machine.nspawn.send_signal(signal.SIGTERM)
             try:
-                process.wait(60)
+                machine.nspawn.wait(60)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
+                machine.nspawn.kill()
+                machine.nspawn.wait(10)
         subprocess.run(["umount", "-l", str(root)], check=False)
+
+
+def _boot(root: Path, console: Path) -> "subprocess.Popen[bytes]":
+    """Start the container; what its first process prints is added to the file."""
+    with console.open("ab") as stream:
+        return subprocess.Popen(
+            [
+                "systemd-nspawn", "-q", "-D", str(root), "--boot", "--register=no",
+                "--keep-unit", f"--machine=presqt-{os.getpid()}", "--private-network",
+                "--console=pipe",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+        )  # fmt: skip
 
 
 def _has_booted(machine: Machine) -> bool:
