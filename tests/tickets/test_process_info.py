@@ -1,3 +1,4 @@
+import itertools
 import json
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -200,6 +201,7 @@ WRONG_VALUES: tuple[dict[str, object], ...] = (
     [b"", b"null", b"[]", b"{", b'"x"', b"\xff", b"{}", b"[" * 100_000]
     + [b'{"schema_version": 1}']
     + [json_bytes({**tree_from_info(KINDS["verified"]), **wrong}) for wrong in WRONG_VALUES],
+    ids=itertools.count(),
 )
 def test_a_damaged_file_is_an_info_error_and_nothing_else(content: bytes) -> None:
     with pytest.raises(InfoError):

@@ -1,4 +1,5 @@
 import io
+import itertools
 import os
 import struct
 import tarfile
@@ -88,6 +89,7 @@ def test_a_zip_of_seventy_thousand_entries_is_whole(tmp_path: Path) -> None:
         (small_zip()[:-18] + b"\1" + small_zip()[-17:], "not-a-zip", "split"),
         (b"\x89PNG\r\n", "not-a-zip", "a PNG picture"),
     ],
+    ids=itertools.count(),
 )
 def test_what_is_wrong_is_said(content: bytes, kind: str, reason: str, tmp_path: Path) -> None:
     error = error_of(content, tmp_path)
