@@ -259,7 +259,7 @@ class RecordsTarget:
             raise token_refused(self._http.target, f"{words_of(answer.tree())}.")
         hits = answer.tree().get("hits")
         rows = hits.get("hits") if isinstance(hits, dict) else None
-        return [row for row in rows or () if isinstance(row, dict)]
+        return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
     def _ask(self, method: str, url: str, **options: Any) -> Answer:
         return self._http.ask(method, url, headers=NATIVE, **options)
