@@ -38,3 +38,11 @@ def joined(url: str, reference: str, target: str) -> str:
         address = reference
     address_parts(address, target)
     return address
+
+
+def no_address(target: str, doing: str) -> TargetFault:
+    """A redirect that leads nowhere: requests reads also a Location that it shall not follow."""
+    return TargetFault(
+        "target-misbehaved",
+        f"{target} names an address that is none on the web in its answer to {doing}.",
+    )

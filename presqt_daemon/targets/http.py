@@ -16,7 +16,7 @@ from requests.structures import CaseInsensitiveDict
 
 from presqt_daemon import __version__
 from presqt_daemon.errors import PayloadSpoilt, PresqtError, TargetFault
-from presqt_daemon.targets.addresses import Origin, joined, origin_of
+from presqt_daemon.targets.addresses import Origin, joined, no_address, origin_of
 from presqt_daemon.targets.answers import (
     Answer,
     fault_from_answer,
@@ -244,6 +244,8 @@ class Http:
                 outcome_unknown=not _is_unsent(error),
                 is_outage=_is_unsent(error),
             ) from None
+        except ValueError:
+            raise no_address(self.target, doing) from None
 
     def _read(self, response: requests.Response, doing: str) -> bytes:
         """The whole answer, within bounds."""

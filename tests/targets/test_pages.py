@@ -71,3 +71,21 @@ def test_a_list_without_end_is_the_targets_fault(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(TargetFault, match="no whole list"):
             read_pages(http, f"{server.url}/osf", "the list", sort="name")
         http.close()
+
+
+class _Elsewhere(FakeServer):
+    """A server that redirects to an address that is none."""
+
+    def answer(self, request: Request) -> Reply:
+        return Reply(status=302, headers={"Location": request.query["to"]})
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize("place", ["http://[::1", "http://127.0.0.1:99999/", "file:///etc/passwd"])
+def test_a_redirect_to_no_address_is_the_targets_fault(method: str, place: str) -> None:
+    with _Elsewhere() as server:
+        http = Http("here", own_urls=(server.url,), credentials={})
+        with pytest.raises(TargetFault) as caught:
+            http.ask(method, f"{server.url}/", params={"to": place}, doing="the list")
+        assert caught.value.code == "target-misbehaved"
+        http.close()
