@@ -26,6 +26,7 @@ from presqt_daemon.targets.answers import (
 )
 from presqt_daemon.targets.base import Body
 from presqt_daemon.targets.in_between import fault_from_page, is_page_in_between, page_title
+from presqt_daemon.targets.no_answer import is_unsent, reason_in_words
 from presqt_daemon.targets.wire import BLOCK_BYTES, Blocks, open_session
 
 CONNECT_SECONDS = 10.0
@@ -239,10 +240,10 @@ class Http:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise TargetFault(
                 "target-unavailable",
-                f"{self.target} gave no answer to {doing} ({type(error).__name__}).",
+                f"{self.target} gave no answer to {doing} ({reason_in_words(error)}).",
                 retryable=True,
-                outcome_unknown=not _is_unsent(error),
-                is_outage=_is_unsent(error),
+                outcome_unknown=not is_unsent(error),
+                is_outage=is_unsent(error),
             ) from None
         except ValueError:
             raise no_address(self.target, doing) from None
@@ -290,11 +291,3 @@ class Http:
 def is_same_host(url: str, other: str) -> bool:
     """Whether two addresses are one server's."""
     return origin_of(url, url) == origin_of(other, other)
-
-
-def _is_unsent(error: Exception) -> bool:
-    """Whether no connection came about, so that the request cannot have taken effect."""
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return True
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    return isinstance(reason, urllib3.exceptions.NewConnectionError)
