@@ -1,7 +1,6 @@
 """Log lines: one fact a line, the ticket first, nothing in them that could forge another line."""
 
 import logging
-import os
 import re
 import sys
 from typing import TextIO
@@ -44,15 +43,6 @@ class _Formatter(logging.Formatter):
         if self._journal:
             return f"<{_PRIORITY.get(record.levelname, 6)}>{line}"
         return f"{self.formatTime(record, '%Y-%m-%d %H:%M:%S')} {record.levelname:<7} {line}"
-
-
-def is_journal() -> bool:
-    """Whether standard error goes to systemd's journal (systemd.exec(5), `JOURNAL_STREAM`)."""
-    try:
-        status = os.fstat(2)
-    except OSError:
-        return False
-    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
 def open_log(verbosity: int, *, journal: bool, stream: TextIO | None = None) -> None:

@@ -90,7 +90,7 @@ def _make_known(target: TargetConfig, mediafiles: Path) -> None:
     if found is not None:
         file = _expected_file(target, mediafiles)
         make_folder(file.parent)
-        replace_file(file, f"{found}\n".encode("ascii"), mode=0o644)
+        replace_file(file, f"{found}\n".encode("ascii"), mode=0o600)
 
 
 def _has_lost_deposits(target: TargetConfig, mediafiles: Path) -> bool:
@@ -101,10 +101,7 @@ def _has_lost_deposits(target: TargetConfig, mediafiles: Path) -> bool:
     """
     assert target.path is not None
     has_any = False
-    uploads = Uploads(mediafiles)
-    if not uploads.root.is_dir():
-        return False
-    for place in _deposits(target, uploads):
+    for place in _deposits(target, Uploads(mediafiles)):
         if os.path.lexists(place):
             return False
         has_any = True
