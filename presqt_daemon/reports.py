@@ -103,6 +103,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delayed:
+    """A wait inside the work: for what, and how many seconds from now; None: it is over."""
+
+    waiting_for: str | None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alive:
     """Work moved (a poll answered, a digest taken) without a figure that changed."""
 
@@ -171,5 +179,5 @@ class Go:
 
 
 Question = WantsSpace | WantsCreate | WantsContainer | WantsTurn
-Report = Question | Created | Attempt | Reached | Opened | Progress | Alive
+Report = Question | Created | Attempt | Reached | Opened | Progress | Delayed | Alive
 End = Staged | Pointed | Uploaded | Failed | Limited | Spoilt | Short

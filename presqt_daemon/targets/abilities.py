@@ -36,11 +36,11 @@ class CanTakeTurns(Protocol):
 class CanTellOfWaits(Protocol):
     """Saying what a wait of more than a few seconds inside a call is for.
 
-    `waits_for` is set by the caller, as `heard` is; the adapter calls it, from any thread, with a
-    sentence before the wait and with an empty text after it.
+    `waits_for` is set by the caller, as `heard` is; the adapter calls it, from any thread, with
+    what it waits for and the seconds before the wait, and with an empty text after it.
     """
 
-    waits_for: Callable[[str], None]
+    waits_for: Callable[[str, float], None]
 
 
 @runtime_checkable

@@ -14,6 +14,8 @@ from presqt_daemon.upload.plan import Parcel, compare
 LOOK_AGAIN_SECONDS = (2.0, 8.0, 20.0)
 """How long is waited before each look for what a listing did not show: lists come late."""
 
+UNLISTED = "the target to show a file that it has taken"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubtful:
@@ -70,7 +72,7 @@ def look_again(
     for seconds in LOOK_AGAIN_SECONDS:
         if not doubtful:
             break
-        lane.wait(seconds)
+        lane.wait(seconds, UNLISTED)
         looked = lane.each(
             lambda one: replace(
                 one, item=lane.patience.call(lambda _doubtful: transfer.look_up(one.parcel))

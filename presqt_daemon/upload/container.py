@@ -45,7 +45,9 @@ def open_listed(
     opened = open_container(
         target, resolved, mark, record, journal, lane, ask, report, fields=fields
     )
-    ask(WantsContainer(identity=opened[0].identity or opened[0].id))
+    identity = opened[0].identity or opened[0].id
+    ask(WantsContainer(identity=identity))
+    journal.have_opened(identity)
     try:
         return opened[0], listed_by_key(target, opened[0], lane), opened[1]
     except UserFault as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Finding, Severity
-from presqt_daemon.reports import Report
+from presqt_daemon.reports import Delayed, Report
 from presqt_daemon.targets import base
 from presqt_daemon.targets.abilities import CanTakeTurns
 from presqt_daemon.targets.base import Target
@@ -16,7 +16,7 @@ from presqt_daemon.tickets.record import RecordError, open_record
 from presqt_daemon.upload.reporting import Reporter
 from presqt_daemon.upload.send import WAIT_SHARE, SendJob
 from presqt_daemon.upload.verify import Now, Place, ask_again
-from presqt_daemon.upload.waiting import Patience
+from presqt_daemon.upload.waiting import PACE, Patience
 from presqt_daemon.upload.whole_target import pause_named
 
 
@@ -49,6 +49,8 @@ def is_still_there(
         limit=job.uploads.stall_limit * WAIT_SHARE,
         sleep=sleep,
         clock=clock,
+        # from this thread alone, so it is told at once
+        waits_for=lambda what, seconds: report(Delayed(waiting_for=what or None, seconds=seconds)),
     )
     reporter = Reporter(report, clock)
     is_path = job.target.path is not None
@@ -59,7 +61,7 @@ def is_still_there(
         target.heard = reporter.pulse
         pace = job.target.requests_per_minute or target.traits.requests_per_minute
         if pace is not None and isinstance(target, CanTakeTurns):
-            target.turn = lambda: patience.wait(book_turn(pace))
+            target.turn = lambda: patience.wait(book_turn(pace), PACE)
         with pause_named(target, patience, is_path=is_path):
             return patience.call(lambda _doubtful: _all_same(target, earlier))
     except (UserFault, RecordError):

@@ -27,6 +27,11 @@ GROUP_FILES = 64
 GROUP_SECONDS = 1.0
 """Ends of files are made durable in groups, since the target's listing decides after a crash."""
 
+START_BYTES = 64 << 10
+_OPENED = "opened"
+_BEFOREHAND = frozenset({"verified", PACKED_KEY})
+"""Rows of what was done before the target was asked for anything."""
+
 _SENT = frozenset({Outcome.CREATED, Outcome.UPDATED})
 
 
@@ -91,6 +96,33 @@ def replay(path: Path) -> Record:
     return record
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Whether anything may have been made at the target, and which container it is, if known."""
+
+    has_begun: bool = False
+    identity: str | None = None
+
+
+def read_start(path: Path) -> Start:
+    """What the first lines of a journal say; it changes nothing. Nothing for none."""
+    has_begun, identity = False, None
+    try:
+        with open_regular(path) as stream:
+            lines = stream.read(START_BYTES).splitlines()
+    except OSError:
+        return Start()
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict) and not _BEFOREHAND & row.keys():
+            has_begun = True
+            identity = str(row[_OPENED]) if _OPENED in row else identity
+    return Start(has_begun=has_begun, identity=identity)
+
+
 class Journal:
     """The writing end. Called from one thread, but for `have_note` and `intend_file`."""
 
@@ -110,6 +142,14 @@ class Journal:
         tree = asdict(container)
         tree["state"] = dict(container.state)
         self._write({"container": tree})
+
+    def have_opened(self, identity: str) -> None:
+        """The container has been opened for this ticket: by this text it is known under any id.
+
+        It need not outlive a power cut: the next go opens it again.
+        """
+        with self._lock:
+            append_lines(self._path, [{_OPENED: identity}], durable=False)
 
     def forget(self) -> None:
         """The container is gone at the target, with all that was in it."""
@@ -172,7 +212,7 @@ class Journal:
 
 
 def _read(row: dict[str, object], record: Record) -> None:
-    """Put one line into the record; one that cannot be ours changes nothing."""
+    """Put one line into the record; any that is not ours changes nothing."""
     fields = cast("dict[str, Any]", row)
     with contextlib.suppress(RowError, TypeError, KeyError, ValueError, AttributeError):
         if KEY in fields:

@@ -47,9 +47,9 @@ class Lane:
             self._look()
         return future.result()
 
-    def wait(self, seconds: float) -> None:
-        """Return after so many seconds. Raises BrokenOff."""
-        self.run(lambda _doubtful: self.patience.wait(seconds))
+    def wait(self, seconds: float, what: str) -> None:
+        """Return after so many seconds; `what` they are for. Raises BrokenOff."""
+        self.run(lambda _doubtful: self.patience.wait(seconds, what))
 
     def each(self, work: Callable[[_JOB], _ANY], jobs: Iterable[_JOB]) -> Iterator[_ANY]:
         """The results of all jobs, in the order in which they end; few jobs are drawn ahead.

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from presqt_daemon.reports import Alive, Progress, Report
+from presqt_daemon.reports import Alive, Delayed, Progress, Report
 from presqt_daemon.upload.progress import Meter
 
 REPORT_SECONDS = 0.25
@@ -24,11 +24,15 @@ class Reporter:
         self._last = Progress()
         self._heard = threading.Event()
         self._usual = ""
-        self._said: str | None = None
+        self._waits: dict[int, tuple[str, float]] = {}
+        self._told: tuple[str, float] | None = None
 
-    def waits_for(self, sentence: str) -> None:
-        """A wait begins that a person should know of; with an empty text it is over."""
-        self._said = sentence or self._usual
+    def waits_for(self, what: str, seconds: float) -> None:
+        """This thread begins a wait that a person should know of; with an empty text it is over."""
+        if what:
+            self._waits[threading.get_ident()] = (what, self._clock() + seconds)
+        else:
+            self._waits.pop(threading.get_ident(), None)
 
     def heard(self) -> None:
         """The target has answered."""
@@ -48,13 +52,24 @@ class Reporter:
     def look(self) -> None:
         """Tell what has moved since the last time, if it is time to."""
         now = self.meter.progress()
-        said, self._said = self._said, None
-        if said:
-            self._report(self.meter.progress(said))
+        self._tell_wait()
         if (now != self._last or self._heard.is_set()) and self._is_due():
             self._heard.clear()
             self._report(Alive() if now == self._last else now)
             self._last = now
+
+    def _tell_wait(self) -> None:
+        """Tell of the wait that ends last, once; and once that none is left."""
+        wait = max([*self._waits.values()], key=lambda one: one[1], default=None)
+        if wait == self._told:
+            return
+        self._told = wait
+        if wait is None:
+            self._report(Delayed(waiting_for=None))
+            self._report(self.meter.progress(self._usual or None))
+            return
+        self._report(Delayed(waiting_for=wait[0], seconds=max(0.0, wait[1] - self._clock())))
+        self._report(self.meter.progress(f"Waiting for {wait[0]}."))
 
     def pulse(self) -> None:
         """Tell that work moves which has no figure, if it is time to."""

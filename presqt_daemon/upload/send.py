@@ -37,7 +37,7 @@ from presqt_daemon.upload.recheck import recheck_payload
 from presqt_daemon.upload.reporting import Reporter
 from presqt_daemon.upload.tally import Tally
 from presqt_daemon.upload.transfer import Transfer
-from presqt_daemon.upload.waiting import MustWait, Patience
+from presqt_daemon.upload.waiting import PACE, MustWait, Patience
 from presqt_daemon.upload.whole_target import pause_named
 
 WAIT_SHARE = 0.5
@@ -114,6 +114,7 @@ def _send(
         limit=job.uploads.stall_limit * WAIT_SHARE,
         sleep=sleep,
         clock=clock,
+        waits_for=reporter.waits_for,
     )
     with contextlib.ExitStack() as stack:
         stack.push(lambda _kind, error, _trace: _drop_packed(staged, error))
@@ -132,7 +133,7 @@ def _send(
             target.waits_for = reporter.waits_for
         pace = job.target.requests_per_minute or target.traits.requests_per_minute
         if pace is not None and isinstance(target, CanTakeTurns):
-            target.turn = lambda: patience.wait(book_turn(pace))
+            target.turn = lambda: patience.wait(book_turn(pace), PACE)
         stack.callback(journal.flush)
         width = min(job.target.connections or job.uploads.connections, target.traits.parallel_puts)
         lane = Lane(max(1, width), patience, [journal.tick, reporter.look])

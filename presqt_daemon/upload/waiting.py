@@ -11,6 +11,12 @@ from presqt_daemon.reports import Limited
 from presqt_daemon.upload.retry import GiveUp, Park, decide
 
 _SLICE_SECONDS = 0.5
+TOLD_SECONDS = 5.0
+"""A longer wait is told of."""
+
+RATE_LIMIT = "the target's rate limit"
+PACE = "its turn at the target, which takes so many requests a minute"
+AGAIN = "the target, which is tried again"
 _ANY = TypeVar("_ANY")
 
 
@@ -40,14 +46,20 @@ class Patience:
         limit: float,
         sleep: Callable[[float], None],
         clock: Callable[[], float],
+        waits_for: Callable[[str, float], None] = lambda _what, _seconds: None,
     ) -> None:
-        """Set the limits; `limit` is the longest time in seconds that one call may wait in all."""
+        """Set the limits; `limit` is the longest time in seconds that one call may wait in all.
+
+        `waits_for` hears, from any thread, what a wait of more than 5 s is for and how long it is,
+        and an empty text after it.
+        """
         self.stop = threading.Event()
         self._target = target
         self._retries = retries
         self._limit = limit
         self._sleep = sleep
         self._clock = clock
+        self._waits_for = waits_for
         self._held_until = 0.0
 
     def call(
@@ -66,7 +78,7 @@ class Patience:
         """
         attempt, is_doubtful, first_failure = 0, False, None
         while True:
-            self.wait(self._held_until - self._clock())
+            self.wait(self._held_until - self._clock(), RATE_LIMIT)
             attempt += 1
             try:
                 return request(is_doubtful)
@@ -91,12 +103,23 @@ class Patience:
                     raise fault from error
             if isinstance(decision, Park):
                 raise MustWait(limited_by(fault, decision.seconds))
-            if fault.code == "rate-limited":
+            is_limit = fault.code == "rate-limited"
+            if is_limit:
                 self._held_until = max(self._held_until, now + decision.seconds)
-            self.wait(decision.seconds)
+            self.wait(decision.seconds, RATE_LIMIT if is_limit else f"{AGAIN} ({fault.message})")
 
-    def wait(self, seconds: float) -> None:
-        """Return after so many seconds, at once for none. Raises BrokenOff."""
+    def wait(self, seconds: float, what: str) -> None:
+        """Return after so many seconds, at once for none; `what` it is for. Raises BrokenOff."""
+        if seconds <= TOLD_SECONDS:
+            self._sleep_for(seconds)
+            return
+        self._waits_for(what, seconds)
+        try:
+            self._sleep_for(seconds)
+        finally:
+            self._waits_for("", 0.0)
+
+    def _sleep_for(self, seconds: float) -> None:
         while seconds > 0:
             if self.stop.is_set():
                 raise BrokenOff
@@ -121,7 +144,7 @@ def limited_by(fault: PresqtError, seconds: float | None) -> Limited:
     """The pause that a rate limit asks for."""
     return Limited(
         reason=fault.message,
-        waiting_for="the target's rate limit",
+        waiting_for=RATE_LIMIT,
         seconds=seconds,
         kind=PauseKind.LIMIT,
     )

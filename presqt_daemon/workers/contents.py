@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 
 from presqt_daemon.model import Finding, Severity
@@ -12,6 +12,7 @@ from presqt_daemon.tickets.payload import read_fingerprint
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.tickets.verdict import Verdict, verdict
+from presqt_daemon.upload.journal import read_start
 from presqt_daemon.workers.run import ParkError
 
 LOOK_SECONDS = 2.0
@@ -37,6 +38,7 @@ class Contents:
     uploads: Uploads
     now_ns: Callable[[], int] = time.time_ns
     _tickets: dict[str, dict[str, int]] = field(default_factory=dict)
+    _identities: dict[str, str] = field(default_factory=dict)
     _last: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -62,17 +64,31 @@ class Contents:
             with contextlib.suppress(OSError):
                 os.utime(folder.payload, ns=(place, place))
 
-    def notice(self, folder: TicketFolder, info: ProcessInfo, *, points: bool) -> Finding | None:
+    def note_container(self, ticket: str, identity: str) -> None:
+        """Know the container that a ticket's id means, by the target's word."""
+        with self._lock:
+            self._identities[ticket] = identity
+
+    def notice(
+        self,
+        folder: TicketFolder,
+        info: ProcessInfo,
+        *,
+        points: bool,
+        site: Callable[[str | None], Hashable] = lambda target: target,
+    ) -> Finding | None:
         """The warning that the same content came before, None where it did not.
 
         With `points` raises SameContentError where that is verified, and ParkError while it is on
-        its way. A ticket that has begun to send is brought to its end in any case.
+        its way. A ticket that has begun to send is brought to its end in any case. `site` says of
+        an entry of the configuration where it sends to.
         """
-        fingerprint = None if folder.journal.exists() else read_fingerprint(folder.payload)
+        has_begun = read_start(folder.journal).has_begun
+        fingerprint = None if has_begun else read_fingerprint(folder.payload)
         if fingerprint is None:
             return None
         self.note(info.ticket_number, fingerprint)
-        first = self.earlier(info, fingerprint)
+        first = self.earlier(info, fingerprint, site)
         if first is None:
             return None
         if points and first.is_open:
@@ -82,19 +98,30 @@ class Contents:
             raise SameContentError(first)
         return same_content(first)
 
-    def earlier(self, info: ProcessInfo, fingerprint: str) -> ProcessInfo | None:
+    def earlier(
+        self,
+        info: ProcessInfo,
+        fingerprint: str,
+        site: Callable[[str | None], Hashable] = lambda target: target,
+    ) -> ProcessInfo | None:
         """The earlier ticket that brought, or brings, the same content to the same place.
 
         The first that is verified, else the first that is open, of those known before this one;
-        so no two ever wait for each other.
+        so no two ever wait for each other. Two ids are one place where the target has resolved both
+        to one container.
         """
         still_open = None
+        identity = self._identity_of(info.ticket_number)
         for name in self._before(info.ticket_number, fingerprint):
             try:
                 other = self.uploads.folder(name).read_info()
             except InfoError:
                 continue
-            if (other.target, other.resource_id) != (info.target, info.resource_id):
+            if (other.target, other.resource_id) != (info.target, info.resource_id) and (
+                identity is None
+                or site(other.target) != site(info.target)
+                or self._identity_of(name) != identity
+            ):
                 continue
             stands = verdict(other)
             # one that is verified decides; the hundreds that may follow it are not read
@@ -103,6 +130,12 @@ class Contents:
             if stands is Verdict.OPEN and still_open is None:
                 still_open = other
         return still_open
+
+    def _identity_of(self, ticket: str) -> str | None:
+        """The container of a ticket, None while it is not known; a journal outlives a restart."""
+        with self._lock:
+            known = self._identities.get(ticket)
+        return known or read_start(self.uploads.folder(ticket).journal).identity
 
     def _before(self, ticket: str, fingerprint: str) -> list[str]:
         """The tickets that were known before this one to bring a content, in their order."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from presqt_daemon.errors import HouseFault
@@ -11,6 +12,7 @@ from presqt_daemon.reports import (
     Alive,
     Attempt,
     Created,
+    Delayed,
     End,
     Failed,
     Go,
@@ -156,7 +158,7 @@ class Conversation:
         elif isinstance(message, Reached):
             self._reach(message)
         elif not isinstance(message, Alive):
-            self.holder.note(project(self.holder.info, message))
+            self.holder.note(project(self.holder.info, message, self.holder.now()))
         self.proof.look_at(message)
         self._moved_at = self.clock()
 
@@ -216,8 +218,17 @@ class Conversation:
         return Broken(kind=kind, pid=pid, exit_code=code, fault=fault)
 
 
-def project(info: ProcessInfo, message: Attempt | Opened | Progress) -> ProcessInfo:
+def project(
+    info: ProcessInfo, message: Attempt | Opened | Progress | Delayed, now: datetime
+) -> ProcessInfo:
     """The status after a report. Figures never shrink and never pass their totals."""
+    if isinstance(message, Delayed):
+        is_over = message.waiting_for is None
+        return replace(
+            info,
+            waiting_for=message.waiting_for,
+            next_attempt_at=None if is_over else now + timedelta(seconds=message.seconds),
+        )
     if isinstance(message, Attempt):
         return replace(
             info,

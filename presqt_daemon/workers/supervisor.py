@@ -6,7 +6,7 @@ The supervisor is the holder of the ticket while the run lasts, on a thread of i
 import errno
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -39,7 +39,7 @@ from presqt_daemon.workers.contents import Contents, SameContentError
 from presqt_daemon.workers.conversation import Broken, Conversation
 from presqt_daemon.workers.endings import end_failed, end_finished, end_pointed
 from presqt_daemon.workers.pauses import Held
-from presqt_daemon.workers.permits import Permits, account_of
+from presqt_daemon.workers.permits import Permits, account_of, site_of
 from presqt_daemon.workers.pool import Pool
 from presqt_daemon.workers.prepare import prepare
 from presqt_daemon.workers.proof import Proof, Serves
@@ -171,13 +171,20 @@ class Supervisor:
         """The deposit to point at if it still stands; a warning where nothing is pointed at."""
         points = self.config.intake.same_content == "point"
         try:
-            warning = self.contents.notice(holder.folder, holder.info, points=points)
+            warning = self.contents.notice(
+                holder.folder, holder.info, points=points, site=self._site_of
+            )
         except SameContentError as same:
             first = self.uploads.folder(same.first.ticket_number)
             return EarlierDeposit(ticket=first.ticket, receipt=first.receipt)
         if warning is not None:
             holder.note(add_warnings(holder.info, (warning,)))
         return None
+
+    def _site_of(self, target: str | None) -> Hashable:
+        """Where an entry of the configuration sends to; its name where there is none any more."""
+        known = self.config.targets.get(target or "")
+        return target if known is None else site_of(known)
 
     def _converse(self, run: Run, holder: Holder, task: Task, limits: Limits) -> End | Broken:
         conversation = Conversation(
@@ -198,7 +205,9 @@ class Supervisor:
             end = conversation.hold(task)
         finally:
             self.permits.end_creating(run.ticket)
-            holder.note(replace(holder.info, function_process_id=None, host=None))
+            gone = replace(holder.info, function_process_id=None, host=None)
+            # what it waited for inside its work went with the worker
+            holder.note(replace(gone, waiting_for=None, next_attempt_at=None))
         return end
 
     def _is_in_its_place(self, run: Run, elapsed: float) -> bool:
@@ -217,7 +226,11 @@ class Supervisor:
             pace = question.requests_per_minute
             return Go(seconds=self.permits.book_turn(account, pace, self.clock()))
         if isinstance(question, WantsContainer):
+            self.contents.note_container(task.ticket, question.identity)
             if not self.permits.begin_container(task.ticket, task.job.target, question.identity):
+                raise ParkError(CONTAINER, CONTAINER_SECONDS)
+            if task.earlier is None and self._earlier_deposit(holder):
+                # known under another id: the next go points at it, if it still stands
                 raise ParkError(CONTAINER, CONTAINER_SECONDS)
             return Go()
         return Go() if self.permits.begin_creating(account, task.ticket) else None

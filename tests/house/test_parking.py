@@ -12,6 +12,8 @@ from tests.bags import bag_zip, drop
 from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Fault, Shelf
 
+LIMIT = "the target's rate limit"
+
 
 @pytest.fixture
 def shelf() -> Iterator[Shelf]:
@@ -279,3 +281,19 @@ def test_a_token_from_the_environment_is_taken_out_of_it(tmp_path: Path, shelf: 
         workers = house.family()[1:]
         assert workers
         assert not [member for member in workers if "SHELF_TOKEN" in member.environ()]
+
+
+def test_a_wait_inside_a_worker_says_what_for_and_until_when_and_goes_afterwards(
+    house: House, shelf: Shelf
+) -> None:
+    house.configure(uploads={"retries": 3})
+    shelf.faults.append(Fault("status 429 8", times=1))
+    house.start()
+    drop_some(house, 1)
+    info = wait_until(lambda: (i := house.of("0.zip")) and i["waiting_for"] == LIMIT and i)
+    assert info["next_attempt_at"]
+    assert info["function_process_id"], "the worker keeps the ticket"
+    assert info["message"] == f"Waiting for {LIMIT}."
+    end = house.ended("0.zip")
+    assert end["status"] == "finished"
+    assert end["waiting_for"] is end["next_attempt_at"] is None

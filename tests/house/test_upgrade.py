@@ -17,7 +17,7 @@ import pytest
 from presqt_daemon.system.files import json_bytes
 from tests.bags import bag_zip, drop
 from tests.house.house import House, open_house, wait_until
-from tests.house.shelf import Fault, Shelf
+from tests.house.shelf import Fault, Room, Shelf
 from tests.upgrade.past import TOKEN, kept, kept_sending, ours, presqt
 
 
@@ -574,6 +574,24 @@ def test_the_same_content_is_answered_with_the_first_link(house: House) -> None:
     receipt = house.receipt(pointed[0]["ticket_number"])
     assert receipt["same_as"] in {info["ticket_number"] for info in infos}
     assert receipt["totals"]["not_sent"] == 2
+
+
+def test_the_same_content_under_another_id_of_one_container_is_not_sent_again(
+    house: House,
+) -> None:
+    with Shelf() as shelf:
+        shelf.rooms["ab1cd"] = Room("Room", "")
+        house.configure(targets={"shelf": shelf.target()}, intake={"same_content": "point"})
+        house.start()
+        for number, resource in enumerate(("ab1cd", "ab1cd:storage")):
+            place = house.inbox / "shelf" / resource
+            place.mkdir(parents=True)
+            drop(bag_zip(), place / f"{number}.zip")
+            assert house.ended(f"{number}.zip")["status"] == "finished"
+        second = house.of("1.zip")
+        assert second is not None
+        assert "nothing was sent again" in second["message"]
+        assert max(shelf.puts.values()) == 1
 
 
 @pytest.mark.parametrize("harm", ["gone", "changed", "a file gone", "no record"])

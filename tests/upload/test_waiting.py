@@ -127,3 +127,24 @@ def test_a_fault_of_the_sender_flies_at_once(patience: Patience, watch: Watch) -
 def test_a_name_that_is_taken_is_no_lost_connection(patience: Patience) -> None:
     with pytest.raises(FileExistsError):
         patience.call(Requests(FileExistsError("x")))
+
+
+def test_a_wait_of_more_than_five_seconds_is_told_of_and_so_is_its_end(watch: Watch) -> None:
+    told: list[tuple[str, float]] = []
+    patience = Patience(
+        target="osf",
+        retries=3,
+        limit=300,
+        sleep=watch.sleep,
+        clock=watch.clock,
+        waits_for=lambda what, seconds: told.append((what, seconds)),
+    )
+    lost = TargetFault("target-unavailable", "It said 500.", retryable=True, retry_after=8)
+    short = TargetFault("target-unavailable", "It said 500.", retryable=True, retry_after=5)
+    patience.call(Requests(limited(20), lost, short))
+    assert told == [
+        ("the target's rate limit", 20),
+        ("", 0),
+        ("the target, which is tried again (It said 500.)", 8),
+        ("", 0),
+    ]

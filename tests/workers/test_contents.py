@@ -7,6 +7,7 @@ from presqt_daemon.model import UploadResult
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.tickets.survey import survey
+from presqt_daemon.upload.journal import Journal, Packed
 from presqt_daemon.workers.contents import Contents, SameContentError, same_content
 from presqt_daemon.workers.run import ParkError
 from tests.tickets.infos import failed_info, finished_info, sending_info
@@ -124,3 +125,64 @@ def test_a_ticket_is_found_by_its_content(uploads: Uploads) -> None:
     assert first.ticket_number in same_content(found).message
     folder.info.unlink()
     assert contents.earlier(ME, CONTENT) is None
+
+
+def at_one_container(uploads: Uploads, other: ProcessInfo, me: ProcessInfo) -> Contents:
+    """Two tickets for two ids, of which the target says that they are one container."""
+    contents = Contents(uploads)
+    for info in (other, me):
+        contents.note_staged(keep(uploads, info))
+        contents.note_container(info.ticket_number, "ab1cd")
+    return contents
+
+
+def test_two_ids_of_one_container_are_one_place(uploads: Uploads) -> None:
+    other = finished_info(resource_id="ab1cd")
+    me = sending_info(resource_id="ab1cd:osfstorage")
+    contents = at_one_container(uploads, other, me)
+    with pytest.raises(SameContentError) as same:
+        contents.notice(uploads.folder(me.ticket_number), me, points=True)
+    assert same.value.first.ticket_number == other.ticket_number
+    told = contents.notice(uploads.folder(me.ticket_number), me, points=False)
+    assert told is not None
+    assert told.code == "same-content"
+
+
+def test_one_identity_at_two_sites_is_two_places(uploads: Uploads) -> None:
+    other = finished_info(resource_id="1", target="osf")
+    me = sending_info(resource_id="2", target="zenodo")
+    contents = at_one_container(uploads, other, me)
+    assert contents.earlier(me, CONTENT) is None
+    found = contents.earlier(me, CONTENT, lambda _target: "one address")
+    assert found is not None
+
+
+def test_which_container_an_id_means_outlives_a_restart(uploads: Uploads) -> None:
+    other = finished_info(resource_id="ab1cd")
+    me = sending_info(resource_id="ab1cd:osfstorage")
+    for info in (other, me):
+        keep(uploads, info)
+    journal = Journal(uploads.folder(other.ticket_number).journal)
+    journal.have_verified("boot")
+    journal.have_opened("ab1cd")
+    contents = Contents(uploads)
+    contents.load({other.ticket_number: CONTENT, me.ticket_number: CONTENT})
+    contents.note_container(me.ticket_number, "ab1cd")
+    with pytest.raises(SameContentError):
+        contents.notice(uploads.folder(me.ticket_number), me, points=True)
+
+
+@pytest.mark.parametrize("has_opened", [True, False])
+def test_a_bag_that_was_only_packed_has_not_begun_to_send(
+    uploads: Uploads, has_opened: bool
+) -> None:
+    first, me = finished_info(), sending_info()
+    contents = Contents(uploads)
+    for info in (first, me):
+        contents.note_staged(keep(uploads, info))
+    journal = Journal(uploads.folder(me.ticket_number).journal)
+    journal.have_packed(Packed(name="P.zip", size=1, digests={}))
+    if has_opened:
+        journal.have_opened("ab1cd")
+    told = contents.notice(uploads.folder(me.ticket_number), me, points=False)
+    assert (told is None) is has_opened

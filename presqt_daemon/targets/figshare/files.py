@@ -19,6 +19,7 @@ PARTS_AT_ONCE = 8
 POLL_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Waits between two questions for a digest; the last one repeats."""
 
+TOLD_SECONDS = 5.0
 POLLS = 90
 """About twelve minutes; then the digest is not known, and says so."""
 
@@ -35,6 +36,7 @@ class ArticleFiles:
     def __init__(self, api: FigshareApi, sleep: Callable[[float], None]) -> None:
         self._api = api
         self._sleep = sleep
+        self.waits_for: Callable[[str, float], None] = lambda _what, _seconds: None
         self._pool = ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="part")
 
     def close(self) -> None:
@@ -83,7 +85,11 @@ class ArticleFiles:
             stored = replace(stored_from(tree, {}, self._api.name), path=path)
             if stored.computed:
                 break
-            self._sleep(POLL_SECONDS[min(attempt, len(POLL_SECONDS) - 1)])
+            wait = POLL_SECONDS[min(attempt, len(POLL_SECONDS) - 1)]
+            if wait >= TOLD_SECONDS:
+                self.waits_for(f"the target's own digest of {path}", wait)
+            self._sleep(wait)
+        self.waits_for("", 0.0)
         return stored
 
     def content(self, article: str, identity: int, path: PurePosixPath) -> bytes | None:

@@ -215,6 +215,15 @@ class FigshareTarget:
             return False
         return self._deposits.remove(container)
 
+    @property
+    def waits_for(self) -> Callable[[str, float], None]:
+        """Who is told of long waits inside a call; set by the caller."""
+        return self._files.waits_for
+
+    @waits_for.setter
+    def waits_for(self, waits_for: Callable[[str, float], None]) -> None:
+        self._files.waits_for = waits_for
+
     def close(self) -> None:
         self._files.close()
         self._http.close()

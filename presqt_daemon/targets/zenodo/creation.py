@@ -42,7 +42,7 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = {
 """A field of Zenodo's -> those of `ContainerRequest.fields` that it is made of, if not the same."""
 
 _MISSING = "missing data"
-_LOOKING = "Waiting until the target's list shows the new draft..."
+_LOOKING = "the target's list to show the new draft"
 _SECOND = (
     "An earlier attempt was interrupted while it created the draft, and the list of drafts does "
     "not show one: there may be an empty draft of the same title."

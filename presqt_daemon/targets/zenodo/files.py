@@ -143,7 +143,7 @@ class DraftFiles:
             longest = CHECKSUM_SECONDS if entry.get("checksum") else NO_CHECKSUM_SECONDS
             if stored.digests or self._clock() + wait > began + longest:
                 return stored.digests
-            self.wait(wait, f"Waiting for the target's own digest of {key}...")
+            self.wait(wait, f"the target's own digest of {key}")
             wait = next(waits, wait)
 
     def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:

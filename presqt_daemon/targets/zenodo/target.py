@@ -75,7 +75,7 @@ class ZenodoTarget:
         self._config = config
         self._lock = threading.Lock()
         self._chosen: RecordsTarget | DepositTarget | None = None
-        self.waits_for: Callable[[str], None] = lambda _sentence: None
+        self.waits_for: Callable[[str, float], None] = lambda _what, _seconds: None
 
     @property
     def heard(self) -> Callable[[], None]:
@@ -137,14 +137,14 @@ class ZenodoTarget:
     def close(self) -> None:
         self._http.close()
 
-    def _wait(self, seconds: float, sentence: str) -> None:
+    def _wait(self, seconds: float, what: str) -> None:
         """A wait between two questions, told where it is a long one."""
         if seconds < SHORT_SECONDS:
             time.sleep(seconds)
             return
-        self.waits_for(sentence)
+        self.waits_for(what, seconds)
         time.sleep(seconds)
-        self.waits_for("")
+        self.waits_for("", 0.0)
 
     def _side(self) -> RecordsTarget | DepositTarget:
         """The API that is spoken; asks the server when nobody has decided yet."""

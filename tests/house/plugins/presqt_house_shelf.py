@@ -56,8 +56,10 @@ class ShelfTarget:
 
     def container(self, request: ContainerRequest) -> Container:
         if request.resource_id is not None:
-            self._do("GET", f"/containers/{urllib.parse.quote(request.resource_id)}")
-            return self._container(request.resource_id, request.title, is_new=False)
+            # as at OSF, `N:storage` is another id of `N`
+            name = request.resource_id.partition(":")[0]
+            self._do("GET", f"/containers/{urllib.parse.quote(name)}")
+            return self._container(name, request.title, is_new=False)
         found = self._do("GET", f"/marks/{request.ticket}")
         if found["id"]:
             return self._container(found["id"], found["title"], is_new=True)
