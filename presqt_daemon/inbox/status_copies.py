@@ -172,10 +172,11 @@ class StatusCopies:
                 _replace(record, folder.handle, content, config.permissions.status)
         except OSError as error:
             shown = printable_name(record.copy_name)
+            # of the same kind as a missing note: a full or read-only inbox is one warning
             self._notices.warn(
                 (place, record.copy_name),
                 f"{place.shown}/{shown} cannot be written: {error.strerror}",
-                "status copy",
+                "note",
             )
 
     def _place_of(self, record: ClaimRecord) -> Place | None:

@@ -2,6 +2,9 @@
 
 import contextlib
 import os
+import signal
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +14,13 @@ import pytest
 from tests.bags import bag_zip, drop
 from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Fault, Shelf
+
+OUTAGES = (
+    ("503", "The shelf answered 503."),
+    ("refused", "ConnectionRefusedError"),
+    ("name", "gaierror"),
+)
+"""Forms of an outage, and the words for each."""
 
 LIMIT = "the target's rate limit"
 
@@ -108,19 +118,44 @@ def test_one_file_that_the_target_cannot_take_holds_up_nobody(house: House, shel
     assert "is held" not in house.log
 
 
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("form", "cause", "seconds"),
+    [
+        *((*row, 0) for row in OUTAGES),
+        *(pytest.param(*row, 120, marks=pytest.mark.full) for row in OUTAGES),
+    ],
+)
 def test_an_outage_says_its_cause_on_every_ticket_and_in_two_lines_of_the_log(
-    house: House, shelf: Shelf
+    house: House, shelf: Shelf, form: str, cause: str, seconds: float
 ) -> None:
-    shelf.faults.append(Fault("status 503", method="*", times=10**6))
-    house.start()
-    drop_some(house, 20)
-    wait_until(lambda: [" answered 503" in i["message"] for i in house.infos()] == [True] * 20, 60)
-    wait_until(lambda: all(i["next_attempt_at"] for i in house.infos()))
+    targets = house.settings["targets"]
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        places = {"refused": f"127.0.0.1:{closed.getsockname()[1]}", "name": "shelf.invalid:80"}
+        if form in places:
+            away = {**targets["shelf"], "options": {"address": places[form]}}
+            house.configure(targets={**targets, "shelf": away})
+        else:
+            shelf.faults.append(Fault("status 503", method="*", times=10**6))
+        house.start()
+        began = time.monotonic()
+        drop_some(house, 50)
+        wait_until(lambda: [i["waiting_for"] for i in house.infos()] == ["the target"] * 50, 120)
+        wait_until(lambda: all(i["next_attempt_at"] for i in house.infos()), 60)
+        assert {i["message"] for i in house.infos() if cause not in i["message"]} == set()
+        wait_until(lambda: time.monotonic() - began >= seconds, seconds + 60)
     shelf.faults.clear()
-    wait_until(lambda: [i["status"] for i in house.infos()] == ["finished"] * 20, 120)
+    if form in places:
+        house.configure(targets=targets)
+        assert house.process is not None
+        house.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: [i["status"] for i in house.infos()] == ["finished"] * 50, 400)
     loud = [line for line in house.log.splitlines() if " WARNING " in line or " ERROR " in line]
-    assert len(loud) == 1
-    assert "shelf is held since now: The shelf answered 503." in loud[0]
+    assert len(loud) <= 5, loud
+    held = [line for line in loud if "shelf is held since now: " in line]
+    assert len(held) == 1, loud
+    assert cause in held[0]
     assert house.log.count("shelf serves again") == 1
 
 
