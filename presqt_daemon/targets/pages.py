@@ -3,6 +3,8 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from presqt_daemon.errors import TargetFault
@@ -13,7 +15,29 @@ from presqt_daemon.targets.http import Http
 _LINK = re.compile(r"<([^>]*)>([^<]*)")
 _NEXT = re.compile(r";\s*rel\s*=\s*\"?([^\";,]*)\"?", re.IGNORECASE)
 MAX_PAGES = 10_000
+MAX_DEPTH = 400
+MAX_FOLDERS = 100_000
 _EMPTY_BYTES = 2
+
+
+@dataclass(slots=True, kw_only=True)
+class FolderBound:
+    """Ends a listing, folder by folder, of folders that hold themselves under ever new names."""
+
+    target: str
+    doing: str
+    _count: int = 0
+
+    def enter(self, path: PurePosixPath) -> None:
+        """Count a folder that will be listed.
+
+        Raises TargetFault `target-misbehaved` below `MAX_DEPTH` levels, after `MAX_FOLDERS`.
+        """
+        self._count += 1
+        if len(path.parts) > MAX_DEPTH or self._count > MAX_FOLDERS:
+            raise TargetFault(
+                "target-misbehaved", f"{self.target} gave folders without end to {self.doing}."
+            )
 
 
 def next_page(headers: Mapping[str, str]) -> str | None:

@@ -1,6 +1,7 @@
 """Whether what an earlier ticket brought still stands, before a later one points at it."""
 
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,17 @@ class EarlierDeposit:
 
     ticket: str
     receipt: Path
+
+
+def bringer(earlier: EarlierDeposit) -> EarlierDeposit:
+    """The ticket that has sent the files: another one where this ticket only points at it."""
+    try:
+        with open_record(earlier.receipt) as record:
+            ticket = str(uuid.UUID(str(record.tree.get("same_as"))))
+    except (RecordError, ValueError):
+        return earlier
+    uploads = earlier.receipt.parent.parent
+    return EarlierDeposit(ticket=ticket, receipt=uploads / ticket / earlier.receipt.name)
 
 
 def is_still_there(

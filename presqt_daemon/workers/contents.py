@@ -20,11 +20,14 @@ LOOK_SECONDS = 2.0
 
 
 class SameContentError(Exception):
-    """Nothing need be sent if it is still there: an earlier ticket has brought this content."""
+    """Nothing need be sent if it is still there: earlier tickets have brought this content.
 
-    def __init__(self, first: ProcessInfo) -> None:
-        super().__init__(first.ticket_number)
-        self.first = first
+    `brought` holds the first of them and the newest, which another one may have sent again.
+    """
+
+    def __init__(self, *brought: ProcessInfo) -> None:
+        super().__init__(*(info.ticket_number for info in brought))
+        self.brought = brought
 
 
 @dataclass(slots=True)
@@ -95,7 +98,10 @@ class Contents:
             waits_for = f"ticket {first.ticket_number}, which brings the same content"
             raise ParkError(waits_for, LOOK_SECONDS)
         if points:
-            raise SameContentError(first)
+            newest = self._newest_verified(info, fingerprint, site)
+            if newest is None or newest.ticket_number == first.ticket_number:
+                raise SameContentError(first)
+            raise SameContentError(first, newest)
         return same_content(first)
 
     def earlier(
@@ -117,11 +123,7 @@ class Contents:
                 other = self.uploads.folder(name).read_info()
             except InfoError:
                 continue
-            if (other.target, other.resource_id) != (info.target, info.resource_id) and (
-                identity is None
-                or site(other.target) != site(info.target)
-                or self._identity_of(name) != identity
-            ):
+            if not self._is_same_place(info, identity, other, site):
                 continue
             stands = verdict(other)
             # one that is verified decides; the hundreds that may follow it are not read
@@ -130,6 +132,35 @@ class Contents:
             if stands is Verdict.OPEN and still_open is None:
                 still_open = other
         return still_open
+
+    def _newest_verified(
+        self, info: ProcessInfo, fingerprint: str, site: Callable[[str | None], Hashable]
+    ) -> ProcessInfo | None:
+        identity = self._identity_of(info.ticket_number)
+        for name in reversed(self._before(info.ticket_number, fingerprint)):
+            with contextlib.suppress(InfoError):
+                other = self.uploads.folder(name).read_info()
+                if self._is_same_place(info, identity, other, site) and (
+                    verdict(other) is Verdict.VERIFIED
+                ):
+                    return other
+        return None
+
+    def _is_same_place(
+        self,
+        info: ProcessInfo,
+        identity: str | None,
+        other: ProcessInfo,
+        site: Callable[[str | None], Hashable],
+    ) -> bool:
+        """By target and id, or as the target has resolved both ids to one container."""
+        if (other.target, other.resource_id) == (info.target, info.resource_id):
+            return True
+        return (
+            identity is not None
+            and site(other.target) == site(info.target)
+            and self._identity_of(other.ticket_number) == identity
+        )
 
     def _identity_of(self, ticket: str) -> str | None:
         """The container of a ticket, None while it is not known; a journal outlives a restart."""

@@ -146,7 +146,7 @@ class Supervisor:
         return Holder(self.uploads, folder, info, clock=self.clock, now=self.now)
 
     def _run(self, run: Run, holder: Holder) -> RunEnd:
-        earlier = None
+        earlier: tuple[EarlierDeposit, ...] = ()
         try:
             if run.work is Work.UPLOAD:
                 if holder.info.stage in {Stage.RECEIVED, Stage.VALIDATED}:
@@ -167,19 +167,19 @@ class Supervisor:
             return park(run, holder, cause, self.config)
         return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
 
-    def _earlier_deposit(self, holder: Holder) -> EarlierDeposit | None:
-        """The deposit to point at if it still stands; a warning where nothing is pointed at."""
+    def _earlier_deposit(self, holder: Holder) -> tuple[EarlierDeposit, ...]:
+        """The deposits to point at if one still stands; a warning where nothing is pointed at."""
         points = self.config.intake.same_content == "point"
         try:
             warning = self.contents.notice(
                 holder.folder, holder.info, points=points, site=self._site_of
             )
         except SameContentError as same:
-            first = self.uploads.folder(same.first.ticket_number)
-            return EarlierDeposit(ticket=first.ticket, receipt=first.receipt)
+            folders = [self.uploads.folder(info.ticket_number) for info in same.brought]
+            return tuple(EarlierDeposit(ticket=one.ticket, receipt=one.receipt) for one in folders)
         if warning is not None:
             holder.note(add_warnings(holder.info, (warning,)))
-        return None
+        return ()
 
     def _site_of(self, target: str | None) -> Hashable:
         """Where an entry of the configuration sends to; its name where there is none any more."""
@@ -229,7 +229,7 @@ class Supervisor:
             self.contents.note_container(task.ticket, question.identity)
             if not self.permits.begin_container(task.ticket, task.job.target, question.identity):
                 raise ParkError(CONTAINER, CONTAINER_SECONDS)
-            if task.earlier is None and self._earlier_deposit(holder):
+            if not task.earlier and self._earlier_deposit(holder):
                 # known under another id: the next go points at it, if it still stands
                 raise ParkError(CONTAINER, CONTAINER_SECONDS)
             return Go()

@@ -33,7 +33,7 @@ from presqt_daemon.targets.base import traits_of
 from presqt_daemon.tickets.payload import PayloadError
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.archive_disk import require_archive
-from presqt_daemon.upload.earlier_deposit import EarlierDeposit, is_still_there, sent_again
+from presqt_daemon.upload.earlier_deposit import EarlierDeposit, bringer, is_still_there, sent_again
 from presqt_daemon.upload.send import SendJob, send
 from presqt_daemon.upload.waiting import MustWait
 from presqt_daemon.workers.options import claim_of, resolve_options
@@ -61,7 +61,7 @@ class UploadTask:
 
     ticket: str
     job: SendJob
-    earlier: EarlierDeposit | None = None
+    earlier: tuple[EarlierDeposit, ...] = ()
 
 
 Task = StageTask | UploadTask
@@ -136,12 +136,13 @@ def _upload(task: UploadTask, line: _Line) -> End:
 
     # before every deposit, since a disk may have gone at any time
     require_archive(task.job.target, task.job.folder.parents[1])
-    earlier = task.earlier
-    if earlier and is_still_there(task.job, earlier, line.tell, book_turn=book_turn):
-        return Pointed(first=earlier.ticket)
+    # the newest may only point at the first
+    for earlier in dict.fromkeys(bringer(one) for one in task.earlier):
+        if is_still_there(task.job, earlier, line.tell, book_turn=book_turn):
+            return Pointed(first=earlier.ticket)
     result = send(task.job, ask, line.tell, book_turn=book_turn)
-    if earlier:
-        result = replace(result, warnings=(*result.warnings, sent_again(earlier)))
+    if task.earlier:
+        result = replace(result, warnings=(*result.warnings, sent_again(task.earlier[0])))
     return Uploaded(result=result)
 
 

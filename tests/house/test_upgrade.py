@@ -619,6 +619,25 @@ def test_a_deposit_that_does_not_stand_any_more_answers_nobody(house: House, har
     assert house.run("verify", "two.zip").returncode == 0
 
 
+def test_a_deposit_that_was_sent_again_answers_those_after_it(house: House) -> None:
+    house.configure(intake={"same_content": "point"})
+    house.start()
+    drop(bag_zip(), house.inbox / "archive" / "one.zip")
+    house.ended("one.zip")
+    (deposit,) = house.archive.glob("[!.]*")
+    file = next(path for path in deposit.rglob("*") if path.is_file())
+    file.write_bytes(b"x" * file.stat().st_size)
+    drop(bag_zip(), house.inbox / "archive" / "two.zip")
+    second = house.ended("two.zip")
+    assert [warning["code"] for warning in second["warnings"]] == ["same-content-gone"]
+    for name in ("three.zip", "four.zip"):
+        drop(bag_zip(), house.inbox / "archive" / name)
+        later = house.ended(name)
+        assert "nothing was sent again" in later["message"]
+        assert house.receipt(later["ticket_number"])["same_as"] == second["ticket_number"]
+        assert later["link_to_resource"] == second["link_to_resource"]
+
+
 def holds_both_files(deposit: Path) -> bool:
     return {path.name for path in deposit.rglob("*") if path.is_file()} == {"a.txt", "b.txt"}
 

@@ -434,6 +434,24 @@ def test_only_the_computed_digest_counts_and_is_waited_for(
     assert len(heard) >= 9
 
 
+@pytest.mark.parametrize("word", ["", "aborted", "x" * 5000])
+def test_a_file_whose_status_is_odd_is_not_waited_for(
+    fake: FigshareFake,
+    target: FigshareTarget,
+    container: Container,
+    slept: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    word: str,
+) -> None:
+    fake.polls = 10**6
+    monkeypatch.setattr("tests.fakes.figshare.PENDING", (word, word))
+    with pytest.raises(TargetFault) as raised:
+        target.put(container, file("a.txt", b"alpha"), None)
+    assert raised.value.code == "target-misbehaved"
+    assert len(raised.value.message) < 200
+    assert sum(slept) < 10
+
+
 def test_a_digest_that_never_comes_is_unknown(
     fake: FigshareFake, target: Target, container: Container
 ) -> None:

@@ -183,6 +183,23 @@ def test_a_listing_has_every_page_of_every_folder(fake: OsfFake, target: Target)
     assert set(listing[PurePosixPath("dir/inner/0.txt")].digests) == {"md5", "sha256"}
 
 
+def test_a_folder_that_holds_itself_under_ever_new_addresses_ends_as_misbehaved(
+    fake: OsfFake, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("presqt_daemon.targets.pages.MAX_DEPTH", 30)
+    node = fake.new_node("Theirs").id
+    last = ""
+    for _ in range(40):
+        args = (node, "folder", "again", last) if last else (node, "folder", "again")
+        last = fake.new_entity(*args).id
+    container = target.container(request_for(node))
+    with pytest.raises(TargetFault) as caught:
+        target.listing(container)
+    assert caught.value.code == "target-misbehaved"
+    assert "without end" in caught.value.message
+    assert fake.count("GET", "/files/osfstorage/") < 40
+
+
 def test_a_folder_that_is_there_is_used_though_nothing_is_told_of_it(
     fake: OsfFake, config: TargetConfig, target: Target, container: Container
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from itertools import count
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -9,7 +10,7 @@ from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets import pages
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.osf.lists import NotWhole, read_pages
-from presqt_daemon.targets.pages import all_pages, next_page
+from presqt_daemon.targets.pages import MAX_DEPTH, FolderBound, all_pages, next_page
 from tests.fakes.server import FakeServer, Reply, Request
 
 
@@ -89,3 +90,18 @@ def test_a_redirect_to_no_address_is_the_targets_fault(method: str, place: str) 
             http.ask(method, f"{server.url}/", params={"to": place}, doing="the list")
         assert caught.value.code == "target-misbehaved"
         http.close()
+
+
+def test_folders_without_end_are_bounded_in_depth_and_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bound = FolderBound(target="osf", doing="the list of files")
+    bound.enter(PurePosixPath(*"a" * MAX_DEPTH))
+    with pytest.raises(TargetFault, match="without end"):
+        bound.enter(PurePosixPath(*"a" * (MAX_DEPTH + 1)))
+    monkeypatch.setattr("presqt_daemon.targets.pages.MAX_FOLDERS", 5)
+    wide = FolderBound(target="osf", doing="the list of files")
+    for _ in range(5):
+        wide.enter(PurePosixPath("a"))
+    with pytest.raises(TargetFault, match="without end"):
+        wide.enter(PurePosixPath("a"))

@@ -142,7 +142,7 @@ def test_two_ids_of_one_container_are_one_place(uploads: Uploads) -> None:
     contents = at_one_container(uploads, other, me)
     with pytest.raises(SameContentError) as same:
         contents.notice(uploads.folder(me.ticket_number), me, points=True)
-    assert same.value.first.ticket_number == other.ticket_number
+    assert same.value.brought[0].ticket_number == other.ticket_number
     told = contents.notice(uploads.folder(me.ticket_number), me, points=False)
     assert told is not None
     assert told.code == "same-content"

@@ -23,6 +23,7 @@ class Stored:
     supplied: str
     computed: str
     is_unfinished: bool
+    status: str = ""
 
     def item(self, *, older: Collection[int] = (), is_wrong: bool = False) -> Item:
         """As the upload room sees it.
@@ -60,6 +61,7 @@ def stored_from(entry: Mapping[str, Any], folders: Mapping[str, Any], target: st
         supplied=str(entry.get("supplied_md5") or "").lower(),
         computed=computed,
         is_unfinished=entry.get("status") == "created" and not computed,
+        status=str(entry.get("status")),
     )
 
 

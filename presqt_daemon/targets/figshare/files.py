@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from presqt_daemon.errors import PresqtError, UserFault
+from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.begun import Begun
@@ -22,6 +22,12 @@ POLL_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 TOLD_SECONDS = 5.0
 POLLS = 90
 """About twelve minutes; then the digest is not known, and says so."""
+
+ON_THE_WAY = frozenset({"created", "ic_checking", "moving_to_final", "available"})
+"""What Figshare says of a file until its digest is there. With any other word the file has not
+arrived, and no digest will come."""
+
+MOST_STATUS = 40
 
 APPEAR_TRIES = 10
 APPEAR_SECONDS = 0.3
@@ -78,6 +84,7 @@ class ArticleFiles:
         """The file with the digest that Figshare takes some time after the upload has ended.
 
         Without one when it takes longer than we wait; every answer counts as a sign of life.
+        Raises TargetFault `target-misbehaved` at once when no digest will come.
         """
         place = f"articles/{article}/files/{identity}"
         for attempt in range(POLLS):
@@ -85,6 +92,13 @@ class ArticleFiles:
             stored = replace(stored_from(tree, {}, self._api.name), path=path)
             if stored.computed:
                 break
+            if stored.status not in ON_THE_WAY:
+                self.waits_for("", 0.0)
+                raise TargetFault(
+                    "target-misbehaved",
+                    f"{self._api.name} has not taken {path}: it calls it "
+                    f"{stored.status[:MOST_STATUS]!r}.",
+                )
             wait = POLL_SECONDS[min(attempt, len(POLL_SECONDS) - 1)]
             if wait >= TOLD_SECONDS:
                 self.waits_for(f"the target's own digest of {path}", wait)

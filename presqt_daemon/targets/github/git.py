@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.base64_body import Base64Body
 from presqt_daemon.targets.fields import content_at, required_text, rows_at, text_at, whole_in
 from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.pages import FolderBound
 
 PLAIN = "100644"
 EXECUTABLE = "100755"
@@ -96,9 +98,10 @@ class Branch:
         answer = self._tree(commit, is_deep=True)
         if not _is_cut(answer):
             return dict(_entries(answer, ""))
-        return dict(self._walk(commit, ""))
+        bound = FolderBound(target=self._http.target, doing="the list of files")
+        return dict(self._walk(commit, "", bound))
 
-    def _walk(self, sha: str, prefix: str) -> Iterator[tuple[str, Listed]]:
+    def _walk(self, sha: str, prefix: str, bound: FolderBound) -> Iterator[tuple[str, Listed]]:
         """The entries of a tree that is too long for one answer, folder by folder."""
         answer = self._tree(sha, is_deep=False)
         if _is_cut(answer):
@@ -113,7 +116,8 @@ class Branch:
                 continue
             below = self._tree(entry.sha, is_deep=True)
             if _is_cut(below):
-                yield from self._walk(entry.sha, f"{path}/")
+                bound.enter(PurePosixPath(path))
+                yield from self._walk(entry.sha, f"{path}/", bound)
             else:
                 yield from _entries(below, f"{path}/")
 

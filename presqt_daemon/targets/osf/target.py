@@ -41,6 +41,7 @@ from presqt_daemon.targets.osf.entries import (
 )
 from presqt_daemon.targets.osf.folders import NOT_READY_SECONDS, ROOT, Folders
 from presqt_daemon.targets.osf.nodes import Nodes
+from presqt_daemon.targets.pages import FolderBound
 
 URL = "https://api.osf.io/v2"
 
@@ -126,12 +127,14 @@ class OsfTarget:
         self._trust_files_host(container)
         found: dict[PurePosixPath, Item] = {}
         waiting = [(ROOT, self._folders.find(container, ROOT))]
+        bound = FolderBound(target=self._name, doing="the list of files")
         with self._given.asking("the list of files", wait=NOT_READY_SECONDS):
             while waiting:
                 path, folder = waiting.pop()
                 for name, entry in self._folders.entries(folder):
                     item = item_from_entry(entry, path / name)
                     if item.is_folder:
+                        bound.enter(item.path)
                         below = self._folders.keep(container, item.path, entry)
                         waiting.append((item.path, below))
                         # a file and a folder may share a name; a put meets the file
