@@ -286,8 +286,7 @@ def known_types() -> tuple[str, ...]:
 
 
 def _module(config: TargetConfig) -> TargetModule:
-    name = OWN_MODULES.get(config.type)
-    if name is not None:
+    if (name := OWN_MODULES.get(config.type)) is not None:
         module: TargetModule = importlib.import_module(name)
         return module
     for point in entry_points(group=PLUG_INS):

@@ -3,21 +3,19 @@
 import contextlib
 import errno
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
-from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import Finding, Resolved, UploadResult
 from presqt_daemon.reports import Limited, Opened, Progress, Report
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets import base
 from presqt_daemon.targets.abilities import CanTakeTurns, CanTellOfWaits
-from presqt_daemon.targets.base import RESTRICTED, Container, Item, Target
+from presqt_daemon.targets.base import Container, Item, Target
 from presqt_daemon.tickets.payload import read_files, read_head
-from presqt_daemon.tickets.process_info import NOT_PUBLISHED
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.bag_metadata import bag_description, read_bag_metadata
 from presqt_daemon.upload.confirm import Remaining
@@ -26,13 +24,12 @@ from presqt_daemon.upload.container_mark import container_mark
 from presqt_daemon.upload.delivery import Delivery
 from presqt_daemon.upload.description_warnings import not_passed_on, required_but_missing
 from presqt_daemon.upload.freight import Freight, Staged, load_freight
-from presqt_daemon.upload.fts_document import INVALID_NAME, NAME
 from presqt_daemon.upload.fts_metadata import FtsJob, write_fts_metadata
 from presqt_daemon.upload.journal import Journal, Packed, Record, replay
 from presqt_daemon.upload.lane import Lane
-from presqt_daemon.upload.layout import Layout, named, payload_parcels
-from presqt_daemon.upload.messages import draft_note
+from presqt_daemon.upload.layout import Layout, payload_parcels
 from presqt_daemon.upload.progress import Meter
+from presqt_daemon.upload.publishing import publish
 from presqt_daemon.upload.recheck import recheck_payload
 from presqt_daemon.upload.reporting import Reporter
 from presqt_daemon.upload.tally import Tally
@@ -186,7 +183,7 @@ def _send(
                 now=datetime.now(UTC),
             )
             warnings += write_fts_metadata(target, container, there.listing, lane, fts)
-        link, note, more = _publish(job, target, container, lane, tally, there.others)
+        link, note, more = publish(job.target, target, container, lane, tally, there.others)
         reporter.end()
         return tally.result(
             link=link, algorithm=freight.algorithm, note=note, warnings=warnings + more
@@ -269,35 +266,3 @@ def _deliver(
     )
     delivery = Delivery(target, container, freight, lane, journal=journal, tally=tally)
     return delivery.run(transfer, listing), transfer.doubts.warnings()
-
-
-def _publish(
-    job: SendJob,
-    target: Target,
-    container: Container,
-    lane: Lane,
-    tally: Tally,
-    others: Collection[PurePosixPath],
-) -> tuple[str | None, str | None, tuple[Finding, ...]]:
-    """The link, a note and warnings: published where that is wanted and all is ours, verified.
-
-    `others` are the paths in the container that the bag does not have: nothing of others is opened.
-    """
-    note = None
-    if target.traits.makes_drafts:
-        note = draft_note(container.link, is_restricted=RESTRICTED in container.state)
-    if job.target.publish != "after_verified" or not tally.is_verified:
-        return container.link, note, ()
-    ours = {PurePosixPath(name) for name in (*container.added, NAME, INVALID_NAME)}
-    if foreign := [str(path) for path in others if path not in ours]:
-        message = (
-            f"All files are there, but it was not published: it holds what this ticket did not "
-            f"bring ({named(foreign)}). A person must look at it and publish it."
-        )
-        return container.link, note, (Finding(code=NOT_PUBLISHED, message=message),)
-    try:
-        link = lane.run(lambda _doubtful: target.publish(container))
-    except PresqtError as error:
-        message = f"All files are there, but publishing failed: {error.message}"
-        return container.link, note, (Finding(code=NOT_PUBLISHED, message=message),)
-    return link or container.link, None, ()
