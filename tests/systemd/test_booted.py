@@ -274,7 +274,8 @@ def test_kill_9_is_followed_by_a_start_that_goes_on(machine: Machine, whom: str)
         f"grep -q {name}.zip {STATE}/mediafiles/uploads/*/process_info.json 2>/dev/null"
     )
     before = main_pid(machine)
-    machine.run(f"systemctl kill -s KILL --kill-whom={whom} presqt-daemon")
+    # a process that goes by itself meanwhile makes systemctl say that it could not be killed
+    machine.run(f"systemctl kill -s KILL --kill-whom={whom} presqt-daemon", check=False)
     wait_for_another(machine, before)
     assert ended(machine, name)["status"] == "finished"
 
