@@ -87,8 +87,8 @@ MUTANTS = (
         name="compares-ids-of-the-same-content-as-strings",
         suite="workers/test_contents",
         module="workers/contents",
-        old="                or self._identity_of(name) != identity\n",
-        new="                or True\n",
+        old="            and self._identity_of(other.ticket_number) == identity\n",
+        new="            and other.resource_id == info.resource_id\n",
     ),
     RuleMutant(
         name="progress-does-not-reset-the-count-of-deaths",
@@ -128,7 +128,7 @@ MUTANTS = (
     RuleMutant(
         name="publishes-what-others-have-in-a-draft",
         suite="upload/test_ownership",
-        module="upload/send",
+        module="upload/publishing",
         old="    if foreign := [str(path) for path in others if path not in ours]:\n",
         new="    if foreign := [str(path) for path in others if path in ours]:\n",
     ),
