@@ -70,6 +70,7 @@ class Transfer:
         self._notes = {name: self._notes_of(name, told) for name, told in record.notes.items()}
         self._look_lock = threading.Lock()
         self._tracks: dict[str, Track] = {}
+        self._came_meanwhile: set[str] = set()
         self.delivered: dict[str, Outcome] = {}
         self.doubts = Doubts()
 
@@ -117,6 +118,7 @@ class Transfer:
         if item.is_taken and verdict.fixity is not Fixity.MATCHED:
             if self._action is DuplicateAction.IGNORE:
                 return ignored_from(parcel, item, verdict)
+            self._came_meanwhile.add(parcel.name)
             return replace(
                 result_from(parcel, item, Outcome.UPDATED, verdict), fixity=Fixity.MISMATCHED
             )
@@ -124,7 +126,7 @@ class Transfer:
         if not self.is_in_place(parcel, item):
             self.doubts.stored_elsewhere(parcel.name, parcel.remote, item.path)
             return replace(result, fixity=Fixity.MISMATCHED)
-        if item.has_replaced:
+        if item.has_replaced or parcel.name in self._came_meanwhile:
             self.doubts.has_replaced(parcel.name)
             return replace(result, has_replaced=True)
         return result

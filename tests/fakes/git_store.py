@@ -77,6 +77,17 @@ class GitStore:
             return {}
         return {path: self.blobs[sha] for path, (_mode, sha) in self.files(commit).items()}
 
+    def last_commit(self, commit: str, path: str) -> str | None:
+        """The commit, of this one and those before it, that last changed what is at a path."""
+        there = self.files(commit).get(path)
+        if there is None:
+            return None
+        while True:
+            same = [p for p in self.commits[commit].parents if self.files(p).get(path) == there]
+            if not same:
+                return commit
+            commit = same[0]
+
     def is_ancestor(self, old: str, new: str) -> bool:
         waiting = [new]
         while waiting:

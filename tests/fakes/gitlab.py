@@ -262,6 +262,12 @@ class GitLabFake(FakeServer):
                 return _no(400, "file_path should be a valid file path")
             if action["action"] == "create" and path in flat:
                 return _no(400, "A file with this name already exists")
+            # app/services/files/multi_service.rb looks before git does
+            seen = action.get("last_commit_id") if action["action"] == "update" else None
+            last = None if head is None else store.last_commit(head, path)
+            if seen is not None and last is not None and seen != last:
+                said = "The file has changed since you started editing it"
+                return _no(400, f"{said}: {path}")
             if action["action"] == "update" and path not in flat:
                 return _no(400, "A file with this name doesn't exist")
             try:
@@ -291,7 +297,7 @@ class GitLabFake(FakeServer):
             "X-Gitlab-Blob-Id": entry[1],
             "X-Gitlab-Content-Sha256": sha256,
             "X-Gitlab-Size": str(len(content)),
-            "X-Gitlab-Last-Commit-Id": str(commit),
+            "X-Gitlab-Last-Commit-Id": str(store.last_commit(commit, path)),
             "X-Gitlab-Commit-Id": str(commit),
         }
         tree = {
@@ -304,7 +310,7 @@ class GitLabFake(FakeServer):
             "ref": request.query["ref"],
             "blob_id": entry[1],
             "commit_id": commit,
-            "last_commit_id": commit,
+            "last_commit_id": store.last_commit(commit, path),
         }
         return Reply(tree=tree, headers=headers)
 

@@ -338,6 +338,38 @@ def test_what_changed_since_it_was_listed_is_not_updated(
     assert site.files(identity) == {"a.txt": b"ours"}
 
 
+def test_a_change_between_the_last_look_and_the_commit_is_not_overwritten(
+    fake: GitLabFake, site: GitLabSite, target: Target
+) -> None:
+    identity = site.make("Theirs", {"dir/a.txt": b"old", "dir/b.txt": b"old"})
+    container = target.container(request_for(f"{identity}:dir"))
+    there = target.listing(container)
+    for name in ("a.txt", "b.txt"):
+        target.put(container, file(name, b"ours"), there[PurePosixPath(name)])
+    project = fake.projects[int(identity)]
+    fake.before_commit = [lambda: fake.push(project, {"dir/a.txt": b"theirs"})]
+    said = target.commit(container)
+    assert {str(path): item.is_taken for path, item in said.items()} == {
+        "a.txt": True, "b.txt": False,
+    }  # fmt: skip
+    assert site.files(identity) == {"dir/a.txt": b"theirs", "dir/b.txt": b"ours"}
+
+
+def test_an_update_over_a_change_made_meanwhile_says_so(
+    fake: GitLabFake, site: GitLabSite, tmp_path: Path
+) -> None:
+    identity = site.make("Theirs", {"a.txt": b"old"})
+    project = fake.projects[int(identity)]
+    fake.before_commit = [lambda: fake.push(project, {"a.txt": b"theirs"})]
+    folder = staged(tmp_path, {"a.txt": b"ours"}, extra=(GIT_BLOB,))
+    action = DuplicateAction.UPDATE
+    job = job_for(folder, site.config, token=TOKEN, resource_id=identity, action=action)
+    result = Supervisor().send(job)
+    assert site.files(identity)["a.txt"] == b"ours"
+    assert [(one.code, one.path) for one in result.warnings] == [("has-replaced", "/a.txt")]
+    assert result.failed_fixity == ()
+
+
 @pytest.mark.parametrize("action", DuplicateAction)
 def test_somebody_elses_file_of_our_name_is_replaced_only_by_an_update(
     fake: GitLabFake, site: GitLabSite, tmp_path: Path, action: DuplicateAction

@@ -22,13 +22,15 @@ class Action:
     """One file of a commit; `path` is from the repository's root.
 
     `replaces` is what was seen there, which the file may take the place of; with `is_update` the
-    branch has a file there now.
+    branch has a file there now. `last_commit` is the one that made it so: GitLab refuses an update
+    of a file that another has changed since.
     """
 
     path: str
     file: Sending
     is_update: bool
     replaces: Item | None = None
+    last_commit: str | None = None
 
 
 def batches(
@@ -58,8 +60,9 @@ def commit_parts(branch: str, actions: Sequence[Action]) -> list[Part]:
     parts: list[Part] = []
     text = head
     for action in actions:
+        guard = f'"last_commit_id":{json.dumps(action.last_commit)},' if action.last_commit else ""
         text += (
-            f'{{"action":"{"update" if action.is_update else "create"}",'
+            f'{{"action":"{"update" if action.is_update else "create"}",{guard}'
             f'"file_path":{json.dumps(action.path)},"encoding":"base64","content":"'
         )
         parts += [text.encode(), action.file]

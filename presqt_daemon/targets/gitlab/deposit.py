@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 from urllib.parse import quote
 
-from presqt_daemon.digest import GIT_BLOB, GIT_BLOB_SHA256, digest_stream
-from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.digest import digest_stream
+from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.answers import Answer
 from presqt_daemon.targets.base import Item, Sending
 from presqt_daemon.targets.base64_body import Base64Body
@@ -25,17 +25,14 @@ from presqt_daemon.targets.gitlab.batches import (
     weight_of,
 )
 from presqt_daemon.targets.gitlab.refusals import Collided, refusal_of_commit
+from presqt_daemon.targets.gitlab.tree import blob_digests, tree_at
 from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.pages import all_pages
 
 COMMIT_SECONDS = 600.0
 """After the last byte of a large commit GitLab writes it to git before it answers."""
 
 _COLLISIONS = 3
 """How often files may come and go under a commit before GitLab is not believed any more."""
-
-_FILE_MODE = "100"
-"""How the mode of a plain file begins; links (120000) and submodules (160000) have no digest."""
 
 
 class Deposit:
@@ -85,7 +82,7 @@ class Deposit:
             return Item(
                 path=path,
                 size=int(size) if size.isdecimal() else None,
-                digests=_blob_digests(answer.headers.get("X-Gitlab-Blob-Id", "")),
+                digests=blob_digests(answer.headers.get("X-Gitlab-Blob-Id", "")),
             )
         listed = self._http.ask(
             "GET",
@@ -102,7 +99,7 @@ class Deposit:
         answer = self._ask_file("HEAD", path)
         if answer.status == 404:
             return {}
-        found = dict(_blob_digests(answer.headers.get("X-Gitlab-Blob-Id", "")))
+        found = dict(blob_digests(answer.headers.get("X-Gitlab-Blob-Id", "")))
         if answer.headers.get("X-Gitlab-Content-Sha256"):
             found["sha256"] = answer.headers["X-Gitlab-Content-Sha256"].lower()
         return {name: value for name, value in found.items() if name in algorithms}
@@ -134,6 +131,7 @@ class Deposit:
             try:
                 commit = self._send_pending() or commit
             except Collided:
+                self._forget_guards()
                 continue
             if not (self._delivered or self._taken):
                 return {}
@@ -156,7 +154,9 @@ class Deposit:
         """
         commit = None
         while self._pending:
-            batch = next(batches(list(self._pending.values()), self._most_characters))
+            batch = self._guarded(
+                next(batches(list(self._pending.values()), self._most_characters))
+            )
             # until GitLab has answered, a file may be there or not
             self._is_doubtful = True
             try:
@@ -174,6 +174,34 @@ class Deposit:
                         del self._pending[action.path]
                         self._delivered.add(action.path)
         return commit
+
+    def _guarded(self, batch: Collection[Action]) -> Collection[Action]:
+        """The actions, each update with the commit that made what it replaces.
+
+        Without it GitLab puts an update over whatever stands there (docs.gitlab.com/api/commits,
+        `last_commit_id`; app/services/files/multi_service.rb). Raises Collided for a file that is
+        no more what was seen.
+        """
+        guarded = []
+        for seen in batch:
+            action = seen
+            if action.is_update and action.last_commit is None:
+                path = PurePosixPath(action.path).relative_to(self._prefix)
+                answer = self._ask_file("HEAD", path)
+                blob = blob_digests(answer.headers.get("X-Gitlab-Blob-Id", ""))
+                if answer.status == 404 or not _is_as_seen(action, Item(path=path, digests=blob)):
+                    raise Collided
+                action = replace(action, last_commit=answer.headers.get("X-Gitlab-Last-Commit-Id"))
+                with self._lock:
+                    if self._pending.get(action.path) is seen:
+                        self._pending[action.path] = action
+            guarded.append(action)
+        return guarded
+
+    def _forget_guards(self) -> None:
+        with self._lock:
+            for path, action in self._pending.items():
+                self._pending[path] = replace(action, last_commit=None)
 
     def _post(self, batch: Collection[Action]) -> str:
         actions = list(batch)
@@ -213,28 +241,7 @@ class Deposit:
         self._is_doubtful = False
 
     def _tree(self, ref: str) -> dict[str, Item]:
-        """Every file and folder at a branch or commit, by its path; none in an empty project."""
-        rows = all_pages(
-            self._http,
-            f"{self._project}/repository/tree",
-            {"recursive": "true", "per_page": "100", "pagination": "keyset", "ref": ref},
-            doing="the list of files",
-        )
-        found = {}
-        try:
-            for row in rows:
-                path, mode = str(row["path"]), str(row["mode"])
-                is_file = mode.startswith(_FILE_MODE)
-                found[path] = Item(
-                    path=PurePosixPath(path),
-                    digests=_blob_digests(str(row["id"])) if is_file else {},
-                    is_folder=row["type"] == "tree",
-                )
-        except PresqtError as error:
-            if error.code == "resource-not-found" and "tree not found" in error.message.lower():
-                return {}
-            raise
-        return found
+        return tree_at(self._http, self._project, ref)
 
     def _relative(self, items: Mapping[str, Item]) -> dict[PurePosixPath, Item]:
         """The items below the container's folder, by their paths in it."""
@@ -245,12 +252,6 @@ class Deposit:
                 path = path.relative_to(self._prefix)
                 found[path] = replace(item, path=path)
         return found
-
-
-def _blob_digests(name: str) -> Mapping[str, str]:
-    """A blob's id under the name of its algorithm; 64 digits in repositories that use SHA-256."""
-    algorithm = {40: GIT_BLOB, 64: GIT_BLOB_SHA256}.get(len(name))
-    return {} if algorithm is None else {algorithm: name.lower()}
 
 
 def _is_as_seen(action: Action, item: Item) -> bool:

@@ -5,14 +5,14 @@ import re
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.targets.answers import Answer
 
-_COLLISION = re.compile(r"with this name|could not update", re.IGNORECASE)
+_COLLISION = re.compile(r"with this name|could not update|changed since", re.IGNORECASE)
 _PROTECTED = re.compile(r"protected|allowed to push", re.IGNORECASE)
 _FULL = re.compile(r"exceed\w*\b.*\b(storage|size limit|limit of|quota)", re.IGNORECASE)
 """GitLab's lib/gitlab/repository_size_error_message.rb and its namespaces' storage messages."""
 
 
 class Collided(Exception):
-    """A file to create was there, or one to update was not."""
+    """A file to create was there, or one to update was not, or not as it was seen."""
 
 
 def refusal_of_commit(answer: Answer, fault: PresqtError, target: str, branch: str) -> Exception:
@@ -23,7 +23,7 @@ def refusal_of_commit(answer: Answer, fault: PresqtError, target: str, branch: s
     said = words(answer.tree()) or ""
     if fault.retryable:
         return fault
-    if answer.status == 400 and _COLLISION.search(said):
+    if answer.status in {400, 409} and _COLLISION.search(said):
         return Collided()
     if answer.status == 409 and "lock" in said.lower():
         return TargetFault("target-unavailable", fault.message, retryable=True)

@@ -1,7 +1,7 @@
 """GitLab: a new deposit is a project, and a bag is a few commits on its default branch.
 
-Files are compared by git's own digest, which stands in the list of files. When somebody else
-commits a file of the same name meanwhile, the later commit wins and the history keeps both.
+Files are compared by git's own digest, which stands in the list of files. An update names the
+commit that made what it replaces, so that a change of somebody else's in between is seen first.
 A new project carries `presqt-ticket:<number>` at the end of its description, which the list of
 projects shows, so that it is found again when the answer to its creation was lost. The number is
 the ticket's secret, so only this account can have put it there; the project must also have been

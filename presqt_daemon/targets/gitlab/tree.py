@@ -1,0 +1,44 @@
+"""What a project's repository holds at a branch or commit, as GitLab lists it."""
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from presqt_daemon.digest import GIT_BLOB, GIT_BLOB_SHA256
+from presqt_daemon.errors import PresqtError
+from presqt_daemon.targets.base import Item
+from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.pages import all_pages
+
+_FILE_MODE = "100"
+"""How the mode of a plain file begins; links (120000) and submodules (160000) have no digest."""
+
+
+def tree_at(http: Http, project: str, ref: str) -> dict[str, Item]:
+    """Every file and folder at a branch or commit, by its path; none in an empty project."""
+    rows = all_pages(
+        http,
+        f"{project}/repository/tree",
+        {"recursive": "true", "per_page": "100", "pagination": "keyset", "ref": ref},
+        doing="the list of files",
+    )
+    found = {}
+    try:
+        for row in rows:
+            path, mode = str(row["path"]), str(row["mode"])
+            is_file = mode.startswith(_FILE_MODE)
+            found[path] = Item(
+                path=PurePosixPath(path),
+                digests=blob_digests(str(row["id"])) if is_file else {},
+                is_folder=row["type"] == "tree",
+            )
+    except PresqtError as error:
+        if error.code == "resource-not-found" and "tree not found" in error.message.lower():
+            return {}
+        raise
+    return found
+
+
+def blob_digests(name: str) -> Mapping[str, str]:
+    """A blob's id under the name of its algorithm; 64 digits in repositories that use SHA-256."""
+    algorithm = {40: GIT_BLOB, 64: GIT_BLOB_SHA256}.get(len(name))
+    return {} if algorithm is None else {algorithm: name.lower()}
