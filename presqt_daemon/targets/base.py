@@ -56,7 +56,7 @@ class Traits:
     `parallel_puts`: how many puts one connection's owner may run at once, 1 = one after another.
     `deferred`: puts are only collected; `commit` sends them and returns what the target said.
     `max_file_bytes`: larger files are refused before anything is created; None = no limit known.
-    `min_title_length`: shorter titles are refused by the target.
+    `min_title_length`, `max_title_length`: others are refused by the target; in characters.
     `titles_are_for_readers`: a title may be any sentence, so the one in the bag's metadata goes
     before a folder's name.
     `carries_mark`: a new container can be found again by `ContainerRequest.ticket`.
@@ -78,6 +78,7 @@ class Traits:
     max_file_bytes: int | None = None
     max_files: int | None = None
     min_title_length: int = 1
+    max_title_length: int | None = None
     titles_are_for_readers: bool = False
     carries_mark: bool = True
     takes_empty_files: bool = True

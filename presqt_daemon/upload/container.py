@@ -148,7 +148,8 @@ def _create(
     tried: set[str] = set()
     for _ in range(MAX_TITLES):
         titles = lane.run(lambda _doubtful: set(_titles(target, title)))
-        name = numbered_title(title, titles | tried, target.traits.title_format)
+        traits = target.traits
+        name = numbered_title(title, titles | tried, traits.title_format, traits.max_title_length)
         request = ContainerRequest(
             ticket=mark,
             resource_id=None,

@@ -232,8 +232,8 @@ class FigshareFake(FakeServer):
 
     def post_project(self, request: Request) -> Reply:
         tree = request.json()
-        if len(tree.get("title", "")) < 3:
-            return _refused(400, "title: must be at least 3 characters long")
+        if not 3 <= len(tree.get("title", "")) <= 1000:
+            return _refused(400, "title: must be 3 to 1000 characters long")
         project = self.new_project(**tree)
         place = f"{self.api}/account/projects/{project.id}"
         return Reply(status=201, tree={"entity_id": project.id, "location": place})
@@ -252,8 +252,8 @@ class FigshareFake(FakeServer):
         tree = request.json()
         if int(project) not in self.projects:
             return _refused(404, "Entity not found")
-        if len(tree.get("title", "")) < 3:
-            return _refused(400, "title: must be at least 3 characters long")
+        if not 3 <= len(tree.get("title", "")) <= 1000:
+            return _refused(400, "title: must be 3 to 1000 characters long")
         if any(len(tag) > 100 for tag in tree.get("tags", ())):
             return _refused(400, "tags: must be at most 100 characters long")
         if tree.get("defined_type", "dataset") not in TYPES:

@@ -434,8 +434,41 @@ def test_only_the_computed_digest_counts_and_is_waited_for(
     assert len(heard) >= 9
 
 
-@pytest.mark.parametrize("word", ["", "aborted", "x" * 5000])
-def test_a_file_whose_status_is_odd_is_not_waited_for(
+@pytest.mark.parametrize("word", [None, "", "virus_checking", "quarantined", "x" * 5000])
+def test_a_file_whose_status_nobody_knows_is_waited_for(
+    fake: FigshareFake,
+    target: FigshareTarget,
+    container: Container,
+    monkeypatch: pytest.MonkeyPatch,
+    word: str | None,
+) -> None:
+    fake.polls = 20
+    monkeypatch.setattr("tests.fakes.figshare.PENDING", (word, word))
+    item = target.put(container, file("a.txt", b"alpha"), None)
+    assert set(item.digests) == {"md5"}
+
+
+@pytest.mark.parametrize("word", [None, "", "virus_checking", "x" * 5000])
+def test_a_file_whose_status_nobody_knows_is_named_when_no_digest_comes(
+    fake: FigshareFake,
+    target: FigshareTarget,
+    container: Container,
+    slept: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    word: str | None,
+) -> None:
+    fake.polls = 10**6
+    monkeypatch.setattr("tests.fakes.figshare.PENDING", (word, word))
+    with pytest.raises(TargetFault) as raised:
+        target.put(container, file("a.txt", b"alpha"), None)
+    assert raised.value.code == "target-misbehaved"
+    assert repr(str(word)[:40]) in raised.value.message
+    assert len(raised.value.message) < 200
+    assert 600 < sum(slept) < 900
+
+
+@pytest.mark.parametrize("word", ["aborted", "ABORTED"])
+def test_a_file_whose_upload_figshare_has_aborted_is_not_waited_for(
     fake: FigshareFake,
     target: FigshareTarget,
     container: Container,
@@ -775,3 +808,17 @@ def test_a_file_that_is_only_a_link_is_not_followed(
     (item,) = target.listing(container).values()
     assert target.fetch(container, item, 100) is None
     assert all(seen.path.startswith("/v2/account/") for seen in fake.seen("GET", "/files/"))
+
+
+def test_a_title_of_1000_characters_can_be_taken_three_times_and_is_found_again(
+    fake: FigshareFake, config: TargetConfig, tmp_path: Path
+) -> None:
+    title = "x" * 1000
+    for number in range(3):
+        folder = staged(tmp_path / str(number))
+        Supervisor().send(job_for(folder, config, title=title, token=TOKEN))
+    titles = {project.attributes["title"] for project in fake.projects.values()}
+    assert titles == {title, f"{'x' * 991}(PresQT1)", f"{'x' * 991}(PresQT2)"}
+    fake.fault("swallow", "POST", "/account/projects")
+    Supervisor().send(job_for(staged(tmp_path / "more"), config, title=title, token=TOKEN))
+    assert len(fake.projects) == 4

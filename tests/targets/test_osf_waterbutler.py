@@ -412,11 +412,16 @@ def test_osf_takes_titles_of_512_characters_and_with_a_slash(
     assert fake.nodes[container.id].title == title
 
 
-def test_a_long_title_that_is_taken_keeps_its_number(fake: OsfFake, target: Target) -> None:
-    title = f"{'x' * 512} (PresQT12)"
-    container = target.container(ContainerRequest(ticket=TICKET, resource_id=None, title=title))
-    assert container.title == f"{'x' * 501} (PresQT12)"
-    assert len(fake.nodes[container.id].title) == 512
+def test_a_title_of_512_characters_can_be_taken_three_times(
+    fake: OsfFake, config: TargetConfig, tmp_path: Path
+) -> None:
+    title = "x" * 512
+    for number in range(3):
+        folder = staged(tmp_path / str(number))
+        Supervisor().send(job_for(folder, config, title=title, token=TOKEN))
+    assert sorted(node.title for node in fake.nodes.values()) == sorted(
+        [title, f"{'x' * 502} (PresQT1)", f"{'x' * 502} (PresQT2)"]
+    )
 
 
 def test_a_title_of_the_metadata_stands_before_the_description(

@@ -36,3 +36,20 @@ def test_a_title_is_matched_letter_by_letter(title: str) -> None:
 
 def test_the_number_stands_where_the_target_wants_it() -> None:
     assert numbered_title("P", ["P", "P-PresQT4-", "P-PresQT9"], DASHED) == "P-PresQT5-"
+
+
+@pytest.mark.parametrize("title", ["x" * 512, "x" * 511, "\u00fc" * 505, "x" * 700])
+def test_a_title_of_the_greatest_length_gives_way_to_its_number(title: str) -> None:
+    taken: list[str] = []
+    for _ in range(12):
+        taken.append(numbered_title(title, taken, SPACED, 512))
+    assert len(set(taken)) == 12
+    assert max(map(len, taken)) <= 512
+    assert taken[0] == title[:512]
+    assert [name.rpartition(" ")[2] for name in taken[1:]] == [
+        f"(PresQT{number})" for number in range(1, 12)
+    ]
+
+
+def test_a_shorter_title_of_the_same_beginning_is_another() -> None:
+    assert numbered_title("x" * 500, [f"{'x' * 501} (PresQT1)"], SPACED, 512) == "x" * 500

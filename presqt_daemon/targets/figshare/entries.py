@@ -10,6 +10,12 @@ from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Item
 
 TITLE_FORMAT = "{title}(PresQT{number})"
+TITLE_LENGTH = 1000
+"""Characters of a project's or an article's title (docs.figshare.com)."""
+
+_BASE_LENGTH = TITLE_LENGTH - 20
+"""So much of a title stands before any number."""
+
 _NUMBERED = re.compile(r"(.*)\(PresQT([0-9]{1,100})\)", re.DOTALL)
 
 
@@ -76,9 +82,9 @@ def id_from(tree: Mapping[str, Any], target: str) -> int:
 
 
 def base_title(title: str) -> str:
-    """The title without its number."""
+    """The title without its number, and without what gives way to one."""
     found = _NUMBERED.fullmatch(title)
-    return title if found is None else found[1]
+    return (title if found is None else found[1])[:_BASE_LENGTH]
 
 
 def free_title(title: str, taken: Collection[str]) -> str:
@@ -86,8 +92,11 @@ def free_title(title: str, taken: Collection[str]) -> str:
     numbers = [
         int(found[2])
         for name in taken
-        if (found := _NUMBERED.fullmatch(name)) is not None and found[1] == title
+        if (found := _NUMBERED.fullmatch(name)) is not None
+        and base_title(name) == base_title(title)
     ]
     if not numbers and title not in taken:
         return title
-    return TITLE_FORMAT.format(title=title, number=max(numbers, default=0) + 1)
+    number = max(numbers, default=0) + 1
+    room = TITLE_LENGTH - len(TITLE_FORMAT.format(title="", number=number))
+    return TITLE_FORMAT.format(title=title[:room], number=number)

@@ -24,8 +24,13 @@ POLLS = 90
 """About twelve minutes; then the digest is not known, and says so."""
 
 ON_THE_WAY = frozenset({"created", "ic_checking", "moving_to_final", "available"})
-"""What Figshare says of a file until its digest is there. With any other word the file has not
-arrived, and no digest will come."""
+"""What Figshare was seen to say of a file until its digest is there.
+
+No document lists the words (the API's own has `status` as any text, or null), so another is waited
+for as long, and named where no digest has come."""
+
+NEVER = frozenset({"aborted"})
+"""With this word no digest will come (figshare's user_documentation, file_uploader.md)."""
 
 MOST_STATUS = 40
 
@@ -84,7 +89,7 @@ class ArticleFiles:
         """The file with the digest that Figshare takes some time after the upload has ended.
 
         Without one when it takes longer than we wait; every answer counts as a sign of life.
-        Raises TargetFault `target-misbehaved` at once when no digest will come.
+        Raises TargetFault `target-misbehaved`, with Figshare's word, when no digest will come.
         """
         place = f"articles/{article}/files/{identity}"
         for attempt in range(POLLS):
@@ -92,18 +97,19 @@ class ArticleFiles:
             stored = replace(stored_from(tree, {}, self._api.name), path=path)
             if stored.computed:
                 break
-            if stored.status not in ON_THE_WAY:
-                self.waits_for("", 0.0)
-                raise TargetFault(
-                    "target-misbehaved",
-                    f"{self._api.name} has not taken {path}: it calls it "
-                    f"{stored.status[:MOST_STATUS]!r}.",
-                )
+            if stored.status.lower() in NEVER:
+                break
             wait = POLL_SECONDS[min(attempt, len(POLL_SECONDS) - 1)]
             if wait >= TOLD_SECONDS:
                 self.waits_for(f"the target's own digest of {path}", wait)
             self._sleep(wait)
         self.waits_for("", 0.0)
+        if not stored.computed and stored.status not in ON_THE_WAY:
+            raise TargetFault(
+                "target-misbehaved",
+                f"{self._api.name} has not taken {path}: it calls it "
+                f"{stored.status[:MOST_STATUS]!r}.",
+            )
         return stored
 
     def content(self, article: str, identity: int, path: PurePosixPath) -> bytes | None:

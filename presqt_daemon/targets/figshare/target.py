@@ -33,7 +33,7 @@ from presqt_daemon.targets.base import (
 from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.begun import Begun
 from presqt_daemon.targets.figshare.deposits import Deposits
-from presqt_daemon.targets.figshare.entries import TITLE_FORMAT
+from presqt_daemon.targets.figshare.entries import TITLE_FORMAT, TITLE_LENGTH
 from presqt_daemon.targets.figshare.files import PARTS_AT_ONCE, ArticleFiles
 from presqt_daemon.targets.given import GivenAddresses
 from presqt_daemon.targets.http import Http, is_same_host
@@ -52,6 +52,7 @@ TRAITS = Traits(
     max_file_bytes=20 * 10**9,
     max_files=500,
     min_title_length=3,
+    max_title_length=TITLE_LENGTH,
     takes_empty_files=False,
     makes_drafts=True,
 )

@@ -20,8 +20,6 @@ from presqt_daemon.targets.osf.lists import Entry, read_steadily
 
 STORAGE = "osfstorage"
 MARK = "presqt-ticket:"
-TITLE_LENGTH = 512
-_NUMBER = re.compile(r" \(PresQT[0-9]+\)$")
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -99,7 +97,7 @@ class Nodes:
     def _post(self, request: ContainerRequest, described: Mapping[str, Any]) -> Mapping[str, Any]:
         attributes = {
             **described,
-            "title": fitting_title(request.title),
+            "title": request.title,
             "category": "project",
             "public": self._is_public,
             "tags": [*described.get("tags", ()), MARK + request.ticket],
@@ -192,13 +190,6 @@ def _container(
             "root": root if root.endswith("/") else f"{root}/",
         },
     )
-
-
-def fitting_title(title: str) -> str:
-    """The title in at most TITLE_LENGTH characters, with its number."""
-    found = _NUMBER.search(title)
-    number = found[0] if found is not None else ""
-    return title[: TITLE_LENGTH - len(number)] + number if len(title) > TITLE_LENGTH else title
 
 
 def _not_found(resource_id: str) -> UserFault:

@@ -53,6 +53,8 @@ TRAITS = Traits(
     needs_folders=True,
     keeps_empty_folders=True,
     parts_files_and_folders=True,
+    # api/nodes/serializers.py: NodeSerializer.title
+    max_title_length=512,
     parallel_puts=16,
     max_file_bytes=5 * 10**9,
     # WaterButler reads names through tornado's `get_query_argument`
