@@ -116,6 +116,19 @@ class Alive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """A line for the log, told among its `kind`; `trace` are the rows below it.
+
+    The daemon writes it, since only there it is known how many of that kind there were.
+    """
+
+    kind: str
+    level: int
+    text: str
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limited:
     """The run ends and the ticket is parked.
 
@@ -179,5 +192,5 @@ class Go:
 
 
 Question = WantsSpace | WantsCreate | WantsContainer | WantsTurn
-Report = Question | Created | Attempt | Reached | Opened | Progress | Delayed | Alive
+Report = Question | Created | Attempt | Reached | Opened | Progress | Delayed | Alive | Remark
 End = Staged | Pointed | Uploaded | Failed | Limited | Spoilt | Short

@@ -16,6 +16,7 @@ from presqt_daemon.inbox.control import ReloadRequest, UpgradeRequest
 from presqt_daemon.inbox.events import Claimed, Request
 from presqt_daemon.system.awake import AwakeClock
 from presqt_daemon.system.files import printable_name
+from presqt_daemon.system.logs import tell_kept_back
 from presqt_daemon.system.sd_notify import Notifier
 from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.survey import Survey
@@ -103,6 +104,7 @@ class Daemon:
                 self._tell_what_is_left()
         finally:
             rooms.close()
+            tell_kept_back(at_end=True)
             _log.info("stopped")
         return self._exit_code()
 
@@ -125,6 +127,7 @@ class Daemon:
         if now - self._told_at >= TELL_SECONDS:
             self._told_at = now
             self._notifier.send(WATCHDOG="1", STATUS=self._rooms.summary())
+            tell_kept_back()
         try:
             event = self._events.get(timeout=self._patience(now))
         except queue.Empty:

@@ -178,7 +178,7 @@ class Claimer:
         ticket = _Begun(drop=drop, folder=folder, record=record, sidecar=sidecar)
         self.coming.add(record.ticket)
         try:
-            make_folder(folder.path, config, drop.folder.handle)
+            make_folder(folder.path, config, drop.folder)
             fill_folder(
                 config, self.uploads, folder, record, warnings=drop.warnings, sidecar=sidecar
             )
@@ -196,7 +196,7 @@ class Claimer:
         if ticket.sidecar is not None:
             remove_sidecar(ticket.sidecar, drop.folder.handle)
         if aside is None:
-            own_file(drop.handle, config)
+            own_file(drop.handle, config, drop.folder.place.known_target)
         return Taken(folder=ticket.folder, record=record, size=drop.status.st_size, aside=aside)
 
     def _give_up(self, ticket: _Begun) -> None:

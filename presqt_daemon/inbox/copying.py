@@ -7,7 +7,6 @@ gets the drop's name when it is whole, so that what a crash leaves is never take
 import errno
 import heapq
 import itertools
-import logging
 import os
 import stat
 import threading
@@ -29,6 +28,7 @@ from presqt_daemon.system.files import (
     remove_tree,
     sync_folder,
 )
+from presqt_daemon.system.logs import shared_log
 from presqt_daemon.system.shortage import start_thread
 
 SMALL_BYTES = 64 << 20
@@ -37,7 +37,6 @@ SMALL_BYTES = 64 << 20
 _COPY_NAME = ".copy"
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
-_log = logging.getLogger(__name__)
 
 
 class SourceChangedError(Exception):
@@ -145,6 +144,7 @@ class Copier:
     def _try(self, copy: Copy, *, is_first: bool) -> bool:
         """Copy once; False when it must be tried again."""
         name = printable_name(copy.taken.record.inbox_name)
+        log = shared_log("copy", copy.place.known_target, copy.taken.record.ticket)
         try:
             with open_place(self._config().inbox, copy.place) as folder:
                 self._finish(folder, copy.taken)
@@ -153,10 +153,10 @@ class Copier:
         except (OSError, SourceChangedError, UnfinishedError) as error:
             if is_first:
                 reason = getattr(error, "strerror", None) or str(error)
-                _log.warning("%s cannot be copied yet: %s; trying again", name, reason)
+                log.warning("%s cannot be copied yet: %s; trying again", name, reason)
             return False
-        except Exception:  # noqa: BLE001  (one drop must not stop the others)
-            _log.exception("%s cannot be copied", name)
+        except Exception:
+            log.exception("%s cannot be copied", name)
             return False
         return True
 
@@ -168,12 +168,12 @@ class Copier:
             try:
                 handle = open_file(taken.aside, folder.handle)
             except FileNotFoundError:
-                self._give_up(taken, "was removed while it waited to be copied")
+                self._give_up(folder, taken, "was removed while it waited to be copied")
                 return
             try:
                 if not is_claimed_file(os.fstat(handle), taken.record):
                     # what lies there is a drop of its own, with its own owner
-                    self._give_up(taken, "was replaced by another file while it waited")
+                    self._give_up(folder, taken, "was replaced by another file while it waited")
                     put_back(taken.aside, folder.handle, folder.handle, taken.record.inbox_name)
                     return
                 size = self._copy(handle, taken)
@@ -187,9 +187,10 @@ class Copier:
         reach("copy-unlinked")
         self._done(folder, replace(named, size=size))
 
-    def _give_up(self, taken: Taken, why: str) -> None:
+    def _give_up(self, folder: OpenPlace, taken: Taken, why: str) -> None:
         name = printable_name(taken.record.inbox_name)
-        _log.warning("%s: %s %s", taken.record.ticket, name, why)
+        log = shared_log("drop gone", folder.place.known_target, taken.record.ticket)
+        log.warning("%s %s", name, why)
         remove_tree(taken.folder.path)
         self._claimer.coming.discard(taken.record.ticket)
 

@@ -1,13 +1,11 @@
 """What all lanes of an inbox share: the configuration of now, the claimer, the way out."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.claim import Claimer, Taken
 from presqt_daemon.inbox.events import Claimed, Event
-from presqt_daemon.inbox.notices import Notices
 from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.receipt_note import write_note
 from presqt_daemon.inbox.settle import Rules
@@ -15,8 +13,7 @@ from presqt_daemon.inbox.status_copies import StatusCopies
 from presqt_daemon.inbox.watch import WatchInstances
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import printable_name
-
-_log = logging.getLogger(__name__)
+from presqt_daemon.system.logs import shared_log
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,25 +42,19 @@ class Desk:
             held_after=max(intake.incomplete_after, intake.settle),
         )
 
-    def announce(
-        self, folder: OpenPlace, taken: Taken, notices: Notices, copies: StatusCopies
-    ) -> None:
+    def announce(self, folder: OpenPlace, taken: Taken, copies: StatusCopies) -> None:
         """Leave the note in the inbox and tell the daemon; the ticket is durable by now."""
         record = taken.record
         shown = printable_name(record.inbox_name)
-        line = f"{record.ticket} taken: {folder.place.shown}/{shown}"
-        if record.fault is None:
-            _log.info("%s", line)
-        else:
-            notices.say(logging.INFO, "refused", folder.place, line)
+        target = folder.place.known_target
+        kind = "taken" if record.fault is None else "refused"
+        shared_log(kind, target, record.ticket).info("taken: %s/%s", folder.place.shown, shown)
+        log = shared_log("note", target, record.ticket)
         try:
             if not write_note(folder, self.config, record):
-                name = printable_name(record.receipt_name)
-                line = f"{record.ticket}: {name} is there already"
-                notices.say(logging.WARNING, "note", folder.place, line)
+                log.warning("%s is there already", printable_name(record.receipt_name))
         except OSError as error:
-            line = f"{record.ticket}: no note for {shown}: {error.strerror}; the ticket goes on"
-            notices.say(logging.WARNING, "note", folder.place, line)
+            log.warning("no note for %s: %s; the ticket goes on", shown, error.strerror)
         reach("claim-noted")
         claim = Claimed(
             ticket=record.ticket,

@@ -5,7 +5,6 @@ scan of everything follows each wake-up, but takes at most a tenth of the time, 
 latest after `intake.rescan`.
 """
 
-import logging
 import threading
 from pathlib import Path
 
@@ -22,11 +21,11 @@ from presqt_daemon.inbox.reception import Reception
 from presqt_daemon.inbox.scan import Hints, Scan
 from presqt_daemon.inbox.status_copies import StatusCopies
 from presqt_daemon.inbox.watch import FolderWatch, Hint
+from presqt_daemon.system.logs import shared_log
 from presqt_daemon.system.shortage import start_thread
 
 _SHARE = 10
 _MAX_HINTS = 50_000
-_log = logging.getLogger(__name__)
 
 
 class Lane:
@@ -35,7 +34,7 @@ class Lane:
     def __init__(self, desk: Desk, target: str | None) -> None:
         self._desk = desk
         self._base = Place(parts=() if target is None else (target,))
-        self._notices = Notices(desk.clock)
+        self._notices = Notices()
         self._copies = StatusCopies(
             desk.claimer.uploads, lambda: desk.config, self._notices, desk.clock
         )
@@ -43,7 +42,7 @@ class Lane:
             desk.claimer, lambda: desk.config, desk.clock, self._announce, desk.copying
         )
         self._reception = Reception(desk, self._copier, self._notices, self._announce)
-        self._watch = FolderWatch(self._base.shown, self._hint, desk.watches)
+        self._watch = FolderWatch(self._base, self._hint, desk.watches)
         self.leftovers = LaneLeftovers(desk)
         beside = Beside(desk, self._copier, self._notices, self.wake)
         self._scan = Scan(
@@ -154,8 +153,9 @@ class Lane:
             self._is_busy = True
             try:
                 self._turn()
-            except Exception:  # noqa: BLE001  (a lane lives as long as the daemon)
-                _log.exception("%s: the scan failed", self._base.shown)
+            except Exception:
+                log = shared_log("scan", self._base.known_target)
+                log.exception("%s: the scan failed", self._base.shown)
                 self._stopped.wait(self._desk.config.intake.rescan)
             self._is_busy = False
             self._wake.wait(max(0.0, self._next() - self._desk.clock()))
@@ -174,7 +174,6 @@ class Lane:
                 self._must_scan = False
         self._scan.look_at(hints, now)
         self._copies.turn(self._base)
-        self._notices.flush()
         if is_full:
             self._look_everywhere()
         elif self._scan.again_in is not None:
@@ -233,7 +232,8 @@ class Lane:
             except OSError as failure:
                 error = failure
             else:
-                _log.info("%s was missing and is made again", self._base.shown)
+                log = shared_log("made again", self._base.known_target)
+                log.info("%s was missing and is made again", self._base.shown)
                 self._wake.set()
                 return
         reason = "it is a link" if isinstance(error, NotADirectoryError) else error.strerror
@@ -249,7 +249,7 @@ class Lane:
 
     def _announce(self, folder: OpenPlace, taken: Taken) -> None:
         """Called by a copying thread too: the drop is in its ticket now."""
-        self._desk.announce(folder, taken, self._notices, self._copies)
+        self._desk.announce(folder, taken, self._copies)
 
 
 def _disk_of(folder: Path) -> int | None:

@@ -1,6 +1,5 @@
 """What the last daemon left for one lane to see to in the inbox, once a folder of it is open."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -10,9 +9,8 @@ from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.receipt_note import write_note
 from presqt_daemon.inbox.recover import Half, holds_only_sidecar, remove_twin_sidecar
 from presqt_daemon.system.files import remove_tree
+from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.claim_record import ClaimRecord
-
-_log = logging.getLogger(__name__)
 
 
 class LaneLeftovers:
@@ -40,21 +38,23 @@ class LaneLeftovers:
 
     def settle(self, folder: OpenPlace, asides: list[str]) -> None:
         """See to all that was left in this folder; `asides` are its drops that were set aside."""
-        path = str(folder.path)
+        path, target = str(folder.path), folder.place.known_target
         uploads = self._desk.claimer.uploads
         for record in self._finished.pop(path, ()):
             remove_twin_sidecar(folder, record, uploads.folder(record.ticket))
         for record in self._fresh.pop(path, ()):
+            log = shared_log("note", target, record.ticket)
             try:
                 if write_note(folder, self._desk.config, record):
-                    _log.info("%s: its note was missing", record.ticket)
+                    log.info("its note was missing")
             except OSError as error:
-                _log.warning("%s: no note: %s", record.ticket, error.strerror)
+                log.warning("no note: %s", error.strerror)
         tickets = {ticket_of_aside(name) for name in asides}
         for half in self._halves.pop(path, ()):
             if half.record.ticket in tickets:  # the scan goes on with it
                 continue
             if holds_only_sidecar(folder, half):
-                _log.info("%s: its drop is not here, its side-car is kept", half.record.ticket)
+                log = shared_log("half", target, half.record.ticket)
+                log.info("its drop is not here, its side-car is kept")
             else:
                 remove_tree(half.folder.path)

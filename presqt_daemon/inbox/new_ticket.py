@@ -20,6 +20,7 @@ from presqt_daemon.model import Finding
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import folder_mode, replace_file
 from presqt_daemon.system.host import boot_id, host_name, own_start_ticks
+from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.claim_record import ClaimRecord, DropFile, Owner
 from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings
@@ -72,7 +73,7 @@ def record_of(drop: Drop, ticket: str, moment: datetime, sidecar: Sidecar | None
     )
 
 
-def make_folder(path: Path, config: Config, senders: int) -> None:
+def make_folder(path: Path, config: Config, senders: OpenPlace) -> None:
     """A ticket's folder, for those to look into who may read its status.
 
     It belongs to the configured group, else to that of the open inbox folder `senders`, through
@@ -82,13 +83,14 @@ def make_folder(path: Path, config: Config, senders: int) -> None:
     os.mkdir(path, mode)
     reach("claim-folder")
     configured = group_id(config.permissions.group)
-    group = os.fstat(senders).st_gid if configured is None else configured
-    if give_folder(path, mode, group, senders):
+    group = os.fstat(senders.handle).st_gid if configured is None else configured
+    if give_folder(path, mode, group, senders.handle):
         return
+    log = shared_log("unreadable status", senders.place.known_target)
     if configured is not None:
-        _log.warning("%s: no right to give it to the configured group", path.name)
+        log.warning("%s: no right to give it to the configured group", path.name)
     elif not mode & stat.S_IROTH:
-        _log.warning(
+        log.warning(
             "%s: its senders cannot read the status: the service is not in group %d, or inbox and "
             "mediafiles are on two file systems",
             path.name,
@@ -120,7 +122,7 @@ def fill_folder(
     reach("claim-sidecar")
 
 
-def own_file(handle: int, config: Config) -> None:
+def own_file(handle: int, config: Config, target: str | None) -> None:
     """Make an open file the service's and close it to others, as far as that is in our power."""
     try:
         if os.geteuid() == 0:
@@ -129,7 +131,8 @@ def own_file(handle: int, config: Config) -> None:
         if os.geteuid() in {0, os.fstat(handle).st_uid}:
             os.fchmod(handle, config.permissions.payload)
     except OSError as error:
-        _log.warning("a drop could not be closed to others: %s", error.strerror)
+        log = shared_log("open to others", target)
+        log.warning("a drop could not be closed to others: %s", error.strerror)
 
 
 @functools.lru_cache(maxsize=8)

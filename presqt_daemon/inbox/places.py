@@ -37,6 +37,15 @@ class Place:
         )
 
     @property
+    def known_target(self) -> str | None:
+        """The target whose folder this is, or is in; None for the inbox and folders of no target.
+
+        Among whom disk, places and log are shared: folders below do not count, for senders make
+        any number of them.
+        """
+        return self.parts[0] if self.parts and self.is_target else None
+
+    @property
     def shown(self) -> str:
         """The folder as a person sees it."""
         return printable_name("/".join(("inbox", *self.parts)))

@@ -1,6 +1,5 @@
 """What to do with each drop that a lane comes across: wait for it, or take it."""
 
-import logging
 import os
 import stat
 import time
@@ -33,6 +32,7 @@ from presqt_daemon.inbox.settle import (
 )
 from presqt_daemon.model import Finding, Severity
 from presqt_daemon.system.files import printable_name
+from presqt_daemon.system.logs import shared_log
 from presqt_daemon.units import text_from_bytes
 
 Key = tuple[Place, str]
@@ -40,7 +40,8 @@ Key = tuple[Place, str]
 _LONG_PAUSE_SECONDS = 600.0
 _MAX_GROUP = 64
 """Drops that are claimed together; each keeps its file open meanwhile."""
-_log = logging.getLogger(__name__)
+_UNFINISHED = ("unfinished",)
+"""What is said of a whole place, beside the names in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,9 @@ class Reception:
                 self.forget(key)
                 self._unfinished.setdefault(folder.place, []).append(error.taken)
                 self._notices.warn(
-                    "unfinished", f"a ticket cannot be finished yet: {error}; trying again"
+                    (folder.place, _UNFINISHED),
+                    f"a ticket cannot be finished yet: {error}; trying again",
+                    "unfinished",
                 )
             case DropChangedError():
                 self._wait(key, history, now + intake.settle, "it has just changed")
@@ -149,7 +152,8 @@ class Reception:
                 is_stuck = isinstance(error, PermissionError)
                 self._wait(key, history, now + intake.rescan, reason, is_stuck=is_stuck)
             case _:
-                _log.error("%s cannot be taken", shown, exc_info=error)
+                log = shared_log("cannot be taken", folder.place.known_target)
+                log.error("%s cannot be taken", shown, exc_info=error)
                 due = now + _LONG_PAUSE_SECONDS
                 self._wait(key, history, due, "an error of ours", is_stuck=True)
 
@@ -164,7 +168,7 @@ class Reception:
             if isinstance(result, UnfinishedError):
                 self._unfinished.setdefault(folder.place, []).append(result.taken)
             elif isinstance(result, Taken):
-                self._notices.clear("unfinished")
+                self._notices.clear((folder.place, _UNFINISHED))
                 self._announce(folder, result)
 
     def forget(self, key: Key) -> None:

@@ -133,7 +133,7 @@ def _own(folder: TicketFolder, record: ClaimRecord, config: Config) -> None:
         handle = os.open(folder.path / (record.zip_name or ""), os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
         return
-    own_file(handle, config)
+    own_file(handle, config, record.route.target)
     os.close(handle)
 
 

@@ -28,6 +28,9 @@ from watchdog.observers.inotify_c import (
     inotify_rm_watch,
 )
 
+from presqt_daemon.inbox.places import Place
+from presqt_daemon.system.logs import shared_log
+
 MAX_WATCHES = 1000
 """For one lane. Folders beyond are found by the periodic scan."""
 
@@ -151,8 +154,8 @@ class _Watched:
 class FolderWatch:
     """The watches of one lane. Only the lane's thread calls it; hints come on another."""
 
-    def __init__(self, label: str, hint: HintTaker, instances: WatchInstances) -> None:
-        self._label = label
+    def __init__(self, lane: Place, hint: HintTaker, instances: WatchInstances) -> None:
+        self._label, self._target = lane.shown, lane.known_target
         self._hint = hint
         self._instances = instances
         self._watched: dict[Path, _Watched] = {}
@@ -196,7 +199,8 @@ class FolderWatch:
             self._forget(path)
         if self._is_blind and self._wanted <= self._watched.keys():
             self._is_blind = False
-            _log.info("%s: folders are watched again", self._label)
+            log = shared_log("watched again", self._target)
+            log.info("%s: folders are watched again", self._label)
         self._wanted.clear()
 
     def stop(self) -> None:
@@ -213,5 +217,6 @@ class FolderWatch:
     def _go_blind(self, error: OSError) -> None:
         if not self._is_blind:
             reason = error.strerror or str(error)
-            _log.warning("%s: not watched (%s); found by scanning alone", self._label, reason)
+            log = shared_log("not watched", self._target)
+            log.warning("%s: not watched (%s); found by scanning alone", self._label, reason)
         self._is_blind = True

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import gc
+import logging
 import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from presqt_daemon.config import StagingConfig
 from presqt_daemon.digest import choose_algorithm
 from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.model import Bag, Finding, Stage
-from presqt_daemon.reports import Alive, Attempt, Progress, Reached, Report, Surveyed
+from presqt_daemon.reports import Alive, Attempt, Progress, Reached, Remark, Report, Surveyed
 from presqt_daemon.staging.attempts import TEMPORARY_PREFIX, Writing, Written, write_bag
 from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.staging.helper import Helper, helpers_for
@@ -23,7 +24,6 @@ from presqt_daemon.staging.small import OnWritten
 from presqt_daemon.staging.survey import PAYLOAD, Survey, survey
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import remove_tree
-from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.payload import PayloadHead, write_rows
 from presqt_daemon.tickets.store import RESERVED_NAMES, TicketFolder
 
@@ -168,7 +168,9 @@ def _writing(
         began=meter.began,
         progress=meter.advance,
         alive=_pulse(report),
-        refused=lambda folder, findings: _ask_another(job, folder, findings, is_valid=False),
+        refused=lambda folder, findings: _ask_another(
+            job, folder, report, findings, is_valid=False
+        ),
         helpers=helpers,
         on_written=job.on_written,
     )
@@ -184,7 +186,7 @@ def _keep(
 ) -> Bag:
     """Give the valid bag its name and put its digests where the upload finds them."""
     bag = found.bag(name)
-    _ask_another(job, written.folder, is_valid=True)
+    _ask_another(job, written.folder, report, is_valid=True)
     if not found.payload_files:
         raise no_payload()
     written.folder.rename(job.folder / name)  # made durable with the file of digests, below
@@ -200,13 +202,18 @@ def _keep(
 
 
 def _ask_another(
-    job: StageJob, folder: Path, findings: tuple[Finding, ...] = (), *, is_valid: bool
+    job: StageJob,
+    folder: Path,
+    report: Callable[[Report], None],
+    findings: tuple[Finding, ...] = (),
+    *,
+    is_valid: bool,
 ) -> None:
-    """Log where the library sees a bag on disk otherwise; the verdict stays ours."""
+    """Say where the library sees a bag on disk otherwise; the verdict stays ours."""
     if job.config.second_opinion == "bagit":
         doubt = disagreement(folder, is_valid, findings, trouble_in_time)
         if doubt is not None:
-            ticket_log(TicketFolder(job.folder).ticket).warning(doubt)
+            report(Remark(kind="second opinion", level=logging.WARNING, text=doubt))
 
 
 def _payload_files(found: Survey, written: Written) -> Iterator[tuple[str, int, dict[str, str]]]:

@@ -7,6 +7,7 @@ each of them breaks something later, far from here.
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 MAX_DEPTH = 64
@@ -23,8 +24,10 @@ class UntrustedJsonError(ValueError):
     """What is wrong with it, as the end of a sentence."""
 
 
-def read_untrusted_json(content: bytes) -> Any:
-    """The value; halves of characters in it are replaced by U+FFFD.
+def read_untrusted_json(
+    content: bytes, object_from: Callable[[dict[str, Any]], dict[str, Any]] = dict
+) -> Any:
+    """The value, its objects made by `object_from`; U+FFFD replaces halves of characters.
 
     Raises UntrustedJsonError for what is no JSON (RFC 8259), for NaN and infinite numbers, for
     numbers of more digits than any count or size has, and for what is nested too deep.
@@ -33,13 +36,17 @@ def read_untrusted_json(content: bytes) -> Any:
         raise UntrustedJsonError(f"is nested more than {MAX_DEPTH} deep")
     try:
         value = json.loads(
-            content, parse_constant=_refuse, parse_int=_whole_number, parse_float=_number
+            content,
+            object_hook=None if object_from is dict else object_from,
+            parse_constant=_refuse,
+            parse_int=_whole_number,
+            parse_float=_number,
         )
     except UntrustedJsonError:
         raise
     except (ValueError, RecursionError):
         raise UntrustedJsonError("is not JSON") from None
-    return _mended(value) if _HALF.search(content) else value
+    return _mended(value, object_from) if _HALF.search(content) else value
 
 
 def _depth(content: bytes) -> int:
@@ -60,14 +67,16 @@ def _depth(content: bytes) -> int:
     return deepest
 
 
-def _mended(value: Any) -> Any:
+def _mended(value: Any, object_from: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
     """The value without halves of characters; as deep as the reader lets it be."""
     if isinstance(value, str):
         return _HALVES.sub("\ufffd", value)
     if isinstance(value, list):
-        return [_mended(item) for item in value]
+        return [_mended(item, object_from) for item in value]
     if isinstance(value, dict):
-        return {_mended(key): _mended(item) for key, item in value.items()}
+        return object_from(
+            {_HALVES.sub("\ufffd", key): _mended(item, object_from) for key, item in value.items()}
+        )
     return value
 
 

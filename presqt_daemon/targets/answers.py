@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from functools import partial
 from typing import Any
 
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
@@ -30,6 +31,23 @@ _MILLISECONDS_FROM = 1e11
 _MAX_SAID = 300
 
 
+class AnsweredObject(dict[str, Any]):
+    """A JSON object of an answer: what is asked of it in brackets must be there.
+
+    Raises TargetFault `target-misbehaved` for a key that it lacks.
+    """
+
+    __slots__ = ("_where",)
+
+    def __init__(self, pairs: Mapping[str, Any], where: str) -> None:
+        super().__init__(pairs)
+        self._where = where
+
+    def __missing__(self, key: str) -> Any:
+        """Raise for the key, naming the target and the answer's status."""
+        raise TargetFault("target-misbehaved", f"{self._where} without {key!r}.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A finished answer; `headers` is case-insensitive."""
@@ -43,7 +61,8 @@ class Answer:
     def json(self) -> Any:
         """The JSON value. Raises TargetFault `target-misbehaved` when it is none."""
         try:
-            return read_untrusted_json(self.content)
+            where = f"{self.target} answered {self.status}"
+            return read_untrusted_json(self.content, partial(AnsweredObject, where=where))
         except UntrustedJsonError as error:
             raise TargetFault(
                 "target-misbehaved", f"{self.target} answered {self.status} with what {error}."

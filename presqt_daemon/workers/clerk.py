@@ -1,5 +1,6 @@
 """Changes of tickets that no worker has: end, note, reopen. Done on one thread, in order."""
 
+import logging
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -7,15 +8,15 @@ from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import Stage, Status
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.host import boot_id
-from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.lease import lease_ended
 from presqt_daemon.tickets.payload import PayloadError, read_files, read_head
 from presqt_daemon.tickets.process_info import NOT_PUBLISHED, InfoError, ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.workers.endings import end_failed
 from presqt_daemon.workers.pauses import Pause
-from presqt_daemon.workers.run import RunEnd, RunKind, fault_from_bug
+from presqt_daemon.workers.run import BUG, RunEnd, RunKind, fault_from_bug
 from presqt_daemon.workers.supervisor import WRITE_RETRY_SECONDS, Supervisor
+from presqt_daemon.workers.ticket_lines import lines_of
 from presqt_daemon.workers.unfinished import wait_on
 
 
@@ -56,7 +57,7 @@ class Clerk:
         except OSError as problem:
             if self.supervisor.uploads.is_there() and not folder.path.is_dir():
                 return RunEnd(ticket=ticket, kind=RunKind.OVER, info=None)
-            ticket_log(ticket).warning("cannot be ended now: %s", problem.strerror)
+            self._log(ticket, "disk").warning("cannot be ended now: %s", problem.strerror)
             return RunEnd(
                 ticket=ticket, kind=RunKind.PARKED, info=None, seconds=WRITE_RETRY_SECONDS
             )
@@ -64,11 +65,11 @@ class Clerk:
 
     def end_for_bug(self, ticket: str, bug: Exception) -> RunEnd:
         """End a ticket that has met a bug of ours, which is logged here; never raises."""
-        ticket_log(ticket).error("a bug of ours", exc_info=bug)
+        self._log(ticket, BUG).error(BUG, exc_info=bug)
         try:
             return self.end(ticket, fault_from_bug(bug))
         except Exception:  # noqa: BLE001  (one ticket's bug must not end the daemon)
-            ticket_log(ticket).exception("it cannot even be told; left to the next start")
+            self._log(ticket, "untold").exception("it cannot be told; left to the next start")
             return RunEnd(ticket=ticket, kind=RunKind.OVER, info=None)
 
     def note_waiting(
@@ -92,7 +93,7 @@ class Clerk:
                     cause=pause.cause,
                 )
         except OSError as error:
-            ticket_log(ticket).debug("could not note its wait: %s", error.strerror)
+            self._log(ticket, "untold").debug("could not note its wait: %s", error.strerror)
             return None
         return None if info.is_open else RunEnd(ticket=ticket, kind=RunKind.OVER, info=info)
 
@@ -108,19 +109,33 @@ class Clerk:
                 info = folder.read_info()
                 refusal = why_not_again(info, has_zip=folder.find_zip() is not None)
                 if refusal is not None:
-                    return Reopened(ticket, refusal)
+                    return self.refuse(ticket, refusal)
                 holder = supervisor.open_holder(folder)
                 holder.fact(reopened(info, is_staged=_is_staged(folder)))
                 folder.receipt.unlink(missing_ok=True)
                 reach("reopened")
         except (InfoError, FileNotFoundError):
             is_lost = supervisor.uploads.is_there()
-            return Reopened(ticket, Refusal.LOST if is_lost else Refusal.DISK)
+            return self.refuse(ticket, Refusal.LOST if is_lost else Refusal.DISK)
         except OSError as error:
-            ticket_log(ticket).warning("cannot be reopened now: %s", error.strerror)
-            return Reopened(ticket, Refusal.DISK)
-        ticket_log(ticket).info("goes again, attempt %d", holder.info.attempt)
+            self._log(ticket, "disk").warning("cannot be reopened now: %s", error.strerror)
+            return self.refuse(ticket, Refusal.DISK)
+        self._log(ticket, "again").info("goes again, attempt %d", holder.info.attempt)
         return Reopened(ticket)
+
+    def refuse(self, ticket: str, refusal: Refusal) -> Reopened:
+        """The answer to a request for a ticket that does not go again, told in the log."""
+        self._log(ticket, "not retried").info("not retried: %s", refusal)
+        return Reopened(ticket, refusal)
+
+    def refuse_for_bug(self, ticket: str, bug: Exception) -> Reopened:
+        """The same where a bug of ours is in the way."""
+        self._log(ticket, BUG).error(BUG, exc_info=bug)
+        return self.refuse(ticket, Refusal.BUG)
+
+    def _log(self, ticket: str, kind: str) -> logging.LoggerAdapter[logging.Logger]:
+        folder = self.supervisor.uploads.folder(ticket)
+        return lines_of(folder, kind, self.supervisor.config)
 
 
 def why_not_again(info: ProcessInfo, *, has_zip: bool) -> Refusal | None:

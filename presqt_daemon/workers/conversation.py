@@ -22,6 +22,7 @@ from presqt_daemon.reports import (
     Progress,
     Question,
     Reached,
+    Remark,
     Report,
     Short,
     Spoilt,
@@ -32,7 +33,7 @@ from presqt_daemon.reports import (
     WantsSpace,
     WantsTurn,
 )
-from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings, advance
 from presqt_daemon.workers.pace import Waits
@@ -144,7 +145,8 @@ class Conversation:
                 memory_bytes=memory,
             )
             if (fault := judge(sample, self.limits)) is not None:
-                ticket_log(self.run.ticket).warning("reaping its worker: %s", fault.message)
+                log = shared_log("reaped", self.run.folder, self.run.ticket)
+                log.warning("reaping its worker: %s", fault.message)
                 return self._end_worker(BrokenKind.REAPED, fault)
             if not self.may_go_on(sample.elapsed_seconds):
                 return self._end_worker(BrokenKind.OUTGROWN)
@@ -153,6 +155,10 @@ class Conversation:
     def _take_in(self, message: Report) -> None:
         if isinstance(message, WantsSpace | WantsCreate | WantsContainer | WantsTurn):
             self._open_question = message
+        elif isinstance(message, Remark):
+            run = self.run
+            log = shared_log(message.kind, run.folder, run.ticket, trace=message.trace)
+            log.log(message.level, "%s", message.text)
         elif isinstance(message, Created):
             self.end_creating()
         elif isinstance(message, Reached):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from presqt_daemon.errors import PresqtError
-from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.lease import HeldError
 from presqt_daemon.tickets.process_info import InfoError
@@ -62,9 +61,8 @@ class Desk:
                 return self.clerk.reopen(ticket)
             except HeldError:
                 return Busy(ticket)
-            except Exception:  # noqa: BLE001
-                ticket_log(ticket).exception("a bug of ours")
-                return Reopened(ticket, Refusal.BUG)
+            except Exception as bug:  # noqa: BLE001
+                return self.clerk.refuse_for_bug(ticket, bug)
 
         self._hand_over(work)
 
@@ -78,14 +76,14 @@ class Desk:
             try:
                 info = self.clerk.supervisor.uploads.folder(ticket).read_info()
             except (InfoError, OSError):
-                return Reopened(ticket, Refusal.OPEN)
-            return Reopened(ticket, Refusal.OPEN) if info.is_open else Busy(ticket)
+                return self.clerk.refuse(ticket, Refusal.OPEN)
+            return self.clerk.refuse(ticket, Refusal.OPEN) if info.is_open else Busy(ticket)
 
         self._hand_over(work)
 
     def refuse(self, ticket: str, refusal: Refusal) -> None:
         """Have it said that an ended ticket is not opened again."""
-        self._hand_over(lambda: Reopened(ticket, refusal))
+        self._hand_over(lambda: self.clerk.refuse(ticket, refusal))
 
     def keep_up(self) -> None:
         """Get the thread for what was handed over while none could be had."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.model import Stage
-from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.system.logs import shared_log
 from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.holder import utc_now
 from presqt_daemon.tickets.verdict import Verdict, verdict
@@ -85,7 +85,7 @@ class Dispatch:
         """End a ticket as was asked, wherever it is; what has ended stays as it is."""
         ticket = self.agenda.tickets.get(name)
         if ticket is None:
-            ticket_log(name).info("asked to cancel, but it is not open")
+            shared_log("not open", None, name).info("asked to cancel, but it is not open")
         elif ticket.interruption is not None:
             ticket.interruption.cancelled.set()
         else:
@@ -99,7 +99,8 @@ class Dispatch:
         """
         ticket = self.agenda.tickets.get(name)
         if ticket is not None:
-            ticket_log(name).info("asked to retry; as far as is known it has not ended")
+            log = shared_log("asked to retry", ticket.folder, name)
+            log.info("asked to retry; as far as is known it has not ended")
             self._ask_at_once(ticket)
             if ticket.interruption is None:
                 return False
@@ -277,7 +278,6 @@ class Dispatch:
         name = event.ticket
         del self._reopening[name]
         if event.refusal is not None:
-            ticket_log(name).info("not retried: %s", event.refusal)
             return
         ticket = open_ticket(self.supervisor.uploads.folder(name))
         if ticket is not None:

@@ -21,11 +21,11 @@ from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.tickets.verdict import Verdict, verdict
 from presqt_daemon.upload.messages import final_message
 from presqt_daemon.upload.pack import PACKED_NAME
+from presqt_daemon.workers.ticket_lines import lines_of
 
 _OPERATORS = frozenset({"unauthorized", "target-unavailable", "rate-limited"})
 """Codes of tickets that waited in vain for what only the operator can mend."""
 
-_log = logging.getLogger(__name__)
 _BROKEN_OFF = frozenset({"cancelled", "timed-out", "worker-died", "resume-limit"})
 """Ends of a run that was killed in the middle, so that nobody could tidy up at the target."""
 
@@ -38,12 +38,11 @@ def end_failed(holder: Holder, error: PresqtError, config: Config) -> ProcessInf
         info = add_warnings(info, (_left_there(info.link_to_resource),))
     info = replace(info, expiration=expiration_of(info, config.retention))
     _write(holder, info, config)
-    ticket_log(info.ticket_number).log(
-        level_of(error), "failed: %s (%s)", error.message, error.code
-    )
+    log = lines_of(holder.folder, f"failed ({error.code})", config)
+    log.log(level_of(error), "failed: %s (%s)", error.message, error.code)
     if info.stage in {Stage.RECEIVED, Stage.VALIDATED}:
-        _remove_bag(holder.folder)
-        _remove_unfinished(holder.folder)
+        _remove_bag(holder.folder, config)
+        _remove_unfinished(holder.folder, config)
     return info
 
 
@@ -72,9 +71,9 @@ def end_finished(holder: Holder, result: UploadResult, config: Config) -> Proces
     info = replace(info, updated_at=now)
     info = replace(info, expiration=expiration_of(info, config.retention))
     _write(holder, info, config)
-    ticket_log(info.ticket_number).info("finished: %s", message)
+    ticket_log(info.ticket_number).info("finished: %s: %s", info.source_file, message)
     if verdict(info) is Verdict.VERIFIED:
-        _remove_bag(holder.folder)
+        _remove_bag(holder.folder, config)
     return info
 
 
@@ -90,8 +89,8 @@ def end_pointed(holder: Holder, first: ProcessInfo, config: Config) -> ProcessIn
     info = replace(info, updated_at=now)
     info = replace(info, expiration=expiration_of(info, config.retention))
     _write(holder, info, config, same_as=first.ticket_number)
-    ticket_log(info.ticket_number).info("finished: %s", message)
-    _remove_bag(holder.folder)
+    ticket_log(info.ticket_number).info("finished: %s: %s", info.source_file, message)
+    _remove_bag(holder.folder, config)
     return info
 
 
@@ -121,7 +120,7 @@ def _write(
         (holder.folder.path / PACKED_NAME).unlink()
 
 
-def _remove_bag(folder: TicketFolder) -> None:
+def _remove_bag(folder: TicketFolder, config: Config) -> None:
     """Remove the unpacked bag; what cannot be removed now goes with the ticket's expiry."""
     try:
         name = read_head(folder.payload).bag.folder
@@ -130,13 +129,15 @@ def _remove_bag(folder: TicketFolder) -> None:
     except PayloadError:
         return
     except OSError as error:
-        _log.warning("%s the unpacked bag stays: %s", folder.ticket, error.strerror)
+        log = lines_of(folder, "bag stays", config)
+        log.warning("the unpacked bag stays: %s", error.strerror)
 
 
-def _remove_unfinished(folder: TicketFolder) -> None:
+def _remove_unfinished(folder: TicketFolder, config: Config) -> None:
     """Remove what a worker that was ended had written of a bag."""
     try:
         for path in folder.path.glob(f"{TEMPORARY_PREFIX}*"):
             remove_tree(path)
     except OSError as error:
-        _log.warning("%s a part of the bag stays: %s", folder.ticket, error.strerror)
+        log = lines_of(folder, "bag stays", config)
+        log.warning("a part of the bag stays: %s", error.strerror)

@@ -12,6 +12,7 @@ from presqt_daemon.tickets.lease import HeldError
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
 from presqt_daemon.tickets.retention import Part, decide, expire, sweep_gone
 from presqt_daemon.tickets.store import Uploads
+from presqt_daemon.workers.ticket_lines import lines_of
 
 EVERY_SECONDS = 3600.0
 FIRST_SECONDS = 60.0
@@ -57,11 +58,13 @@ class Expiry:
                 parts = self._due(folder.read_info())
                 if parts and expire(folder, self._due):
                     count += 1
-                    ticket_log(name).info("expired: removed its %s", " and ".join(sorted(parts)))
+                    log = lines_of(folder, "expired", self._config())
+                    log.info("expired: removed its %s", " and ".join(sorted(parts)))
             except (InfoError, HeldError):
                 continue
             except OSError as error:
-                ticket_log(name).warning("could not be expired: %s", error.strerror)
+                log = lines_of(folder, "not expired", self._config())
+                log.warning("could not be expired: %s", error.strerror)
         return count
 
     def _due(self, info: ProcessInfo) -> frozenset[Part]:

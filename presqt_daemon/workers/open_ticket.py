@@ -67,5 +67,6 @@ class OpenTicket:
             is_resume=self.is_resume,
             waited_seconds=self.waited,
             zip_bytes=self.zip_bytes,
+            folder=self.folder,
             is_asking=is_asking,
         )

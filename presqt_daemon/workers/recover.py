@@ -93,12 +93,20 @@ def open_ticket(folder: TicketFolder) -> OpenTicket | None:
         ticket=folder.ticket,
         work=Work.UPLOAD if is_staged else Work.STAGE,
         zip_bytes=zip_bytes,
-        folder=info.target or "",
+        folder=_came_through(folder, info.target),
         target=info.target,
         resource_id=info.resource_id,
         is_resume=info.function_process_id is not None,
         waited=float(info.waited_seconds),
     )
+
+
+def _came_through(folder: TicketFolder, target: str | None) -> str:
+    """The target of the inbox folder that a ticket came through; of a lost one where it goes to."""
+    try:
+        return folder.read_claim().route.target or ""
+    except ClaimRecordError:
+        return target or ""
 
 
 def end_strays(tickets: list[OpenTicket]) -> int:

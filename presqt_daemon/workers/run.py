@@ -16,6 +16,9 @@ DISK = "the disk"
 SHORTAGE = "free threads and processes of the server"
 """What tickets wait for, where more than words depend on it."""
 
+BUG = "a bug of ours"
+"""What the log calls an error that has no name of ours; its traceback follows."""
+
 UNKNOWN_WAIT_SECONDS = 60.0
 SHORTAGE_SECONDS = 2.0
 """Until a run is tried again for which there was no thread, process or handle."""
@@ -53,6 +56,7 @@ class Interruption:
 class Run:
     """One go at a ticket. `deaths` counts goes before it that ended without new progress.
 
+    `folder` is the target's whose inbox folder it came through, empty for the inbox itself.
     `is_asking`: its target is paused, and this run asks whether it serves again.
     `waited_seconds` is how long the ticket has waited so far, for anything but a worker.
     """
@@ -64,6 +68,7 @@ class Run:
     is_resume: bool = False
     waited_seconds: float = 0.0
     zip_bytes: int = 0
+    folder: str = ""
     is_asking: bool = False
 
 

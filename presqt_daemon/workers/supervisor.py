@@ -29,7 +29,7 @@ from presqt_daemon.reports import (
     WantsTurn,
 )
 from presqt_daemon.system.host import host_name
-from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.holder import Holder, utc_now
 from presqt_daemon.tickets.process_info import InfoError, UnreadableInfoError, add_warnings
 from presqt_daemon.tickets.recovery import rebuild_info
@@ -59,6 +59,7 @@ from presqt_daemon.workers.shares import DiskShares
 from presqt_daemon.workers.space import SPACE_RETRY_SECONDS, give_space
 from presqt_daemon.workers.staging_places import small_seconds
 from presqt_daemon.workers.tasks import Task, UploadTask
+from presqt_daemon.workers.ticket_lines import lines_of
 from presqt_daemon.workers.tokens import Tokens, how_to_replace, mark_from
 from presqt_daemon.workers.unfinished import park, pick_up, stage_again
 
@@ -106,7 +107,8 @@ class Supervisor:
                 return self._without_disk(run, "mediafiles is not where it was")
             if folder.path.is_dir():
                 raise
-            ticket_log(run.ticket).warning("the ticket's folder is gone; nothing is left to do")
+            log = shared_log("gone", run.folder, run.ticket)
+            log.warning("the ticket's folder is gone; nothing is left to do")
             return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=None)
         except OSError as error:
             return self._without_disk(run, error.strerror or str(error))
@@ -115,7 +117,7 @@ class Supervisor:
 
     def _without_disk(self, run: Run, reason: str) -> RunEnd:
         """The end of a run whose ticket cannot be written on now."""
-        ticket_log(run.ticket).warning("cannot go on now: %s", reason)
+        shared_log("disk", run.folder, run.ticket).warning("cannot go on now: %s", reason)
         return RunEnd(
             ticket=run.ticket,
             kind=RunKind.PARKED,
@@ -139,7 +141,8 @@ class Supervisor:
         except UnreadableInfoError:
             raise
         except InfoError as error:
-            ticket_log(folder.ticket).warning("its status was lost (%s); made anew", error)
+            log = lines_of(folder, "status lost", self.config)
+            log.warning("its status was lost (%s); made anew", error)
             info = rebuild_info(folder, self.now())
             if not info.is_open:
                 self.uploads.write_info(folder, info)
@@ -275,7 +278,8 @@ class Supervisor:
                 assert kind is not None
                 raise TargetHeldError(self._held(task, end, kind))
             case Short(waiting_for=waiting_for, reason=reason):
-                ticket_log(run.ticket).warning("waits for %s: %s", waiting_for, reason)
+                log = shared_log("short", run.folder, run.ticket)
+                log.warning("waits for %s: %s", waiting_for, reason)
                 is_short = waiting_for == SHORTAGE
                 raise ParkError(waiting_for, SHORTAGE_SECONDS if is_short else WRITE_RETRY_SECONDS)
             case Spoilt():

@@ -3,6 +3,7 @@
 import errno
 import logging
 import threading
+import traceback
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
@@ -15,6 +16,7 @@ from presqt_daemon.reports import (
     Limited,
     Pointed,
     Question,
+    Remark,
     Report,
     Short,
     Spoilt,
@@ -27,7 +29,6 @@ from presqt_daemon.reports import (
     WantsTurn,
 )
 from presqt_daemon.staging.stage import StageJob, stage
-from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.system.shortage import is_shortage
 from presqt_daemon.targets.base import traits_of
 from presqt_daemon.tickets.payload import PayloadError
@@ -37,12 +38,11 @@ from presqt_daemon.upload.earlier_deposit import EarlierDeposit, bringer, is_sti
 from presqt_daemon.upload.send import SendJob, send
 from presqt_daemon.upload.waiting import MustWait
 from presqt_daemon.workers.options import claim_of, resolve_options
-from presqt_daemon.workers.run import DISK, SHORTAGE, fault_from_bug
+from presqt_daemon.workers.run import BUG, DISK, SHORTAGE, fault_from_bug
 
 _DISK_TROUBLE = frozenset(
     {errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.ENODEV}
 )
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,8 @@ def run_task(task: Task, channel: Connection) -> None:
         if (lack := what_is_lacking(error)) is not None:
             end = Short(waiting_for=lack, reason=str(error))
         elif task.job.folder.is_dir():
-            ticket_log(task.ticket).exception("a bug of ours")
+            trace = traceback.format_exc()
+            line.tell(Remark(kind=BUG, level=logging.ERROR, text=BUG, trace=trace))
             end = Failed(error=fault_from_bug(error))
         else:
             end = Failed(error=HouseFault("state-lost", "The ticket's folder was removed."))

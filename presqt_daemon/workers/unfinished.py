@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from presqt_daemon.config import Config
 from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.model import Stage
-from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo, advance
 from presqt_daemon.workers.conversation import Broken, BrokenKind
@@ -103,7 +103,8 @@ def pick_up(run: Run, holder: Holder, broken: Broken, config: Config, *, progres
         assert broken.fault is not None
         end_failed(holder, broken.fault, config)
     elif broken.kind is BrokenKind.OUTGROWN:
-        ticket_log(run.ticket).info("takes longer than its size explains: it goes among the large")
+        log = shared_log("outgrown", run.folder, run.ticket)
+        log.info("takes longer than its size explains: it goes among the large")
         info = advance(holder.info, Stage.RECEIVED)
         holder.fact(replace(info, message=OUTGROWN, waiting_for="a worker"))
         kind = RunKind.OUTGROWN
@@ -112,7 +113,7 @@ def pick_up(run: Run, holder: Holder, broken: Broken, config: Config, *, progres
         kind = RunKind.HANDED_BACK
     else:
         how = describe_exit(broken.exit_code)
-        ticket_log(run.ticket).warning("worker %s %s", broken.pid, how)
+        shared_log("worker", run.folder, run.ticket).warning("worker %s %s", broken.pid, how)
         return go_again(
             run,
             holder,
@@ -127,7 +128,8 @@ def pick_up(run: Run, holder: Holder, broken: Broken, config: Config, *, progres
 
 def stage_again(run: Run, holder: Holder, config: Config, *, progress: bool) -> RunEnd:
     """The bag is unpacked anew, since what lies on disk is not what was staged."""
-    ticket_log(run.ticket).warning("the payload on disk changed after staging; it is staged again")
+    log = shared_log("staged again", run.folder, run.ticket)
+    log.warning("the payload on disk changed after staging; it is staged again")
     holder.note(advance(holder.info, Stage.RECEIVED))
     return go_again(
         run,

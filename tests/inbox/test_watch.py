@@ -12,6 +12,7 @@ import pytest
 from watchdog.observers.inotify_c import inotify_add_watch
 
 from presqt_daemon.inbox import watch
+from presqt_daemon.inbox.places import Place
 from presqt_daemon.inbox.watch import FolderWatch, Hint, WatchInstances
 from tests.bags import bag_zip, drop
 from tests.inbox.running import make_config, running, until, with_intake
@@ -25,7 +26,7 @@ class Hints:
 
     def __init__(self, instances: WatchInstances | None = None) -> None:
         self.hints: list[Hint] = []
-        self.watch = FolderWatch("test", self.hints.append, instances or WatchInstances())
+        self.watch = FolderWatch(Place(parts=()), self.hints.append, instances or WatchInstances())
 
     def keep(self, folder: Path) -> bool:
         status = folder.stat()

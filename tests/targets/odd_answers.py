@@ -31,12 +31,15 @@ MOST_REQUESTS = 5000
 """An upload of three files makes about forty; whoever asks this often asks for ever."""
 
 HALF = "\ud800"
+GONE = object()
+"""Not a value: the field is left out."""
+
 ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 7, 2**31, 2**63, 10**39, 0.5, -0.0, 1e308, "", " ", "x", "\0", HALF,
     "a\r\nX: y", "\u202egpj", "\U000e0041", "..", "/", "../../x", "a/b", "." * 3000, "9" * 3000,
     "NaN", "-1", "0", "1e999", "http://[::1", "http://127.0.0.1:99999/x", "http://127.0.0.1:1/",
     "file:///etc/passwd", "//", "https://", "?", "#", "%zz", "null", [], [None], [[]], [1], ["x"],
-    [{}], {}, {"a": 1}, {"": None}, {"id": None}, {"data": []},
+    GONE, GONE, [{}], {}, {"a": 1}, {"": None}, {"id": None}, {"data": []},
 )  # fmt: skip
 WHOLE: tuple[bytes, ...] = (
     b"", b"null", b"[]", b"{}", b"3", b'"x"', b"[null]", b"[[]]", b"\xff\xfe{}", b"<html>ok</html>",
@@ -141,7 +144,8 @@ def _fields(reply: Reply, chance: random.Random) -> tuple[Reply, str]:
         path = chance.choice(spots)
         value = chance.choice(ODD)
         tree = put_at(tree, path, value)
-        said.append(f"{'.'.join(map(str, path))} = {value!r:.60}")
+        shown = "gone" if value is GONE else f"= {value!r:.60}"
+        said.append(f"{'.'.join(map(str, path))} {shown}")
     content = json.dumps(tree).encode()
     return Reply(status=reply.status, content=content, headers=reply.headers), "; ".join(said)
 
@@ -181,11 +185,19 @@ def put_at(tree: Any, path: tuple[Any, ...], value: Any) -> Any:
     if not path:
         return value
     key, *rest = path
+    if not rest and value is GONE:
+        return _without(tree, key)
     if isinstance(tree, dict) and key in tree:
         return {**tree, key: put_at(tree[key], tuple(rest), value)}
     if isinstance(tree, list) and isinstance(key, int) and key < len(tree):
         return [*tree[:key], put_at(tree[key], tuple(rest), value), *tree[key + 1 :]]
     return tree
+
+
+def _without(tree: Any, key: Any) -> Any:
+    if isinstance(tree, dict):
+        return {name: item for name, item in tree.items() if name != key}
+    return [*tree[:key], *tree[key + 1 :]] if isinstance(tree, list) else tree
 
 
 def connect_quickly(config: TargetConfig, token: str | None) -> Target:

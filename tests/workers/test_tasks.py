@@ -1,6 +1,7 @@
 """What a worker says of errors that are neither the sender's nor the target's."""
 
 import errno
+import logging
 import multiprocessing
 import os
 import time
@@ -24,8 +25,13 @@ from presqt_daemon.workers.tasks import StageTask, run_task
 NO_THREAD = RuntimeError("can't start new thread")
 
 
-def end_of(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> Any:
-    """What a staging task that meets an error tells."""
+def end_of(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    remarks: list[Any] | None = None,
+) -> Any:
+    """What a staging task that meets an error tells at last."""
 
     def fail(*_: object) -> None:
         raise error
@@ -38,7 +44,12 @@ def end_of(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> A
     ours, theirs = multiprocessing.Pipe()
     with ours, theirs:
         run_task(StageTask(ticket="t", job=job, source_file="a.zip", config=config), theirs)
-        return ours.recv()
+        said = []
+        while ours.poll():
+            said.append(ours.recv())
+        if remarks is not None:
+            remarks += said[:-1]
+        return said[-1]
 
 
 @pytest.mark.parametrize(
@@ -67,9 +78,13 @@ def test_what_the_machine_lacks_makes_the_ticket_wait_and_fails_it_not(
 def test_a_bug_of_ours_is_no_shortage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    end = end_of(tmp_path, monkeypatch, error)
+    remarks: list[Any] = []
+    end = end_of(tmp_path, monkeypatch, error, remarks)
     assert isinstance(end, Failed)
     assert end.error.code == "internal-error"
+    (remark,) = remarks
+    assert "in fail" in remark.trace
+    assert remark.level == logging.ERROR
 
 
 def test_a_journal_that_cannot_be_written_is_never_told_as_the_targets_fault(
