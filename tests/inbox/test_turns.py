@@ -47,7 +47,7 @@ def order_of_taking(config: Config, folder: Path, caplog: pytest.LogCaptureFixtu
         drop(ZIP, folder / f"early{number}.zip")
     daemon = Running(config)
     newcomer = Newcomer(daemon, folder / "late.zip")
-    logger = logging.getLogger("presqt_daemon.inbox.desk")
+    logger = logging.getLogger("presqt_daemon")
     logger.addHandler(newcomer)
     try:
         with caplog.at_level(logging.INFO, logger.name):
