@@ -44,6 +44,7 @@ class Turns:
             limit=CALL_SECONDS,
             sleep=self.sleep,
             clock=self.clock,
+            waits_for=_tell,
         )
 
         def call(request: Callable[[], _ANY], /) -> _ANY:
@@ -60,3 +61,8 @@ class Turns:
     def _book(self, server: str, pace: int) -> float:
         seconds, self._due[server] = book(self._due.get(server, 0.0), pace, self.clock())
         return seconds
+
+
+def _tell(what: str, seconds: float) -> None:
+    if what:
+        complain(f"Waits {text_from_seconds(seconds)} for {what}.")

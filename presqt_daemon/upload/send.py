@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -105,11 +106,19 @@ def _send(
     mark = container_mark(folder, job.resolved, record)
     journal = Journal(folder.journal, clock)
     reporter = Reporter(report, clock)
+    reporting = threading.get_ident()
+
+    def sleep_telling(seconds: float) -> None:
+        # the lane's threads have this one to look for them; while it waits itself nobody does
+        if threading.get_ident() == reporting:
+            reporter.look()
+        sleep(seconds)
+
     patience = Patience(
         target=job.target.name,
         retries=job.uploads.retries,
         limit=job.uploads.stall_limit * WAIT_SHARE,
-        sleep=sleep,
+        sleep=sleep_telling,
         clock=clock,
         waits_for=reporter.waits_for,
     )

@@ -26,6 +26,24 @@ def test_a_rate_limit_is_waited_for_and_told(capsys: pytest.CaptureFixture[str])
     assert "Slow down. Waits " in capsys.readouterr().err
 
 
+def test_a_target_that_does_not_answer_is_tried_again_and_every_long_wait_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slept: list[float] = []
+    faults = [TargetFault("target-unavailable", "It is down.", retryable=True) for _ in range(5)]
+    call = Turns(sleep=slept.append).of(CONFIG, MemoryStore().connect(CONFIG, None), 5)
+
+    def request() -> str:
+        if faults:
+            raise faults.pop()
+        return "answer"
+
+    assert call(request) == "answer"
+    told = capsys.readouterr().err.splitlines()
+    assert told
+    assert all("Waits " in line and "It is down." in line for line in told)
+
+
 def test_deposits_of_one_server_share_its_pace() -> None:
     now, slept = [0.0], [0.0]
 

@@ -408,8 +408,10 @@ def test_a_locked_part_is_waited_for(
 
 
 def test_a_part_that_stays_locked_is_reported(
-    fake: FigshareFake, target: Target, container: Container
+    fake: FigshareFake, target: FigshareTarget, container: Container
 ) -> None:
+    told: list[tuple[str, float]] = []
+    target.waits_for = lambda what, seconds: told.append((what, seconds))
     begun = fake.new_file(article_of(container), "a.txt", b"alpha", is_begun=True)
     begun.upload.locks[1] = 10**6
     target.listing(container)
@@ -417,6 +419,8 @@ def test_a_part_that_stays_locked_is_reported(
         target.put(container, file("a.txt", b"alpha"), None)
     assert raised.value.retryable
     assert raised.value.code == "target-unavailable"
+    assert told[0] == ("a part of a.txt that another request holds", 30.0)
+    assert told[-1] == ("", 0.0)
 
 
 def test_only_the_computed_digest_counts_and_is_waited_for(

@@ -12,7 +12,7 @@ from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.begun import Begun
 from presqt_daemon.targets.figshare.entries import Stored, stored_from
-from presqt_daemon.targets.figshare.parts import send_parts
+from presqt_daemon.targets.figshare.parts import LOCKED_SECONDS, send_parts
 
 PARTS_AT_ONCE = 8
 
@@ -140,7 +140,10 @@ class ArticleFiles:
         url = str(tree.get("upload_url")).rstrip("/")
         http.hide(url.rpartition("/")[2])
         http.hide(str(tree.get("upload_token") or ""))
-        send_parts(http, url, file, self._pool, self._sleep)
+        try:
+            send_parts(http, url, file, self._pool, lambda left: self._wait_locked(file, left))
+        finally:
+            self.waits_for("", 0.0)
         http.ask(
             "POST",
             self._api.url(f"articles/{article}/files/{identity}"),
@@ -148,6 +151,11 @@ class ArticleFiles:
             expect=(202,),
         )
         return identity
+
+    def _wait_locked(self, file: Sending, left: float) -> None:
+        """One wait for a part that another request holds, `left` seconds at most in all."""
+        self.waits_for(f"a part of {file.path} that another request holds", left)
+        self._sleep(LOCKED_SECONDS)
 
     def _appeared(self, article: str, identity: int, file: Sending) -> Mapping[str, Any]:
         """A file's own page, which comes a moment after the file."""

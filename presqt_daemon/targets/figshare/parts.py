@@ -61,17 +61,19 @@ class Window:
 
 
 def send_parts(
-    http: Http, url: str, file: Sending, pool: Executor, sleep: Callable[[float], None]
+    http: Http, url: str, file: Sending, pool: Executor, wait: Callable[[float], None]
 ) -> None:
     """Send what the upload at this address lacks; several parts at once.
 
-    Raises what the service says; what has arrived until then is not sent again by the next call.
+    `wait` returns when a locked part is to be tried again; it is told for how many seconds that may
+    go on. Raises what the service says; what has arrived until then is not sent again by the next
+    call.
     """
-    for _ in range(LOCKED_TRIES):
+    for left in range(LOCKED_TRIES, 0, -1):
         missing = [part for part in _parts(http, url, file) if not part.is_complete]
         if all(_send_all(http, url, file, missing, pool)):
             return
-        sleep(LOCKED_SECONDS)
+        wait(left * LOCKED_SECONDS)
         http.heard()
     raise TargetFault(
         "target-unavailable",
