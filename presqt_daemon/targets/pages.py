@@ -78,12 +78,26 @@ class Pages:
         self._contents.add(content)
 
 
+def repeated(target: str, doing: str) -> TargetFault:
+    """Why a list is not believed in which an entry stands twice; another reading may be whole."""
+    return TargetFault(
+        "target-unavailable",
+        f"{target} repeats entries in {doing}, so that others may be missing.",
+        retryable=True,
+    )
+
+
 def all_pages(
-    http: Http, url: str, params: Mapping[str, str], *, doing: str
+    http: Http, url: str, params: Mapping[str, str], *, doing: str, key: str = "id"
 ) -> Iterator[dict[str, Any]]:
-    """Every object of a list, page after page."""
+    """Every object of a list, page after page.
+
+    `key` is the field by which they are told apart. Raises TargetFault `target-unavailable`, to be
+    tried again, for one that comes twice: what moves the pages under their reader drops others.
+    """
     wanted: Mapping[str, str] | None = params
     pages = Pages(http.target, doing)
+    seen: set[str] = set()
     while True:
         answer = http.ask("GET", url, params=wanted, doing=doing)
         pages.turn(answer)
@@ -92,6 +106,11 @@ def all_pages(
             raise TargetFault(
                 "target-misbehaved", f"{http.target} gave no list where one belongs ({doing})."
             )
+        names = [str(row[key]) for row in rows if key in row]
+        known = len(seen) + len(names)
+        seen.update(names)
+        if len(seen) < known:
+            raise repeated(http.target, doing)
         yield from rows
         following = next_page(answer.headers)
         if following is None:

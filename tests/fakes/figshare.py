@@ -113,7 +113,8 @@ class FigshareFake(FakeServer):
     """Figshare for one user.
 
     `page` is the page size whatever is asked for, `part_size` that of uploads, `polls` how long a
-    digest takes, `hides` how often a new file is not found under its own address.
+    digest takes, `hides` how often a new file is not found under its own address. With `lies` the
+    later pages of a list repeat an entry in the place of another.
     """
 
     ROUTES: ClassVar = (
@@ -148,6 +149,7 @@ class FigshareFake(FakeServer):
         self.polls = 2
         self.hides = 1
         self.tells_entity_id = True
+        self.lies = False
         self.projects: dict[int, Project] = {}
         self.articles: dict[int, Article] = {}
         self.files: dict[int, File] = {}
@@ -423,6 +425,8 @@ class FigshareFake(FakeServer):
         if number < 1 or not 1 <= size <= 1000:
             return _refused(400, "page_size: must be between 1 and 1000")
         start = (number - 1) * self.page
+        if self.lies and self.page <= start < len(entries):
+            entries = [*entries[:start], entries[self.page - 1], *entries[start + 1 :]]
         return Reply(tree=entries[start : start + self.page])
 
     def _project(self, project: Project) -> dict[str, Any]:

@@ -93,7 +93,8 @@ class GitHubFake(FakeServer):
     `creating_left` is how many objects may be made before the secondary limit, None without one;
     `taken` are the names of the blobs that were sent and stored, each as often as it was.
     `before_move` holds what somebody else does just before the branch would be moved. With
-    `mends_lines` texts within a tree lose their carriage returns.
+    `mends_lines` texts within a tree lose their carriage returns; with `lies` the later pages of a
+    list repeat an entry in the place of another.
     """
 
     keep_bytes = 64 << 20
@@ -139,6 +140,7 @@ class GitHubFake(FakeServer):
         self.gives_digests = True
         self.makes_public = False
         self.mends_lines = False
+        self.lies = False
         self._ids = 1000
 
     # What an owner does without the API.
@@ -456,6 +458,9 @@ class GitHubFake(FakeServer):
 
     def _page(self, request: Request, rows: list[dict[str, Any]]) -> Reply:
         size, page = int(request.query.get("per_page", 30)), int(request.query.get("page", 1))
+        start = size * (page - 1)
+        if self.lies and size <= start < len(rows):
+            rows = [*rows[:start], rows[size - 1], *rows[start + 1 :]]
         headers = {}
         if len(rows) > size * page:
             kept = "&".join(f"{k}={v}" for k, v in request.query.items() if k != "page")

@@ -55,7 +55,8 @@ class GitLabFake(FakeServer):
     many files each commit had, `refusals` what the next commits get for an answer. Bodies too long
     to be kept make a commit without any change; `bodies` are the SHA-256 of all. `token_fault` is
     what is wrong with the token, `most_bytes` what a proxy before it takes at once; with
-    `lists_late` no list shows a project yet.
+    `lists_late` no list shows a project yet; with `lies` the later pages of a list repeat an entry
+    in the place of another.
     """
 
     keep_bytes = 48 << 20
@@ -88,6 +89,7 @@ class GitLabFake(FakeServer):
         self.token_fault = ""
         self.most_bytes: int | None = None
         self.lists_late = False
+        self.lies = False
         self.default_visibility = "public"
         self._numbers = itertools.count(500)
 
@@ -327,6 +329,8 @@ class GitLabFake(FakeServer):
         start = int(request.query.get("page_token") or 0)
         if "page" in request.query:
             start = size * (int(request.query["page"]) - 1)
+        if self.lies and size <= start < len(rows):
+            rows = [*rows[:start], rows[size - 1], *rows[start + 1 :]]
         headers = {"X-Per-Page": str(size)}
         if len(rows) > start + size:
             query = {k: v for k, v in request.query.items() if k not in {"page", "page_token"}}

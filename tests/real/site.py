@@ -117,6 +117,9 @@ class RealSite:
     def file_id(self, container_id: str, path: str) -> str:
         raise NotImplementedError
 
+    def lie(self) -> None:
+        """A draft's list of files has no pages."""
+
     def spoil(self, path: str) -> None:
         self.proxy.fault("spoil", "PUT", "/content")
 

@@ -100,6 +100,10 @@ class Site(Protocol):
         """The id of a file, to be refused as a container."""
         ...
 
+    def lie(self) -> None:
+        """From now on pages of lists repeat an entry in the place of another; nothing without."""
+        ...
+
     def spoil(self, path: str) -> None:
         """The target stores other bytes than it gets for the file that is being sent now."""
         ...
@@ -159,11 +163,28 @@ def sending(
     )
 
 
-class Watched:
-    """A connection that tells of each call before it is made."""
+@dataclass
+class Stop:
+    """Ends an upload at its so many-th call; `left` are the calls that it would still let pass."""
 
-    def __init__(self, target: Target, before: Callable[[str], None]) -> None:
-        self.__dict__.update(_target=target, _before=before)
+    left: int
+
+    def __call__(self, _name: str) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise UserFault("cancelled", "Stop.")
+
+
+class Watched:
+    """A connection that tells of each call before it is made, and after."""
+
+    def __init__(
+        self,
+        target: Target,
+        before: Callable[[str], None],
+        after: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        self.__dict__.update(_target=target, _before=before, _after=after)
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._target, name)
@@ -172,7 +193,9 @@ class Watched:
 
         def call(*args: Any) -> Any:
             self._before(name)
-            return found(*args)
+            answer = found(*args)
+            self._after(name)
+            return answer
 
         return call
 
@@ -679,6 +702,71 @@ class Conformance:
                 assert result.ignored_different == ("/a.bin",) or not self.traits(site).algorithms
             else:
                 assert stored["a.bin"] == BIG
+
+    @pytest.mark.parametrize("how", ["before", "after"])
+    def test_what_another_writes_between_two_goes_is_never_replaced_under_ignore(
+        self, site: Site, tmp_path: Path, how: str
+    ) -> None:
+        """A go that ends before, or just after, any call; then others write; then a resume."""
+        if not self.traits(site).has_folders:
+            pytest.skip("a zip is the only file, under a name with its digest or of its bag")
+        names = ("a.bin", "b.txt", "c.txt")
+        for number in range(2, 12):
+            identity = site.make(f"Theirs{number}", {"keep.txt": b"keep"})
+            payload = {"a.bin": BIG, "b.txt": b"bb", "c.txt": b""}
+            if not self.traits(site).takes_empty_files:
+                payload["c.txt"] = b"c"
+            folder = staged(tmp_path, payload, extra=self.algorithms(site))
+            config = replace(site.config, connections=1)
+            job = job_for(folder, config, token=site.token, resource_id=identity)
+            stop = Stop(number)
+            with contextlib.suppress(UserFault):
+                Supervisor().send(
+                    job,
+                    connect=lambda _config, _token, stop=stop: Watched(
+                        self.connect(site),
+                        stop if how == "before" else lambda _name: None,
+                        stop if how == "after" else lambda _name: None,
+                    ),
+                )
+            other = self.connect(site)
+            container = self.existing(other, identity, OTHER_TICKET)
+            there = set(map(str, other.listing(container)))
+            free = [name for name in names if name not in there]
+            # one of ours is edited, and every name that is free is taken
+            for name in [*sorted(there & set(names))[:1], *free]:
+                self.put(site, other, container, name, b"theirs")
+            other.close()
+            theirs = {
+                name: text for name, text in site.files(identity).items() if text == b"theirs"
+            }
+            result = self.send(site, Supervisor(), job)
+            assert theirs.items() <= site.files(identity).items(), (number, how)
+            assert site.files(identity)["keep.txt"] == b"keep"
+            if self.traits(site).algorithms:
+                assert set(result.ignored_different) == {f"/{name}" for name in theirs}, number
+            if stop.left > 0:
+                return
+
+    def test_a_folder_of_250_files_is_listed_whole_though_pages_lie_or_the_error_says_so(
+        self, site: Site, target: Target
+    ) -> None:
+        if not self.traits(site).has_folders:
+            pytest.skip("the files are inside a zip")
+        names = {f"{number:03}.txt" for number in range(250)}
+        identity = site.make("Theirs", {name: name.encode() for name in names})
+        assert set(map(str, target.listing(self.existing(target, identity)))) == names
+        site.lie()
+        other = self.connect(site)
+        why: TargetFault | None = None
+        try:
+            listed = set(map(str, other.listing(self.existing(other, identity))))
+        except TargetFault as error:
+            listed, why = names, error
+        finally:
+            other.close()
+        assert listed == names
+        assert why is None or (why.retryable and "repeats entries" in why.message)
 
     @pytest.mark.parametrize(
         "names",

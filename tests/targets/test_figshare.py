@@ -55,6 +55,9 @@ class FigshareSite:
     def file_id(self, container_id: str, path: str) -> str:
         return f"{container_id}:{next(iter(self.fake.files))}"
 
+    def lie(self) -> None:
+        self.fake.lies, self.fake.page = True, 100
+
     def spoil(self, path: str) -> None:
         self.fake.fault("spoil", part="/upload/")
 

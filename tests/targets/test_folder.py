@@ -50,6 +50,9 @@ class FolderSite:
     def file_id(self, container_id: str, path: str) -> str:
         return f"{container_id}/{path}"
 
+    def lie(self) -> None:
+        """Its lists have no pages."""
+
     def spoil(self, path: str) -> None:
         """Flip a byte of what has been written so far, as a bad disk would."""
         (unfinished,) = self.path.glob(".presqt-*/put-*")

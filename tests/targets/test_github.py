@@ -69,6 +69,9 @@ class GitHubSite:
     def file_id(self, container_id: str, path: str) -> str:
         return f"{container_id}:{path}"
 
+    def lie(self) -> None:
+        self.fake.lies = True
+
     def spoil(self, path: str) -> None:
         self.fake.spoils += 1
 

@@ -35,6 +35,9 @@ class MemorySite:
     def file_id(self, container_id: str, path: str) -> str:
         raise NotImplementedError
 
+    def lie(self) -> None:
+        """Its lists have no pages."""
+
     def spoil(self, path: str) -> None:
         self.store.spoilt[path] = 1
 

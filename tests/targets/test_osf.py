@@ -73,6 +73,9 @@ class OsfSite:
             if (entity.node, entity.name) == (container_id, path)
         )
 
+    def lie(self) -> None:
+        self.fake.ignores_order, self.fake.page = True, 10
+
     def spoil(self, path: str) -> None:
         self.fake.fault("spoil", part=f"name={path}")
 

@@ -104,6 +104,9 @@ class ZenodoSite:
     def file_id(self, container_id: str, path: str) -> str:
         raise NotImplementedError
 
+    def lie(self) -> None:
+        """Its lists have no pages."""
+
     def spoil(self, path: str) -> None:
         self.fake.spoils[path] = 1
 

@@ -6,7 +6,7 @@ from typing import Any
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.figshare.entries import id_from
 from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.pages import MAX_PAGES
+from presqt_daemon.targets.pages import MAX_PAGES, repeated
 
 PAGE_SIZE = 500
 
@@ -32,7 +32,11 @@ class FigshareApi:
         return self.http.ask("GET", self.url(place), doing=doing, expect=(200, 404)).status == 200
 
     def pages(self, place: str, doing: str) -> Iterator[Mapping[str, Any]]:
-        """Every entry of a list, until a page brings nothing new."""
+        """Every entry of a list, until a page brings nothing new.
+
+        Raises TargetFault `target-unavailable`, to be tried again, for a page that brings some for
+        the second time: pages are counted by number here, so whatever comes or goes moves them.
+        """
         seen: set[object] = set()
         for page in range(1, MAX_PAGES + 1):
             params = {"page": str(page), "page_size": str(PAGE_SIZE)}
@@ -42,6 +46,8 @@ class FigshareApi:
             fresh = [entry for entry in entries if entry["id"] not in seen]
             if not fresh:
                 return
+            if len(fresh) < len(entries):
+                raise repeated(self.name, doing)
             seen.update(entry["id"] for entry in fresh)
             yield from fresh
         raise TargetFault("target-misbehaved", f"{self.name} gave a list without end to {doing}.")

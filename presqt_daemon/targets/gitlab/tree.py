@@ -20,6 +20,7 @@ def tree_at(http: Http, project: str, ref: str) -> dict[str, Item]:
         f"{project}/repository/tree",
         {"recursive": "true", "per_page": "100", "pagination": "keyset", "ref": ref},
         doing="the list of files",
+        key="path",
     )
     found = {}
     try:

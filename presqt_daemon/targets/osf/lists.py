@@ -10,7 +10,7 @@ from typing import Any
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.osf.entries import with_query
-from presqt_daemon.targets.pages import MAX_PAGES
+from presqt_daemon.targets.pages import MAX_PAGES, repeated
 
 PAGE = "100"
 """Entries on one page, the most that the API gives."""
@@ -75,11 +75,7 @@ def read_steadily(http: Http, url: str, doing: str, *, sort: str) -> Sequence[En
             return read_pages(http, url, doing, sort=sort)
         except NotWhole:
             http.heard()
-    raise TargetFault(
-        "target-unavailable",
-        f"{http.target} repeats entries in {doing}, so that others may be missing.",
-        retryable=True,
-    )
+    raise repeated(http.target, doing)
 
 
 def read_folder(http: Http, url: str, doing: str) -> Sequence[Entry]:
