@@ -48,7 +48,9 @@ def test_the_wait_for_a_connection_is_told_while_it_lasts(tmp_path: Path) -> Non
         nonlocal tries
         tries += 1
         if tries < 5:
-            raise TargetFault("target-unavailable", "The disk is not there.", retryable=True)
+            raise TargetFault(
+                "target-unavailable", "The disk is not there.", retryable=True, retry_after=7.0
+            )
         return store.connect(config, token)
 
     def sleep(_seconds: float) -> None:
