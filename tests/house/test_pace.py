@@ -76,3 +76,18 @@ def test_two_uploads_at_once_share_the_pace_of_their_account(tmp_path: Path) -> 
     beyond = len(fake.times) - AT_ONCE - 5
     assert beyond > 20
     assert fake.times[-1] - fake.times[0] > beyond * 60 / PER_MINUTE
+
+
+def test_verify_waits_for_a_limit_and_then_asks_again(tmp_path: Path) -> None:
+    with Timed() as fake:
+        target = {"type": "figshare", "url": fake.api, "token_file": "token"}
+        with open_house(tmp_path, targets={"figshare": target}) as house:
+            (tmp_path / "token").write_text(TOKEN)
+            house.start()
+            drop(bag_zip(), house.inbox / "figshare" / "one.zip")
+            assert house.ended("one.zip", 60)["status"] == "finished"
+            before = fake.count("GET", "/files")
+            fake.fault("status 429 1", "GET", "/files")
+            ended = house.run("verify", "one.zip")
+            assert ended.returncode == 0, ended.stdout + ended.stderr
+            assert fake.count("GET", "/files") > before + 1
