@@ -106,6 +106,11 @@ def message_in(tree: Any) -> str | None:
     return None
 
 
+def in_a_sentence(said: str) -> str:
+    """A target's words on one line, without a full stop at the end: ours follows."""
+    return " ".join(said.split())[:_MAX_SAID].rstrip(".")
+
+
 def wait_from_headers(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait as the target asks for, None when it names no time.
 
@@ -142,7 +147,7 @@ def fault_from_answer(
     """
     moment = time.time() if now is None else now
     wait = wait_from_headers(headers, moment)
-    words = f": {said.strip()[:_MAX_SAID]}" if said and said.strip() else ""
+    words = f": {in_a_sentence(said)}" if said and said.strip() else ""
     text = f"{target} answered {status} to {doing}{words}"
     if status == 401:
         return UserFault("unauthorized", f"{TOKEN_INVALID} (target {target}{words}).")

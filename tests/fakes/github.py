@@ -79,6 +79,7 @@ class Repository:
     may_push: bool = True
     archived: bool = False
     is_protected: bool = False
+    rule: str = "Changes must be made through a pull request."
     former: str = ""
     is_fork: bool = False
 
@@ -269,7 +270,7 @@ class GitHubFake(FakeServer):
             self.before_move.remove(act)
             act()
         if found.is_protected:
-            return _no(422, "Changes must be made through a pull request.")
+            return _no(422, f"Repository rule violations found\n\n{found.rule}\n\n")
         branch = ref.removeprefix("heads/")
         if not self.store.is_ancestor(found.heads[branch], wanted["sha"]) and not wanted["force"]:
             return _no(422, "Update is not a fast forward")

@@ -13,6 +13,7 @@ import re
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from typing import Any, ClassVar
 
 from tests.fakes.git_store import PLAIN, GitStore
@@ -55,8 +56,8 @@ class GitLabFake(FakeServer):
     many files each commit had, `refusals` what the next commits get for an answer. Bodies too long
     to be kept make a commit without any change; `bodies` are the SHA-256 of all. `token_fault` is
     what is wrong with the token, `most_bytes` what a proxy before it takes at once; with
-    `lists_late` no list shows a project yet; with `lies` the later pages of a list repeat an entry
-    in the place of another.
+    `lists_late` no list shows a project yet; with `has_lfs` git's large files are switched on; with
+    `lies` the later pages of a list repeat an entry in the place of another.
     """
 
     keep_bytes = 48 << 20
@@ -89,6 +90,7 @@ class GitLabFake(FakeServer):
         self.token_fault = ""
         self.most_bytes: int | None = None
         self.lists_late = False
+        self.has_lfs = self.has_made_pointer = False
         self.lies = False
         self.default_visibility = "public"
         self._numbers = itertools.count(500)
@@ -256,6 +258,9 @@ class GitLabFake(FakeServer):
         self.actions.append(len(wanted["actions"]))
         head = found.heads.get(branch)
         flat = {} if head is None else dict(store.files(head))
+        # lfs/file_transformer.rb asks for the attributes of the branch as it is before the commit
+        rules = flat.get(".gitattributes")
+        tracked = store.blobs[rules[1]].decode() if rules is not None and self.has_lfs else ""
         for action in wanted["actions"]:
             path = action["file_path"]
             is_odd = any(part.lower() in {"", ".", "..", ".git"} for part in path.split("/"))
@@ -279,6 +284,9 @@ class GitLabFake(FakeServer):
             if self.spoils:
                 self.spoils -= 1
                 content = bytes([content[0] ^ 1]) + content[1:] if content else b"x"
+            if action["action"] == "create" and _is_large(tracked, path):
+                # app/services/files/multi_service.rb: creations alone become pointers
+                content, self.has_made_pointer = _pointer(content), True
             mode = flat[path][0] if path in flat else PLAIN
             flat[path] = (mode, store.add_blob(content))
         found.branch = found.branch or branch
@@ -365,6 +373,20 @@ class GitLabFake(FakeServer):
             "parent_ids": commit.parents,
             "web_url": f"https://gitlab.com/{found.namespace}/{found.path}/-/commit/{sha}",
         }
+
+
+def _is_large(attributes: str, path: str) -> bool:
+    """Whether `.gitattributes` has this file kept by git LFS."""
+    rows = [line.split() for line in attributes.splitlines()]
+    return any("filter=lfs" in row and fnmatch(path.rsplit("/", 1)[-1], row[0]) for row in rows)
+
+
+def _pointer(content: bytes) -> bytes:
+    """What git holds in the place of a large file (lib/gitlab/git/lfs_pointer_file.rb)."""
+    name = hashlib.sha256(content).hexdigest()
+    return (
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{name}\nsize {len(content)}\n"
+    ).encode()
 
 
 def _no(status: int, message: str) -> Reply:

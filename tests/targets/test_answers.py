@@ -107,7 +107,7 @@ def test_what_will_not_pass_is_not_retried(status: int) -> None:
     error = fault(status, said="  No such field.  ")
     assert isinstance(error, TargetFault)
     assert (error.code, error.retryable) == ("target-refused", False)
-    assert error.message == f"osf answered {status} to a put: No such field.."
+    assert error.message == f"osf answered {status} to a put: No such field."
 
 
 def test_no_space_at_the_target_is_said_and_not_retried() -> None:
@@ -138,7 +138,7 @@ def test_a_bad_token_is_said_in_presqts_words_and_in_the_targets() -> None:
         "Token is invalid. Response returned a 401 status code. (target osf)."
     )
     assert fault(401, said="Token is expired.").message == (
-        "Token is invalid. Response returned a 401 status code. (target osf: Token is expired.)."
+        "Token is invalid. Response returned a 401 status code. (target osf: Token is expired)."
     )
 
 

@@ -358,6 +358,17 @@ def test_a_protected_branch_is_explained(fake: GitHubFake, target: Target) -> No
     assert raised.value.code == "forbidden"
 
 
+def test_what_github_takes_for_a_secret_is_told_as_that(fake: GitHubFake, target: Target) -> None:
+    """docs.github.com, "Working with push protection from the REST API"."""
+    container = make(target)
+    found = fake.repositories[int(container.id)]
+    found.is_protected, found.rule = True, "Push cannot contain secrets"
+    with pytest.raises(UserFault, match=r"contain secrets\. Remove what it takes") as raised:
+        bring(target, container, file("a.txt", b"a"))
+    assert raised.value.code == "forbidden"
+    assert "protected" not in raised.value.message
+
+
 def test_a_commit_of_somebody_else_in_between_is_kept(
     fake: GitHubFake, site: GitHubSite, target: Target
 ) -> None:

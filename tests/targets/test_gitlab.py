@@ -391,6 +391,29 @@ def test_somebody_elses_file_of_our_name_is_replaced_only_by_an_update(
     assert result.failed_fixity == ()
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_file_that_gitlab_turns_into_a_pointer_is_sent_again_and_stands_as_it_is(
+    fake: GitLabFake,
+    site: GitLabSite,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_there: bool,
+) -> None:
+    """`.gitattributes` may lie in the project or come with the bag, a commit before the file."""
+    monkeypatch.setattr("presqt_daemon.targets.gitlab.batches.ACTIONS", 1)
+    fake.has_lfs = True
+    rules = b"*.bin filter=lfs diff=lfs merge=lfs -text\n"
+    identity = site.make("Theirs", {".gitattributes": rules, "keep": b"keep"}) if is_there else None
+    payload = {"a.bin": b"large" * 100} if is_there else {".gitattributes": rules, "a.bin": b"x"}
+    folder = staged(tmp_path, payload, extra=(GIT_BLOB,))
+    supervisor = Supervisor()
+    result = supervisor.send(job_for(folder, site.config, token=TOKEN, resource_id=identity))
+    assert fake.has_made_pointer
+    stored = site.files(supervisor.opened.container_id)
+    assert stored["a.bin"] == payload["a.bin"]
+    assert result.failed_fixity == result.ignored == ()
+
+
 def test_a_proxy_that_takes_small_bodies_gets_smaller_commits(
     fake: GitLabFake, site: GitLabSite, target: Target
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from presqt_daemon.errors import TargetFault, UserFault
-from presqt_daemon.targets.answers import Answer
+from presqt_daemon.targets.answers import Answer, in_a_sentence
 from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.base64_body import Base64Body
 from presqt_daemon.targets.fields import content_at, required_text, rows_at, text_at, whole_in
@@ -247,10 +247,13 @@ class Branch:
         said = str(answer.tree().get("message", ""))
         if "fast forward" in said.lower() or self.head() != head:
             return
+        what_to_do = "Is it protected? Ask the repository's owner to let this account push."
+        if "secret" in said.lower():
+            what_to_do = "Remove what it takes for a secret from the bag, or allow it there."
         raise UserFault(
             "forbidden",
-            f"{self._http.target} does not let this token change the branch {self._name}: {said}. "
-            "Is it protected? Ask the repository's owner to let this account push.",
+            f"{self._http.target} does not let this token change the branch {self._name}: "
+            f"{in_a_sentence(said)}. {what_to_do}",
         )
 
     def _tree_of(self, commit: str) -> str:
