@@ -1,184 +1,28 @@
-"""The programs that people drop files with, each as a function: files and an inbox in, faults out.
+"""The programs that people drop files with, by name, and what each needs here."""
 
-`None` stands for a program that is not installed here.
-"""
-
+import importlib.util
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, cast
 
-Client = Callable[[list[Path], Path], list[str]]
-"""Brings files into a folder; what the program said was wrong."""
+from tests.drops import over_sftp as sftp
+from tests.drops.imitated import IMITATED
+from tests.drops.programs import (
+    Client,
+    downloaded,
+    each,
+    find_rclone,
+    linked_here,
+    program,
+    renamed_here,
+    rsync,
+    rsync_elsewhere,
+    rsync_goes_on,
+    through_mount,
+    unpacked,
+    whole_folder,
+)
 
-SFTP_SERVERS = ("/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server")
-ROUND_TRIP_SECONDS = 0.01
-
-
-def find_rclone() -> str | None:
-    """rclone as pip or the system has it."""
-    beside = Path(sys.executable).with_name("rclone")
-    return str(beside) if beside.exists() else shutil.which("rclone")
-
-
-def find_sftp_server() -> str | None:
-    """OpenSSH's own server, which needs no daemon: it speaks through a pipe."""
-    return next((path for path in SFTP_SERVERS if os.path.exists(path)), None)
-
-
-def each(call: Callable[[Path, Path], object]) -> Client:
-    """One call for each file."""
-
-    def bring(files: list[Path], inbox: Path) -> list[str]:
-        faults = []
-        for file in files:
-            try:
-                call(file, inbox / file.name)
-            except OSError as error:
-                faults.append(str(error))
-        return faults
-
-    return bring
-
-
-def program(*command: str) -> Client:
-    """A program that takes one file and its new name."""
-
-    def call(source: Path, destination: Path) -> None:
-        done = subprocess.run(
-            [*command, source, destination], capture_output=True, text=True, check=False
-        )
-        if done.returncode or done.stderr:
-            raise OSError(f"{done.returncode}: {done.stderr}")
-
-    return each(call)
-
-
-def whole_folder(*command: str) -> Client:
-    """A program that copies one folder into another."""
-
-    def bring(files: list[Path], inbox: Path) -> list[str]:
-        done = subprocess.run(
-            [*command, f"{files[0].parent}/", f"{inbox}/"],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ | {"RCLONE_CONFIG": "/dev/null"},
-        )
-        bad = done.returncode or "ERROR" in done.stderr
-        return [f"{done.returncode}: {done.stderr[-500:]}"] if bad else []
-
-    return bring
-
-
-class _Pipe:
-    """As much of a paramiko channel as its client wants, on a socket, as slow as a network."""
-
-    closed = False
-
-    def __init__(self, ours: socket.socket) -> None:
-        self._socket = ours
-
-    def send(self, data: bytes) -> int:
-        time.sleep(ROUND_TRIP_SECONDS)
-        return self._socket.send(data)
-
-    def recv(self, count: int) -> bytes:
-        return self._socket.recv(count)
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def get_name(self) -> str:
-        return "pipe"
-
-    def fileno(self) -> int:
-        return self._socket.fileno()
-
-
-def through_sftp(bring: Callable[[Any, Path, Path], None]) -> Client:
-    """paramiko before OpenSSH's server; `bring` gets its client, a file and the name to be."""
-
-    def run(files: list[Path], inbox: Path) -> list[str]:
-        import paramiko  # noqa: PLC0415  (only where it is installed)
-
-        server = find_sftp_server()
-        assert server is not None
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = subprocess.Popen([server], stdin=theirs.fileno(), stdout=theirs.fileno())
-        client = paramiko.SFTPClient(cast("Any", _Pipe(ours)))
-        faults = []
-        for file in files:
-            try:
-                bring(client, file, inbox / file.name)
-            except OSError as error:
-                faults.append(repr(error))
-        client.close()
-        process.wait(10)
-        return faults
-
-    return run
-
-
-def paramiko_put(client: Any, source: Path, destination: Path) -> None:
-    """`put` asks for the size of what it has written; docs.paramiko.org, SFTPClient.put."""
-    client.put(str(source), str(destination))
-
-
-def winscp_order(client: Any, source: Path, destination: Path) -> None:
-    """What WinSCP does: `.filepart`, rename, then times (winscp.net/eng/docs/resume)."""
-    part = f"{destination}.filepart"
-    client.put(str(source), part)
-    client.posix_rename(part, str(destination))
-    client.utime(str(destination), (1_600_000_000, 1_600_000_000))
-    client.chmod(str(destination), 0o640)
-
-
-def rclone_over_sftp(files: list[Path], inbox: Path) -> list[str]:
-    """rclone's sftp remote, its ssh replaced by the server itself."""
-    rclone, server = find_rclone(), find_sftp_server()
-    assert rclone is not None
-    assert server is not None
-    with tempfile.TemporaryDirectory() as folder:
-        wrap = Path(folder) / "ssh"
-        wrap.write_text(f"#!/bin/sh\nexec {server}\n")
-        wrap.chmod(0o755)
-        options = ("--sftp-ssh", str(wrap), "--sftp-shell-type", "none")
-        done = subprocess.run(
-            [rclone, "copy", *options, str(files[0].parent), f":sftp:{inbox}"],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ | {"RCLONE_CONFIG": "/dev/null"},
-        )
-    bad = done.returncode or "ERROR" in done.stderr
-    return [f"{done.returncode}: {done.stderr[-500:]}"] if bad else []
-
-
-def needs(name: str) -> str | None:
-    """What is missing here for a client, None when nothing is."""
-    if "rclone" in name and find_rclone() is None:
-        return "rclone is not installed (pip install -e '.[clients]')"
-    if "rsync" in name and shutil.which("rsync") is None:
-        return "rsync is not installed"
-    if "sftp" in name and find_sftp_server() is None:
-        return "OpenSSH's sftp-server is not installed"
-    if "paramiko" in name or "winscp" in name:
-        try:
-            __import__("paramiko")
-        except ImportError:
-            return "paramiko is not installed (pip install -e '.[clients]')"
-    return None
-
-
-RCLONE = find_rclone() or "rclone"
+RCLONE = find_rclone()
 
 CLIENTS: dict[str, Client] = {
     "shutil.copy": each(shutil.copy),
@@ -186,15 +30,91 @@ CLIENTS: dict[str, Client] = {
     "shutil.move": each(lambda source, destination: shutil.move(str(source), destination)),
     "cp": program("cp"),
     "cp -p": program("cp", "-p"),
+    "cp -a": program("cp", "-a"),
+    "cp --sparse": program("cp", "--sparse=always"),
+    "cp --reflink": program("cp", "--reflink=auto"),
     "mv": program("mv"),
+    "mv, one file system": renamed_here,
+    "ln": linked_here,
     "install -m": program("install", "-m", "640"),
-    "rsync": whole_folder("rsync", "-a"),
-    "rsync --inplace": whole_folder("rsync", "-a", "--inplace"),
-    "rsync --delay-updates": whole_folder("rsync", "-a", "--delay-updates"),
-    "rsync --partial-dir": whole_folder("rsync", "-a", "--partial-dir=.rsync-partial"),
+    "install -p": program("install", "-p", "-m", "644"),
+    "dd": program("dd", "bs=16k", "status=none", "if={}", "of={to}"),
+    "dd preallocated": program("dd", "bs=16k", "conv=notrunc,fsync", "status=none", "if={}",
+                               "of={to}"),
+    "cat": program("sh", "-c", 'cat "$0" > "$1"', "{}", "{to}"),
+    "tar x": unpacked("tar", "tar", "-xf", "{}", "-C", "{to}"),
+    "tar xp": unpacked("tar", "tar", "-xpf", "{}", "-C", "{to}", "--no-overwrite-dir"),
+    "bsdtar x": unpacked("tar", "bsdtar", "-xf", "{}", "-C", "{to}"),
+    "unzip": unpacked("zipped", "unzip", "-q", "{}", "-d", "{to}"),
+    "7zz x": unpacked("zipped", "7zz", "x", "-bd", "-tzip", "{}", "-o{to}"),
+    "rsync": rsync(),
+    "rsync --inplace": rsync("--inplace"),
+    "rsync --delay-updates": rsync("--delay-updates"),
+    "rsync --partial-dir": rsync("--partial-dir=.rsync-partial"),
+    "rsync --partial-dir elsewhere": rsync("--partial-dir=rsync.partial"),
+    "rsync --temp-dir": rsync_elsewhere,
+    "rsync --append": rsync_goes_on,
+    "rsync --remove-source-files": rsync("--remove-source-files"),
+    "rsync of a folder": whole_folder("rsync", "-rtO"),
     "rclone": whole_folder(RCLONE, "copy"),
     "rclone --inplace": whole_folder(RCLONE, "copy", "--inplace"),
-    "rclone over sftp": rclone_over_sftp,
-    "paramiko put over sftp": through_sftp(paramiko_put),
-    "winscp over sftp": through_sftp(winscp_order),
-}
+    "rclone move": whole_folder(RCLONE, "move"),
+    "rclone in streams": whole_folder(RCLONE, "copy", "--multi-thread-cutoff=1k",
+                                      "--multi-thread-streams=4", "--multi-thread-chunk-size=16k"),
+    "rclone in streams --inplace": whole_folder(
+        RCLONE, "copy", "--inplace", "--multi-thread-cutoff=1k", "--multi-thread-streams=4",
+        "--multi-thread-chunk-size=16k"),
+    "rclone mount": through_mount,
+    "rclone over sftp": sftp.rclone(),
+    "paramiko put over sftp": sftp.through_paramiko(sftp.paramiko_put),
+    "winscp over sftp": sftp.through_paramiko(sftp.winscp_order),
+    "filezilla over sftp": sftp.through_paramiko(sftp.filezilla_order),
+    "cyberduck over sftp": sftp.through_paramiko(sftp.cyberduck_order),
+    "sftp put": sftp.sftp("put"),
+    "sftp put -p": sftp.sftp("put -p"),
+    "sftp reput": sftp.sftp("reput"),
+    "scp": sftp.scp(),
+    "scp -p": sftp.scp("-p"),
+    "scp -O": sftp.scp("-O"),
+    "scp -O -p": sftp.scp("-O", "-p"),
+    "lftp put over sftp": sftp.lftp("put -O {to} {files}"),
+    "lftp mirror over sftp": sftp.lftp("mirror -R {from} {to}"),
+    "lftp pget": downloaded("lftp", "--norc", "-c", "pget -n 3 {url} -o {to}"),
+    "curl -o": downloaded("curl", "-sS", "-R", "-o", "{to}", "{url}"),
+    "wget": downloaded("wget", "-q", "-P", "{folder}", "{url}"),
+    "wget -O": downloaded("wget", "-q", "-O", "{to}", "{url}"),
+    "aria2c": downloaded("aria2c", "-q", "--no-conf", "-d", "{folder}", "-o", "{name}", "{url}"),
+    "aria2c prealloc": downloaded("aria2c", "-q", "--no-conf", "--file-allocation=prealloc",
+                                  "--no-file-allocation-limit=1", "-R", "-d", "{folder}", "-o",
+                                  "{name}", "{url}"),
+    "axel": downloaded("axel", "-q", "-n", "3", "-o", "{to}", "{url}"),
+    "rclone sync": whole_folder(RCLONE, "sync"),
+    "rsync --delete": whole_folder("rsync", "-rtO", "--delete"),
+    **IMITATED,
+}  # fmt: skip
+
+MIRRORS = ("rclone sync", "rsync --delete")
+"""They take away whatever else lies in the folder: another's drops, notes and answers."""
+
+MOUNTS = ("rclone mount",)
+"""They need the right to mount."""
+
+_PROGRAMS = ("rsync", "bsdtar", "unzip", "7zz", "sftp", "scp", "lftp", "curl", "wget", "aria2c",
+             "axel")  # fmt: skip
+
+
+def needs(name: str) -> str | None:
+    """What is missing here for a client, None when nothing is."""
+    word = name.split(maxsplit=1)[0]
+    if word in _PROGRAMS and shutil.which(word) is None:
+        return f"{word} is not installed"
+    if word == "rclone" and shutil.which(RCLONE) is None:
+        return "rclone is not installed (pip install -e '.[clients]')"
+    if ("sftp" in name or word == "scp") and sftp.find_server() is None:
+        return "OpenSSH's sftp-server is not installed"
+    if name in MOUNTS and not (os.access("/dev/fuse", os.W_OK) and shutil.which("fusermount3")):
+        return "no mounting here: /dev/fuse or fusermount3 is missing, or not for this user"
+    is_through_paramiko = word in {"paramiko", "winscp", "filezilla", "cyberduck"}
+    if is_through_paramiko and importlib.util.find_spec("paramiko") is None:
+        return "paramiko is not installed (pip install -e '.[clients]')"
+    return None
