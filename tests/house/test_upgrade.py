@@ -41,7 +41,7 @@ def completed(house: House, *, not_run: str = "") -> dict[str, Any]:
     """The job's status once it is complete."""
     found: dict[str, Any] = wait_until(
         lambda: (s := state_of(house)) and s["complete"] and s["run"] != not_run and s,
-        60,
+        250,
         what=f"for the job\n{house.log}",
     )
     return found
