@@ -296,6 +296,10 @@ class GitLabFake(FakeServer):
     def file(self, request: Request, name: str, path: str) -> Reply:
         found = self._find(name)
         assert found is not None
+        decoded = urllib.parse.unquote_plus(path)
+        if "\n" in decoded or any(part in {".", ".."} for part in re.split(r"[/\\]", decoded)):
+            # lib/gitlab/path_traversal.rb, by api/validations/validators/file_path.rb
+            return Reply(status=400, tree={"error": "file_path should be a valid file path"})
         store = self.stores[found.format]
         commit = found.heads.get(request.query["ref"], request.query["ref"])
         entry = store.files(commit).get(path) if commit in store.commits else None

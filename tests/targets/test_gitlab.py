@@ -341,6 +341,24 @@ def test_what_changed_since_it_was_listed_is_not_updated(
     assert site.files(identity) == {"a.txt": b"ours"}
 
 
+@pytest.mark.parametrize("name", ["a%0Ab.txt", "dir/%2e%2e", "dir/x%2f..%2fy"])
+def test_a_name_that_gitlab_takes_for_another_in_an_address_is_found_in_its_folder(
+    fake: GitLabFake, site: GitLabSite, target: Target, name: str
+) -> None:
+    identity = site.make("Theirs", {"dir/keep": b"keep", "keep": b"keep"})
+    container = target.container(request_for(identity))
+    assert target.stat(container, PurePosixPath(name)) is None
+    bring(target, container, file(name, b"first"))
+    item = target.stat(container, PurePosixPath(name))
+    assert item is not None
+    assert item.digests
+    target.put(container, file(name, b"second"), item)
+    assert not target.commit(container)[PurePosixPath(name)].is_taken
+    assert site.files(identity)[name] == b"second"
+    assert target.digest(container, item, ("sha256",)) == {}
+    assert target.stat(container, PurePosixPath("nowhere", "%0A")) is None
+
+
 def test_a_change_between_the_last_look_and_the_commit_is_not_overwritten(
     fake: GitLabFake, site: GitLabSite, target: Target
 ) -> None:

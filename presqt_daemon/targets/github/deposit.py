@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from presqt_daemon.digest import GIT_BLOB
 from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.targets.base import Item, Sending
+from presqt_daemon.targets.git_names import refuse_git_path
 from presqt_daemon.targets.github.assets import STATE_KEY, Assets
 from presqt_daemon.targets.github.git import EXECUTABLE, PLAIN, Branch, Entry, Listed
 
@@ -262,10 +263,7 @@ def _blob_of(item: Item | None) -> str | None:
 
 def _refuse_path(path: str) -> None:
     """UserFault for a path that git cannot hold."""
-    if any(part.lower() == ".git" for part in PurePosixPath(path).parts):
-        raise UserFault(
-            "bad-request", f"{path}: git takes no file or folder called .git; rename or remove it."
-        )
+    refuse_git_path(path)
     if len(path.encode()) > _PATH_LENGTH:
         raise UserFault("bad-request", f"{path[:100]}...: the path is too long for GitHub.")
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.digest import GIT_BLOB
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
+from presqt_daemon.targets.git_names import why_git_refuses
 from presqt_daemon.targets.github.assets import Assets
 from presqt_daemon.targets.github.deposit import BLOB_BYTES, Deposit
 from presqt_daemon.targets.github.repositories import Repositories, title_from, words_from
@@ -34,7 +35,7 @@ def traits(config: TargetConfig) -> Traits:
     """What GitHub can do with this configuration."""
     return Traits(
         algorithms=(GIT_BLOB,),
-        names=NameRules(forbids=why_not),
+        names=NameRules(forbids=why_git_refuses),
         title_format="{title}-PresQT{number}-",
         title_from=title_from,
         parallel_puts=4,
@@ -42,11 +43,6 @@ def traits(config: TargetConfig) -> Traits:
         max_file_bytes=ASSET_BYTES if _takes_large(config) else BLOB_BYTES,
         requests_per_minute=REQUESTS_PER_MINUTE if is_same_host(config.url or URL, URL) else None,
     )
-
-
-def why_not(name: str) -> str | None:
-    """Why git takes no such name (git's path.c and fsck.c: `.git` in any letter case)."""
-    return "git takes no file or folder called .git" if name.lower() == ".git" else None
 
 
 def connect(config: TargetConfig, token: str | None) -> "GitHubTarget":

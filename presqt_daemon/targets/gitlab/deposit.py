@@ -17,6 +17,7 @@ from presqt_daemon.targets.answers import Answer
 from presqt_daemon.targets.base import Item, Sending
 from presqt_daemon.targets.base64_body import Base64Body
 from presqt_daemon.targets.fields import content_at, text_at
+from presqt_daemon.targets.git_names import refuse_git_path
 from presqt_daemon.targets.gitlab.batches import (
     BATCH_CHARACTERS,
     Action,
@@ -61,11 +62,7 @@ class Deposit:
     def put(self, file: Sending, replaces: Item | None) -> Item:
         """Nothing yet: the file is sent by `commit`."""
         path = str(self._prefix / file.path)
-        if any(part.lower() == ".git" for part in PurePosixPath(path).parts):
-            raise UserFault(
-                "bad-request",
-                f"{path}: git takes no file or folder called .git; rename or remove it.",
-            )
+        refuse_git_path(path)
         with self._lock:
             self._pending[path] = Action(
                 path=path, file=file, is_update=replaces is not None, replaces=replaces
@@ -84,6 +81,8 @@ class Deposit:
                 size=int(size) if size.isdecimal() else None,
                 digests=blob_digests(answer.headers.get("X-Gitlab-Blob-Id", "")),
             )
+        if answer.status == 400:
+            return self._in_its_folder(path)
         listed = self._http.ask(
             "GET",
             f"{self._project}/repository/tree",
@@ -97,7 +96,7 @@ class Deposit:
     def digest(self, path: PurePosixPath, algorithms: Collection[str]) -> Mapping[str, str]:
         """SHA-256 and blob id of one stored file, without its bytes; empty where there is none."""
         answer = self._ask_file("HEAD", path)
-        if answer.status == 404:
+        if answer.status != 200:
             return {}
         found = dict(blob_digests(answer.headers.get("X-Gitlab-Blob-Id", "")))
         if answer.headers.get("X-Gitlab-Content-Sha256"):
@@ -112,10 +111,22 @@ class Deposit:
         answer = self._ask_file("GET", path)
         return content_at(answer) if answer.status == 200 else None
 
+    def _in_its_folder(self, path: PurePosixPath) -> Item | None:
+        """What the list of a folder says of one of its files."""
+        folder = str((self._prefix / path).parent)
+        listed = tree_at(self._http, self._project, self._branch, "" if folder == "." else folder)
+        item = listed.get(str(self._prefix / path))
+        return None if item is None else replace(item, path=path)
+
     def _ask_file(self, method: str, path: PurePosixPath) -> Answer:
+        """A file by its own address; 400 for a name that looks like another once it is decoded.
+
+        GitLab decodes it a second time (lib/gitlab/path_traversal.rb, of `%0A` or `%2e%2e`), while
+        a commit takes it as it is.
+        """
         url = f"{self._project}/repository/files/{quote(str(self._prefix / path), safe='')}"
         return self._http.ask(
-            method, url, params={"ref": self._branch}, doing=f"{path}", expect=(200, 404)
+            method, url, params={"ref": self._branch}, doing=f"{path}", expect=(200, 400, 404)
         )
 
     def commit(self) -> Mapping[PurePosixPath, Item]:
@@ -189,7 +200,8 @@ class Deposit:
                 path = PurePosixPath(action.path).relative_to(self._prefix)
                 answer = self._ask_file("HEAD", path)
                 blob = blob_digests(answer.headers.get("X-Gitlab-Blob-Id", ""))
-                if answer.status == 404 or not _is_as_seen(action, Item(path=path, digests=blob)):
+                is_seen = _is_as_seen(action, Item(path=path, digests=blob))
+                if answer.status == 404 or not (is_seen or answer.status == 400):
                     raise Collided
                 action = replace(action, last_commit=answer.headers.get("X-Gitlab-Last-Commit-Id"))
                 with self._lock:

@@ -17,6 +17,7 @@ from pathlib import PurePosixPath
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.digest import GIT_BLOB
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
+from presqt_daemon.targets.git_names import why_git_refuses
 from presqt_daemon.targets.gitlab.deposit import Deposit
 from presqt_daemon.targets.gitlab.projects import Projects, title_from
 from presqt_daemon.targets.gitlab.refusals import words
@@ -32,9 +33,9 @@ FILE_BYTES = 220 * 10**6
 
 def why_not(name: str) -> str | None:
     """Why git, or GitLab before it (lib/gitlab/path_traversal.rb), takes no such name."""
-    if name.lower() == ".git":
-        return "git takes no file or folder called .git"
-    return "GitLab takes no line break in a name" if "\n" in name else None
+    return why_git_refuses(name) or (
+        "GitLab takes no line break in a name" if "\n" in name else None
+    )
 
 
 TRAITS = Traits(

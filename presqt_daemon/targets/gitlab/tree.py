@@ -13,12 +13,16 @@ _FILE_MODE = "100"
 """How the mode of a plain file begins; links (120000) and submodules (160000) have no digest."""
 
 
-def tree_at(http: Http, project: str, ref: str) -> dict[str, Item]:
-    """Every file and folder at a branch or commit, by its path; none in an empty project."""
+def tree_at(http: Http, project: str, ref: str, folder: str = "") -> dict[str, Item]:
+    """Every file and folder at a branch or commit, by its path; none in an empty project.
+
+    With `folder` what lies in it, and not below; none where it is not there.
+    """
+    params = {"per_page": "100", "pagination": "keyset", "ref": ref}
     rows = all_pages(
         http,
         f"{project}/repository/tree",
-        {"recursive": "true", "per_page": "100", "pagination": "keyset", "ref": ref},
+        {**params, "path": folder} if folder else {**params, "recursive": "true"},
         doing="the list of files",
         key="path",
     )
@@ -33,7 +37,8 @@ def tree_at(http: Http, project: str, ref: str) -> dict[str, Item]:
                 is_folder=row["type"] == "tree",
             )
     except PresqtError as error:
-        if error.code == "resource-not-found" and "tree not found" in error.message.lower():
+        is_none = "tree not found" in error.message.lower() or bool(folder)
+        if error.code == "resource-not-found" and is_none:
             return {}
         raise
     return found
