@@ -106,9 +106,14 @@ def message_in(tree: Any) -> str | None:
     return None
 
 
-def in_a_sentence(said: str) -> str:
-    """A target's words on one line, without a full stop at the end: ours follows."""
-    return " ".join(said.split())[:_MAX_SAID].rstrip(".")
+def on_one_line(said: str) -> str:
+    """A target's words, cut where they are very long."""
+    return " ".join(said.split())[:_MAX_SAID]
+
+
+def ended(sentence: str) -> str:
+    """The sentence with a full stop, unless it has its end."""
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
 
 
 def wait_from_headers(headers: Mapping[str, str], now: float) -> float | None:
@@ -147,7 +152,7 @@ def fault_from_answer(
     """
     moment = time.time() if now is None else now
     wait = wait_from_headers(headers, moment)
-    words = f": {in_a_sentence(said)}" if said and said.strip() else ""
+    words = f": {on_one_line(said)}" if said and said.strip() else ""
     text = f"{target} answered {status} to {doing}{words}"
     if status == 401:
         return UserFault("unauthorized", f"{TOKEN_INVALID} (target {target}{words}).")
@@ -156,12 +161,12 @@ def fault_from_answer(
     is_limit = status == 403 and not waits_everywhere and is_rate_limited(headers, said)
     if status == 429 or is_limit:
         return TargetFault(
-            "rate-limited", f"{text}.", retryable=True, retry_after=60.0 if wait is None else wait
+            "rate-limited", ended(text), retryable=True, retry_after=60.0 if wait is None else wait
         )
     if status in RETRYABLE:
         return TargetFault(
             "target-unavailable",
-            f"{text}.",
+            ended(text),
             retryable=True,
             retry_after=wait,
             outcome_unknown=status >= 500,
@@ -176,19 +181,19 @@ def fault_from_answer(
             )
         case 403:
             return UserFault(
-                "forbidden", f"{text}. User does not have access with the token provided."
+                "forbidden", f"{ended(text)} User does not have access with the token provided."
             )
         case 404:
-            return UserFault("resource-not-found", f"{text}.")
+            return UserFault("resource-not-found", ended(text))
         case 410:
             return UserFault("resource-gone", "The requested resource is no longer available.")
         case 413:
-            return UserFault("too-large", f"{text}. {BODY_LIMIT_HINT}")
+            return UserFault("too-large", f"{ended(text)} {BODY_LIMIT_HINT}")
         case 507:
             return TargetFault("target-full", f"{text}: there is no space left at the target.")
         case _ if status < 400:
             return TargetFault("target-misbehaved", f"{text}, which was not expected.")
-    return TargetFault("target-refused", f"{text}.")
+    return TargetFault("target-refused", ended(text))
 
 
 def is_rate_limited(headers: Mapping[str, str], said: str | None = None) -> bool:

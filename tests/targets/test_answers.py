@@ -138,7 +138,7 @@ def test_a_bad_token_is_said_in_presqts_words_and_in_the_targets() -> None:
         "Token is invalid. Response returned a 401 status code. (target osf)."
     )
     assert fault(401, said="Token is expired.").message == (
-        "Token is invalid. Response returned a 401 status code. (target osf: Token is expired)."
+        "Token is invalid. Response returned a 401 status code. (target osf: Token is expired.)."
     )
 
 

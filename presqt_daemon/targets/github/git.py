@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from presqt_daemon.errors import TargetFault, UserFault
-from presqt_daemon.targets.answers import Answer, in_a_sentence
+from presqt_daemon.targets.answers import Answer, ended, on_one_line
 from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.base64_body import Base64Body
 from presqt_daemon.targets.fields import content_at, required_text, rows_at, text_at, whole_in
@@ -253,7 +253,7 @@ class Branch:
         raise UserFault(
             "forbidden",
             f"{self._http.target} does not let this token change the branch {self._name}: "
-            f"{in_a_sentence(said)}. {what_to_do}",
+            f"{ended(on_one_line(said))} {what_to_do}",
         )
 
     def _tree_of(self, commit: str) -> str:
