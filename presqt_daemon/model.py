@@ -115,7 +115,7 @@ class Bag:
     """A bag that is on disk and valid; its files stand in the ticket's `payload.jsonl`.
 
     `algorithms` are those of the payload manifests; `info` keeps order and repeats of bag-info.txt.
-    `warnings` are the first of `warnings_total`.
+    `warnings` are the first of `warnings_total`, `fingerprint` is the payload's once it is staged.
     """
 
     folder: str
@@ -126,6 +126,7 @@ class Bag:
     payload_bytes: int
     warnings: tuple[Finding, ...] = ()
     warnings_total: int = 0
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """What a worker and its supervisor say to each other, as values that survive pickling.
 
 A worker reports; the supervisor answers a question (`WantsSpace`, `WantsCreate`,
-`WantsContainer`, `WantsTurn`) with
-`Go` or ends the worker. Nothing here grows with the number of payload files, except the lists of
-an ended upload.
+`WantsContainer`, `WantsTurn`) with `Go` or ends the worker. To `Staged` it answers with the task of
+sending the bag, or with None, and then the worker's work is done. Nothing here grows with the
+number of payload files, except the lists of an ended upload.
 """
 
 from dataclasses import dataclass
@@ -144,7 +144,7 @@ class Limited:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """Staging ended well."""
+    """Staging ended well: asks whether it may go on into sending."""
 
     bag: Bag
 
@@ -192,5 +192,7 @@ class Go:
 
 
 Question = WantsSpace | WantsCreate | WantsContainer | WantsTurn
-Report = Question | Created | Attempt | Reached | Opened | Progress | Delayed | Alive | Remark
-End = Staged | Pointed | Uploaded | Failed | Limited | Spoilt | Short
+Report = (
+    Question | Staged | Created | Attempt | Reached | Opened | Progress | Delayed | Alive | Remark
+)
+End = Pointed | Uploaded | Failed | Limited | Spoilt | Short

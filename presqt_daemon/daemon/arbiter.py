@@ -223,8 +223,10 @@ class Daemon:
             return not running or self._clock() > self._stopping_by + STOP_SLACK_SECONDS
         if not self._once:
             return False
-        if deadline is not None and self._clock() >= deadline and not running:
-            return True
+        if deadline is not None and self._clock() >= deadline:
+            self._rooms.dispatch.begin_nothing()
+            if not running:
+                return True
         # the inbox posts before it calls itself idle, so its events are looked for afterwards
         return (
             self._rooms.dispatch.is_idle() and self._rooms.inbox.is_idle() and self._events.empty()

@@ -6,7 +6,7 @@ import gc
 import logging
 import os
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -195,10 +195,11 @@ def _keep(
     head = PayloadHead(
         bag=bag, algorithm=algorithm, boot_id=job.boot_id, folders=found.empty_folders()
     )
-    write_rows(TicketFolder(job.folder).payload, head, _payload_files(found, written))
+    rows = _payload_files(found, written)
+    fingerprint = write_rows(TicketFolder(job.folder).payload, head, rows)
     reach("stage-hashed")
     report(Reached(stage=Stage.HASHED, algorithm=algorithm))
-    return bag
+    return replace(bag, fingerprint=fingerprint)
 
 
 def _ask_another(

@@ -40,8 +40,11 @@ def write_payload(path: Path, head: PayloadHead, files: Iterable[PayloadFile]) -
 
 def write_rows(
     path: Path, head: PayloadHead, files: Iterable[tuple[str, int, Mapping[str, str]]]
-) -> None:
-    """The same from plain values: path relative to the payload folder, size, digests."""
+) -> str | None:
+    """The same from plain values: path relative to the payload folder, size, digests.
+
+    The content's fingerprint, None where it has none.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.unlink(missing_ok=True)
     bag = head.bag
@@ -73,6 +76,7 @@ def write_rows(
     reach("payload-written")
     os.replace(temporary, path)
     sync_folder(path.parent)
+    return fingerprint.text()
 
 
 def _row(name: str, size: int, digests: Mapping[str, str]) -> str:

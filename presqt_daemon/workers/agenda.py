@@ -173,6 +173,19 @@ class Agenda:
         for target, lane in self._lanes.items():
             yield from _upload_runs(target, lane, permits, now)
 
+    def queued(self) -> frozenset[str]:
+        """The targets for which a ticket waits, or which are held: nobody passes those."""
+        return frozenset(
+            target
+            for target, lane in self._lanes.items()
+            if lane.pause is not None or not lane.is_empty()
+        )
+
+    def is_running(self, name: str) -> bool:
+        """Whether a worker has a ticket now."""
+        ticket = self.tickets.get(name)
+        return ticket is not None and ticket.interruption is not None
+
     def running(self) -> list[OpenTicket]:
         """The tickets that a worker has now."""
         return [ticket for ticket in self.tickets.values() if ticket.interruption is not None]

@@ -41,6 +41,7 @@ class Contents:
     uploads: Uploads
     now_ns: Callable[[], int] = time.time_ns
     _tickets: dict[str, dict[str, int]] = field(default_factory=dict)
+    _fingerprints: dict[str, str] = field(default_factory=dict)
     _identities: dict[str, str] = field(default_factory=dict)
     _last: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -53,15 +54,15 @@ class Contents:
     def note(self, ticket: str, fingerprint: str) -> int:
         """Know what a ticket brings; its place in the order, as ns of the wall clock."""
         with self._lock:
+            self._fingerprints[ticket] = fingerprint
             tickets = self._tickets.setdefault(fingerprint, {})
             if ticket not in tickets:
                 self._last = max(self._last + 1, self.now_ns())
                 tickets[ticket] = self._last
             return tickets[ticket]
 
-    def note_staged(self, folder: TicketFolder) -> None:
+    def note_staged(self, folder: TicketFolder, fingerprint: str | None) -> None:
         """Know what a ticket will bring that has just been staged."""
-        fingerprint = read_fingerprint(folder.payload)
         if fingerprint is not None:
             place = self.note(folder.ticket, fingerprint)
             with contextlib.suppress(OSError):
@@ -87,7 +88,7 @@ class Contents:
         an entry of the configuration where it sends to.
         """
         has_begun = read_start(folder.journal).has_begun
-        fingerprint = None if has_begun else read_fingerprint(folder.payload)
+        fingerprint = None if has_begun else self._fingerprint_of(folder)
         if fingerprint is None:
             return None
         self.note(info.ticket_number, fingerprint)
@@ -132,6 +133,11 @@ class Contents:
             if stands is Verdict.OPEN and still_open is None:
                 still_open = other
         return still_open
+
+    def _fingerprint_of(self, folder: TicketFolder) -> str | None:
+        with self._lock:
+            known = self._fingerprints.get(folder.ticket)
+        return known or read_fingerprint(folder.payload)
 
     def _newest_verified(
         self, info: ProcessInfo, fingerprint: str, site: Callable[[str | None], Hashable]

@@ -38,10 +38,9 @@ from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings, advance
 from presqt_daemon.workers.pace import Waits
 from presqt_daemon.workers.pool import TICKET_VARIABLE
+from presqt_daemon.workers.prepare import Job
 from presqt_daemon.workers.proof import Proof
-from presqt_daemon.workers.reaper import Limits, Sample, end_tree, judge, tree_memory
-from presqt_daemon.workers.run import Run
-from presqt_daemon.workers.tasks import Task
+from presqt_daemon.workers.reaper import Sample, end_tree, judge, tree_memory
 from presqt_daemon.workers.worker import Worker
 
 TICK_SECONDS = 0.25
@@ -51,7 +50,7 @@ MEMORY_EVERY_SECONDS = 1.0
 STOP_GRACE_SECONDS = 1.0
 LEAVE_SECONDS = 2.0
 
-_ENDS = (Staged, Pointed, Uploaded, Failed, Limited, Spoilt, Short)
+_ENDS = (Pointed, Uploaded, Failed, Limited, Spoilt, Short)
 
 
 class BrokenKind(StrEnum):
@@ -81,17 +80,18 @@ class Broken:
 
 @dataclass(slots=True, kw_only=True)
 class Conversation:
-    """One worker, one task.
+    """One worker, its job, and the one after that.
 
-    `may_go_on` hears at each look how many seconds it has run. `answer` gives the answer to a
-    question, None while there is none yet; what it raises ends the task and is raised by `hold`.
+    `may_go_on` hears at each look how many seconds the job has run. `answer` gives the answer to a
+    question, None while there is none yet, `next_job` what is done after the bag was staged, None
+    for nothing; what they raise ends the work and is raised by `hold`.
     """
 
     worker: Worker
     holder: Holder
-    run: Run
-    limits: Limits
+    job: Job
     answer: Callable[[Question], Go | None]
+    next_job: Callable[[Staged], Job | None]
     end_creating: Callable[[], None]
     proof: Proof
     may_go_on: Callable[[float], bool] = lambda _elapsed: True
@@ -101,13 +101,13 @@ class Conversation:
     _open_question: Question | None = None
     _waits: Waits = field(default_factory=Waits)
 
-    def hold(self, task: Task) -> End | Broken:
-        """Talk until the task has ended, one way or another; the worker is gone then.
+    def hold(self) -> End | Staged | Broken:
+        """Talk until the work has ended, one way or another; the worker is gone then.
 
-        Whatever is raised on the way, no worker goes on with the task.
+        Whatever is raised on the way, no worker goes on with it.
         """
         try:
-            end = self._talk(task)
+            end = self._talk()
         except BaseException:
             self._end_worker(BrokenKind.STOPPED)
             raise
@@ -115,26 +115,33 @@ class Conversation:
             self._see_off()
         return end
 
-    def _talk(self, task: Task) -> End | Broken:
+    def _talk(self) -> End | Staged | Broken:
         started = self._moved_at = self.clock()
         looked = started
         memory = 0
-        if not self.worker.send(task):
+        if not self.worker.send(self.job.task):
             return self._died()
         while True:
             message, lives = self.worker.receive(TICK_SECONDS)
             self._has_begun |= message is not None
             if isinstance(message, _ENDS):
                 return message
-            if message is not None:
+            if isinstance(message, Staged):
+                following = self.next_job(message)
+                self.worker.send(None if following is None else following.task)
+                if following is None:
+                    return message
+                self.job, self._waits = following, Waits()
+                started = self._moved_at = self.clock()
+            elif message is not None:
                 self._take_in(message)
             elif not lives:
                 return self._died()
             self._answer_if_possible()
             now = self.clock()
-            if self.run.interruption.cancelled.is_set():
+            if self.job.run.interruption.cancelled.is_set():
                 return self._end_worker(BrokenKind.CANCELLED)
-            stop_by = self.run.interruption.stop_by
+            stop_by = self.job.run.interruption.stop_by
             if stop_by is not None and now >= stop_by:
                 return self._end_worker(BrokenKind.STOPPED)
             if now - looked >= MEMORY_EVERY_SECONDS:
@@ -144,8 +151,8 @@ class Conversation:
                 quiet_seconds=now - max(self._moved_at, self._waits.last(now)),
                 memory_bytes=memory,
             )
-            if (fault := judge(sample, self.limits)) is not None:
-                log = shared_log("reaped", self.run.folder, self.run.ticket)
+            if (fault := judge(sample, self.job.limits)) is not None:
+                log = shared_log("reaped", self.job.run.folder, self.job.run.ticket)
                 log.warning("reaping its worker: %s", fault.message)
                 return self._end_worker(BrokenKind.REAPED, fault)
             if not self.may_go_on(sample.elapsed_seconds):
@@ -156,7 +163,7 @@ class Conversation:
         if isinstance(message, WantsSpace | WantsCreate | WantsContainer | WantsTurn):
             self._open_question = message
         elif isinstance(message, Remark):
-            run = self.run
+            run = self.job.run
             log = shared_log(message.kind, run.folder, run.ticket, trace=message.trace)
             log.log(message.level, "%s", message.text)
         elif isinstance(message, Created):
@@ -164,6 +171,7 @@ class Conversation:
         elif isinstance(message, Reached):
             self._reach(message)
         elif not isinstance(message, Alive):
+            assert not isinstance(message, Staged)
             self.holder.note(project(self.holder.info, message, self.holder.now()))
         self.proof.look_at(message)
         self._moved_at = self.clock()
@@ -181,8 +189,9 @@ class Conversation:
         if message.algorithm is not None:
             info = replace(info, hash_algorithm=message.algorithm)
         if message.stage is Stage.HASHED:
-            info = replace(info, staging_bytes_finished=info.staging_total_bytes)
-            self.holder.fact(info)
+            # told with what comes next, which is known in a moment
+            total = info.staging_total_bytes
+            self.holder.info = replace(info, staging_bytes_finished=total)
         else:
             self.holder.note(info)
 
@@ -203,13 +212,13 @@ class Conversation:
     def _see_off(self) -> None:
         """Wait for the end of a worker that has told its last; what it has started goes too."""
         if self.worker.exit_code(LEAVE_SECONDS) is None:
-            end_tree(self.worker.identity, (TICKET_VARIABLE, self.run.ticket), grace=0)
+            end_tree(self.worker.identity, (TICKET_VARIABLE, self.job.run.ticket), grace=0)
         self.worker.close()
 
     def _died(self) -> Broken:
         """The worker is gone; what it started goes too."""
         pid = self.worker.pid
-        end_tree(self.worker.identity, (TICKET_VARIABLE, self.run.ticket), grace=0)
+        end_tree(self.worker.identity, (TICKET_VARIABLE, self.job.run.ticket), grace=0)
         code = self.worker.exit_code(5.0)
         self.worker.close()
         # one that could not begin has said nothing; its exit code may be lost with the forkserver
@@ -218,7 +227,9 @@ class Conversation:
 
     def _end_worker(self, kind: BrokenKind, fault: HouseFault | None = None) -> Broken:
         pid = self.worker.pid
-        end_tree(self.worker.identity, (TICKET_VARIABLE, self.run.ticket), grace=STOP_GRACE_SECONDS)
+        end_tree(
+            self.worker.identity, (TICKET_VARIABLE, self.job.run.ticket), grace=STOP_GRACE_SECONDS
+        )
         code = self.worker.exit_code(5.0)
         self.worker.close()
         return Broken(kind=kind, pid=pid, exit_code=code, fault=fault)

@@ -29,6 +29,7 @@ from presqt_daemon.workers.run import (
     Run,
     RunEnd,
     RunKind,
+    WentOn,
     Work,
 )
 from presqt_daemon.workers.supervisor import WRITE_RETRY_SECONDS, Supervisor
@@ -125,6 +126,7 @@ class Dispatch:
         self._desk.keep_up()
         for run in list(self.agenda.runs(self.supervisor.permits, now)):
             self._begin(run)
+        self.supervisor.permits.have_queued(self.agenda.queued(), self.agenda.is_running)
         self._holding.write_note(now)
 
     def next_moment(self, now: float) -> float | None:
@@ -142,6 +144,9 @@ class Dispatch:
                 self._settle(event)
             case Serves():
                 self._holding.serves(event.ticket)
+            case WentOn():
+                if (ticket := self.agenda.tickets.get(event.ticket)) is not None:
+                    ticket.become_staged(event.target, event.resource_id)
             case Closed():
                 self._take_closed(event)
             case Noted():
@@ -151,8 +156,13 @@ class Dispatch:
             case Reopened():
                 self._take_reopened(event)
 
+    def begin_nothing(self) -> None:
+        """Let no run that has staged go on into sending: the daemon is about to end."""
+        self.supervisor.permits.goes_on = False
+
     def stop_by(self, moment: float) -> None:
         """Let what runs go on until a moment of the monotonic clock."""
+        self.begin_nothing()
         for ticket in self.agenda.running():
             if ticket.interruption is not None:
                 ticket.interruption.stop_by = moment
@@ -200,10 +210,8 @@ class Dispatch:
         end, run = event.end, event.run
         self._threads.pop(run.ticket, None)
         permits = self.supervisor.permits
-        if run.work is Work.STAGE:
-            permits.end_staging(run.ticket)
-        else:
-            permits.end_sending(run.ticket)
+        permits.end_staging(run.ticket)
+        permits.end_sending(run.ticket)
         ticket = self.agenda.tickets[run.ticket]
         is_cancelled = ticket.is_cancelled
         # the pause is judged first: it matters whether this run was the one that asked
@@ -223,10 +231,7 @@ class Dispatch:
         match end.kind:
             case RunKind.STAGED:
                 assert end.info is not None
-                if not ticket.is_restaged:
-                    ticket.deaths = 0
-                ticket.work, ticket.is_resume, ticket.waited = Work.UPLOAD, False, 0.0
-                ticket.target, ticket.resource_id = end.info.target, end.info.resource_id
+                ticket.become_staged(end.info.target, end.info.resource_id)
                 self.agenda.add(ticket)
             case RunKind.PARKED if end.held is not None:
                 self.agenda.hold(ticket, now)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.workers.clerk import Reopened
 from presqt_daemon.workers.proof import Serves
-from presqt_daemon.workers.run import Run, RunEnd, RunKind
+from presqt_daemon.workers.run import Run, RunEnd, RunKind, WentOn
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Busy:
 
 
 DeskEvent = Closed | Noted | Reopened | Busy
-Event = Ended | Serves | DeskEvent
+Event = Ended | Serves | WentOn | DeskEvent
 
 
 def ended_by(event: Event) -> str | None:

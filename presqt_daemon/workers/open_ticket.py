@@ -55,6 +55,13 @@ class OpenTicket:
         self.waited, self.waits_from = self.waited_until(now), None
         self.note_at = None
 
+    def become_staged(self, target: str | None, resource_id: str | None) -> None:
+        """From now on it is to be sent; what staging took and waited counts no more."""
+        if not self.is_restaged:
+            self.deaths = 0
+        self.work, self.is_resume, self.waited = Work.UPLOAD, False, 0.0
+        self.target, self.resource_id = target, resource_id
+
     def begin(self, now: float, *, is_asking: bool = False) -> Run:
         """The run that begins now."""
         self.end_waiting(now)
@@ -64,6 +71,7 @@ class OpenTicket:
             work=self.work,
             interruption=self.interruption,
             deaths=self.deaths,
+            is_restaged=self.is_restaged,
             is_resume=self.is_resume,
             waited_seconds=self.waited,
             zip_bytes=self.zip_bytes,

@@ -7,7 +7,7 @@ All in the parent, so that two tickets for one target share its limits.
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -98,6 +98,12 @@ class Permits:
     _due: dict[Account, float] = field(default_factory=dict)
     _refused: dict[str, str | None] = field(default_factory=dict)
     _reserved: dict[str, tuple[int, int]] = field(default_factory=dict)
+    goes_on: bool = True
+    """Whether a run that has staged may go on into sending."""
+
+    _queued: Collection[str] = ()
+    _coming: dict[str, str] = field(default_factory=dict)
+    """Ticket -> target, of those that were refused to go on and are not queued yet."""
 
     def begin_staging(
         self, ticket: str, zip_bytes: int, *, folder: str = "", is_slow: bool = False
@@ -125,23 +131,48 @@ class Permits:
 
         Where there are several, the last is kept for bags under `staging.small`.
         """
+        with self._lock:
+            return self._take_lane(ticket, target, resource_id, zip_bytes)
+
+    def go_on_sending(
+        self, ticket: str, target: str, resource_id: str | None, zip_bytes: int
+    ) -> bool:
+        """Exchange the place for staging for one of a target's lanes, if that is free.
+
+        False also while others wait there, or are held: a ticket that goes on passes nobody.
+        """
+        with self._lock:
+            may_go = self.goes_on and target not in {*self._queued, *self._coming.values()}
+            if not may_go or not self._take_lane(ticket, target, resource_id, zip_bytes):
+                self._coming[ticket] = target
+                return False
+        self.end_staging(ticket)
+        return True
+
+    def have_queued(self, targets: Collection[str], is_running: Callable[[str], bool]) -> None:
+        """Know for which targets tickets wait; one whose run has ended is among them by now."""
+        with self._lock:
+            self._queued = targets
+            for ticket in [name for name in self._coming if not is_running(name)]:
+                del self._coming[ticket]
+
+    def _take_lane(self, ticket: str, target: str, resource_id: str | None, zip_bytes: int) -> bool:
         known = self.config.targets.get(target)
         lanes = 1 if known is None else known.workers
         is_large = zip_bytes > self.config.staging.small
-        with self._lock:
-            asked = None
-            if resource_id is not None and known is not None:
-                asked = ContainerKey(account_of(known, None), resource_id)
-            container = self._resolved.get(asked, asked) if asked is not None else None
-            busy = [taken for taken in self._sending.values() if taken.target == target]
-            large = sum(taken.is_large for taken in busy)
-            if (
-                len(busy) >= lanes
-                or (is_large and large >= max(1, lanes - 1))
-                or (container is not None and self._is_busy(ticket, container))
-            ):
-                return False
-            self._sending[ticket] = Sending(target, asked, container, is_large)
+        asked = None
+        if resource_id is not None and known is not None:
+            asked = ContainerKey(account_of(known, None), resource_id)
+        container = self._resolved.get(asked, asked) if asked is not None else None
+        busy = [taken for taken in self._sending.values() if taken.target == target]
+        large = sum(taken.is_large for taken in busy)
+        if (
+            len(busy) >= lanes
+            or (is_large and large >= max(1, lanes - 1))
+            or (container is not None and self._is_busy(ticket, container))
+        ):
+            return False
+        self._sending[ticket] = Sending(target, asked, container, is_large)
         return True
 
     def begin_container(self, ticket: str, target: TargetConfig, identity: str) -> bool:

@@ -1,6 +1,6 @@
 """What a worker is handed for a run: the task, with all it needs to know, and its limits."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import HouseFault, UserFault
@@ -9,6 +9,7 @@ from presqt_daemon.staging.stage import StageJob
 from presqt_daemon.system.host import boot_id
 from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo, advance
+from presqt_daemon.upload.earlier_deposit import EarlierDeposit
 from presqt_daemon.upload.send import SendJob
 from presqt_daemon.workers.pauses import Held
 from presqt_daemon.workers.reaper import Limits
@@ -19,8 +20,25 @@ from presqt_daemon.workers.tokens import MissingTokenError, Tokens, how_to_repla
 STAGING_MESSAGE = "Saving files to server and validating bag..."
 
 
-def prepare(run: Run, holder: Holder, config: Config, tokens: Tokens) -> tuple[Task, Limits]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a worker does in a run, or in a part of one, and within which limits."""
+
+    run: Run
+    task: Task
+    limits: Limits
+
+
+def prepare(
+    run: Run,
+    holder: Holder,
+    config: Config,
+    tokens: Tokens,
+    earlier: tuple[EarlierDeposit, ...] = (),
+) -> Job:
     """The task and its limits; the status says that it begins.
+
+    `earlier` are deposits that may be pointed at instead of sending.
 
     Raises PresqtError for a ticket that cannot go on, ParkError for one that has to wait.
     """
@@ -35,14 +53,15 @@ def prepare(run: Run, holder: Holder, config: Config, tokens: Tokens) -> tuple[T
         wall = config.staging.time_limit
     else:
         target = _target_of(info, config)
-        task = _upload_task(run, holder, info, config, target, _token_of(target, tokens))
+        token = _token_of(target, tokens)
+        task = _upload_task(run, holder, info, config, target, token, earlier)
         wall = target.time_limit or config.uploads.time_limit
     limits = Limits(
         wall_seconds=wall,
         stall_seconds=config.uploads.stall_limit,
         memory_bytes=config.uploads.memory_limit,
     )
-    return task, limits
+    return Job(run=run, task=task, limits=limits)
 
 
 def _stage_task(run: Run, holder: Holder, info: ProcessInfo, config: Config) -> StageTask:
@@ -75,6 +94,7 @@ def _upload_task(
     config: Config,
     target: TargetConfig,
     token: str | None,
+    earlier: tuple[EarlierDeposit, ...],
 ) -> UploadTask:
     holder.note(replace(info, message=f"Uploading files to {target.name}..."))
     job = SendJob(
@@ -87,7 +107,7 @@ def _upload_task(
         boot_id=boot_id(),
         is_asking=run.is_asking,
     )
-    return UploadTask(ticket=run.ticket, job=job)
+    return UploadTask(ticket=run.ticket, job=job, earlier=earlier)
 
 
 def _token_of(target: TargetConfig, tokens: Tokens) -> str | None:

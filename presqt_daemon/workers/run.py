@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from presqt_daemon.errors import HouseFault, PresqtError, TargetFault, UserFault
@@ -57,6 +57,7 @@ class Run:
     """One go at a ticket. `deaths` counts goes before it that ended without new progress.
 
     `folder` is the target's whose inbox folder it came through, empty for the inbox itself.
+    `is_restaged`: it was staged before, and what lay on the disk was another content.
     `is_asking`: its target is paused, and this run asks whether it serves again.
     `waited_seconds` is how long the ticket has waited so far, for anything but a worker.
     """
@@ -65,11 +66,31 @@ class Run:
     work: Work
     interruption: Interruption
     deaths: int = 0
+    is_restaged: bool = False
     is_resume: bool = False
     waited_seconds: float = 0.0
     zip_bytes: int = 0
     folder: str = ""
     is_asking: bool = False
+
+    def into_sending(self) -> "Run":
+        """The same run once it has staged: it sends now, and has waited for nothing yet."""
+        return replace(
+            self,
+            work=Work.UPLOAD,
+            deaths=self.deaths if self.is_restaged else 0,
+            is_resume=False,
+            waited_seconds=0.0,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WentOn:
+    """A run has staged its ticket and goes on into sending, in a place of that target."""
+
+    ticket: str
+    target: str
+    resource_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

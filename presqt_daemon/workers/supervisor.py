@@ -41,9 +41,8 @@ from presqt_daemon.workers.endings import end_failed, end_finished, end_pointed
 from presqt_daemon.workers.pauses import Held
 from presqt_daemon.workers.permits import Permits, account_of, site_of
 from presqt_daemon.workers.pool import Pool
-from presqt_daemon.workers.prepare import prepare
+from presqt_daemon.workers.prepare import Job, prepare
 from presqt_daemon.workers.proof import Proof, Serves
-from presqt_daemon.workers.reaper import Limits
 from presqt_daemon.workers.run import (
     DISK,
     SHORTAGE,
@@ -53,6 +52,7 @@ from presqt_daemon.workers.run import (
     RunEnd,
     RunKind,
     TargetHeldError,
+    WentOn,
     Work,
 )
 from presqt_daemon.workers.shares import DiskShares
@@ -83,7 +83,7 @@ class Supervisor:
     permits: Permits
     tokens: Tokens
     contents: Contents
-    post: Callable[[Serves], None]
+    post: Callable[[Serves | WentOn], None]
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = utc_now
     _shares: DiskShares = field(init=False)
@@ -150,6 +150,7 @@ class Supervisor:
 
     def _run(self, run: Run, holder: Holder) -> RunEnd:
         earlier: tuple[EarlierDeposit, ...] = ()
+        conversation = None
         try:
             if run.work is Work.UPLOAD:
                 if holder.info.stage in {Stage.RECEIVED, Stage.VALIDATED}:
@@ -158,15 +159,15 @@ class Supervisor:
                     return RunEnd(ticket=run.ticket, kind=RunKind.AGAIN, info=holder.info)
                 earlier = self._earlier_deposit(holder)
             started_with = holder.info.upload_files_finished
-            task, limits = prepare(run, holder, self.config, self.tokens)
-            if isinstance(task, UploadTask):
-                task = replace(task, earlier=earlier)
-            end = self._converse(run, holder, task, limits)
+            job = prepare(run, holder, self.config, self.tokens, earlier)
+            conversation = self._new_conversation(job, holder)
+            end = self._converse(conversation)
             progress = holder.info.upload_files_finished > started_with
-            return self._settle(run, holder, task, end, progress=progress)
+            return self._settle(conversation.job, holder, end, progress=progress)
         except PresqtError as error:
             end_failed(holder, error, self.config)
         except ParkError as cause:
+            run = run if conversation is None else conversation.job.run
             return park(run, holder, cause, self.config)
         return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
 
@@ -189,29 +190,60 @@ class Supervisor:
         known = self.config.targets.get(target or "")
         return target if known is None else site_of(known)
 
-    def _converse(self, run: Run, holder: Holder, task: Task, limits: Limits) -> End | Broken:
+    def _new_conversation(self, job: Job, holder: Holder) -> Conversation:
+        ticket = job.run.ticket
         conversation = Conversation(
             worker=self.pool.start_worker(),
             holder=holder,
-            run=run,
-            limits=limits,
-            answer=lambda question: self._answer(holder, task, question),
-            end_creating=lambda: self.permits.end_creating(run.ticket),
-            proof=Proof(run.ticket, self.post),
-            may_go_on=lambda elapsed: self._is_in_its_place(run, elapsed),
+            job=job,
+            answer=lambda question: self._answer(holder, conversation.job.task, question),
+            next_job=lambda staged: self._next_job(conversation, staged),
+            end_creating=lambda: self.permits.end_creating(ticket),
+            proof=Proof(ticket, self.post),
+            may_go_on=lambda elapsed: self._is_in_its_place(conversation.job.run, elapsed),
             clock=self.clock,
         )
+        return conversation
+
+    def _converse(self, conversation: Conversation) -> End | Staged | Broken:
+        holder = conversation.holder
         holder.note(
             replace(holder.info, function_process_id=conversation.worker.pid, host=host_name())
         )
         try:
-            end = conversation.hold(task)
+            end = conversation.hold()
         finally:
-            self.permits.end_creating(run.ticket)
+            self.permits.end_creating(conversation.job.run.ticket)
             gone = replace(holder.info, function_process_id=None, host=None)
             # what it waited for inside its work went with the worker
             holder.note(replace(gone, waiting_for=None, next_attempt_at=None))
         return end
+
+    def _next_job(self, conversation: Conversation, staged: Staged) -> Job | None:
+        """The sending of a bag that has just been staged, None where it has to wait for a place.
+
+        Raises PresqtError, ParkError, OSError when the ticket cannot be written on.
+        """
+        holder, run = conversation.holder, conversation.job.run
+        holder.info = info = replace(
+            holder.info,
+            message="Waiting to be uploaded.",
+            waiting_for="a worker",
+            waiting_since=None,
+            waited_seconds=0,
+        )
+        self.contents.note_staged(holder.folder, staged.bag.fingerprint)
+        target = info.target or ""
+        if not self.permits.go_on_sending(run.ticket, target, info.resource_id, run.zip_bytes):
+            return None
+        self.permits.release(run.ticket)
+        # before anybody is told that it is staged; it is from here on, whatever becomes of sending
+        holder.fact(info)
+        self.post(WentOn(run.ticket, target, info.resource_id))
+        sending = run.into_sending()
+        conversation.job = replace(conversation.job, run=sending)
+        earlier = self._earlier_deposit(holder)
+        return prepare(sending, holder, self.config, self.tokens, earlier)
 
     def _is_in_its_place(self, run: Run, elapsed: float) -> bool:
         """Whether a bag may go on where it is staged: a slow one takes no small one's place."""
@@ -239,20 +271,13 @@ class Supervisor:
         return Go() if self.permits.begin_creating(account, task.ticket) else None
 
     def _settle(
-        self, run: Run, holder: Holder, task: Task, end: End | Broken, *, progress: bool
+        self, job: Job, holder: Holder, end: End | Staged | Broken, *, progress: bool
     ) -> RunEnd:
         """What the worker's last word means for the ticket. Raises PresqtError, ParkError."""
+        run, task = job.run, job.task
         match end:
             case Staged():
-                self.contents.note_staged(holder.folder)
-                waiting = replace(
-                    holder.info,
-                    message="Waiting to be uploaded.",
-                    waiting_for="a worker",
-                    waiting_since=None,
-                    waited_seconds=0,
-                )
-                holder.fact(waiting)
+                holder.fact(replace(holder.info, waiting_for="a worker"))
                 return RunEnd(ticket=run.ticket, kind=RunKind.STAGED, info=holder.info)
             case Uploaded(result=result):
                 self.permits.accept(holder.info.target or "")

@@ -6,6 +6,7 @@ import threading
 import traceback
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from typing import Any
 
 from presqt_daemon.config import Config
 from presqt_daemon.errors import HouseFault, MachineError, PayloadSpoilt, PresqtError
@@ -80,17 +81,28 @@ class _Line:
             self._channel.send(message)
 
     def ask(self, question: Question) -> Go:
+        answer: Go = self._answer_to(question)
+        return answer
+
+    def go_on(self, staged: Staged) -> "UploadTask | None":
+        """What is to be done next, None for nothing."""
+        answer: UploadTask | None = self._answer_to(staged)
+        return answer
+
+    def _answer_to(self, question: Question | Staged) -> Any:
         with self._asking:
             self.tell(question)
-            answer: Go = self._channel.recv()
-        return answer
+            return self._channel.recv()
 
 
 def run_task(task: Task, channel: Connection) -> None:
-    """Do one task and send its end, whatever happens inside."""
+    """Do one task, and the one that follows from it, and send the end, whatever happens inside."""
     line = _Line(channel)
     try:
-        end = _stage(task, line) if isinstance(task, StageTask) else _upload(task, line)
+        following = line.go_on(_stage(task, line)) if isinstance(task, StageTask) else task
+        if following is None:
+            return
+        end: End = _upload(following, line)
     except MustWait as wait:
         end = wait.limited
     except (PayloadSpoilt, PayloadError):
@@ -111,7 +123,7 @@ def run_task(task: Task, channel: Connection) -> None:
     line.tell(end)
 
 
-def _stage(task: StageTask, line: _Line) -> End:
+def _stage(task: StageTask, line: _Line) -> Staged:
     def ask(surveyed: Surveyed) -> tuple[str, ...]:
         folder = TicketFolder(task.job.folder)
         claim = claim_of(folder)

@@ -31,6 +31,7 @@ from presqt_daemon.workers.conversation import Conversation
 from presqt_daemon.workers.expiry import Expiry
 from presqt_daemon.workers.open_ticket import OpenTicket
 from presqt_daemon.workers.permits import Permits
+from presqt_daemon.workers.prepare import Job
 from presqt_daemon.workers.proof import Proof
 from presqt_daemon.workers.reaper import Limits
 from presqt_daemon.workers.run import Interruption, Run, Work
@@ -417,14 +418,18 @@ def test_a_wall_clock_that_jumps_reaps_nobody(tmp_path: Path) -> None:
     conversation = Conversation(
         worker=Worker(process=keeper, identity=identity, channel=ours),  # type: ignore[arg-type]
         holder=Holder(uploads, folder, info, clock=clock, now=lambda: now[0]),
-        run=Run(ticket=folder.ticket, work=Work.STAGE, interruption=Interruption()),
-        limits=Limits(wall_seconds=3600, stall_seconds=600, memory_bytes=10**12),
+        job=Job(
+            run=Run(ticket=folder.ticket, work=Work.STAGE, interruption=Interruption()),
+            task="a task",  # type: ignore[arg-type]
+            limits=Limits(wall_seconds=3600, stall_seconds=600, memory_bytes=10**12),
+        ),
         answer=lambda _question: None,
+        next_job=lambda _staged: None,
         end_creating=lambda: None,
         proof=Proof(folder.ticket, lambda _event: None),
         clock=clock,
     )
-    end = conversation.hold("a task")  # type: ignore[arg-type]
+    end = conversation.hold()
     conversation.worker.close()
     assert isinstance(end, Limited)
     assert len(asked) > 3

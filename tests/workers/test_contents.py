@@ -35,8 +35,8 @@ def first_of(uploads: Uploads, *others: ProcessInfo) -> str | None:
     """Whom a ticket finds that is known after these."""
     contents = Contents(uploads)
     for info in others:
-        contents.note_staged(keep(uploads, info))
-    contents.note_staged(keep(uploads, ME))
+        contents.note_staged(keep(uploads, info), CONTENT)
+    contents.note_staged(keep(uploads, ME), CONTENT)
     found = contents.earlier(ME, CONTENT)
     return None if found is None else found.ticket_number
 
@@ -68,7 +68,7 @@ def test_of_tickets_staged_at_the_same_time_all_but_one_find_the_first(uploads: 
     infos = [sending_info() for _ in range(6)]
     contents = Contents(uploads)
     for info in reversed(infos):
-        contents.note_staged(keep(uploads, info))
+        contents.note_staged(keep(uploads, info), CONTENT)
     found = [contents.earlier(info, CONTENT) for info in infos]
     firsts = [None if other is None else other.ticket_number for other in found]
     assert firsts == [*[infos[-1].ticket_number] * 5, None]
@@ -78,9 +78,9 @@ def test_the_order_of_being_known_decides_and_not_that_of_the_drops(uploads: Upl
     earlier, later = sending_info(), sending_info()
     contents = Contents(uploads)
     folders = [keep(uploads, info) for info in (earlier, later)]
-    contents.note_staged(folders[1])
+    contents.note_staged(folders[1], CONTENT)
     assert contents.notice(folders[1], later, points=True) is None
-    contents.note_staged(folders[0])
+    contents.note_staged(folders[0], CONTENT)
     with pytest.raises(ParkError):
         contents.notice(folders[0], earlier, points=True)
     uploads.write_info(folders[1], finished_info(ticket_number=later.ticket_number))
@@ -94,7 +94,7 @@ def test_the_order_outlives_a_restart_and_a_clock_that_steps_back(uploads: Uploa
     contents = Contents(uploads, now_ns=lambda: next(clock))
     folders = {info.ticket_number: keep(uploads, info) for info in infos}
     for info in infos:
-        contents.note_staged(folders[info.ticket_number])
+        contents.note_staged(folders[info.ticket_number], CONTENT)
     again = Contents(uploads)
     again.load(survey(uploads).contents)
     found = [again.earlier(info, CONTENT) for info in infos]
@@ -108,7 +108,7 @@ def test_a_ticket_that_is_staged_again_keeps_its_place(uploads: Uploads) -> None
     contents = Contents(uploads)
     folders = [keep(uploads, info) for info in infos]
     for folder in (*folders, folders[0]):
-        contents.note_staged(folder)
+        contents.note_staged(folder, CONTENT)
     assert contents.earlier(infos[0], CONTENT) is None
     assert list(survey(uploads).contents) == [info.ticket_number for info in infos]
 
@@ -131,7 +131,7 @@ def at_one_container(uploads: Uploads, other: ProcessInfo, me: ProcessInfo) -> C
     """Two tickets for two ids, of which the target says that they are one container."""
     contents = Contents(uploads)
     for info in (other, me):
-        contents.note_staged(keep(uploads, info))
+        contents.note_staged(keep(uploads, info), CONTENT)
         contents.note_container(info.ticket_number, "ab1cd")
     return contents
 
@@ -179,7 +179,7 @@ def test_a_bag_that_was_only_packed_has_not_begun_to_send(
     first, me = finished_info(), sending_info()
     contents = Contents(uploads)
     for info in (first, me):
-        contents.note_staged(keep(uploads, info))
+        contents.note_staged(keep(uploads, info), CONTENT)
     journal = Journal(uploads.folder(me.ticket_number).journal)
     journal.have_packed(Packed(name="P.zip", size=1, digests={}))
     if has_opened:

@@ -12,12 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from presqt_daemon.reports import Alive, End, Go, Limited, Question, WantsTurn
+from presqt_daemon.reports import Alive, End, Go, Limited, Question, Staged, WantsTurn
 from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.workers.conversation import Broken, BrokenKind, Conversation
 from presqt_daemon.workers.pool import TICKET_VARIABLE
+from presqt_daemon.workers.prepare import Job
 from presqt_daemon.workers.proof import Proof
 from presqt_daemon.workers.reaper import Limits
 from presqt_daemon.workers.run import Interruption, Run, Work
@@ -36,7 +37,7 @@ def take_a_turn(channel: Connection) -> None:
     channel.send(Limited(reason="", waiting_for="the target", seconds=1.0))
 
 
-def end_of(tmp_path: Path, turn_seconds: float) -> End | Broken:
+def end_of(tmp_path: Path, turn_seconds: float) -> End | Staged | Broken:
     """What becomes of that worker, when from its turn on each look at the clock costs an hour."""
     moment = [0.0]
     passed: list[float] = []
@@ -60,14 +61,18 @@ def end_of(tmp_path: Path, turn_seconds: float) -> End | Broken:
     conversation = Conversation(
         worker=Worker(process=process, identity=psutil.Process(process.pid), channel=ours),
         holder=Holder(uploads, folder, info, now=lambda: NOW),
-        run=Run(ticket=folder.ticket, work=Work.UPLOAD, interruption=Interruption()),
-        limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
+        job=Job(
+            run=Run(ticket=folder.ticket, work=Work.UPLOAD, interruption=Interruption()),
+            task="a task",  # type: ignore[arg-type]
+            limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
+        ),
         answer=answer,
+        next_job=lambda _staged: None,
         end_creating=lambda: None,
         proof=Proof(folder.ticket, lambda _event: None),
         clock=clock,
     )
-    return conversation.hold("a task")  # type: ignore[arg-type]
+    return conversation.hold()
 
 
 def test_a_wait_for_a_turn_counts_to_no_limit(tmp_path: Path) -> None:
@@ -131,13 +136,17 @@ def test_a_bag_that_may_not_go_on_where_it_is_leaves_its_place(tmp_path: Path) -
     end = Conversation(
         worker=worker,
         holder=Holder(uploads, folder, info, now=lambda: NOW),
-        run=Run(ticket=folder.ticket, work=Work.STAGE, interruption=Interruption()),
-        limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
+        job=Job(
+            run=Run(ticket=folder.ticket, work=Work.STAGE, interruption=Interruption()),
+            task="a task",  # type: ignore[arg-type]
+            limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
+        ),
         answer=lambda _question: None,
+        next_job=lambda _staged: None,
         end_creating=lambda: None,
         proof=Proof(folder.ticket, lambda _event: None),
         may_go_on=may_go_on,
-    ).hold("a task")  # type: ignore[arg-type]
+    ).hold()
     assert isinstance(end, Broken)
     assert end.kind is BrokenKind.OUTGROWN
     assert asked == sorted(asked)
@@ -174,12 +183,16 @@ def test_only_the_death_of_a_worker_that_has_begun_counts(
     end = Conversation(
         worker=Worker(process=process, identity=psutil.Process(process.pid), channel=ours),
         holder=Holder(uploads, folder, info, now=lambda: NOW),
-        run=Run(ticket=folder.ticket, work=Work.STAGE, interruption=Interruption()),
-        limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
+        job=Job(
+            run=Run(ticket=folder.ticket, work=Work.STAGE, interruption=Interruption()),
+            task="a task",  # type: ignore[arg-type]
+            limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
+        ),
         answer=lambda _question: None,
+        next_job=lambda _staged: None,
         end_creating=lambda: None,
         proof=Proof(folder.ticket, lambda _event: None),
-    ).hold("a task")  # type: ignore[arg-type]
+    ).hold()
     assert isinstance(end, Broken)
     assert end.kind is kind
 
@@ -215,12 +228,16 @@ def test_what_a_worker_that_died_had_started_goes_with_it(tmp_path: Path) -> Non
     end = Conversation(
         worker=Worker(process=process, identity=psutil.Process(process.pid), channel=ours),
         holder=Holder(uploads, folder, info, now=lambda: NOW),
-        run=Run(ticket="the-ticket", work=Work.STAGE, interruption=Interruption()),
-        limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
+        job=Job(
+            run=Run(ticket="the-ticket", work=Work.STAGE, interruption=Interruption()),
+            task="a task",  # type: ignore[arg-type]
+            limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
+        ),
         answer=answer,
+        next_job=lambda _staged: None,
         end_creating=lambda: None,
         proof=Proof(folder.ticket, lambda _event: None),
-    ).hold("a task")  # type: ignore[arg-type]
+    ).hold()
     assert isinstance(end, Broken)
     gone, alive = psutil.wait_procs(children, timeout=30)
     assert (len(gone), alive) == (1, [])
