@@ -63,6 +63,7 @@ class Desk:
             size=taken.size,
             error=record.fault,
         )
+        # before its end can be told
+        copies.follow(record, is_new=True)
         self.emit(claim)
-        copies.follow(record)
         self.claimer.coming.discard(record.ticket)

@@ -5,6 +5,7 @@ import grp
 import logging
 import os
 import stat
+import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -70,6 +71,7 @@ def record_of(drop: Drop, ticket: str, moment: datetime, sidecar: Sidecar | None
         ),
         fault_code=None if fault is None else fault.code,
         fault_message=None if fault is None else fault.message,
+        mark=str(uuid.uuid4()),
     )
 
 

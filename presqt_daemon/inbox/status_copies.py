@@ -60,15 +60,15 @@ class StatusCopies:
         self._config = config
         self._notices = notices
         self._clock = clock
-        self._news: queue.SimpleQueue[ClaimRecord | str] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[tuple[ClaimRecord, bool] | str] = queue.SimpleQueue()
         self._followed: dict[str, _Followed] = {}
         self._marks = TicketMarks(uploads)
         self._found: set[Place] = set()
         self._tidied: dict[Place, float] = {}
 
-    def follow(self, record: ClaimRecord) -> None:
-        """A ticket was made from a drop of this lane."""
-        self._news.put(record)
+    def follow(self, record: ClaimRecord, *, is_new: bool = False) -> None:
+        """A ticket was made from a drop of this lane, now or by an earlier daemon."""
+        self._news.put((record, is_new))
 
     def changed(self, ticket: str) -> None:
         """A ticket, of whichever lane, has ended or goes again."""
@@ -122,9 +122,11 @@ class StatusCopies:
                         with contextlib.suppress(OSError):
                             os.unlink(name, dir_fd=folder.handle)
 
-    def _take(self, news: ClaimRecord | str, base: Place, now: float) -> None:
-        if isinstance(news, ClaimRecord):
-            self._followed[news.ticket] = _Followed(record=news, due=now)
+    def _take(self, news: tuple[ClaimRecord, bool] | str, base: Place, now: float) -> None:
+        if not isinstance(news, str):
+            record, is_new = news
+            due = now + LOOK_SECONDS if is_new else now
+            self._followed.setdefault(record.ticket, _Followed(record=record, due=due))
             return
         if news not in self._followed:
             try:

@@ -189,7 +189,7 @@ def _keep(
     _ask_another(job, written.folder, report, is_valid=True)
     if not found.payload_files:
         raise no_payload()
-    written.folder.rename(job.folder / name)  # made durable with the file of digests, below
+    written.folder.rename(job.folder / name)  # made durable with the status that tells of it
     report(Reached(stage=Stage.VALIDATED, bag=bag))
     reach("stage-validated")
     head = PayloadHead(

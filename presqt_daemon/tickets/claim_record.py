@@ -48,7 +48,8 @@ class ClaimRecord:
     `inbox_folder` and `inbox_name` say where it lay (surrogates escaped as in os.fsdecode);
     `zip_name` and `sidecar_name` are the names inside the ticket's folder, None when there is
     none (a folder that was dropped is left where it is, with the inode `left_inode`).
-    `drop_file` is None for a claim of a version that did not note it.
+    `drop_file` and `mark` are None for a claim of a version that did not note them; `mark` is a
+    UUID4 that only the service knows (`upload.container_mark`).
     `fault_code` and `fault_message` say why the drop can only fail, None for one that may go on.
     """
 
@@ -66,6 +67,7 @@ class ClaimRecord:
     fault_message: str | None = None
     left_inode: int | None = None
     drop_file: DropFile | None = None
+    mark: str | None = None
 
     @property
     def receipt_stem(self) -> str:
@@ -135,6 +137,7 @@ def _what_is_wrong(record: ClaimRecord) -> str | None:
     options = (
         *(record.route.target, record.route.resource_id, record.dropped_by_name),
         *(record.fault_code, record.fault_message, record.zip_name, record.sidecar_name),
+        record.mark,
     )
     if not all(isinstance(text, str) for text in (*texts, record.owner.host, record.owner.boot_id)):
         return "a text is missing"

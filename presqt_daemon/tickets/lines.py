@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from presqt_daemon.system.files import open_regular
@@ -39,7 +39,7 @@ def append_text(path: Path, text: str, *, durable: bool) -> None:
         os.close(handle)
 
 
-def read_lines(path: Path) -> Iterator[dict[str, object]]:
+def read_lines(path: Path) -> Generator[dict[str, object], None, None]:
     """The JSON objects of a file of lines; a missing file has none.
 
     A torn line, which a crash in the middle of an append leaves, is passed over; what is no file

@@ -1,8 +1,9 @@
 """`payload.jsonl`: the bag as staging left it, so that an upload can begin, or begin again."""
 
+import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 from pathlib import Path, PurePosixPath
@@ -10,9 +11,12 @@ from typing import Any, cast
 
 from presqt_daemon.model import Bag, PayloadFile
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import open_regular, sync_folder
+from presqt_daemon.system.files import open_regular
 from presqt_daemon.tickets.fingerprint import Fingerprint
 from presqt_daemon.tickets.lines import append_lines, append_text, read_lines
+
+MAX_KEPT_FILES = 1_000
+"""A payload of more files is read again each time, so that no list of them is held."""
 
 _GROUP = 2000
 _END_BYTES = 256
@@ -34,7 +38,11 @@ class PayloadError(Exception):
 
 
 def write_payload(path: Path, head: PayloadHead, files: Iterable[PayloadFile]) -> None:
-    """Write the whole file durably, replacing an older one; the last line counts the files."""
+    """Write the whole file, replacing an older one; the last line counts the files.
+
+    Its content is durable, its name with the next sync of the folder: the status's that tells of
+    it. A status that is kept while the name is lost has the ticket staged again.
+    """
     write_rows(path, head, ((str(file.path), file.size, file.digests) for file in files))
 
 
@@ -75,7 +83,6 @@ def write_rows(
     append_lines(temporary, [end], durable=True)
     reach("payload-written")
     os.replace(temporary, path)
-    sync_folder(path.parent)
     return fingerprint.text()
 
 
@@ -85,27 +92,71 @@ def _row(name: str, size: int, digests: Mapping[str, str]) -> str:
     return f'{{"path": {encode_basestring(name)}, "size": {size}, "digests": {{{told}}}}}\n'
 
 
+class Payload:
+    """The file opened once for its head, and with it for its files, as far as those are few.
+
+    `fingerprint` is what the last line says, None where it was not read or does not tell it.
+    Raises PayloadError when there is no head.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.fingerprint: str | None = None
+        self._kept: list[PayloadFile] | None = []
+        self._fault: PayloadError | None = None
+        rows = read_lines(path)
+        with contextlib.closing(rows):
+            self.head = _head_from(next(rows, None))
+            if self.head.bag.payload_files > MAX_KEPT_FILES:
+                self._kept = None
+                return
+            try:
+                for row in _file_rows(rows, self._end):
+                    self._kept.append(row)
+            except PayloadError as error:
+                self._fault = error
+
+    def files(self) -> Iterator[PayloadFile]:
+        """Every payload file in the order staged; PayloadError as `read_files`."""
+        if self._kept is None:
+            yield from read_files(self.path)
+            return
+        yield from self._kept
+        if self._fault is not None:
+            raise self._fault
+
+    def _end(self, row: Mapping[str, Any]) -> None:
+        found = row.get("fingerprint")
+        self.fingerprint = found if isinstance(found, str) else None
+
+
 def read_head(path: Path) -> PayloadHead:
     """The first line; PayloadError when there is none."""
-    for row in read_lines(path):
-        try:
-            fields = cast("dict[str, Any]", row)
-            return PayloadHead(
-                bag=Bag(
-                    folder=fields["folder"],
-                    version=fields["version"],
-                    algorithms=tuple(fields["algorithms"]),
-                    info=tuple((pair[0], pair[1]) for pair in fields["info"]),
-                    payload_files=fields["payload_files"],
-                    payload_bytes=fields["payload_bytes"],
-                ),
-                algorithm=fields["algorithm"],
-                boot_id=fields["boot_id"],
-                folders=tuple(fields["folders"]),
-            )
-        except (KeyError, TypeError, IndexError) as error:
-            raise PayloadError(f"not a payload file of ours: {error!r}") from None
-    raise PayloadError("the payload file is missing or empty")
+    rows = read_lines(path)
+    with contextlib.closing(rows):
+        return _head_from(next(rows, None))
+
+
+def _head_from(row: Mapping[str, object] | None) -> PayloadHead:
+    if row is None:
+        raise PayloadError("the payload file is missing or empty")
+    try:
+        fields = cast("dict[str, Any]", row)
+        return PayloadHead(
+            bag=Bag(
+                folder=fields["folder"],
+                version=fields["version"],
+                algorithms=tuple(fields["algorithms"]),
+                info=tuple((pair[0], pair[1]) for pair in fields["info"]),
+                payload_files=fields["payload_files"],
+                payload_bytes=fields["payload_bytes"],
+            ),
+            algorithm=fields["algorithm"],
+            boot_id=fields["boot_id"],
+            folders=tuple(fields["folders"]),
+        )
+    except (KeyError, TypeError, IndexError) as error:
+        raise PayloadError(f"not a payload file of ours: {error!r}") from None
 
 
 def read_fingerprint(path: Path) -> str | None:
@@ -129,15 +180,22 @@ def _file_from(fields: Mapping[str, Any]) -> PayloadFile:
 
 def read_files(path: Path) -> Iterator[PayloadFile]:
     """Every payload file in the order staged; PayloadError when the end line does not come."""
-    count = 0
-    for index, row in enumerate(read_lines(path)):
-        if index == 0:
-            continue
+    rows = read_lines(path)
+    with contextlib.closing(rows):
+        next(rows, None)
+        yield from _file_rows(rows, lambda _end: None)
+
+
+def _file_rows(
+    rows: Iterable[Mapping[str, object]], end: Callable[[Mapping[str, Any]], None]
+) -> Iterator[PayloadFile]:
+    """The files of the rows behind the head; `end` hears the last row, after it was found right."""
+    for count, row in enumerate(rows):
         fields = cast("dict[str, Any]", row)
         if "end" in fields:
             if fields["end"] != count:
                 raise PayloadError(f"{count} files where {fields['end']} were written")
+            end(fields)
             return
-        count += 1
         yield _file_from(fields)
     raise PayloadError("the payload file is cut short")

@@ -17,15 +17,9 @@ from presqt_daemon.tickets.file_rows import ResultIndex
 from presqt_daemon.tickets.fingerprint import Fingerprint
 from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.media_type import media_type_of
-from presqt_daemon.tickets.payload import (
-    PayloadError,
-    PayloadHead,
-    read_files,
-    read_fingerprint,
-    read_head,
-)
+from presqt_daemon.tickets.payload import Payload, PayloadError, PayloadHead, read_fingerprint
 from presqt_daemon.tickets.process_info import ProcessInfo
-from presqt_daemon.tickets.record import SCHEMA_VERSION, draft_record, keep_durably
+from presqt_daemon.tickets.record import SCHEMA_VERSION, draft_record, keep_synced
 from presqt_daemon.tickets.store import TicketFolder
 
 DIGEST_ZIP_BYTES = 32 << 20
@@ -40,23 +34,29 @@ def write_receipt(
     now: datetime,
     status_mode: int = 0o644,
     same_as: str | None = None,
-) -> None:
-    """Write the receipt of a ticket that has ended, however; replaces an older one durably.
+) -> PayloadHead | None:
+    """Write the receipt of a ticket that has ended, however; replaces an older one.
 
+    Its content is durable, its name with the next sync of the folder: the status's, which comes
+    after it, so that no ticket has ended without a record.
     Of a failed ticket it says what was left at the target: files that were not sent have no
     outcome. A damaged payload file or journal is told as far as it can be read. `same_as` names
-    the ticket that had brought the content there. Raises OSError.
+    the ticket that had brought the content there. What is known of the bag, None for nothing.
+    Raises OSError.
     """
+    payload = payload_of(folder)
     with ResultIndex(folder.journal) as results:
         tree = receipt_tree(
-            folder, info, results, agent_version=agent_version, now=now, same_as=same_as
+            folder, payload, info, results, agent_version=agent_version, now=now, same_as=same_as
         )
-        files = file_trees(folder, results)
-        keep_durably(draft_record(folder.receipt, tree, files, mode=status_mode))
+        files = file_trees(payload, results)
+        keep_synced(draft_record(folder.receipt, tree, files, mode=status_mode))
+    return None if payload is None else payload.head
 
 
 def receipt_tree(
     folder: TicketFolder,
+    payload: Payload | None,
     info: ProcessInfo,
     results: ResultIndex,
     *,
@@ -69,11 +69,11 @@ def receipt_tree(
 
     `prepared_in` is the run of prepare-upgrade that makes up for a missing one. Raises OSError.
     """
-    head = _read_head(folder.payload)
+    head = None if payload is None else payload.head
     tree = {
         "schema_version": SCHEMA_VERSION,
         "prepared_in": prepared_in,
-        "content_fingerprint": None if head is None else _fingerprint(folder.payload),
+        "content_fingerprint": None if payload is None else _fingerprint(payload),
         **_head_tree(folder, info, head, now),
         "resource": resource_tree(results.container, info.resource_id, info.link_to_resource),
         "same_as": same_as,
@@ -160,12 +160,12 @@ def _head_tree(
     }
 
 
-def file_trees(folder: TicketFolder, results: ResultIndex) -> Iterator[dict[str, Any]]:
+def file_trees(payload: Payload | None, results: ResultIndex) -> Iterator[dict[str, Any]]:
     """Every payload file in the order staged, then what else was sent (tag files, a packed zip)."""
     name = results.packed_name
     packed = None if name is None else results.read(name)
     with contextlib.suppress(PayloadError):
-        for file in read_files(folder.payload):
+        for file in () if payload is None else payload.files():
             yield _tree(file, results.take(f"/{file.path}"), packed, name)
     for rest in results.names():
         result = results.take(rest)
@@ -203,21 +203,22 @@ def _tree(
     return tree
 
 
-def _read_head(path: Path) -> PayloadHead | None:
+def payload_of(folder: TicketFolder) -> Payload | None:
+    """What staging left, None for nothing that can be read."""
     try:
-        return read_head(path)
+        return Payload(folder.payload)
     except PayloadError:
         return None
 
 
-def _fingerprint(payload: Path) -> str | None:
+def _fingerprint(payload: Payload) -> str | None:
     """The content fingerprint that staging left, or taken now of what an older staging left."""
-    known = read_fingerprint(payload)
+    known = payload.fingerprint or read_fingerprint(payload.path)
     if known is not None:
         return known
     fingerprint = Fingerprint()
     try:
-        for file in read_files(payload):
+        for file in payload.files():
             fingerprint.add(str(file.path), file.size, file.digests)
     except PayloadError:
         return None

@@ -119,13 +119,18 @@ def write_record(
 
 def keep_durably(draft: Draft) -> None:
     """Put a draft in its place so that no power loss takes it away. Raises OSError."""
+    keep_synced(draft)
+    sync_folder(draft.path.parent)
+
+
+def keep_synced(draft: Draft) -> None:
+    """The same, but for its name, which is durable with the next sync of its folder."""
     try:
         draft.sync()
     except BaseException:
         draft.drop()
         raise
     draft.keep()
-    sync_folder(draft.path.parent)
 
 
 @contextlib.contextmanager

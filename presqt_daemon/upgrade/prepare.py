@@ -18,7 +18,6 @@ from presqt_daemon.tickets.lease import lease_ended
 from presqt_daemon.tickets.legacy import Legacy, LegacyError, read_legacy
 from presqt_daemon.tickets.mark import mark_of
 from presqt_daemon.tickets.media_type import media_type_of
-from presqt_daemon.tickets.payload import PayloadError, read_head
 from presqt_daemon.tickets.process_info import (
     InfoError,
     NewerInfoError,
@@ -27,6 +26,7 @@ from presqt_daemon.tickets.process_info import (
 )
 from presqt_daemon.tickets.receipt import (
     file_trees,
+    payload_of,
     receipt_tree,
     resource_tree,
     zip_tree,
@@ -170,9 +170,11 @@ def _draft_anew(
     folder: TicketFolder, info: ProcessInfo, old: Mapping[str, Any], maker: Maker, now: datetime
 ) -> Draft:
     """The record that the ticket should have got at its end."""
+    payload = payload_of(folder)
     with ResultIndex(folder.journal) as results:
         tree = receipt_tree(
             folder,
+            payload,
             info,
             results,
             agent_version=maker.agent_version,
@@ -180,8 +182,8 @@ def _draft_anew(
             prepared_in=maker.run,
         )
         tree = carried_over(tree, old)
-        if _has_payload(folder):
-            files: Iterable[Mapping[str, Any]] | None = file_trees(folder, results)
+        if payload is not None:
+            files: Iterable[Mapping[str, Any]] | None = file_trees(payload, results)
             return draft_record(folder.receipt, tree, files, mode=maker.mode)
     was_staged = info.stage in {Stage.HASHED, Stage.UPLOADED}
     bag = find_past_bag(folder.path, folder.find_zip()) if was_staged else None
@@ -192,14 +194,6 @@ def _draft_anew(
         tree["content_fingerprint"] = bag.fingerprint()
         files = past_file_trees(bag, ends_from_info(info))
     return draft_record(folder.receipt, tree, files, mode=maker.mode)
-
-
-def _has_payload(folder: TicketFolder) -> bool:
-    try:
-        read_head(folder.payload)
-    except PayloadError:
-        return False
-    return True
 
 
 def _draft_for_presqt(

@@ -103,7 +103,7 @@ def open_container(
         )
     finally:
         report(Created())
-    journal.have_container(container)
+    journal.have_container(container, is_found_again=target.traits.carries_mark)
     return container, warnings
 
 

@@ -13,6 +13,7 @@ import uuid
 from presqt_daemon.errors import HouseFault
 from presqt_daemon.model import Resolved
 from presqt_daemon.system.files import open_regular, sync_folder
+from presqt_daemon.tickets.claim_record import ClaimRecordError
 from presqt_daemon.tickets.store import MARK_NAME, TicketFolder, is_ticket
 from presqt_daemon.upload.journal import Record
 
@@ -20,8 +21,10 @@ _MAX_BYTES = 100
 
 
 def container_mark(folder: TicketFolder, resolved: Resolved, record: Record) -> str:
-    """The ticket's secret number, a UUID4; made durable before it is given away.
+    """The ticket's secret number, a UUID4; durable before it is given away.
 
+    It stands in the record of the claim. A ticket that an earlier version took, or whose record is
+    lost, has it in a file of its own.
     An earlier go, of which `record` tells, may have made a container; at a resource that was there
     before, any go may have. If it was an earlier version's, which knew no secrets, it carries the
     ticket's number, which is then what is looked for. To be called before the journal is written.
@@ -37,6 +40,10 @@ def container_mark(folder: TicketFolder, resolved: Resolved, record: Record) -> 
                 "resource has been made already: look at the target, and drop the bag again.",
             )
         return mark
+    with contextlib.suppress(ClaimRecordError):
+        claimed = folder.read_claim().mark
+        if claimed is not None and is_ticket(claimed):
+            return claimed
     is_given = resolved.resource_id is not None
     if record.was_creating or (is_given and os.path.lexists(folder.journal)):
         return folder.ticket

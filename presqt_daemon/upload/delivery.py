@@ -53,14 +53,14 @@ class Delivery:
         for result in self._lane.each(transfer.carry, self._freight.parcels()):
             if not transfer.is_open(result):
                 self._settle(result)
-        self._journal.flush()
+        self._journal.flush(durable=False)
         self._judge_committed(transfer, self._commit())
-        self._journal.flush()
+        self._journal.flush(durable=False)
         if transfer.delivered:
             # after the last put: only what the target shows then is there
             listing = listed_by_key(self._target, self._container, self._lane)
             self._confirm(transfer, listing)
-            self._journal.flush()
+            self._journal.flush(durable=False)
         return remaining(listing, self._freight.parcels(), self._target.traits.names)
 
     def _confirm(self, transfer: Transfer, listing: Mapping[PurePosixPath, Item]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from presqt_daemon.digest import choose_algorithm, is_known
 from presqt_daemon.model import Finding
 from presqt_daemon.targets.base import Traits
-from presqt_daemon.tickets.payload import PayloadHead, read_files
+from presqt_daemon.tickets.payload import Payload, PayloadHead
 from presqt_daemon.upload.journal import Packed
 from presqt_daemon.upload.layout import (
     Layout,
@@ -30,16 +30,20 @@ FALLBACK_ALGORITHM = "sha512"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """A bag on disk: its `payload.jsonl`, what that begins with, and the bag's own folder."""
+    """A bag on disk: its `payload.jsonl`, and the bag's own folder."""
 
-    payload: Path
-    head: PayloadHead
+    payload: Payload
     root: Path
+
+    @property
+    def head(self) -> PayloadHead:
+        """What the payload file begins with."""
+        return self.payload.head
 
     @property
     def packed(self) -> Path:
         """Where the bag's zip is made when one is needed."""
-        return self.payload.parent / PACKED_NAME
+        return self.payload.path.parent / PACKED_NAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,7 @@ class Freight:
             yield self.packed
             return
         yield from self.tags
-        yield from payload_parcels(read_files(self.staged.payload), self.layout, self.staged.root)
+        yield from payload_parcels(self.staged.payload.files(), self.layout, self.staged.root)
 
 
 def load_freight(
@@ -86,7 +90,7 @@ def load_freight(
     there it is taken, and its digest proves itself while it is sent. `beat` is called while the bag
     is packed.
     """
-    found = survey(read_files(staged.payload), staged.head.folders)
+    found = survey(staged.payload.files(), staged.head.folders)
     if not traits.has_folders:
         _refuse_zip(traits, target, found.size, packed_name(found))
         freight = _pack(staged, traits, found, packed, beat)
@@ -97,7 +101,7 @@ def load_freight(
     tags: tuple[Parcel, ...] = ()
     if keeps_bag or sends_tags:
         if not keeps_bag:
-            paths = chain((file.path for file in read_files(staged.payload)), found.hollow)
+            paths = chain((file.path for file in staged.payload.files()), found.hollow)
             layout = tags_beside(layout, paths, is_new=is_new, bag_folder=head.bag.folder)
         tags = tuple(tag_parcels(layout, staged.root, (head.algorithm or FALLBACK_ALGORITHM,)))
     refuse_unfit(
@@ -112,7 +116,7 @@ def load_freight(
         target,
         chain(
             ((tag.name, tag.remote) for tag in tags),
-            ((f"/{file.path}", layout.place(file.path)) for file in read_files(staged.payload)),
+            ((f"/{file.path}", layout.place(file.path)) for file in staged.payload.files()),
         ),
         [layout.place(path) for path in found.hollow if traits.keeps_empty_folders],
     )
@@ -144,7 +148,7 @@ def _pack(
         packed_name(found),
         bag_folder=staged.head.bag.folder,
         tags=tag_parcels(Layout(), staged.root, (FALLBACK_ALGORITHM,)),
-        payload=payload_parcels(read_files(staged.payload), Layout(), staged.root),
+        payload=payload_parcels(staged.payload.files(), Layout(), staged.root),
         empty_folders=found.empty_folders,
         algorithms=offered,
         beat=beat,

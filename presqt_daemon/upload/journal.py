@@ -130,6 +130,7 @@ class Journal:
         self._path = path
         self._clock = clock
         self._rows: list[dict[str, object]] = []
+        self._is_unsynced = False
         self._since = 0.0
         self._lock = threading.Lock()
 
@@ -137,11 +138,11 @@ class Journal:
         """A container is about to be created."""
         self._write({"creating": title})
 
-    def have_container(self, container: Container) -> None:
-        """The container exists."""
+    def have_container(self, container: Container, *, is_found_again: bool = False) -> None:
+        """The container exists; one that is found by its mark need not outlive a power cut."""
         tree = asdict(container)
         tree["state"] = dict(container.state)
-        self._write({"container": tree})
+        self._write({"container": tree}, durable=not is_found_again)
 
     def have_opened(self, identity: str) -> None:
         """The container has been opened for this ticket: by this text it is known under any id.
@@ -190,25 +191,26 @@ class Journal:
 
     def tick(self) -> None:
         """Make an old enough group durable."""
-        if self._rows and self._clock() - self._since >= GROUP_SECONDS:
+        is_behind = self._rows or self._is_unsynced
+        if is_behind and self._clock() - self._since >= GROUP_SECONDS:
             self.flush()
 
-    def flush(self) -> None:
-        """Make everything durable."""
-        if self._rows:
-            self._write()
+    def flush(self, *, durable: bool = True) -> None:
+        """Write everything; not durable where a durable record of the same follows at once."""
+        if self._rows or (durable and self._is_unsynced):
+            self._write(durable=durable)
             reach("journal-flushed")
 
-    def _write(self, *more: dict[str, object]) -> None:
-        """Everything that waits and these rows, durably. Raises MachineError."""
+    def _write(self, *more: dict[str, object], durable: bool = True) -> None:
+        """Everything that waits and these rows. Raises MachineError."""
         with self._lock:
-            rows = [*self._rows, *more]
-            if rows:
-                try:
-                    append_lines(self._path, rows, durable=True)
-                except OSError as error:
-                    raise MachineError(error) from error
-            self._rows = []
+            if not (self._rows or self._is_unsynced):
+                self._since = self._clock()
+            try:
+                append_lines(self._path, [*self._rows, *more], durable=durable)
+            except OSError as error:
+                raise MachineError(error) from error
+            self._rows, self._is_unsynced = [], not durable
 
 
 def _read(row: dict[str, object], record: Record) -> None:

@@ -16,7 +16,7 @@ from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets import base
 from presqt_daemon.targets.abilities import CanTakeTurns, CanTellOfWaits
 from presqt_daemon.targets.base import Container, Item, Target
-from presqt_daemon.tickets.payload import read_files, read_head
+from presqt_daemon.tickets.payload import Payload
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.bag_metadata import bag_description, read_bag_metadata
 from presqt_daemon.upload.confirm import Remaining
@@ -100,8 +100,9 @@ def _send(
     book_turn: Callable[[int], float],
 ) -> UploadResult:
     folder = TicketFolder(job.folder)
-    head = read_head(folder.payload)
-    staged = Staged(payload=folder.payload, head=head, root=job.folder / head.bag.folder)
+    payload = Payload(folder.payload)
+    head = payload.head
+    staged = Staged(payload=payload, root=job.folder / head.bag.folder)
     record = replay(folder.journal)
     mark = container_mark(folder, job.resolved, record)
     journal = Journal(folder.journal, clock)
@@ -140,7 +141,8 @@ def _send(
         pace = job.target.requests_per_minute or target.traits.requests_per_minute
         if pace is not None and isinstance(target, CanTakeTurns):
             target.turn = lambda: patience.wait(book_turn(pace), PACE)
-        stack.callback(journal.flush)
+        # after a deposit that is whole, the receipt tells durably what the journal would
+        stack.push(lambda kind, _error, _trace: journal.flush(durable=kind is not None))
         width = min(job.target.connections or job.uploads.connections, target.traits.parallel_puts)
         lane = Lane(max(1, width), patience, [journal.tick, reporter.look])
         stack.callback(lane.close)
@@ -192,6 +194,8 @@ def _send(
                 now=datetime.now(UTC),
             )
             warnings += write_fts_metadata(target, container, there.listing, lane, fts)
+        if job.target.publish != "never":
+            journal.flush()  # what cannot be undone comes after what was done
         link, note, more = publish(job.target, target, container, lane, tally, there.others)
         reporter.end()
         return tally.result(
@@ -212,7 +216,7 @@ def _recheck_after_reboot(
     if job.boot_id in {staged.head.boot_id, record.verified_boot}:
         return
     reporter.tell(Progress(message="Verifying the files again after a restart..."))
-    parcels = payload_parcels(read_files(staged.payload), Layout(), staged.root)
+    parcels = payload_parcels(staged.payload.files(), Layout(), staged.root)
     recheck_payload(parcels, staged.head.algorithm, reporter.pulse)
     journal.have_verified(job.boot_id)
 

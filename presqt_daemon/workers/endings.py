@@ -13,7 +13,7 @@ from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.holder import Holder
-from presqt_daemon.tickets.payload import PayloadError, read_head
+from presqt_daemon.tickets.payload import PayloadHead
 from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings, advance, fail, finish
 from presqt_daemon.tickets.receipt import write_receipt
 from presqt_daemon.tickets.retention import expiration_of
@@ -37,11 +37,11 @@ def end_failed(holder: Holder, error: PresqtError, config: Config) -> ProcessInf
     if info.link_to_resource is not None and error.code in _BROKEN_OFF:
         info = add_warnings(info, (_left_there(info.link_to_resource),))
     info = replace(info, expiration=expiration_of(info, config.retention))
-    _write(holder, info, config)
+    head = _write(holder, info, config)
     log = lines_of(holder.folder, f"failed ({error.code})", config)
     log.log(level_of(error), "failed: %s (%s)", error.message, error.code)
     if info.stage in {Stage.RECEIVED, Stage.VALIDATED}:
-        _remove_bag(holder.folder, config)
+        _remove_bag(holder.folder, head, config)
         _remove_unfinished(holder.folder, config)
     return info
 
@@ -70,10 +70,10 @@ def end_finished(holder: Holder, result: UploadResult, config: Config) -> Proces
     info = finish(advance(holder.info, Stage.UPLOADED), result, message, now)
     info = replace(info, updated_at=now)
     info = replace(info, expiration=expiration_of(info, config.retention))
-    _write(holder, info, config)
+    head = _write(holder, info, config)
     ticket_log(info.ticket_number).info("finished: %s: %s", info.source_file, message)
     if verdict(info) is Verdict.VERIFIED:
-        _remove_bag(holder.folder, config)
+        _remove_bag(holder.folder, head, config)
     return info
 
 
@@ -88,17 +88,17 @@ def end_pointed(holder: Holder, first: ProcessInfo, config: Config) -> ProcessIn
     info = finish(advance(holder.info, Stage.UPLOADED), result, message, now)
     info = replace(info, updated_at=now)
     info = replace(info, expiration=expiration_of(info, config.retention))
-    _write(holder, info, config, same_as=first.ticket_number)
+    head = _write(holder, info, config, same_as=first.ticket_number)
     ticket_log(info.ticket_number).info("finished: %s: %s", info.source_file, message)
-    _remove_bag(holder.folder, config)
+    _remove_bag(holder.folder, head, config)
     return info
 
 
 def _write(
     holder: Holder, info: ProcessInfo, config: Config, *, same_as: str | None = None
-) -> None:
-    def write() -> None:
-        write_receipt(
+) -> PayloadHead | None:
+    def write() -> PayloadHead | None:
+        return write_receipt(
             holder.folder,
             info,
             agent_version=__version__,
@@ -108,26 +108,26 @@ def _write(
         )
 
     try:
-        write()
+        head = write()
     except OSError as error:
         if not holder.make_room(error):
             raise
-        write()
+        head = write()
     reach("receipt-written")
     holder.fact(info)
     with contextlib.suppress(OSError):
         # a go that waited, or was killed, leaves it for the next one
         (holder.folder.path / PACKED_NAME).unlink()
+    return head
 
 
-def _remove_bag(folder: TicketFolder, config: Config) -> None:
+def _remove_bag(folder: TicketFolder, head: PayloadHead | None, config: Config) -> None:
     """Remove the unpacked bag; what cannot be removed now goes with the ticket's expiry."""
-    try:
-        name = read_head(folder.payload).bag.folder
-        if name and "/" not in name and not name.startswith("."):
-            remove_tree(folder.path / name)
-    except PayloadError:
+    name = "" if head is None else head.bag.folder
+    if not name or "/" in name or name.startswith("."):
         return
+    try:
+        remove_tree(folder.path / name)
     except OSError as error:
         log = lines_of(folder, "bag stays", config)
         log.warning("the unpacked bag stays: %s", error.strerror)

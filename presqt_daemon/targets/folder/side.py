@@ -93,7 +93,8 @@ class SideFolder:
         return Mark(title=mark.title, inode=mark.inode, noted_ns=noted)
 
     def write_mark(self, mark: Mark) -> None:
-        """Make the mark durable."""
+        """Make the mark durable; the first one's folder too, which is then in its place."""
+        is_first = mark.inode is None
         new, tree = f"{_MARK}.new", asdict(mark)
         del tree["noted_ns"]
         with contextlib.suppress(FileNotFoundError):
@@ -105,7 +106,8 @@ class SideFolder:
             os.fsync(handle)
         os.rename(new, _MARK, src_dir_fd=self._handle, dst_dir_fd=self._handle)
         os.fsync(self._handle)
-        os.fsync(self._root)
+        if is_first:
+            os.fsync(self._root)
 
     def drop_mark(self) -> None:
         """Forget the intent: the title was another's."""

@@ -166,6 +166,8 @@ class FolderTarget:
     def commit(self, container: Container) -> Mapping[PurePosixPath, Item]:
         with self._opened(container) as root, faults_named(self._name, container.title):
             for path in self._side_of(container).touched():
+                if not path.parts:
+                    continue  # the container itself comes last
                 with contextlib.suppress(FileNotFoundError), opened_folder(root, path) as folder:
                     os.fsync(folder)
                 self.heard()
