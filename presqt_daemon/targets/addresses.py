@@ -24,6 +24,14 @@ def address_parts(url: str, target: str) -> SplitResult:
     return parts
 
 
+def page_from(link: object) -> str | None:
+    """The address of a page that a person may open; None for whatever else stands in its place."""
+    try:
+        return address_parts(link, "").geturl() if isinstance(link, str) else None
+    except TargetFault:
+        return None
+
+
 def origin_of(url: str, target: str) -> Origin:
     """Whose server it is. Raises TargetFault `target-misbehaved`."""
     parts = address_parts(url, target)

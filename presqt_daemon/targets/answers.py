@@ -39,7 +39,8 @@ class AnsweredObject(dict[str, Any]):
 
     __slots__ = ("_where",)
 
-    def __init__(self, pairs: Mapping[str, Any], where: str) -> None:
+    def __init__(self, pairs: Any = (), where: str = "The target answered") -> None:
+        # its own values in it, such as those that dataclasses.asdict makes, are made without words
         super().__init__(pairs)
         self._where = where
 

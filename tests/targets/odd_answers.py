@@ -82,10 +82,18 @@ class Outcome:
         if self.requests >= MOST_REQUESTS:
             return "it would ask for ever"
         result = self.result
+        if result is not None and not _is_page(result.link):
+            return f"a link that is none: {result.link!r}"
         if result is not None and not self.is_stored:
             told = result.failed_fixity or result.unverified_fixity or result.ignored_different
             return None if told else "a fixity that is told and not true"
         return None
+
+
+def _is_page(link: object) -> bool:
+    return link is None or (
+        isinstance(link, str) and link.startswith(("http://", "https://")) and link.isprintable()
+    )
 
 
 def upload(kind: str, seed: int, place: Path) -> Outcome:

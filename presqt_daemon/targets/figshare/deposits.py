@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.targets.addresses import page_from
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
 from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.article import Terms, article_from, left_out, terms_from
@@ -155,11 +156,11 @@ class Deposits:
 
     def _container(self, project: int, article: int, *, is_new: bool) -> Container:
         tree = self._api.get(f"articles/{article}", "the article")
-        link = tree.get("url_private_html") or f"https://figshare.com/account/articles/{article}"
+        own = f"https://figshare.com/account/articles/{article}"
         return Container(
             id=f"{project}:{article}",
             title=str(tree.get("title")),
-            link=str(link),
+            link=page_from(tree.get("url_private_html")) or own,
             is_new=is_new,
             identity=str(article),
             state={"article": str(article)},

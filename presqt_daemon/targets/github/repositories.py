@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.targets.addresses import page_from
 from presqt_daemon.targets.answers import fault_from_answer
 from presqt_daemon.targets.base import Account, Container, ContainerRequest
 from presqt_daemon.targets.fields import object_in, text_at
@@ -175,7 +176,7 @@ class Repositories:
         container = Container(
             id=resource_id,
             title=folder.name or str(row["name"]),
-            link=row.get("html_url"),
+            link=page_from(row.get("html_url")),
             is_new=False,
             identity=str(row["id"]),
             state=_state(row, folder, ticket),
@@ -202,7 +203,7 @@ class Repositories:
         return Container(
             id=str(row["id"]),
             title=str(row["name"]),
-            link=row.get("html_url"),
+            link=page_from(row.get("html_url")),
             is_new=True,
             identity=str(row["id"]),
             added=(README,),

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.targets.addresses import page_from
 from presqt_daemon.targets.answers import fault_from_answer
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item
 from presqt_daemon.targets.fields import text_at
@@ -184,7 +185,7 @@ class Projects:
         container = Container(
             id=resource_id,
             title=folder.name or str(row.get("name") or name),
-            link=row.get("web_url"),
+            link=page_from(row.get("web_url")),
             is_new=False,
             identity=str(row["id"]),
             state=_state(row, folder),
@@ -212,7 +213,7 @@ def _new(row: Mapping[str, Any]) -> Container:
     return Container(
         id=str(row["id"]),
         title=str(row["name"]),
-        link=row.get("web_url"),
+        link=page_from(row.get("web_url")),
         is_new=True,
         identity=str(row["id"]),
         state=_state(row, PurePosixPath()),

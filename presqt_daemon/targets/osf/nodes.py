@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.targets.addresses import page_from
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
 from presqt_daemon.targets.fields import object_in
 from presqt_daemon.targets.http import Http
@@ -175,11 +176,10 @@ def _container(
     root: str = "/",
 ) -> Container:
     """`root` is the folder's own path in its storage; with a slash at its end, as OSF writes it."""
-    link = object_in(node, "links").get("html")
     return Container(
         id=id_,
         title=title,
-        link=link if isinstance(link, str) else None,
+        link=page_from(object_in(node, "links").get("html")),
         is_new=is_new,
         # a project, its storage and a folder in it hold the same files
         identity=str(node.get("id") or ""),

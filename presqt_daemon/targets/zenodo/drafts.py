@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from presqt_daemon.errors import UserFault
+from presqt_daemon.targets.addresses import page_from
 from presqt_daemon.targets.base import Account
 
 PAGE_ROWS = 100
@@ -96,9 +97,7 @@ def words_of(tree: Any) -> str | None:
 def link_in(tree: Mapping[str, Any], name: str) -> str | None:
     """One of the addresses under `links`, None where that names no page of the web."""
     links = tree.get("links")
-    link = links.get(name) if isinstance(links, dict) else None
-    is_web = isinstance(link, str) and link.lower().startswith(("http://", "https://"))
-    return str(link) if is_web else None
+    return page_from(links.get(name)) if isinstance(links, dict) else None
 
 
 def rows_in(tree: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
