@@ -3,7 +3,7 @@
 import pytest
 
 from presqt_daemon.errors import TargetFault
-from presqt_daemon.targets.addresses import joined, origin_of
+from presqt_daemon.targets.addresses import joined, origin_of, page_from
 
 ODD = [
     "http://[::1",
@@ -36,3 +36,16 @@ def test_so_is_one_that_a_page_points_to(reference: str) -> None:
 def test_a_port_that_is_not_written_is_the_usual_one() -> None:
     assert origin_of("https://Host/x", "here") == origin_of("https://host:443/y", "here")
     assert joined("https://host/a/b?c", "?page=2", "here") == "https://host/a/b?page=2"
+
+
+@pytest.mark.parametrize("link", ["https://osf.io/abc12/", "http://h/x"])
+def test_a_page_of_the_web_may_be_shown(link: str) -> None:
+    assert page_from(link) == link
+
+
+@pytest.mark.parametrize(
+    "link",
+    [None, 7, [{}], {}, "", "javascript:alert(1)", "file:///etc/passwd", "https://h/\x1b[2J"],
+)
+def test_what_is_no_page_of_the_web_is_shown_to_nobody(link: object) -> None:
+    assert page_from(link) is None

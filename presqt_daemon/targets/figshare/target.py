@@ -21,6 +21,7 @@ from pathlib import PurePosixPath
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import PresqtError, UserFault
+from presqt_daemon.targets.addresses import page_from
 from presqt_daemon.targets.answers import TOKEN_INVALID
 from presqt_daemon.targets.base import (
     Account,
@@ -201,8 +202,7 @@ class FigshareTarget:
                     raise
             else:
                 tree = self._api.get(place, "the published article")
-        link = tree.get("figshare_url") or tree.get("url_public_html")
-        return link if isinstance(link, str) else None
+        return page_from(tree.get("figshare_url")) or page_from(tree.get("url_public_html"))
 
     def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
         if item.size is None or item.size > limit:
