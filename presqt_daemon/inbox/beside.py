@@ -12,8 +12,8 @@ from presqt_daemon.inbox.claim import Taken, put_back
 from presqt_daemon.inbox.copying import Copier, Copy
 from presqt_daemon.inbox.desk import Desk
 from presqt_daemon.inbox.names import (
-    ANSWER_SUFFIX,
     UNUSED_SUFFIX,
+    answer_name,
     name_of_aside,
     near_sidecar_stem,
     plain_zip_name,
@@ -23,7 +23,7 @@ from presqt_daemon.inbox.notices import Notices
 from presqt_daemon.inbox.places import OpenPlace, Place
 from presqt_daemon.inbox.recover import is_alive, remove_twin_sidecar
 from presqt_daemon.inbox.sender_requests import NotAllowedError, SenderRequests
-from presqt_daemon.inbox.sidecar import UNUSED_AFTER_SECONDS, put_aside
+from presqt_daemon.inbox.sidecar import LATE_AFTER_SECONDS, UNUSED_AFTER_SECONDS, put_aside
 from presqt_daemon.inbox.whole_file import create_whole
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import printable_name, remove_tree
@@ -134,7 +134,7 @@ class Beside:
         """Answer the drop's owner, once: the request goes and a sentence takes its place."""
         mode = self._desk.config.permissions.status
         with contextlib.suppress(OSError):
-            create_whole(f"{name}{ANSWER_SUFFIX}", folder.handle, answer.encode(), mode)
+            create_whole(answer_name(name), folder.handle, answer.encode(), mode)
             os.unlink(name, dir_fd=folder.handle)
 
     def _answer(self, key: tuple[Place, str]) -> None:
@@ -146,11 +146,13 @@ class Beside:
         self, folder: OpenPlace, name: str, inode: int, *, is_awaited: bool
     ) -> None:
         """Put a side-car away whose zip has not come for an hour."""
+        if not is_awaited and self._has_lain(folder, name, inode) >= UNUSED_AFTER_SECONDS:
+            self._put_aside(folder, name, "no zip came")
+
+    def _has_lain(self, folder: OpenPlace, name: str, inode: int) -> float:
+        """For how many seconds we have seen this side-car here."""
         now = self._desk.clock()
-        since = self._sidecars.setdefault(folder.place, {}).setdefault((name, inode), now)
-        if is_awaited or now - since < UNUSED_AFTER_SECONDS:
-            return
-        self._put_aside(folder, name, "no zip came")
+        return now - self._sidecars.setdefault(folder.place, {}).setdefault((name, inode), now)
 
     def look_at_near_sidecars(
         self,
@@ -166,12 +168,12 @@ class Beside:
         taken = {plain_zip_name(note[: -len(NOTE_SUFFIX)][:-_MARK_LENGTH]) for note in notes}
         wanted = {plain_zip_name(name) for name in waiting}
         for name in names:
-            zip_name = near_sidecar_stem(name)
-            if zip_name in taken and zip_name not in wanted:
+            zip_name, inode = near_sidecar_stem(name), inodes[name]
+            is_late = zip_name in taken and zip_name not in wanted
+            if is_late and self._has_lain(folder, name, inode) >= LATE_AFTER_SECONDS:
                 self._put_aside(folder, name, "its zip was taken before it and it has another name")
-            else:
-                is_awaited = zip_name in wanted
-                self.look_at_sidecar(folder, name, inodes[name], is_awaited=is_awaited)
+            elif not is_late:
+                self.look_at_sidecar(folder, name, inode, is_awaited=zip_name in wanted)
 
     def _put_aside(self, folder: OpenPlace, name: str, why: str) -> None:
         key = (folder.place, name)

@@ -86,6 +86,9 @@ GROWING_SUFFIXES = (
 )  # fmt: skip
 """What a program adds to a placeholder's name for the file beside it that grows meanwhile."""
 
+CONTROL_SUFFIXES = (".aria2", ".st", ".lftp-pget-status")
+"""What aria2, axel and lftp add for the file beside one that they fill in pieces, in any order."""
+
 
 def is_leftover_file(name: str, more: tuple[str, ...] = ()) -> bool:
     """Whether the table, or one of the patterns added to it, names the file."""

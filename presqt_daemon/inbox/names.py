@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from presqt_daemon.inbox.leftover_names import is_leftover_file, is_leftover_folder
+from presqt_daemon.letter_forms import composed
 from presqt_daemon.tickets.claim_record import (
     COPY_SUFFIX,
     NAME_MAX_BYTES,
@@ -78,9 +79,17 @@ def is_system_folder(name: str) -> bool:
     return is_leftover_folder(name)
 
 
+def same_name(name: str) -> str:
+    """What names have in common that people take for one: letter case and the letters' form.
+
+    macOS writes an umlaut as two characters where others write one.
+    """
+    return composed(name.lower())
+
+
 def sidecar_stem(name: str) -> str | None:
-    """The name of the drop whose side-car this is, in lower case; None for any other name."""
-    text = name.lower()
+    """The name of the drop whose side-car this is, as `same_name`; None for any other name."""
+    text = same_name(name)
     for suffix in SIDECAR_SUFFIXES:
         if text.endswith(suffix) and len(text) > len(suffix):
             return text.removesuffix(suffix)
@@ -88,12 +97,12 @@ def sidecar_stem(name: str) -> str | None:
 
 
 def near_sidecar_stem(name: str) -> str | None:
-    """The zip, in lower case, for which a name looks like a side-car's; None for any other.
+    """The zip, as `same_name`, for which a name looks like a side-car's; None for any other.
 
     So does a name of `.yaml` or `.yml` with or without `.zip` before it, with blanks, or with a
     `.txt` behind that an editor has added.
     """
-    text = re.sub(r"\.\s+", ".", name.lower().strip())
+    text = re.sub(r"\.\s+", ".", same_name(name).strip())
     is_near = False
     while True:
         suffix = next((end for end in (*SIDECAR_SUFFIXES, ".txt") if text.endswith(end)), None)
@@ -105,8 +114,8 @@ def near_sidecar_stem(name: str) -> str | None:
 
 
 def plain_zip_name(name: str) -> str:
-    """A zip's name in lower case without what hides easily: blanks, a missing or doubled ending."""
-    text = name.lower().strip()
+    """A zip's `same_name` without what hides easily: blanks, a missing or doubled ending."""
+    text = same_name(name).strip()
     while text.endswith(".zip"):
         text = text.removesuffix(".zip").rstrip()
     return f"{text}.zip"
@@ -135,6 +144,13 @@ def name_inside(name: str) -> str:
     if length > _MAX_INSIDE_BYTES or odd or "\\" in name or name.startswith("."):
         return PLAIN_NAME
     return PLAIN_NAME if name.casefold() in RESERVED_NAMES else name
+
+
+def answer_name(request: str) -> str:
+    """The name of the sentence that takes a request's place; it fits, and no sender needs it."""
+    stem, dot, word = request.rpartition(".")
+    ending = f"{dot}{word}{ANSWER_SUFFIX}"
+    return f"{shorten_name(stem, NAME_MAX_BYTES - len(ending))}{ending}"
 
 
 def aside_name(ticket: str, name: str) -> str:

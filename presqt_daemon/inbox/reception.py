@@ -10,10 +10,10 @@ from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.claim import DropChangedError, Taken, UnfinishedError
 from presqt_daemon.inbox.copying import Copier, Copy
 from presqt_daemon.inbox.desk import Desk
-from presqt_daemon.inbox.leftover_names import GROWING_SUFFIXES
 from presqt_daemon.inbox.names import is_tag_file_name, is_zip_name
 from presqt_daemon.inbox.new_ticket import Drop
 from presqt_daemon.inbox.notices import Notices
+from presqt_daemon.inbox.placeholders import control_beside, growing_beside, part_for
 from presqt_daemon.inbox.places import OpenPlace, Place, unknown_target
 from presqt_daemon.inbox.probe import open_file, probe_file
 from presqt_daemon.inbox.settle import (
@@ -21,14 +21,12 @@ from presqt_daemon.inbox.settle import (
     Decision,
     History,
     Probe,
-    Sight,
     Take,
     TakeAsFailed,
     Wait,
     decide,
     remember,
     remember_beside,
-    sight_of,
 )
 from presqt_daemon.model import Finding, Severity
 from presqt_daemon.system.files import printable_name
@@ -210,9 +208,16 @@ class Reception:
             status = os.fstat(handle)
             history = remember(history, status, now)
             probe = probe_file(handle, sees_writers=folder.sees_writers)
-            if probe.content is not Content.WHOLE:
-                history = remember_beside(history, _growing_beside(name, folder.handle), now)
+            if probe.content is Content.WHOLE:
+                control = control_beside(name, folder.handle)
+                history = remember_beside(history, control, now)
+                probe = replace(probe, has_holes=probe.has_holes or control is not None)
+            else:
+                history = remember_beside(history, growing_beside(name, folder.handle), now)
             decision = self._decide(probe, history, now, name)
+            if isinstance(decision, TakeAsFailed) and probe.content is Content.EMPTY:
+                history = remember_beside(history, part_for(name, folder.handle), now)
+                decision = self._decide(probe, history, now, name)
             if isinstance(decision, Wait):
                 self._wait(key, history, decision.until, decision.why)
                 return
@@ -264,16 +269,6 @@ class Reception:
     ) -> None:
         waiting = self.candidates.setdefault(key[0], {})
         waiting[key[1]] = Candidate(history=history, due=due, why=why, is_stuck=is_stuck)
-
-
-def _growing_beside(name: str, folder: int) -> Sight | None:
-    """The file that grows beside a placeholder, as Firefox's `x.zip.part` beside its `x.zip`."""
-    for suffix in GROWING_SUFFIXES:
-        try:
-            return sight_of(os.stat(name + suffix, dir_fd=folder, follow_symlinks=False))
-        except OSError:  # missing, or the name leaves no room
-            continue
-    return None
 
 
 def _warnings(name: str) -> tuple[Finding, ...]:

@@ -15,6 +15,7 @@ from presqt_daemon.inbox.names import (
     is_system_folder,
     is_zip_name,
     kind_of,
+    same_name,
     sidecar_stem,
 )
 from presqt_daemon.inbox.notices import Notices
@@ -94,7 +95,7 @@ class Scan:
         for name in found.kinds[Kind.ASIDE]:
             self._beside.look_at_aside(folder, name)
         self._copies.find(folder, found.kinds[Kind.NOTE], found.kinds[Kind.COPY])
-        self._copies.tidy(folder, found.kinds[Kind.NOTE])
+        self._copies.tidy(folder, found.kinds[Kind.NOTE], found.kinds[Kind.COPY])
         drops = [name for name in found.kinds[Kind.DROP] if _is_drop_in(folder.place, name)]
         if self._guests.turn_unpacked_bag_away(
             folder, found.folders, drops, found.kinds[Kind.NOTE]
@@ -102,7 +103,7 @@ class Scan:
             drops = [name for name in drops if is_zip_name(name)]
             found.folders.remove(PAYLOAD_FOLDER)
         newcomers = self._look_at_drops(folder, drops, {})
-        waiting = {name.lower() for name in self._reception.candidates.get(folder.place, {})}
+        waiting = {same_name(name) for name in self._reception.candidates.get(folder.place, {})}
         for name in found.kinds[Kind.SIDECAR]:
             self._beside.look_at_sidecar(
                 folder, name, found.inodes[name], is_awaited=sidecar_stem(name) in waiting

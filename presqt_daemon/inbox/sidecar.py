@@ -12,6 +12,7 @@ from presqt_daemon.inbox.names import (
     is_zip_name,
     near_sidecar_stem,
     plain_zip_name,
+    same_name,
     sidecar_stem,
     unused_names,
 )
@@ -20,6 +21,8 @@ from presqt_daemon.system.files import printable_name
 
 MAX_SIDECAR_BYTES = 64 << 10
 UNUSED_AFTER_SECONDS = 3600.0
+LATE_AFTER_SECONDS = 5.0
+"""Beside the note of a zip of this name; it may be meant for the next one, which is on its way."""
 
 
 class SidecarNames:
@@ -28,7 +31,9 @@ class SidecarNames:
     def __init__(self, names: Iterable[str]) -> None:
         self._exact: defaultdict[str, list[str]] = defaultdict(list)
         self._near: defaultdict[str, list[str]] = defaultdict(list)
+        self._there: set[str] = set()
         for name in names:
+            self._there.add(same_name(name))
             if (near := near_sidecar_stem(name)) is None or name.startswith("."):
                 continue
             self._near[near].append(name)
@@ -36,18 +41,22 @@ class SidecarNames:
                 self._exact[stem].append(name)
 
     def exact(self, drop_name: str) -> list[str]:
-        """The side-cars of a drop: `.yaml` or `.yml` behind its whole name, in any letter case."""
-        return sorted(self._exact.get(drop_name.lower(), ()))
+        """The side-cars of a drop: `.yaml` or `.yml` behind its whole name, or its `same_name`."""
+        return sorted(self._exact.get(same_name(drop_name), ()))
 
     def near(self, drop_name: str) -> list[str]:
-        """What may have been meant for a drop's side-car under another name."""
+        """What may have been meant for a drop's side-car under another name.
+
+        `x.zip.yaml` is for `x.zip` where that lies there too, else for `x.zip.zip`.
+        """
         if not is_zip_name(drop_name):
             return []
-        own = drop_name.lower()
+        own = same_name(drop_name)
         return sorted(
             name
             for name in self._near.get(plain_zip_name(drop_name), ())
-            if (stem := sidecar_stem(name)) is None or not (stem == own or is_zip_name(stem))
+            if (stem := sidecar_stem(name)) is None
+            or not (stem == own or (is_zip_name(stem) and stem in self._there))
         )
 
 

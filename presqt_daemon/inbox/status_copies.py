@@ -103,24 +103,30 @@ class StatusCopies:
                 if record.copy_name not in there or self._is_open(record.ticket):
                     self.follow(record)
 
-    def tidy(self, folder: OpenPlace, notes: Collection[str]) -> None:
+    def tidy(self, folder: OpenPlace, notes: Collection[str], copies: Collection[str]) -> None:
         """Remove notes and copies whose tickets ended `retention.notes` ago; once an hour."""
         keep, now = self._config().retention.notes, self._clock()
         if keep is None or now < self._tidied.get(folder.place, float("-inf")) + TIDY_SECONDS:
             return
         self._tidied[folder.place] = now
         before = time.time() - keep
-        for note in notes:
+        path = str(folder.path)
+        for name in (*notes, *copies):
             try:
-                status = os.stat(note, dir_fd=folder.handle, follow_symlinks=False)
+                status = os.stat(name, dir_fd=folder.handle, follow_symlinks=False)
             except OSError:
                 continue
-            if status.st_mtime < before and self._has_ended_before(note, folder, before):
-                stem = note.removesuffix(NOTE_SUFFIX)
-                for name in (note, stem + COPY_SUFFIX):
-                    if is_ours(name, folder.handle):
+            if status.st_mtime >= before:
+                continue
+            if name.endswith(NOTE_SUFFIX):
+                records = self._marks.by_stem(name.removesuffix(NOTE_SUFFIX), path)
+            else:
+                records = self._marks.by_copy(name, path)
+            if all(self._has_ended_before(record, before) for record in records):
+                for one in {name, *(record.copy_name for record in records)}:
+                    if is_ours(one, folder.handle):
                         with contextlib.suppress(OSError):
-                            os.unlink(name, dir_fd=folder.handle)
+                            os.unlink(one, dir_fd=folder.handle)
 
     def _take(self, news: tuple[ClaimRecord, bool] | str, base: Place, now: float) -> None:
         if not isinstance(news, str):
@@ -205,17 +211,13 @@ class StatusCopies:
             return False
         return isinstance(tree, dict) and tree.get("status") == "in_progress"
 
-    def _has_ended_before(self, note: str, folder: OpenPlace, moment: float) -> bool:
-        records = self._marks.by_stem(note.removesuffix(NOTE_SUFFIX), str(folder.path))
-        for record in records:
-            try:
-                info = json.loads(self._uploads.folder(record.ticket).read_info_bytes())
-                ended = datetime.fromisoformat(info["finished_at"]).timestamp()
-            except (OSError, ValueError, RecursionError, KeyError, TypeError):
-                return False
-            if ended >= moment:
-                return False
-        return True
+    def _has_ended_before(self, record: ClaimRecord, moment: float) -> bool:
+        try:
+            info = json.loads(self._uploads.folder(record.ticket).read_info_bytes())
+            ended = datetime.fromisoformat(info["finished_at"]).timestamp()
+        except (OSError, ValueError, RecursionError, KeyError, TypeError):
+            return False
+        return ended < moment
 
 
 def _replace(record: ClaimRecord, folder: int, content: bytes, mode: int) -> None:

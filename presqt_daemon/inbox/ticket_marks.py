@@ -6,7 +6,8 @@ import os
 import time
 from collections import defaultdict
 
-from presqt_daemon.tickets.claim_record import ClaimRecord, ClaimRecordError
+from presqt_daemon.inbox.names import same_name
+from presqt_daemon.tickets.claim_record import COPY_SUFFIX, ClaimRecord, ClaimRecordError
 from presqt_daemon.tickets.store import Uploads
 
 _MARK_LENGTH = 8
@@ -31,29 +32,35 @@ class TicketMarks:
 
         The note itself is not asked: anybody may write one.
         """
-        self._read()
-        found = [self._claim(ticket) for ticket in self._by_mark.get(stem[-_MARK_LENGTH:], ())]
-        return [
-            record
-            for record in found
-            if record is not None
-            and record.receipt_stem == stem
-            and folder in {None, record.inbox_folder}
-        ]
+        wanted = same_name(stem)
+        return [one for one in self._marked(stem, folder) if same_name(one.receipt_stem) == wanted]
+
+    def by_copy(self, name: str, folder: str) -> list[ClaimRecord]:
+        """The claims whose status copy has this name, made from a folder's own drops."""
+        stem = name.removesuffix(COPY_SUFFIX)
+        return [one for one in self._marked(stem, folder) if one.copy_name == name]
 
     def by_name(self, name: str, folder: str, *, is_open: bool) -> list[ClaimRecord]:
         """The claims of drops that had this name in this folder, open ones or ones that failed."""
         self._read()
         for ticket in self._unnamed:
             if (record := self._claim(ticket)) is not None:
-                self._by_name[record.inbox_folder, record.inbox_name].append(ticket)
+                self._by_name[record.inbox_folder, same_name(record.inbox_name)].append(ticket)
         self._unnamed.clear()
         wanted = "in_progress" if is_open else "failed"
-        return [
+        found = [
             record
-            for ticket in self._by_name.get((folder, name), ())
+            for ticket in self._by_name.get((folder, same_name(name)), ())
             if (record := self._claim(ticket)) is not None and self._status(ticket) == wanted
         ]
+        # of two that differ only by letter case or form, the one that is called so
+        return [record for record in found if record.inbox_name == name] or found
+
+    def _marked(self, stem: str, folder: str | None) -> list[ClaimRecord]:
+        """The claims of a folder whose number begins with the last characters of a name."""
+        self._read()
+        found = [self._claim(ticket) for ticket in self._by_mark.get(stem[-_MARK_LENGTH:], ())]
+        return [one for one in found if one is not None and folder in {None, one.inbox_folder}]
 
     def _read(self) -> None:
         began = time.monotonic()

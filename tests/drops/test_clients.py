@@ -26,7 +26,7 @@ from tests.house.house import House, open_house, wait_until
 from tests.house.test_three_users import DROPPERS, SERVICE, python_for_all
 
 ROUNDS = 10
-FILES = 4
+FILES = 2
 SEED = 20
 AT_ONCE = 3
 OTHER_DISK = "/dev/shm" if os.path.isdir("/dev/shm") else None

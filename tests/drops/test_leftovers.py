@@ -129,3 +129,38 @@ def test_a_hidden_or_system_folder_is_no_resource(daemon: Running, config: Confi
     daemon.scanned()
     assert daemon.claimed == []
     shutil.rmtree(config.inbox / "osf" / ".recycle")
+
+
+@pytest.mark.parametrize("part", ["x.Ab3dE6gH.zip.part", "Ab3dE6gH.zip.part"])
+def test_a_placeholder_waits_for_a_part_of_another_name(
+    daemon: Running, config: Config, part: str
+) -> None:
+    place, content = config.inbox / "osf", bag_zip()
+    (place / "x.zip").touch()
+    for number in range(8):  # longer in all than a file that rests is waited for
+        with (place / part).open("ab") as stream:
+            stream.write(content[number::8])
+        began = daemon.inbox._desk.clock()
+        until(lambda began=began: daemon.inbox._desk.clock() - began > 0.2)  # type: ignore[misc]
+        assert daemon.claimed == []
+    (place / part).write_bytes(content)
+    os.replace(place / part, place / "x.zip")
+    assert daemon.claim().error is None
+
+
+@pytest.mark.parametrize("suffix", [".aria2", ".st", ".lftp-pget-status"])
+def test_a_download_in_pieces_waits_for_its_control_file_to_go(tmp_path: Path, suffix: str) -> None:
+    """Preallocated with zeros, its end first: there is no hole, and the end is that of a zip."""
+    config = make_config(tmp_path, incomplete_after=3600.0)
+    content = bag_zip({"P/a.bin": os.urandom(400_000)})
+    path = config.inbox / "osf" / "x.zip"
+    with running(config) as daemon:
+        path.with_name(f"x.zip{suffix}").write_bytes(b"pieces")
+        path.write_bytes(content[:65_536] + bytes(len(content) - 131_072) + content[-65_536:])
+        began = daemon.inbox._desk.clock()
+        until(lambda: daemon.inbox._desk.clock() - began > 1.0)
+        daemon.scanned()
+        assert daemon.claimed == []
+        path.write_bytes(content)
+        path.with_name(f"x.zip{suffix}").unlink()
+        assert daemon.claim().error is None

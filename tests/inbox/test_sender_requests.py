@@ -184,3 +184,16 @@ def test_without_the_number_a_stranger_gets_neither_the_ticket_nor_an_answer(
     assert daemon.requests == []
     assert path.exists()
     assert not path.with_name("bag.zip.cancel.answer.txt").exists()
+
+
+def test_an_answer_to_a_request_of_a_long_name_fits(daemon: Running, config: Config) -> None:
+    folder, name = config.inbox / "osf", "a" * 240 + ".zip"
+    for number in range(2):
+        (folder / ".aside").write_bytes(bag_zip())
+        (folder / ".aside").rename(folder / name)
+        daemon.claims(number + 1)
+    request = folder / f"{name}.cancel"
+    request.touch()
+    until(lambda: not request.exists())
+    (answer,) = folder.glob("*.cancel.answer.txt")
+    assert "More than one ticket" in answer.read_text()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.config import Config
-from presqt_daemon.inbox import Inbox
+from presqt_daemon.inbox import Inbox, beside
 from presqt_daemon.inbox.events import Event
 from presqt_daemon.inbox.places import Place, open_place
 from presqt_daemon.inbox.sidecar import names_in, read_sidecar, remove_sidecar
@@ -162,13 +162,27 @@ def test_a_nearly_right_name_refuses_the_drop_and_names_the_right_one(
 
 @pytest.mark.parametrize("name", NEAR)
 def test_a_nearly_right_name_that_comes_after_the_zip_is_put_aside_and_is_no_ticket(
-    daemon: Running, config: Config, name: str
+    daemon: Running, config: Config, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(beside, "LATE_AFTER_SECONDS", 0.2)
     drop(ZIP, config.inbox / "bag.zip")
     daemon.claim()
     (config.inbox / name).write_text("title: T\n")
     until(lambda: left_in(config.inbox) == [f"{name}.unused"])
     assert len(daemon.claimed) == 1
+
+
+def test_a_nearly_right_name_before_the_next_zip_of_a_name_refuses_that_one(
+    daemon: Running, config: Config
+) -> None:
+    drop(ZIP, config.inbox / "bag.zip")
+    daemon.claim()
+    (config.inbox / "bag.yaml").write_text("title: T\n")
+    daemon.scanned()
+    drop(ZIP, config.inbox / "bag.zip")
+    error = daemon.claims(2)[1].error
+    assert error is not None
+    assert error.code == "bad-sidecar"
 
 
 def test_two_sidecars_refuse_the_drop(daemon: Running, config: Config) -> None:

@@ -114,6 +114,24 @@ def test_a_copy_that_a_crash_prevented_is_made_at_the_next_start(config: Config)
     assert copy_of(claim).read_bytes() == content
 
 
+def test_a_copy_of_a_long_name_or_without_its_note_goes_too(config: Config) -> None:
+    folder = config.inbox / "osf"
+    kept = replace(config, retention=replace(config.retention, notes=3600.0))
+    with running(kept) as daemon:
+        for number, name in enumerate(("a" * 251 + ".zip", "plain.zip")):
+            (folder / ".aside").write_bytes(ZIP)
+            (folder / ".aside").rename(folder / name)
+            claim = daemon.claims(number + 1)[number]
+            end(daemon, claim)
+            until(copy_of(claim).exists)
+            write_status(daemon, claim, finished_at="2020-01-01T00:00:00+00:00")
+            os.utime(copy_of(claim), (0, 0))
+            os.utime(folder / claim.record.receipt_name, (0, 0))
+        (folder / daemon.claimed[1].record.receipt_name).unlink()
+    with running(kept):
+        until(lambda: os.listdir(folder) == [])
+
+
 def test_note_and_copy_go_when_their_time_is_over_and_the_ticket_has_ended(config: Config) -> None:
     folder = config.inbox / "osf"
     kept = replace(config, retention=replace(config.retention, notes=3600.0))

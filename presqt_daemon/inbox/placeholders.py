@@ -1,0 +1,46 @@
+"""What lies beside a file that only holds a name, or is not whole though its end has come."""
+
+import contextlib
+import os
+import re
+
+from presqt_daemon.inbox.leftover_names import CONTROL_SUFFIXES, GROWING_SUFFIXES
+from presqt_daemon.inbox.settle import Sight, sight_of
+
+_RANDOM_PART = re.compile(r"[\w+-]{8}\.zip\.part")
+
+
+def growing_beside(name: str, folder: int) -> Sight | None:
+    """The file that grows beside a placeholder, as `x.zip.part` beside `x.zip`; None without."""
+    return _first(name, GROWING_SUFFIXES, folder)
+
+
+def control_beside(name: str, folder: int) -> Sight | None:
+    """The control file of a download in pieces, which goes when all have come; None without."""
+    return _first(name, CONTROL_SUFFIXES, folder)
+
+
+def part_for(name: str, folder: int) -> Sight | None:
+    """Of the parts of downloads that may become this file, the one that has grown last.
+
+    Firefox names it after eight random characters, with or without the file's own name before them
+    (its tests test_tempfilename); to see which one it is, the whole folder must be listed.
+    """
+    stem = name.rpartition(".")[0]
+    found = []
+    for other in os.listdir(folder):
+        if other.endswith(".zip.part") and (
+            other.startswith(f"{stem}.") or _RANDOM_PART.fullmatch(other)
+        ):
+            with contextlib.suppress(OSError):
+                found.append(sight_of(os.stat(other, dir_fd=folder, follow_symlinks=False)))
+    return max(found, key=lambda sight: sight.mtime_ns, default=None)
+
+
+def _first(name: str, suffixes: tuple[str, ...], folder: int) -> Sight | None:
+    for suffix in suffixes:
+        try:
+            return sight_of(os.stat(name + suffix, dir_fd=folder, follow_symlinks=False))
+        except OSError:  # missing, or the name leaves no room
+            continue
+    return None
