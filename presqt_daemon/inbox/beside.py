@@ -185,12 +185,18 @@ class Beside:
             return
         self._notices.warn(key, f"{shown}: {why}, so it is {UNUSED_SUFFIX[1:]} now", "side-car")
 
-    def keep_only(self, place: Place, sidecars: set[str], requests: set[str]) -> None:
-        """All side-cars and requests of a place that are not among these names are gone."""
+    def keep_only(self, folder: OpenPlace, sidecars: set[str], requests: set[str]) -> None:
+        """All side-cars and requests of a folder that are not among these names are gone.
+
+        But a request that came after the names were listed has been handed on already.
+        """
+        place = folder.place
         known = self._sidecars.get(place, {})
         for key in [key for key in known if key[0] not in sidecars]:
             del known[key]
         for name in self._asked.get(place, set()) - requests:
+            if os.access(name, os.F_OK, dir_fd=folder.handle, follow_symlinks=False):
+                continue
             self._asked[place].discard(name)
             self._answered.discard((place, name))
 

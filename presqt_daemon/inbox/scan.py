@@ -113,7 +113,7 @@ class Scan:
         )
         self._reception.keep_only(folder.place, {*drops, *newcomers})
         self._beside.keep_only(
-            folder.place,
+            folder,
             {*found.kinds[Kind.SIDECAR], *found.kinds[Kind.NEAR_SIDECAR]},
             set(found.kinds[Kind.REQUEST]),
         )

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.config import Config
+from presqt_daemon.inbox import places, scan
 from presqt_daemon.inbox.events import Action, Request
+from presqt_daemon.inbox.places import OpenPlace
+from presqt_daemon.inbox.watch import Hint
 from tests.bags import bag_zip, drop
 from tests.inbox.running import Running, make_config, note_of, running, until
 
@@ -83,6 +86,28 @@ def test_the_owner_of_the_drop_may_ask_and_a_stranger_may_not(
     daemon.scanned()
     assert [request.action for request in daemon.requests] == [Action.RETRY]
     assert strange.exists()
+
+
+def test_a_request_that_comes_during_a_scan_is_handed_on_once(
+    daemon: Running, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event names it after the folder has been listed, and before the scan is done."""
+    drop(bag_zip(), config.inbox / "osf" / "bag.zip")
+    daemon.claim()
+    path = ask(daemon, "retry")
+    list_folder = places.list_folder
+
+    def list_and_ask(folder: OpenPlace) -> list[os.DirEntry[str]]:
+        found = list_folder(folder)
+        if folder.place.parts == ("osf",) and not path.exists():
+            path.touch()
+            daemon.inbox._lanes["osf"]._hint(Hint(folder=folder.path, name=path.name))
+        return found
+
+    monkeypatch.setattr(scan, "list_folder", list_and_ask)
+    daemon.scanned()
+    daemon.scanned()
+    assert [request.action for request in daemon.requests] == [Action.RETRY]
 
 
 @needs_root
