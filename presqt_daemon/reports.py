@@ -117,15 +117,17 @@ class Alive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """A line for the log, told among its `kind`; `trace` are the rows below it.
+    """A line for the log, told among its `kind`, or only `once` in the daemon's life.
 
-    The daemon writes it, since only there it is known how many of that kind there were.
+    `trace` are the rows below it. The daemon writes it, since only there it is known what has been
+    said before.
     """
 
     kind: str
     level: int
     text: str
     trace: str = ""
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import gc
-import logging
 import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from presqt_daemon.config import StagingConfig
 from presqt_daemon.digest import choose_algorithm
 from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.model import Bag, Finding, Stage
-from presqt_daemon.reports import Alive, Attempt, Progress, Reached, Remark, Report, Surveyed
+from presqt_daemon.reports import Alive, Attempt, Progress, Reached, Report, Surveyed
 from presqt_daemon.staging.attempts import TEMPORARY_PREFIX, Writing, Written, write_bag
 from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.staging.helper import Helper, helpers_for
@@ -24,6 +23,7 @@ from presqt_daemon.staging.small import OnWritten
 from presqt_daemon.staging.survey import PAYLOAD, Survey, survey
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import remove_tree
+from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.payload import PayloadHead, write_rows
 from presqt_daemon.tickets.store import RESERVED_NAMES, TicketFolder
 
@@ -168,9 +168,7 @@ def _writing(
         began=meter.began,
         progress=meter.advance,
         alive=_pulse(report),
-        refused=lambda folder, findings: _ask_another(
-            job, folder, report, findings, is_valid=False
-        ),
+        refused=lambda folder, findings: _ask_another(job, folder, findings, is_valid=False),
         helpers=helpers,
         on_written=job.on_written,
     )
@@ -186,7 +184,7 @@ def _keep(
 ) -> Bag:
     """Give the valid bag its name and put its digests where the upload finds them."""
     bag = found.bag(name)
-    _ask_another(job, written.folder, report, is_valid=True)
+    _ask_another(job, written.folder, is_valid=True)
     if not found.payload_files:
         raise no_payload()
     written.folder.rename(job.folder / name)  # made durable with the status that tells of it
@@ -203,18 +201,13 @@ def _keep(
 
 
 def _ask_another(
-    job: StageJob,
-    folder: Path,
-    report: Callable[[Report], None],
-    findings: tuple[Finding, ...] = (),
-    *,
-    is_valid: bool,
+    job: StageJob, folder: Path, findings: tuple[Finding, ...] = (), *, is_valid: bool
 ) -> None:
-    """Say where the library sees a bag on disk otherwise; the verdict stays ours."""
+    """Log where the library sees a bag on disk otherwise; the verdict stays ours."""
     if job.config.second_opinion == "bagit":
         doubt = disagreement(folder, is_valid, findings, trouble_in_time)
         if doubt is not None:
-            report(Remark(kind="second opinion", level=logging.WARNING, text=doubt))
+            shared_log("second opinion", None).warning("%s", doubt)
 
 
 def _payload_files(found: Survey, written: Written) -> Iterator[tuple[str, int, dict[str, str]]]:

@@ -28,7 +28,8 @@ class _Lines:
 class LogShares(logging.Filter):
     """Lets a record with a `group` pass once a minute, and every other one always.
 
-    One that passes says in `kept_back` how many were kept back before it. Safe from all threads.
+    One that passes says in `kept_back` how many were kept back before it. One that is marked `once`
+    passes when its text has not been written yet. Safe from all threads.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -36,9 +37,16 @@ class LogShares(logging.Filter):
         self._clock = clock
         self._lock = threading.Lock()
         self._lines: dict[Group, _Lines] = {}
+        self._said: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is to be written."""
+        if getattr(record, "once", False):
+            text = record.getMessage()
+            with self._lock:
+                is_new = text not in self._said
+                self._said.add(text)
+            return is_new
         group: Group | None = getattr(record, "group", None)
         if group is None:
             return True

@@ -69,14 +69,20 @@ def ticket_log(ticket: str) -> logging.LoggerAdapter[logging.Logger]:
 
 
 def shared_log(
-    kind: str, target: str | None, ticket: str | None = None, *, trace: str = ""
+    kind: str,
+    target: str | None,
+    ticket: str | None = None,
+    *,
+    trace: str = "",
+    once: bool = False,
 ) -> logging.LoggerAdapter[logging.Logger]:
     """A logger for what drops into a target's inbox folder (None: the inbox itself) cause.
 
     One line a minute of each kind and folder is written, with a count of the others; below it the
-    rows of `trace`.
+    rows of `trace`. What is to be said `once` is written when its text has not been yet.
     """
-    extra = {"ticket": ticket, "group": (kind, target or ""), "trace": trace}
+    group = (kind, target or "")
+    extra = {"ticket": ticket, "group": group, "trace": trace, "once": once}
     return logging.LoggerAdapter(logging.getLogger(ROOT), extra)
 
 

@@ -164,7 +164,10 @@ class Conversation:
             self._open_question = message
         elif isinstance(message, Remark):
             run = self.job.run
-            log = shared_log(message.kind, run.folder, run.ticket, trace=message.trace)
+            ticket = None if message.once else run.ticket
+            log = shared_log(
+                message.kind, run.folder, ticket, trace=message.trace, once=message.once
+            )
             log.log(message.level, "%s", message.text)
         elif isinstance(message, Created):
             self.end_creating()

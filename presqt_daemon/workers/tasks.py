@@ -1,9 +1,7 @@
 """What a worker is asked to do, and how it tells what came of it."""
 
 import errno
-import logging
 import threading
-import traceback
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
@@ -17,7 +15,6 @@ from presqt_daemon.reports import (
     Limited,
     Pointed,
     Question,
-    Remark,
     Report,
     Short,
     Spoilt,
@@ -30,6 +27,7 @@ from presqt_daemon.reports import (
     WantsTurn,
 )
 from presqt_daemon.staging.stage import StageJob, stage
+from presqt_daemon.system.logs import shared_log
 from presqt_daemon.system.shortage import is_shortage
 from presqt_daemon.targets.base import traits_of
 from presqt_daemon.tickets.payload import PayloadError
@@ -39,6 +37,7 @@ from presqt_daemon.upload.earlier_deposit import EarlierDeposit, bringer, is_sti
 from presqt_daemon.upload.send import SendJob, send
 from presqt_daemon.upload.waiting import MustWait
 from presqt_daemon.workers.options import claim_of, resolve_options
+from presqt_daemon.workers.relayed_log import log_relayed
 from presqt_daemon.workers.run import BUG, DISK, SHORTAGE, fault_from_bug
 
 _DISK_TROUBLE = frozenset(
@@ -98,6 +97,11 @@ class _Line:
 def run_task(task: Task, channel: Connection) -> None:
     """Do one task, and the one that follows from it, and send the end, whatever happens inside."""
     line = _Line(channel)
+    with log_relayed(line.tell):
+        _run(task, line)
+
+
+def _run(task: Task, line: _Line) -> None:
     try:
         following = line.go_on(_stage(task, line)) if isinstance(task, StageTask) else task
         if following is None:
@@ -115,8 +119,7 @@ def run_task(task: Task, channel: Connection) -> None:
         if (lack := what_is_lacking(error)) is not None:
             end = Short(waiting_for=lack, reason=str(error))
         elif task.job.folder.is_dir():
-            trace = traceback.format_exc()
-            line.tell(Remark(kind=BUG, level=logging.ERROR, text=BUG, trace=trace))
+            shared_log(BUG, None).exception(BUG)
             end = Failed(error=fault_from_bug(error))
         else:
             end = Failed(error=HouseFault("state-lost", "The ticket's folder was removed."))

@@ -80,6 +80,15 @@ def test_what_no_sender_causes_is_always_written(stream: io.StringIO, clock: Clo
     assert stream.getvalue().count("\n") == 6
 
 
+def test_what_is_to_be_said_once_is_said_once_in_a_run(stream: io.StringIO, clock: Clock) -> None:
+    for minute in range(3):
+        clock.now = minute * 61.0
+        shared_log("share", "lab", once=True).warning("the share keeps no modes")
+        shared_log("share", "lab", once=True).warning("another share keeps no modes")
+    tell_kept_back(at_end=True)
+    assert stream.getvalue() == "<4>the share keeps no modes\n<4>another share keeps no modes\n"
+
+
 def test_the_rows_of_a_trace_follow_its_line(stream: io.StringIO, clock: Clock) -> None:
     for _ in range(2):
         shared_log("bug", "lab", "t", trace="Traceback:\n  a\x1b").error("a bug")

@@ -5,6 +5,7 @@ away; where they do not, the tests that need it are skipped.
 """
 
 import json
+import logging
 import os
 import stat
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from presqt_daemon.errors import PresqtError, TargetFault
+from presqt_daemon.system.logs import ROOT
 from presqt_daemon.targets.base import ContainerRequest
 from presqt_daemon.targets.folder import connect
 from presqt_daemon.targets.folder.target import FolderTarget
@@ -112,7 +114,7 @@ def test_one_that_others_may_only_read_is_taken_over_and_closed(archive: Path) -
 
 
 def test_where_a_share_gives_every_folder_one_mode_a_deposit_is_made_and_it_is_told(
-    archive: Path, monkeypatch: pytest.MonkeyPatch
+    archive: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As SMB with `file_mode`, or FAT: whatever is asked for, everything is 0777."""
     real = os.mkdir
@@ -122,13 +124,11 @@ def test_where_a_share_gives_every_folder_one_mode_a_deposit_is_made_and_it_is_t
         os.chmod(name, 0o777, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "mkdir", mkdir)
-    told: list[str] = []
-    monkeypatch.setattr(
-        "presqt_daemon.targets.folder.owned._log.warning",
-        lambda text, *args: told.append(text % args),
-    )
+    logging.getLogger(ROOT).propagate = True
     deposit(archive)
-    assert ["the same owner or mode" in text for text in told] == [True]
+    (told,) = caplog.records
+    assert "the same owner or mode" in told.getMessage()
+    assert told.__dict__["once"]
     assert tree_of(archive) == {"T": None, "T/a.txt": b"a"}
 
 

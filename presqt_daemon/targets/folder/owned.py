@@ -2,16 +2,15 @@
 
 import contextlib
 import errno
-import logging
 import os
 import secrets
 import stat
 
 from presqt_daemon.errors import TargetFault
+from presqt_daemon.system.logs import shared_log
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_log = logging.getLogger(__name__)
 
 
 def open_owned(parent: int, name: str, target: str) -> int:
@@ -51,7 +50,7 @@ def _require_ours(parent: int, handle: int, name: str, target: str) -> None:
         return
     usual = _fresh(parent)
     if (usual.st_uid, usual.st_mode & _OTHERS) == (status.st_uid, status.st_mode & _OTHERS):
-        _log.warning(
+        shared_log("share", None, once=True).warning(
             "%s: the share gives every folder the same owner or mode, so whoever may write in the "
             "archive may also change what is on its way there",
             target,
