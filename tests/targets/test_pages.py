@@ -8,6 +8,7 @@ import pytest
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets import pages
+from presqt_daemon.targets.github.git import Branch
 from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.osf.lists import NotWhole, read_pages
 from presqt_daemon.targets.pages import MAX_DEPTH, FolderBound, all_pages, next_page
@@ -105,3 +106,27 @@ def test_folders_without_end_are_bounded_in_depth_and_number(
         wide.enter(PurePosixPath("a"))
     with pytest.raises(TargetFault, match="without end"):
         wide.enter(PurePosixPath("a"))
+
+
+class _Deep(FakeServer):
+    """A GitHub whose trees are all too long for one answer, each with one more folder in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers = count()
+
+    def answer(self, request: Request) -> Reply:
+        is_deep = "recursive" in request.target
+        row = {"path": "d", "type": "tree", "mode": "040000", "sha": f"{next(self.numbers):040x}"}
+        return Reply(tree={"tree": [row], "truncated": is_deep})
+
+
+def test_trees_of_github_without_end_are_a_named_error_after_few_questions() -> None:
+    with _Deep() as server:
+        http = Http("github", own_urls=(server.url,), credentials={})
+        branch = Branch(http, f"{server.url}/repos/a/b", "main")
+        with pytest.raises(TargetFault, match="folders without end") as raised:
+            branch.files("0" * 40)
+        assert raised.value.code == "target-misbehaved"
+        assert next(server.numbers) <= 3 * (MAX_DEPTH + 2)
+        http.close()
