@@ -406,6 +406,8 @@ def test_somebody_elses_file_of_our_name_is_replaced_only_by_an_update(
     assert site.files(identity)["a.txt"] == (b"ours" if is_update else b"theirs")
     assert site.files(identity)["b.txt"] == b"b"
     assert result.ignored == (() if is_update else ("/a.txt",))
+    told = {one.path for one in result.warnings if one.code == "has-replaced"}
+    assert told == ({"/a.txt"} if is_update else set())
     assert result.failed_fixity == ()
 
 

@@ -2,8 +2,8 @@
 
 Files are compared by git's own digest, which GitHub takes of the bytes that it stored. Small UTF-8
 texts travel inside the tree, other files as blobs, those above the limit of a blob as assets of a
-release. When somebody else commits a file of the same name meanwhile, the later commit wins and
-the history keeps both.
+release. The branch is only ever moved forward from where it was looked at, so that a file which
+somebody else commits meanwhile is seen first.
 """
 
 import threading
