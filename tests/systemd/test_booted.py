@@ -280,6 +280,21 @@ def test_kill_9_is_followed_by_a_start_that_goes_on(machine: Machine, whom: str)
     assert ended(machine, name)["status"] == "finished"
 
 
+def test_kill_9_of_a_worker_alone_leaves_the_service_up_and_the_ticket_is_worked_again(
+    machine: Machine,
+) -> None:
+    drop(machine, "killed-worker", megabytes=100)
+    before = main_pid(machine)
+    # workers are children of the fork server, which is a child of the main process
+    machine.wait_until(
+        f"for server in $(ps -o pid= --ppid {before}); do"
+        " pkill -KILL -P $server && exit 0; done; false"
+    )
+    assert ended(machine, "killed-worker")["status"] == "finished"
+    assert main_pid(machine) == before
+    assert "died" in machine.journal() or "killed" in machine.journal()
+
+
 @pytest.mark.full
 def test_a_main_process_that_hangs_is_replaced_by_the_watchdog(machine: Machine) -> None:
     drop_in = "/run/systemd/system/presqt-daemon.service.d/quick.conf"
