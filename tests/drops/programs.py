@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.house.house import wait_until
+
 Client = Callable[[list[Path], Path], list[str]]
 """Brings files into a folder; what the program said was wrong."""
 
@@ -122,18 +124,23 @@ def rsync_goes_on(files: list[Path], inbox: Path) -> list[str]:
 
 
 def through_mount(files: list[Path], inbox: Path) -> list[str]:
-    """`cp` into what `rclone mount` shows of the inbox."""
+    """`cp` into what `rclone mount` shows of the inbox; ended, it has brought all it was given."""
     with tempfile.TemporaryDirectory() as folder:
         mount = Path(folder) / "mount"
         mount.mkdir()
         command = [find_rclone(), "mount", str(inbox), str(mount), "--vfs-cache-mode=writes",
-                   "--vfs-write-back=0s", f"--cache-dir={folder}/cache", "--daemon"]  # fmt: skip
-        faults = run(*command)
-        try:
-            faults += [fault for file in files for fault in run("cp", file, mount / file.name)]
-        finally:
-            faults += run("fusermount3", "-u", mount)
-        return faults
+                   "--vfs-write-back=0s", f"--cache-dir={folder}/cache"]  # fmt: skip
+        environment = os.environ | {"RCLONE_CONFIG": "/dev/null"}
+        with subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, env=environment
+        ) as process:
+            try:
+                wait_until(mount.is_mount, what="for the mount")
+                faults = [fault for file in files for fault in run("cp", file, mount / file.name)]
+            finally:
+                run("fusermount3", "-u", mount)
+                said = process.communicate(timeout=60)[1]
+        return [*faults, said] if process.returncode or "ERROR" in said else faults
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -151,3 +151,29 @@ def test_a_share_takes_drops_and_gives_answers(share: tuple[House, int], tmp_pat
         in (house.inbox / "archive" / f"put.zip.{ticket[:8]}.ticket.json").read_bytes()
     )
     assert sorted(i["source_file"] for i in house.infos()) == ["part.zip", "put.zip"]
+
+
+def test_what_a_program_still_does_after_a_put_finds_the_file(
+    share: tuple[House, int], tmp_path: Path, full: bool, request: pytest.FixtureRequest
+) -> None:
+    """As Explorer and the Finder: look at it, set its times and attributes, a twin beside it."""
+    house, port = share
+    rounds = 10 if full else 2
+    for number in range(rounds):
+        name = f"bag{number}.zip"
+        (tmp_path / name).write_bytes(bag_zip({f"bag{number}/a.bin": os.urandom(50_000)}))
+        (tmp_path / f"._{name}").write_bytes(b"\0\5\x16\7" + bytes(4092))
+        then = [
+            f"utimes {name} -1 2020:01:02-03:04:05 2020:01:02-03:04:05 -1",
+            f"setmode {name} +a",
+        ]
+        if request.node.callspec.params["share"] == "nobody":
+            then = []  # Samba lets its guests set neither, with or without a daemon
+        smbclient(
+            port, tmp_path, f"put ._{name}", f"put {name}", f"allinfo {name}", *then,
+            f"allinfo {name}", f"del ._{name}",
+        )  # fmt: skip
+    for number in range(rounds):
+        assert house.ended(f"bag{number}.zip", 120)["status"] == "finished"
+    sources = sorted(info["source_file"] for info in house.infos())
+    assert sources == [f"bag{number}.zip" for number in range(rounds)]
