@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,18 +115,19 @@ def smbclient(port: int, folder: Path, *commands: str) -> str:
 
 
 @pytest.fixture(params=["root", "nobody"], ids=["the service owns the files", "another user does"])
-def share(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[House, int]]:
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.is_relative_to("/tmp/") and folder.stat().st_uid == os.geteuid():
-            folder.chmod(folder.stat().st_mode | 0o011)
-    with open_house(tmp_path / "house") as house:
+def share(request: pytest.FixtureRequest) -> Iterator[tuple[House, int]]:
+    # not below pytest's own folder, which is closed to other users
+    base = Path(tempfile.mkdtemp(prefix="share-"))
+    base.chmod(0o755)
+    with open_house(base / "house") as house:
         house.root.mkdir()
         house.root.chmod(0o755)
         house.configure(intake={"settle": "1s", "rescan": "1s", "mediafiles_as_seen": "/seen"})
         house.start()
         (house.inbox / "archive").chmod(0o2777)
-        with sharing(house.inbox / "archive", tmp_path / "samba", request.param) as port:
+        with sharing(house.inbox / "archive", base / "samba", request.param) as port:
             yield house, port
+    shutil.rmtree(base)
 
 
 def test_a_share_takes_drops_and_gives_answers(share: tuple[House, int], tmp_path: Path) -> None:
