@@ -131,6 +131,13 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookingAt:
+    """A run over past tickets comes to this one; if the worker dies now, it died there."""
+
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limited:
     """The run ends and the ticket is parked.
 

@@ -6,11 +6,11 @@ from presqt_daemon.cli.context import Context
 from presqt_daemon.cli.exits import Exit, Refusal
 from presqt_daemon.cli.rights import refuse_orders_of_others
 from presqt_daemon.daemon import run_daemon
+from presqt_daemon.daemon.gate import GateError
 from presqt_daemon.system.logs import open_log
 from presqt_daemon.system.standard_streams import is_journal
 from presqt_daemon.tickets.lease import HeldError
 from presqt_daemon.tickets.process_info import NewerInfoError
-from presqt_daemon.upgrade.gate import GateError
 
 
 def main(context: Context) -> int:

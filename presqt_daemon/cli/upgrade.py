@@ -21,8 +21,8 @@ from presqt_daemon.tickets.lease import FolderLock, HeldError, is_held
 from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.tickets.survey import survey
-from presqt_daemon.upgrade.job import Job, Order
-from presqt_daemon.upgrade.lane import is_wanted, queue_job
+from presqt_daemon.upgrade.order import UpgradeOrder, order_for
+from presqt_daemon.upgrade.run import UpgradeRun
 from presqt_daemon.upgrade.state import JobState, StateError, queued, tree_from_state
 
 POLL_SECONDS = 0.1
@@ -33,7 +33,7 @@ TAKEN_SECONDS = 10.0
 def main(context: Context) -> int:
     """0 complete, 3 queued or running, 1 some tickets could not get a record; Refusal 6."""
     config, options = context.config(), context.options
-    order = Order(mediafiles=config.mediafiles, mode=config.permissions.status)
+    order = order_for(config)
     shows = options.wait and not options.json
     try:
         lock = _lock(config)
@@ -86,7 +86,7 @@ def _lock(config: Config) -> FolderLock | None:
 
 
 def _do_it_here(
-    config: Config, order: Order, show: Callable[[JobState], None], *, force: bool
+    config: Config, order: UpgradeOrder, show: Callable[[JobState], None], *, force: bool
 ) -> JobState:
     """The job in the foreground, where no daemon is."""
     with contextlib.suppress(FileNotFoundError):
@@ -95,16 +95,16 @@ def _do_it_here(
     with contextlib.suppress(StateError):
         file.read()
     make_folders(config)
-    has_work = queue_job(order, force=force)
+    has_work = order.queue(force=force)
     state = file.read()
     assert state is not None
     if not has_work:
         return state
     yield_to_others()
-    return Job(order, state, show=show).run()
+    return UpgradeRun(order, state, show=show).go()
 
 
-def _ask_daemon(config: Config, order: Order, *, force: bool) -> JobState:
+def _ask_daemon(config: Config, order: UpgradeOrder, *, force: bool) -> JobState:
     """Ask the daemon that runs; the state as it is then."""
     state = order.state_file.read()
     is_first = state is None
@@ -120,7 +120,7 @@ def _ask_daemon(config: Config, order: Order, *, force: bool) -> JobState:
             "--force is for a run that has ended",
             Exit.NOT_POSSIBLE,
         )
-    if not is_under_way and not force and not is_wanted(order, state):
+    if not is_under_way and not force and not order.is_wanted(state):
         return state
     _request(config, FORCE if force else "")
     if is_under_way:
@@ -136,7 +136,7 @@ def _request(config: Config, word: str) -> None:
     aside.rename(config.control_folder / UPGRADE_NAME)
 
 
-def _seen(order: Order, is_so: Callable[[JobState], bool]) -> JobState | None:
+def _seen(order: UpgradeOrder, is_so: Callable[[JobState], bool]) -> JobState | None:
     """The state once it is so, None when the daemon does not see to it in time."""
     deadline = time.monotonic() + TAKEN_SECONDS
     while time.monotonic() < deadline:
@@ -147,7 +147,7 @@ def _seen(order: Order, is_so: Callable[[JobState], bool]) -> JobState | None:
     return None
 
 
-def _wait(config: Config, order: Order, show: Callable[[JobState], None]) -> JobState:
+def _wait(config: Config, order: UpgradeOrder, show: Callable[[JobState], None]) -> JobState:
     """The state at the job's end, or when the daemon has gone."""
     while True:
         is_served = is_held(config.mediafiles)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.events import Event, ReloadAsked, StopAsked, listen_to_signals
 from presqt_daemon.daemon.folders import make_folders
+from presqt_daemon.daemon.gate import GateError, open_gate
 from presqt_daemon.daemon.rooms import Rooms, join_rooms
 from presqt_daemon.daemon.start import begin_start, look_at_tickets, take_up_open_tickets
 from presqt_daemon.daemon.summary import ready_line
@@ -21,7 +22,6 @@ from presqt_daemon.system.sd_notify import Notifier
 from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.survey import Survey
 from presqt_daemon.tickets.verdict import Verdict, worst
-from presqt_daemon.upgrade.gate import Gate, GateError
 from presqt_daemon.workers.clerk import Reopened
 from presqt_daemon.workers.events import ended_by
 from presqt_daemon.workers.open_ticket import OpenTicket
@@ -201,15 +201,11 @@ class Daemon:
                 return False
             return True
 
-        gate = Gate(
-            lane=self._rooms.upgrade,
-            look=lambda: look_at_tickets(self._rooms),
-            wait=wait,
-            clock=self._clock,
-        )
         opened = None
         try:
-            opened = gate.open(found)
+            opened = open_gate(
+                found, self._rooms.upgrade, lambda: look_at_tickets(self._rooms), wait
+            )
         finally:
             if opened is None:
                 self._rooms.close_unopened()

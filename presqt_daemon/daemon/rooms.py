@@ -14,8 +14,6 @@ from presqt_daemon.inbox.control import ControlFolder
 from presqt_daemon.system.standard_streams import is_journal
 from presqt_daemon.tickets.in_hand import InHand
 from presqt_daemon.tickets.store import Uploads
-from presqt_daemon.upgrade.job import Order
-from presqt_daemon.upgrade.lane import Lane
 from presqt_daemon.workers.agenda import Agenda
 from presqt_daemon.workers.contents import Contents
 from presqt_daemon.workers.dispatch import Dispatch
@@ -25,6 +23,7 @@ from presqt_daemon.workers.pool import Pool
 from presqt_daemon.workers.reaper import reap_orphans
 from presqt_daemon.workers.supervisor import Supervisor
 from presqt_daemon.workers.tokens import MissingTokenError, Tokens
+from presqt_daemon.workers.upgrade_runner import UpgradeRunner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +39,14 @@ class Rooms:
     inbox: Inbox
     control: ControlFolder
     expiry: Expiry
-    upgrade: Lane
+    upgrade: UpgradeRunner
     mounts: Mounts
 
     def open(self) -> None:
         """Let drops and requests in."""
         self.inbox.start()
         self.control.start()
-        self.upgrade.take_up()
+        self.upgrade.go_on()
         self.expiry.start()
         self.uploads.remember()
         self.mounts.start()
@@ -67,7 +66,7 @@ class Rooms:
         """Go on with another configuration of the same folders."""
         self.supervisor.config = self.supervisor.permits.config = config
         self.uploads.status_mode = config.permissions.status
-        self.upgrade.use(Order(mediafiles=config.mediafiles, mode=config.permissions.status))
+        self.upgrade.use(config)
         self.supervisor.tokens.reload(config.targets, os.environ)
         self.dispatch.agenda.small_bytes = config.staging.small
         self.dispatch.resume_targets()
@@ -149,7 +148,6 @@ def join_rooms(
         agenda=Agenda(small_bytes=config.staging.small),
     )
     inbox = Inbox(config, uploads, post, patience=is_patient, clock=clock)
-    order = Order(mediafiles=config.mediafiles, mode=config.permissions.status)
     return Rooms(
         uploads=uploads,
         in_hand=InHand(config.mediafiles),
@@ -165,6 +163,6 @@ def join_rooms(
         inbox=inbox,
         control=ControlFolder(config.control_folder, post),
         expiry=Expiry(uploads, lambda: supervisor.config),
-        upgrade=Lane(order, pool.start_other),
+        upgrade=UpgradeRunner(config, pool, clock),
         mounts=Mounts({"inbox": config.inbox, "mediafiles": uploads.root}),
     )

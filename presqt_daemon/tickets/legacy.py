@@ -157,6 +157,17 @@ def info_from_legacy(legacy: Legacy) -> ProcessInfo:
     )
 
 
+def is_presqts(info: ProcessInfo) -> bool:
+    """Whether a status is one that PresQT itself has left."""
+    return info.schema_version == SCHEMA_VERSION
+
+
+def has_compared(info: ProcessInfo) -> bool:
+    """Whether digests of the files were compared with the target's, as far as a status tells."""
+    is_undetermined = is_presqts(info) and _UNDETERMINED in info.message
+    return info.hash_algorithm is not None and not is_undetermined
+
+
 def _without(value: Any, token: str) -> Any:
     """The value with the token taken out of every text in it."""
     if len(token) < _MIN_TOKEN:

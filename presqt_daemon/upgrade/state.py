@@ -1,13 +1,13 @@
-"""`prepare_upgrade/process_info.json`: how far the job is; the one place where that is told.
+"""The files in `prepare_upgrade/`: how far a run is, its tickets, and those that it gave up.
 
-Its existence is the queue: whoever makes the file has asked, everybody else reads it.
+That `process_info.json` exists is the queue: whoever makes it has asked, everybody else reads it.
 """
 
 import contextlib
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from presqt_daemon.model import Status
 from presqt_daemon.system.files import json_bytes, make_folder, replace_file, sync_folder
 from presqt_daemon.tickets.info_values import text_from_time, time_from_text
+from presqt_daemon.tickets.lines import read_lines
 from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.record import SCHEMA_VERSION as RECORD_VERSION
 from presqt_daemon.tickets.store import INFO_NAME, is_ticket
@@ -25,7 +26,6 @@ MAX_FAILED = 50
 """Failures listed; all are counted, and stand in the file of failures."""
 
 LIST_NAME = "tickets"
-AT_NAME = "at"
 FAILURES_NAME = "failed.jsonl"
 QUEUED = "The job is queued."
 BEFORE_INBOX = "Past tickets get their records; the inbox opens when this is done."
@@ -136,28 +136,27 @@ class StateFile:
             return None
         return [line for line in lines[1:] if is_ticket(line)]
 
-    def note_ticket(self, ticket: str) -> None:
-        """Say which ticket is looked at, for whoever finds this process dead."""
-        handle = os.open(
-            self.folder / AT_NAME, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
-        try:
-            os.pwrite(handle, f"{ticket:36}".encode("ascii"), 0)
-        finally:
-            os.close(handle)
-
-    def noted_ticket(self) -> str:
-        """The ticket that was said last, empty for none."""
-        try:
-            return (self.folder / AT_NAME).read_text(encoding="ascii").strip()
-        except (OSError, ValueError):
-            return ""
-
     def drop_tickets(self) -> None:
-        """Forget the list of a run that has ended, and where it was."""
-        for name in (LIST_NAME, AT_NAME):
-            with contextlib.suppress(OSError):
-                (self.folder / name).unlink()
+        """Forget the list of a run that has ended."""
+        with contextlib.suppress(OSError):
+            (self.folder / LIST_NAME).unlink()
+
+    def keep_failures(self, run: str, failures: Iterable[tuple[str, str]]) -> None:
+        """Replace the file of failures by a run's: ticket and reason. Raises OSError.
+
+        Its first line names the run, which is how it is told from an older one's.
+        """
+        rows = [{"run": run}, *({"ticket": ticket, "reason": why} for ticket, why in failures)]
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        content = lines.encode("utf-8", "backslashreplace")
+        replace_file(self.folder / FAILURES_NAME, content, mode=self.mode)
+
+    def failures_of(self, run: str) -> frozenset[str]:
+        """The tickets that failed in a run, none where the file is another's. Raises OSError."""
+        rows = read_lines(self.folder / FAILURES_NAME)
+        if next(rows, {}).get("run") != run:
+            return frozenset()
+        return frozenset(str(row.get("ticket")) for row in rows)
 
 
 def queued(now: datetime, total: int) -> JobState:
@@ -183,6 +182,18 @@ def started(state: JobState, now: datetime, total: int, *, before_inbox: bool = 
         failed=(),
         failed_total=0,
     )
+
+
+def count(state: JobState, outcome: str, failures: Sequence[tuple[str, str]]) -> JobState:
+    """One more ticket has been looked at; `outcome` is the key that counts it.
+
+    `failures` are all of the run so far: ticket and reason.
+    """
+    counted: dict[str, Any] = {outcome: getattr(state, outcome) + 1}
+    state = replace(state, **counted, failed=tuple(failures[:MAX_FAILED]))
+    looked_at = state.already_had + state.added + state.left_open + state.failed_total
+    # a run that goes on after a restart looks at some tickets again; nobody sees it go back
+    return replace(state, progress=max(state.progress, looked_at))
 
 
 def ended(state: JobState, now: datetime) -> JobState:

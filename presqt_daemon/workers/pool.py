@@ -5,7 +5,6 @@ process can be had now, or the forkserver dies or hangs, a run waits: that is no
 """
 
 import contextlib
-import errno
 import logging
 import multiprocessing
 import os
@@ -26,9 +25,9 @@ import psutil
 
 from presqt_daemon.reports import Alive
 from presqt_daemon.system.logs import open_log
-from presqt_daemon.system.precedence import step_back, yield_to_others
+from presqt_daemon.system.precedence import step_back
 from presqt_daemon.workers.run import SHORTAGE, SHORTAGE_SECONDS, ParkError
-from presqt_daemon.workers.tasks import Task, run_task
+from presqt_daemon.workers.tasks import Task, UpgradeTask, run_task
 from presqt_daemon.workers.worker import Worker
 
 TICKET_VARIABLE = "PRESQT_TICKET"
@@ -93,25 +92,6 @@ class Pool:
             self._warn(error)
             raise ParkError(SHORTAGE, SHORTAGE_SECONDS) from None
 
-    def start_other(
-        self, target: Callable[..., None], arguments: tuple[Any, ...], *, is_lowest: bool
-    ) -> ForkServerProcess:
-        """A process for work that is no task of a ticket; it ends with this one, if not before.
-
-        Raises BlockingIOError while none can be had.
-        """
-        process = _process(
-            target=serve_other,
-            arguments=(self.verbosity, self.journal, is_lowest, target, arguments),
-            name="other",
-        )
-        try:
-            self._begin(process)
-        except (OSError, EOFError, RuntimeError) as error:
-            self._warn(error)
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
-        return process
-
     def end_hung_start(self) -> None:
         """End a forkserver that hangs, so that whoever waits for a process tries another; quick."""
         begun = min(list(self._beginning.values()), default=None)
@@ -170,27 +150,13 @@ def serve(channel: Connection, verbosity: int, journal: bool) -> None:
     step_back(NICENESS)
     try:
         channel.send(Alive())
-        task: Task = channel.recv()
+        task: Task | UpgradeTask = channel.recv()
     except (EOFError, OSError):
         return
     os.environ[TICKET_VARIABLE] = task.ticket
     run_task(task, channel)
     # all is told; taking down an interpreter that has read a large bag would only take time
     os._exit(0)
-
-
-def serve_other(
-    verbosity: int,
-    journal: bool,
-    is_lowest: bool,
-    target: Callable[..., None],
-    arguments: tuple[Any, ...],
-) -> None:
-    """The life of a process that has one thing to do."""
-    _settle_in(verbosity, journal=journal)
-    if is_lowest:
-        yield_to_others()
-    target(*arguments)
 
 
 def _process(

@@ -4,7 +4,7 @@ import errno
 import threading
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, ClassVar
 
 from presqt_daemon.config import Config
 from presqt_daemon.errors import HouseFault, MachineError, PayloadSpoilt, PresqtError
@@ -13,6 +13,7 @@ from presqt_daemon.reports import (
     Failed,
     Go,
     Limited,
+    LookingAt,
     Pointed,
     Question,
     Report,
@@ -28,10 +29,13 @@ from presqt_daemon.reports import (
 )
 from presqt_daemon.staging.stage import StageJob, stage
 from presqt_daemon.system.logs import shared_log
+from presqt_daemon.system.precedence import yield_to_others
 from presqt_daemon.system.shortage import is_shortage
 from presqt_daemon.targets.base import traits_of
 from presqt_daemon.tickets.payload import PayloadError
 from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.upgrade.order import UpgradeOrder
+from presqt_daemon.upgrade.run import run_upgrade
 from presqt_daemon.upload.archive_disk import require_archive
 from presqt_daemon.upload.earlier_deposit import EarlierDeposit, bringer, is_still_there, sent_again
 from presqt_daemon.upload.send import SendJob, send
@@ -67,6 +71,16 @@ class UploadTask:
 Task = StageTask | UploadTask
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeTask:
+    """Give past tickets their records. Its end is told by the run's state; it has none to send."""
+
+    ticket: ClassVar[str] = "prepare-upgrade"
+    """Stands where other tasks name their one ticket."""
+
+    order: UpgradeOrder
+
+
 class _Line:
     """The worker's end of the conversation; several threads of one task may report and ask."""
 
@@ -75,7 +89,7 @@ class _Line:
         self._lock = threading.Lock()
         self._asking = threading.Lock()
 
-    def tell(self, message: Report | End) -> None:
+    def tell(self, message: Report | End | LookingAt) -> None:
         with self._lock:
             self._channel.send(message)
 
@@ -94,9 +108,14 @@ class _Line:
             return self._channel.recv()
 
 
-def run_task(task: Task, channel: Connection) -> None:
+def run_task(task: Task | UpgradeTask, channel: Connection) -> None:
     """Do one task, and the one that follows from it, and send the end, whatever happens inside."""
     line = _Line(channel)
+    if isinstance(task, UpgradeTask):
+        if task.order.yields:
+            yield_to_others()
+        run_upgrade(task.order, lambda ticket: line.tell(LookingAt(ticket=ticket)))
+        return
     with log_relayed(line.tell):
         _run(task, line)
 

@@ -111,9 +111,15 @@ def test_no_handle_left_means_that_the_run_waits(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(multiprocessing, "Pipe", refuse)
     with pytest.raises(ParkError, match=SHORTAGE):
         Pool().start_worker()
+
+
+def test_no_process_to_be_had_means_that_the_run_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
     monkeypatch.setattr(forkserver, "connect_to_new_process", refuse)
-    with pytest.raises(BlockingIOError):
-        Pool().start_other(print, (), is_lowest=False)
+    with pytest.raises(ParkError, match=SHORTAGE):
+        Pool().start_worker()
 
 
 def half(channel: Connection) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from presqt_daemon.upgrade.job import Job, Order
-from presqt_daemon.upgrade.lane import hopeless, queue_job
+from presqt_daemon.upgrade.order import UpgradeOrder
+from presqt_daemon.upgrade.run import DIED, UpgradeRun
 from presqt_daemon.upgrade.state import JobState, started
 from tests.upgrade.past import TOKEN, kept, ours, presqt
 
@@ -28,20 +28,20 @@ class CutError(BaseException):
     """The process ends here."""
 
 
-def order_for(mediafiles: Path, **more: Any) -> Order:
-    return Order(mediafiles=mediafiles, mode=0o644, **more)
+def order_for(mediafiles: Path, **more: Any) -> UpgradeOrder:
+    return UpgradeOrder(mediafiles=mediafiles, mode=0o644, **more)
 
 
-def run(order: Order, *, force: bool = False, **more: Any) -> JobState:
+def run(order: UpgradeOrder, *, force: bool = False, **more: Any) -> JobState:
     """The job from where it is to its end; its file must be by the schema all the time."""
-    assert queue_job(order, force=force)
+    assert order.queue(force=force)
     state = order.state_file.read()
     assert state is not None
 
     def show(_state: JobState) -> None:
         jsonschema.validate(json.loads(order.state_file.path.read_bytes()), SCHEMA)
 
-    ended = Job(order, state, show=show, **more).run()
+    ended = UpgradeRun(order, state, show=show, **more).go()
     assert order.state_file.read() == ended
     assert ended.progress == ended.total - ended.gone
     counts = (ended.already_had, ended.added, ended.left_open, ended.failed_total)
@@ -71,7 +71,7 @@ def test_a_second_run_finds_everything_done(tmp_path: Path) -> None:
         presqt(tmp_path / "uploads")
     order = order_for(tmp_path)
     run(order)
-    assert not queue_job(order, force=False)
+    assert not order.queue(force=False)
     again = run(order, force=True)
     assert (again.already_had, again.added) == (3, 0)
 
@@ -88,11 +88,11 @@ def test_a_run_that_was_cut_short_goes_on_and_counts_right(tmp_path: Path) -> No
             if len(seen) > stop_at:
                 raise CutError
 
-        queue_job(order, force=False)
+        order.queue(force=False)
         state = order.state_file.read()
         assert state is not None
         with pytest.raises(CutError):
-            Job(order, state, begin=begin, group_size=2).run()
+            UpgradeRun(order, state, begin=begin).go()
         presqt(tmp_path / "uploads")
     before = order.state_file.read()
     ended = run(order)
@@ -102,10 +102,10 @@ def test_a_run_that_was_cut_short_goes_on_and_counts_right(tmp_path: Path) -> No
 
 
 def test_progress_is_never_seen_to_go_back(tmp_path: Path) -> None:
-    for _ in range(6):
+    for _ in range(40):
         presqt(tmp_path / "uploads")
     order = order_for(tmp_path)
-    queue_job(order, force=False)
+    order.queue(force=False)
     state = order.state_file.read()
     assert state is not None
     ticks = iter(range(10**6))
@@ -115,23 +115,22 @@ def test_progress_is_never_seen_to_go_back(tmp_path: Path) -> None:
         if len(shown) > 3:
             raise CutError
 
-    def job(state: JobState, begin: Callable[[str], None]) -> Job:
-        return Job(
+    def job(state: JobState, begin: Callable[[str], None]) -> UpgradeRun:
+        return UpgradeRun(
             order,
             state,
             begin=begin,
             show=lambda s: shown.append(s.progress),
             clock=lambda: float(next(ticks)),
-            group_size=1,
         )
 
     with pytest.raises(CutError):
-        job(state, begin).run()
+        job(state, begin).go()
     state = order.state_file.read()
     assert state is not None
-    job(state, lambda _ticket: None).run()
+    job(state, lambda _ticket: None).go()
     assert shown == sorted(shown)
-    assert shown[-1] == 6
+    assert shown[-1] == 40
 
 
 def test_a_busy_ticket_is_left_till_last_and_waited_for(tmp_path: Path) -> None:
@@ -160,8 +159,8 @@ def test_a_ticket_that_goes_meanwhile_is_simply_gone(tmp_path: Path) -> None:
 
 def test_a_ticket_that_cannot_be_looked_at_is_given_up(tmp_path: Path) -> None:
     bad, good = (presqt(tmp_path / "uploads") for _ in range(2))
-    state = run(order_for(tmp_path, given_up={bad.ticket: "the process died"}))
-    assert state.failed == ((bad.ticket, "the process died"),)
+    state = run(order_for(tmp_path, given_up=frozenset({bad.ticket})))
+    assert state.failed == ((bad.ticket, DIED),)
     assert good.receipt.exists()
     assert not bad.receipt.exists()
 
@@ -174,16 +173,16 @@ def test_failures_are_capped_and_all_counted(tmp_path: Path) -> None:
     assert state.complete
     assert "55 past tickets could not get a record, see failed.jsonl" in state.message
     order = order_for(tmp_path)
-    assert len(order.failures.tickets_of(state.run)) == 55
-    assert hopeless(order, state) == frozenset(os.listdir(tmp_path / "uploads"))
-    assert not queue_job(order, force=False)
+    assert len(order.state_file.failures_of(state.run)) == 55
+    assert order.hopeless(state) == frozenset(os.listdir(tmp_path / "uploads"))
+    assert not order.queue(force=False)
 
 
 def test_asking_again_begins_a_run_where_records_are_missing(tmp_path: Path) -> None:
     presqt(tmp_path / "uploads").info.write_text("{")
     order = order_for(tmp_path)
     first = run(order)
-    assert not queue_job(order, force=False)
+    assert not order.queue(force=False)
     late = presqt(tmp_path / "uploads")
     second = run(order)
     assert late.receipt.exists()
@@ -206,9 +205,9 @@ def test_a_job_for_other_records_has_not_been_asked_for(
         tree.update(complete=False, status="in_progress", finished_at=None)
     order.state_file.path.write_text(json.dumps(tree))
     state = order.state_file.read()
-    assert hopeless(order, state) == frozenset()
+    assert order.hopeless(state) == frozenset()
     assert run(order).run != first.run
-    assert not queue_job(order, force=False)
+    assert not order.queue(force=False)
 
 
 def test_a_lost_list_of_failures_exempts_nobody(tmp_path: Path) -> None:
@@ -216,12 +215,12 @@ def test_a_lost_list_of_failures_exempts_nobody(tmp_path: Path) -> None:
     bad.info.write_text("{")
     order = order_for(tmp_path)
     state = run(order)
-    assert hopeless(order, state) == {bad.ticket}
+    assert order.hopeless(state) == {bad.ticket}
     for damage in (b"", b"[]\n", b'{"run": "another"}\n'):
         (order.state_file.folder / "failed.jsonl").write_bytes(damage)
-        assert hopeless(order, state) == frozenset()
+        assert order.hopeless(state) == frozenset()
     (order.state_file.folder / "failed.jsonl").unlink()
-    assert queue_job(order, force=False)
+    assert order.queue(force=False)
 
 
 def test_no_token_reaches_the_log_or_the_state(
@@ -265,10 +264,10 @@ def test_a_run_that_goes_on_counts_anew_and_keeps_its_beginning() -> None:
 def test_only_the_first_to_ask_queues_the_job(tmp_path: Path) -> None:
     order = order_for(tmp_path)
     (tmp_path / "uploads").mkdir()
-    assert queue_job(order, force=False)
+    assert order.queue(force=False)
     first = order.state_file.read()
-    assert queue_job(order, force=False)
-    assert queue_job(order, force=True)
+    assert order.queue(force=False)
+    assert order.queue(force=True)
     assert order.state_file.read() == first
     assert [path.name for path in order.state_file.folder.iterdir()] == ["process_info.json"]
 

@@ -1,8 +1,10 @@
+import errno
 import fcntl
 import json
 import os
 import shutil
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -15,34 +17,33 @@ from presqt_daemon.model import UploadResult
 from presqt_daemon.tickets.lease import HeldError
 from presqt_daemon.tickets.process_info import InfoError, NewerInfoError
 from presqt_daemon.tickets.store import TicketFolder
-from presqt_daemon.upgrade.prepare import Made, Maker, Prepared, prepare
+from presqt_daemon.upgrade.make_record import Maker, PastRecord, RecordOutcome, make_record
 from tests.bags import bag_tree, zip_bytes
 from tests.upgrade.past import PAYLOAD, SCHEMA_1, TOKEN, kept, ours, presqt
 
 RUN = str(uuid.uuid4())
-MAKER = Maker(run=RUN, agent_version="9.9", mode=0o644)
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
+MAKER = Maker(run=RUN, agent_version="9.9", mode=0o644, now=NOW)
 SCHEMA = json.loads(resources.files("presqt_daemon.schemas").joinpath("receipt.json").read_bytes())
 
 
-def write(folder: TicketFolder, maker: Maker) -> None:
+def give(folder: TicketFolder, maker: Maker = MAKER) -> None:
     """Keep the record that a ticket gets."""
-    prepared = prepare(folder, maker, NOW)
-    assert isinstance(prepared, Prepared)
-    prepared.sync()
-    prepared.keep()
+    record = make_record(folder, maker)
+    assert isinstance(record, PastRecord)
+    record.keep()
 
 
 def made(folder: TicketFolder) -> dict[str, Any]:
     """The record that a ticket gets, which must be by the schema."""
-    write(folder, MAKER)
+    give(folder)
     tree: dict[str, Any] = json.loads(folder.receipt.read_bytes())
     jsonschema.validate(tree, SCHEMA)
     assert tree["prepared_in"] == RUN
     assert tree["events"][-1]["event_type"] == "metadata modification"
-    assert prepare(folder, MAKER, NOW) is Made.ADDED, "counts as this run's when it goes on"
-    other = Maker(run=str(uuid.uuid4()), agent_version="9.9", mode=0o644)
-    assert prepare(folder, other, NOW) is Made.HAD
+    assert make_record(folder, MAKER) is RecordOutcome.ADDED, "counts as this run's when it goes on"
+    other = replace(MAKER, run=str(uuid.uuid4()))
+    assert make_record(folder, other) is RecordOutcome.HAD
     return tree
 
 
@@ -172,14 +173,24 @@ def test_only_whole_keys_are_carried_over(tmp_path: Path) -> None:
     assert made(other)["bag"] is None, "another ticket's record"
 
 
-def test_a_draft_of_a_damaged_record_that_is_dropped_leaves_no_copy(tmp_path: Path) -> None:
+def refuse(*_: object, **__: object) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace", "link"])
+def test_a_record_that_the_disk_refuses_leaves_the_ticket_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
     folder = expired(tmp_path)
     folder.receipt.write_bytes(b"{")
-    prepared = prepare(folder, MAKER, NOW)
-    assert isinstance(prepared, Prepared)
-    prepared.drop()
+    before = {path.name for path in folder.path.iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, refuse)
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+            give(folder)
     assert folder.receipt.read_bytes() == b"{"
-    assert not (folder.path / "receipt.json.damaged").exists()
+    assert {path.name for path in folder.path.iterdir()} - before <= {"receipt.json.damaged"}
+    made(folder)
 
 
 def test_a_manifest_that_is_a_link_is_an_error_and_no_record_without_digests(
@@ -190,7 +201,7 @@ def test_a_manifest_that_is_a_link_is_an_error_and_no_record_without_digests(
     manifest.rename(tmp_path / "elsewhere")
     manifest.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="no regular file"):
-        prepare(folder, MAKER, NOW)
+        make_record(folder, MAKER)
     assert not folder.receipt.exists()
 
 
@@ -208,7 +219,7 @@ def test_a_payload_file_that_is_a_link_has_no_size(tmp_path: Path) -> None:
 def test_a_claimed_ticket_whose_status_is_lost_is_left_to_the_daemon(tmp_path: Path) -> None:
     folder = kept("finished", tmp_path)
     folder.info.write_bytes(b"{")
-    assert prepare(folder, MAKER, NOW) is Made.OPEN
+    assert make_record(folder, MAKER) is RecordOutcome.OPEN
 
 
 def test_presqts_ticket_gets_what_its_status_and_its_bag_tell(tmp_path: Path) -> None:
@@ -277,7 +288,7 @@ def test_presqts_ticket_may_have_only_its_zip(tmp_path: Path) -> None:
 
 def test_an_open_ticket_is_left_to_its_holder(tmp_path: Path) -> None:
     folder = kept("cut", tmp_path)
-    assert prepare(folder, MAKER, NOW) is Made.OPEN
+    assert make_record(folder, MAKER) is RecordOutcome.OPEN
     assert not folder.receipt.exists()
 
 
@@ -287,21 +298,9 @@ def test_a_ticket_that_another_has_is_not_touched(tmp_path: Path) -> None:
     handle = os.open(folder.path, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
     with pytest.raises(HeldError):
-        prepare(folder, MAKER, NOW)
+        make_record(folder, MAKER)
     os.close(handle)
     assert folder.receipt.read_bytes() == before
-    made(folder)
-
-
-def test_a_draft_that_is_dropped_leaves_the_ticket_as_it_was(tmp_path: Path) -> None:
-    folder = kept("finished", tmp_path)
-    before = {path.name: path.read_bytes() for path in folder.path.iterdir()}
-    prepared = prepare(folder, MAKER, NOW)
-    assert isinstance(prepared, Prepared)
-    with pytest.raises(HeldError):
-        prepare(folder, MAKER, NOW)
-    prepared.drop()
-    assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == before
     made(folder)
 
 
@@ -313,7 +312,7 @@ def test_what_a_newer_version_wrote_is_left_alone(tmp_path: Path) -> None:
     ):
         folder.receipt.write_bytes(content)
         with pytest.raises(NewerInfoError):
-            prepare(folder, MAKER, NOW)
+            make_record(folder, MAKER)
         assert folder.receipt.read_bytes() == content
 
 
@@ -324,7 +323,7 @@ def test_a_status_that_nobody_knows_is_an_error_that_repeats_nothing(
     folder = presqt(tmp_path)
     folder.info.write_bytes(content)
     with pytest.raises(InfoError):
-        prepare(folder, MAKER, NOW)
+        make_record(folder, MAKER)
     assert not folder.receipt.exists()
 
 
@@ -334,18 +333,18 @@ def test_files_of_other_kinds_are_no_status(tmp_path: Path) -> None:
         folder.info.unlink()
         make(folder.info)
         with pytest.raises((InfoError, OSError)):
-            prepare(folder, MAKER, NOW)
+            make_record(folder, MAKER)
     secret = tmp_path / "secret.json"
     shutil.copy(presqt(tmp_path / "s").info, secret)
     folder = presqt(tmp_path / "t")
     folder.info.unlink()
     folder.info.symlink_to(secret)
     with pytest.raises(InfoError):
-        prepare(folder, MAKER, NOW)
+        make_record(folder, MAKER)
 
 
 def test_its_mode_is_that_of_status_files(tmp_path: Path) -> None:
     folder = kept("finished", tmp_path)
-    write(folder, Maker(run=RUN, agent_version="1", mode=0o640))
+    give(folder, replace(MAKER, mode=0o640))
     assert folder.receipt.stat().st_mode & 0o777 == 0o640
     assert [path.name for path in folder.path.iterdir() if path.name.startswith(".")] == []
