@@ -147,7 +147,12 @@ def join_rooms(
         clock=clock,
         agenda=Agenda(small_bytes=config.staging.small),
     )
-    inbox = Inbox(config, uploads, post, patience=is_patient, clock=clock)
+
+    def spare(target: str, size: int) -> int:
+        _, space = supervisor.permits.look(uploads.root)
+        return supervisor.shares.spare(target, size, space, supervisor.config)
+
+    inbox = Inbox(config, uploads, post, patience=is_patient, clock=clock, spare=spare)
     return Rooms(
         uploads=uploads,
         in_hand=InHand(config.mediafiles),

@@ -39,6 +39,11 @@ _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 
 
+def no_spare(_target: str, _size: int) -> int:
+    """Nothing is left free for others."""
+    return 0
+
+
 class SourceChangedError(Exception):
     """The drop changed while it was copied."""
 
@@ -61,8 +66,14 @@ class Copier:
         clock: Callable[[], float],
         done: Callable[[OpenPlace, Taken], None],
         owners: dict[str, object],
+        *,
+        spare: Callable[[str, int], int] = no_spare,
     ) -> None:
-        """`owners` is shared by all lanes: which copier has a ticket, until it has let go of it."""
+        """`owners` is shared by all lanes: which copier has a ticket, until it has let go of it.
+
+        `spare` is as at the desk.
+        """
+        self._spare = spare
         self._claimer = claimer
         self._config = config
         self._clock = clock
@@ -205,8 +216,10 @@ class Copier:
         temporary.unlink(missing_ok=True)
         try:
             config = self._config()
-            if free_bytes(destination.parent) - status.st_size < config.staging.min_free_bytes:
-                # a lane whose drops would fill the disk waits, and leaves the others their room
+            spare = self._spare(taken.record.route.target or "", status.st_size)
+            keep = config.staging.min_free_bytes + spare
+            if free_bytes(destination.parent) - status.st_size < keep:
+                # a folder whose drops fill the disk waits, and leaves the others their room
                 raise OSError(errno.ENOSPC, "there is no room beside staging.min_free_bytes")
             mode = config.permissions.payload
             size = copy_durably(source, temporary, mode=mode, keep_going=lambda: not self._stopped)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.claim import Claimer, Taken
+from presqt_daemon.inbox.copying import no_spare
 from presqt_daemon.inbox.events import Claimed, Event
 from presqt_daemon.inbox.places import OpenPlace
 from presqt_daemon.inbox.receipt_note import write_note
@@ -20,7 +21,9 @@ from presqt_daemon.system.logs import shared_log
 class Desk:
     """The lanes' common ground; `config` is replaced as a whole when it is read again.
 
-    Without `patience` a file that is not whole, and not being written, is given up after `settle`.
+    `spare` gives the bytes that a copied drop of a target's folder has to leave free for those of
+    other folders, by its size. Without `patience` a file that is not whole, and not being written,
+    is given up after `settle`.
     """
 
     config: Config
@@ -28,6 +31,7 @@ class Desk:
     emit: Callable[[Event], None]
     clock: Callable[[], float]
     patience: bool
+    spare: Callable[[str, int], int] = no_spare
     watches: WatchInstances = field(default_factory=WatchInstances)
     copying: dict[str, object] = field(default_factory=dict)
     """Which lane's copier has a ticket's drop, by ticket."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.claim import Claimer
+from presqt_daemon.inbox.copying import no_spare
 from presqt_daemon.inbox.desk import Desk
 from presqt_daemon.inbox.events import Event, Waiting
 from presqt_daemon.inbox.lane import Lane
@@ -38,6 +39,7 @@ class Inbox:
         patience: bool = True,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
+        spare: Callable[[str, int], int] = no_spare,
     ) -> None:
         self._desk = Desk(
             config=config,
@@ -45,6 +47,7 @@ class Inbox:
             emit=emit,
             clock=clock,
             patience=patience,
+            spare=spare,
         )
         self._lanes: dict[str | None, Lane] = {}
         self._leftovers: Leftovers | None = None

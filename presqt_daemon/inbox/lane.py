@@ -39,7 +39,12 @@ class Lane:
             desk.claimer.uploads, lambda: desk.config, self._notices, desk.clock
         )
         self._copier = Copier(
-            desk.claimer, lambda: desk.config, desk.clock, self._announce, desk.copying
+            desk.claimer,
+            lambda: desk.config,
+            desk.clock,
+            self._announce,
+            desk.copying,
+            spare=desk.spare,
         )
         self._reception = Reception(desk, self._copier, self._notices, self._announce)
         self._watch = FolderWatch(self._base, self._hint, desk.watches)

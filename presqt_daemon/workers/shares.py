@@ -4,15 +4,19 @@ Nothing is removed for that before its time; a person may (`prune --rejected-fro
 """
 
 import logging
+import os
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from presqt_daemon.config import Config
 from presqt_daemon.tickets.claim_record import ClaimRecordError
+from presqt_daemon.tickets.payload import PayloadError, read_head
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.units import text_from_bytes
+from presqt_daemon.workers.permits import Space
 
 HEADROOM = 0.1
 """The part of the disk that is left to the other folders by one that holds more than its share."""
@@ -25,7 +29,7 @@ _log = logging.getLogger(__name__)
 class DiskShares:
     """What the tickets of each folder keep on the disk, counted when it gets tight.
 
-    Their zips count, which stay; what is unpacked goes again. Safe from several threads.
+    Their zips count, and the bags that are unpacked and wait. Safe from several threads.
     """
 
     uploads: Uploads
@@ -34,21 +38,23 @@ class DiskShares:
     _counted_at: float = float("-inf")
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def spare(self, folder: str, *, folders: int, wanted: int, free: int, room: int) -> int:
-        """Bytes that a folder's bag has to leave free for those of others, 0 for none.
-
-        `room` are all the bytes that tickets may take on this disk, `free` those that nobody has
-        taken, `folders` how many share them.
-        """
+    def spare(self, folder: str, wanted: int, space: Space, config: Config) -> int:
+        """Bytes that a folder's drop or bag has to leave free for those of others, 0 for none."""
+        keep, folders = config.staging.min_free_bytes, len(config.targets)
+        room = space.total - keep
         headroom = int(room * HEADROOM)
-        if folders < 2 or free - wanted >= headroom:
+        if folders < 2 or space.free - keep - wanted >= headroom:
             return 0
         with self._lock:
             if self.clock() - self._counted_at >= COUNT_EVERY_SECONDS:
-                self._held = count_zips(self.uploads)
+                self._held = count_kept(self.uploads)
                 self._counted_at = self.clock()
                 self._tell(room // folders)
-            return headroom if self._held[folder] + wanted > room // folders else 0
+            if self._held[folder] + wanted > room // folders:
+                return headroom
+            # until they are counted anew
+            self._held[folder] += wanted
+            return 0
 
     def _tell(self, share: int) -> None:
         for folder, held in self._held.items():
@@ -60,8 +66,8 @@ class DiskShares:
                 )  # fmt: skip
 
 
-def count_zips(uploads: Uploads) -> Counter[str]:
-    """Folder -> bytes of the zips that its tickets still have. Raises OSError."""
+def count_kept(uploads: Uploads) -> Counter[str]:
+    """Folder -> bytes of the zips and unpacked bags that its tickets have. Raises OSError."""
     held: Counter[str] = Counter()
     for name in uploads.tickets():
         folder = TicketFolder(uploads.root / name)
@@ -69,7 +75,16 @@ def count_zips(uploads: Uploads) -> Counter[str]:
             record = folder.read_claim()
             if record.zip_name is not None:
                 size = (folder.path / record.zip_name).lstat().st_size
-                held[record.route.target or ""] += size
+                held[record.route.target or ""] += size + _unpacked(folder)
         except (ClaimRecordError, OSError):
             continue
     return held
+
+
+def _unpacked(folder: TicketFolder) -> int:
+    """Bytes of the bag that is staged in a ticket's folder, 0 without one."""
+    try:
+        bag = read_head(folder.payload).bag
+    except PayloadError:
+        return 0
+    return bag.payload_bytes if os.path.lexists(folder.path / bag.folder) else 0

@@ -24,15 +24,8 @@ def give_space(
     resolved = question.resolved
     wanted = needed_bytes(question.unpacked_bytes, question.entries)
     _, space = permits.look(holder.folder.path)
-    keep = config.staging.min_free_bytes
-    spare = shares.spare(
-        # the folder that it came through, whatever target it has chosen
-        question.folder,
-        folders=len(config.targets),
-        wanted=wanted,
-        free=space.free - keep,
-        room=space.total - keep,
-    )
+    # the folder that it came through, whatever target it has chosen
+    spare = shares.spare(question.folder, wanted, space, config)
     _reserve(holder, wanted, spare, config, permits)
     holder.note(
         replace(

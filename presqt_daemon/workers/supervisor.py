@@ -86,11 +86,11 @@ class Supervisor:
     post: Callable[[Serves | WentOn], None]
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = utc_now
-    _shares: DiskShares = field(init=False)
+    shares: DiskShares = field(init=False)
 
     def __post_init__(self) -> None:
         """Share the disk by folder."""
-        self._shares = DiskShares(self.uploads, clock=self.clock)
+        self.shares = DiskShares(self.uploads, clock=self.clock)
 
     def run(self, run: Run) -> RunEnd:
         """Bring a ticket one stage further, or to its end; never raises for what a ticket holds."""
@@ -254,7 +254,7 @@ class Supervisor:
     def _answer(self, holder: Holder, task: Task, question: Question) -> Go | None:
         """The answer to a worker's question, None while it must wait for it."""
         if isinstance(question, WantsSpace):
-            return give_space(holder, question, self.config, self.permits, self._shares)
+            return give_space(holder, question, self.config, self.permits, self.shares)
         assert isinstance(task, UploadTask)
         account = account_of(task.job.target, mark_from(task.job.token))
         if isinstance(question, WantsTurn):

@@ -8,14 +8,15 @@ import pytest
 
 from presqt_daemon.config import Config, StagingConfig, TargetConfig
 from presqt_daemon.errors import HouseFault
-from presqt_daemon.model import DuplicateAction, Resolved, Route
+from presqt_daemon.model import Bag, DuplicateAction, Resolved, Route
 from presqt_daemon.reports import Go, WantsSpace
 from presqt_daemon.tickets.holder import Holder
+from presqt_daemon.tickets.payload import PayloadHead, write_payload
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.workers.permits import Permits, Space
 from presqt_daemon.workers.run import ParkError
-from presqt_daemon.workers.shares import DiskShares
+from presqt_daemon.workers.shares import DiskShares, count_kept
 from presqt_daemon.workers.space import give_space
 from tests.tickets.infos import BEGAN
 from tests.tickets.records import claim_record
@@ -69,6 +70,28 @@ def test_a_folder_that_fills_the_disk_waits_and_the_others_go_on(tmp_path: Path)
     assert disk.ask("b", 5 * MB) == Go()
     disk.free = 50 * MB
     assert disk.ask("a", 5 * MB) == Go(), "as long as there is room for all it does not wait"
+
+
+def test_what_is_granted_counts_at_once_and_unpacked_bags_count_too(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, free=9 * MB)
+    spared = [
+        disk.shares.spare("a", 5 * MB, Space(9 * MB, 100 * MB), CONFIG)
+        for _ in range(6)  # of 5 MB each, and its share is 25 MB
+    ]
+    assert spared == [0, 0, 0, 0, 0, 10 * MB]
+    holder = disk.ticket("b", 0)
+    bag = Bag(
+        folder="bag",
+        version="1.0",
+        algorithms=("sha512",),
+        info=(),
+        payload_files=0,
+        payload_bytes=30 * MB,
+    )
+    write_payload(holder.folder.payload, PayloadHead(bag=bag, algorithm=None, boot_id="b"), [])
+    assert count_kept(disk.uploads)["b"] == 0
+    (holder.folder.path / "bag").mkdir()
+    assert count_kept(disk.uploads)["b"] == 30 * MB
 
 
 def test_one_folder_alone_may_fill_the_disk(tmp_path: Path) -> None:
