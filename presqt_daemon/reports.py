@@ -29,13 +29,15 @@ class Surveyed:
 class WantsSpace:
     """A bag is about to be unpacked, which is to go where `resolved` says.
 
-    `folder` is the target's in whose inbox folder it was dropped, empty for the inbox itself.
+    `folder` is the target's in whose inbox folder it was dropped, empty for the inbox itself. One
+    that `has_room` fits into what was set aside for the task: that is told, and no answer comes.
     """
 
     resolved: Resolved
     folder: str
     unpacked_bytes: int
     entries: int
+    has_room: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,12 @@ class WantsTurn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
-    """The creation asked for by `WantsCreate` is over, whatever came of it."""
+    """The creation asked for by `WantsCreate` is over, whatever came of it.
+
+    `identity` is, as in `WantsContainer`, that of a container which is new: it is in no hands yet.
+    """
+
+    identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

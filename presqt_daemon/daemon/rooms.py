@@ -54,6 +54,7 @@ class Rooms:
     def keep_up(self) -> None:
         """Get what could not be started for want of threads, and end a start that hangs."""
         self.pool.end_hung_start()
+        self.pool.let_go()
         if os.getpid() == 1:
             reap_orphans(self.pool.own_processes())
         self.upgrade.keep_up()
@@ -85,6 +86,7 @@ class Rooms:
         """The same where `open` was never called."""
         self.upgrade.stop()
         self.dispatch.close()
+        self.pool.let_go(all_of_them=True)
 
     def summary(self) -> str:
         """What is wrong and how many tickets there are, for `systemctl status`."""

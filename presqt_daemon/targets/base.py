@@ -57,13 +57,13 @@ class Traits:
     `deferred`: puts are only collected; `commit` sends them and returns what the target said.
     `max_file_bytes`: larger files are refused before anything is created; None = no limit known.
     `min_title_length`, `max_title_length`: others are refused by the target; in characters.
-    `titles_are_for_readers`: a title may be any sentence, so the one in the bag's metadata goes
-    before a folder's name.
+    `titles_are_for_readers`: any sentence may be one: the bag's metadata go before a folder name.
     `carries_mark`: a new container can be found again by `ContainerRequest.ticket`.
+    `creates_alone`: two that create at once get two containers; no turns need be taken.
     `title_from`: a title as the target would write it (GitHub knows no spaces); before numbering.
     `makes_drafts`: what is sent stays a draft until `publish`.
-    `requests_per_minute`: what the service asks of one account; None = nothing. Which requests
-    count is the adapter's knowledge: those before which it calls `turn`.
+    `requests_per_minute`: what the service asks of one account, of those before which `turn` is
+    called; None = nothing.
     `names`: what it does to names; whatever else it does to one is a fault.
     """
 
@@ -81,6 +81,7 @@ class Traits:
     max_title_length: int | None = None
     titles_are_for_readers: bool = False
     carries_mark: bool = True
+    creates_alone: bool = False
     takes_empty_files: bool = True
     title_from: Callable[[str], str] = title_as_it_is
     makes_drafts: bool = False

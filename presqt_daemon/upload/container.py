@@ -42,11 +42,14 @@ def open_listed(
     One that this ticket has made and that is gone by now is made anew: nothing of it is left.
     """
     known = record.container
+    is_found = resolved.resource_id is not None or known is not None or record.was_creating
     opened = open_container(
         target, resolved, mark, record, journal, lane, ask, report, fields=fields
     )
-    identity = opened[0].identity or opened[0].id
-    ask(WantsContainer(identity=identity))
+    identity = _identity_of(opened[0])
+    if is_found:
+        # one that was made just now is in nobody else's hands
+        ask(WantsContainer(identity=identity))
     journal.have_opened(identity)
     try:
         return opened[0], listed_by_key(target, opened[0], lane), opened[1]
@@ -94,17 +97,25 @@ def open_container(
     given, other = chosen_title(target, resolved, str(fields.get("title") or ""))
     title = check_title_length(target, given)
     warnings = _left_behind(target, record)
-    ask(WantsCreate())
+    if not target.traits.creates_alone:
+        ask(WantsCreate())
+    identity = None
     # the target may write the title in another way, so it also goes along as it was given
     described = {**fields, "title": given, **({"described_title": other} if other else {})}
     try:
         container = _create(
             target, title, mark, journal, lane, described, was_creating=record.was_creating
         )
+        identity = _identity_of(container)
     finally:
-        report(Created())
+        report(Created(identity=identity))
     journal.have_container(container, is_found_again=target.traits.carries_mark)
     return container, warnings
+
+
+def _identity_of(container: Container) -> str:
+    """By what a container is known, under whatever id it was opened."""
+    return container.identity or container.id
 
 
 def chosen_title(target: Target, resolved: Resolved, described: str) -> tuple[str, str]:

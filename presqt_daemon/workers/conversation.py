@@ -82,6 +82,7 @@ class Broken:
 class Conversation:
     """One worker, its job, and the one after that.
 
+    `takes_back` takes a worker that is not needed any more, if it can be of use.
     `may_go_on` hears at each look how many seconds the job has run. `answer` gives the answer to a
     question, None while there is none yet, `next_job` what is done after the bag was staged, None
     for nothing; what they raise ends the work and is raised by `hold`.
@@ -92,9 +93,10 @@ class Conversation:
     job: Job
     answer: Callable[[Question], Go | None]
     next_job: Callable[[Staged], Job | None]
-    end_creating: Callable[[], None]
+    end_creating: Callable[[str | None], None]
     proof: Proof
     may_go_on: Callable[[float], bool] = lambda _elapsed: True
+    takes_back: Callable[[Worker], bool] = lambda _worker: False
     clock: Callable[[], float] = time.monotonic
     _has_begun: bool = False
     _moved_at: float = 0.0
@@ -102,7 +104,7 @@ class Conversation:
     _waits: Waits = field(default_factory=Waits)
 
     def hold(self) -> End | Staged | Broken:
-        """Talk until the work has ended, one way or another; the worker is gone then.
+        """Talk until the work has ended, one way or another.
 
         Whatever is raised on the way, no worker goes on with it.
         """
@@ -111,7 +113,7 @@ class Conversation:
         except BaseException:
             self._end_worker(BrokenKind.STOPPED)
             raise
-        if not isinstance(end, Broken):
+        if not isinstance(end, Broken) and not self.takes_back(self.worker):
             self._see_off()
         return end
 
@@ -160,7 +162,9 @@ class Conversation:
             self.holder.keep_up()
 
     def _take_in(self, message: Report) -> None:
-        if isinstance(message, WantsSpace | WantsCreate | WantsContainer | WantsTurn):
+        if isinstance(message, WantsSpace) and message.has_room:
+            self.answer(message)
+        elif isinstance(message, WantsSpace | WantsCreate | WantsContainer | WantsTurn):
             self._open_question = message
         elif isinstance(message, Remark):
             run = self.job.run
@@ -170,7 +174,7 @@ class Conversation:
             )
             log.log(message.level, "%s", message.text)
         elif isinstance(message, Created):
-            self.end_creating()
+            self.end_creating(message.identity)
         elif isinstance(message, Reached):
             self._reach(message)
         elif not isinstance(message, Alive):
@@ -214,6 +218,7 @@ class Conversation:
 
     def _see_off(self) -> None:
         """Wait for the end of a worker that has told its last; what it has started goes too."""
+        self.worker.channel.close()
         if self.worker.exit_code(LEAVE_SECONDS) is None:
             end_tree(self.worker.identity, (TICKET_VARIABLE, self.job.run.ticket), grace=0)
         self.worker.close()

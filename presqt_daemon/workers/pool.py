@@ -1,5 +1,7 @@
-"""Worker processes: one for each run, forked from a preloaded forkserver in a few milliseconds.
+"""Worker processes: one for each run, or for a few small ones that follow upon each other.
 
+They are forked from a preloaded forkserver. The birth and the end of a process cost more than a
+small bag does, so one that has done with a small bag takes the next, as long as there is one.
 Never `fork` from the daemon, which has threads. A worker that dies costs exactly its run. Where no
 process can be had now, or the forkserver dies or hangs, a run waits: that is nobody's fault.
 """
@@ -12,6 +14,7 @@ import resource
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing import forkserver, resource_tracker
@@ -40,7 +43,17 @@ NICENESS = 5
 START_SECONDS = 60.0
 """A forkserver that has not begun a worker after so long hangs; another takes its place."""
 
+RUNS_EACH = 20
+SMALL_BYTES = 16 << 20
+"""A worker that had a larger zip in hand may hold much memory, and does nothing more."""
+
+FREE_SECONDS = 1.0
+"""How long a worker waits for another run, before it goes."""
+
 WARN_EVERY_SECONDS = 60.0
+OWN_THREADS = 2
+"""The worker's own, and the one that watches for the parent's end."""
+
 NOT_BEGUN = os.EX_TEMPFAIL
 """The exit code of a worker that could not begin, for want of threads or memory."""
 
@@ -83,14 +96,38 @@ class Pool:
     start_seconds: float = START_SECONDS
     _beginning: dict[int, float] = field(default_factory=dict)
     _warned_at: float = float("-inf")
+    _free: deque[tuple[float, Worker]] = field(default_factory=deque)
 
     def start_worker(self) -> Worker:
-        """A process for one run. Raises ParkError while none can be had; may take a while."""
+        """A process for a run. Raises ParkError while none can be had; may take a while."""
+        with contextlib.suppress(IndexError):
+            while True:
+                _since, worker = self._free.pop()
+                if worker.is_alive():
+                    return worker
+                worker.close()
         try:
             return self._start_worker()
         except (OSError, EOFError, RuntimeError, psutil.Error) as error:
             self._warn(error)
             raise ParkError(SHORTAGE, SHORTAGE_SECONDS) from None
+
+    def take_back(self, worker: Worker, zip_bytes: int) -> bool:
+        """Keep a worker that has ended its run well for the next one; False when it must go."""
+        worker.runs += 1
+        if zip_bytes > SMALL_BYTES or worker.runs >= RUNS_EACH:
+            return False
+        self._free.append((self.clock(), worker))
+        return True
+
+    def let_go(self, *, all_of_them: bool = False) -> None:
+        """End the workers for whom there was no other run; quick."""
+        before = self.clock() - FREE_SECONDS
+        with contextlib.suppress(IndexError):
+            # the oldest stand first; another thread may take the last one in this moment
+            while all_of_them or self._free[0][0] <= before:
+                _since, worker = self._free.popleft()
+                worker.close()
 
     def end_hung_start(self) -> None:
         """End a forkserver that hangs, so that whoever waits for a process tries another; quick."""
@@ -142,21 +179,33 @@ class Pool:
 
 
 def serve(channel: Connection, verbosity: int, journal: bool) -> None:
-    """The worker's life: its task, unless the parent is gone before."""
+    """The worker's life: one task after another, until the parent lets it go, or is gone."""
     try:
         _settle_in(verbosity, journal=journal)
     except (OSError, RuntimeError, MemoryError):
         os._exit(NOT_BEGUN)
     step_back(NICENESS)
-    try:
-        channel.send(Alive())
-        task: Task | UpgradeTask = channel.recv()
-    except (EOFError, OSError):
-        return
-    os.environ[TICKET_VARIABLE] = task.ticket
-    run_task(task, channel)
+    with contextlib.suppress(EOFError, OSError):
+        while not _has_left_something():
+            channel.send(Alive())
+            task: Task | UpgradeTask = channel.recv()
+            os.environ[TICKET_VARIABLE] = task.ticket
+            run_task(task, channel)
+            if isinstance(task, UpgradeTask):
+                break  # it has stepped back behind everything else
     # all is told; taking down an interpreter that has read a large bag would only take time
     os._exit(0)
+
+
+def _has_left_something() -> bool:
+    """Whether a task has left threads or programs behind: then this process is not used again."""
+    if threading.active_count() > OWN_THREADS:
+        return True
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _process(

@@ -35,10 +35,13 @@ def prepare(
     config: Config,
     tokens: Tokens,
     earlier: tuple[EarlierDeposit, ...] = (),
+    *,
+    room: int = 0,
 ) -> Job:
     """The task and its limits; the status says that it begins.
 
-    `earlier` are deposits that may be pointed at instead of sending.
+    `earlier` are deposits that may be pointed at instead of sending, `room` are bytes that were set
+    aside for what is staged.
 
     Raises PresqtError for a ticket that cannot go on, ParkError for one that has to wait.
     """
@@ -49,7 +52,7 @@ def prepare(
         resumes=holder.info.resumes + run.is_resume,
     )
     if run.work is Work.STAGE:
-        task: Task = _stage_task(run, holder, info, config)
+        task: Task = _stage_task(run, holder, info, config, room)
         wall = config.staging.time_limit
     else:
         target = _target_of(info, config)
@@ -64,7 +67,9 @@ def prepare(
     return Job(run=run, task=task, limits=limits)
 
 
-def _stage_task(run: Run, holder: Holder, info: ProcessInfo, config: Config) -> StageTask:
+def _stage_task(
+    run: Run, holder: Holder, info: ProcessInfo, config: Config, room: int
+) -> StageTask:
     zip_path = holder.folder.find_zip()
     if zip_path is None:
         raise HouseFault("state-lost", "The zip is no longer in its place: drop it again.")
@@ -84,7 +89,9 @@ def _stage_task(run: Run, holder: Holder, info: ProcessInfo, config: Config) -> 
         payload_mode=config.permissions.payload,
         boot_id=boot_id(),
     )
-    return StageTask(ticket=run.ticket, job=job, source_file=info.source_file, config=config)
+    return StageTask(
+        ticket=run.ticket, job=job, source_file=info.source_file, config=config, room=room
+    )
 
 
 def _upload_task(

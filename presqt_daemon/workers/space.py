@@ -6,12 +6,29 @@ from presqt_daemon.config import Config
 from presqt_daemon.errors import HouseFault
 from presqt_daemon.reports import Go, WantsSpace
 from presqt_daemon.tickets.holder import Holder
+from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.units import text_from_bytes
 from presqt_daemon.workers.permits import Permits, needed_bytes
 from presqt_daemon.workers.run import ParkError
-from presqt_daemon.workers.shares import DiskShares
+from presqt_daemon.workers.shares import HEADROOM, DiskShares
 
 SPACE_RETRY_SECONDS = 10.0
+ROOM_BYTES = 64 << 20
+"""What is set aside before a bag is looked at, so that a small one need not ask."""
+
+
+def set_aside(folder: TicketFolder, config: Config, permits: Permits) -> int:
+    """The bytes that were set aside for a ticket's bag.
+
+    0 where the disk gets tight, so that shares count, or cannot be looked at.
+    """
+    try:
+        _, space = permits.look(folder.path)
+        spare = int((space.total - config.staging.min_free_bytes) * HEADROOM)
+        taken = permits.reserve(folder.ticket, folder.path, ROOM_BYTES, max(0, spare))
+    except OSError:
+        return 0
+    return ROOM_BYTES if taken is None else 0
 
 
 def give_space(
@@ -22,11 +39,8 @@ def give_space(
     Raises HouseFault for a bag that no disk here holds, ParkError while the disk has no room.
     """
     resolved = question.resolved
-    wanted = needed_bytes(question.unpacked_bytes, question.entries)
-    _, space = permits.look(holder.folder.path)
-    # the folder that it came through, whatever target it has chosen
-    spare = shares.spare(question.folder, wanted, space, config)
-    _reserve(holder, wanted, spare, config, permits)
+    if not question.has_room:
+        _find_room(holder, question, config, permits, shares)
     holder.note(
         replace(
             holder.info,
@@ -39,6 +53,16 @@ def give_space(
         )
     )
     return Go()
+
+
+def _find_room(
+    holder: Holder, question: WantsSpace, config: Config, permits: Permits, shares: DiskShares
+) -> None:
+    wanted = needed_bytes(question.unpacked_bytes, question.entries)
+    _, space = permits.look(holder.folder.path)
+    # the folder that it came through, whatever target it has chosen
+    spare = shares.spare(question.folder, wanted, space, config)
+    _reserve(holder, wanted, spare, config, permits)
 
 
 def _reserve(holder: Holder, wanted: int, spare: int, config: Config, permits: Permits) -> None:

@@ -56,7 +56,7 @@ from presqt_daemon.workers.run import (
     Work,
 )
 from presqt_daemon.workers.shares import DiskShares
-from presqt_daemon.workers.space import SPACE_RETRY_SECONDS, give_space
+from presqt_daemon.workers.space import SPACE_RETRY_SECONDS, give_space, set_aside
 from presqt_daemon.workers.staging_places import small_seconds
 from presqt_daemon.workers.tasks import Task, UploadTask
 from presqt_daemon.workers.ticket_lines import lines_of
@@ -159,7 +159,8 @@ class Supervisor:
                     return RunEnd(ticket=run.ticket, kind=RunKind.AGAIN, info=holder.info)
                 earlier = self._earlier_deposit(holder)
             started_with = holder.info.upload_files_finished
-            job = prepare(run, holder, self.config, self.tokens, earlier)
+            room = self._set_aside(run, holder.folder)
+            job = prepare(run, holder, self.config, self.tokens, earlier, room=room)
             conversation = self._new_conversation(job, holder)
             end = self._converse(conversation)
             progress = holder.info.upload_files_finished > started_with
@@ -170,6 +171,12 @@ class Supervisor:
             run = run if conversation is None else conversation.job.run
             return park(run, holder, cause, self.config)
         return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
+
+    def _set_aside(self, run: Run, folder: TicketFolder) -> int:
+        """Bytes that a bag may take on the disk without a question, 0 where those are scarce."""
+        if run.work is not Work.STAGE:
+            return 0
+        return set_aside(folder, self.config, self.permits)
 
     def _earlier_deposit(self, holder: Holder) -> tuple[EarlierDeposit, ...]:
         """The deposits to point at if one still stands; a warning where nothing is pointed at."""
@@ -198,8 +205,9 @@ class Supervisor:
             job=job,
             answer=lambda question: self._answer(holder, conversation.job.task, question),
             next_job=lambda staged: self._next_job(conversation, staged),
-            end_creating=lambda: self.permits.end_creating(ticket),
+            end_creating=lambda identity: self._end_creating(conversation.job.task, identity),
             proof=Proof(ticket, self.post),
+            takes_back=lambda worker: self.pool.take_back(worker, job.run.zip_bytes),
             may_go_on=lambda elapsed: self._is_in_its_place(conversation.job.run, elapsed),
             clock=self.clock,
         )
@@ -269,6 +277,14 @@ class Supervisor:
                 raise ParkError(CONTAINER, CONTAINER_SECONDS)
             return Go()
         return Go() if self.permits.begin_creating(account, task.ticket) else None
+
+    def _end_creating(self, task: Task, identity: str | None) -> None:
+        """Let the next ticket create; a container that is new now is this ticket's."""
+        self.permits.end_creating(task.ticket)
+        if identity is not None:
+            assert isinstance(task, UploadTask)
+            self.contents.note_container(task.ticket, identity)
+            self.permits.begin_container(task.ticket, task.job.target, identity)
 
     def _settle(
         self, job: Job, holder: Holder, end: End | Staged | Broken, *, progress: bool

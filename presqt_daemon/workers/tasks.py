@@ -41,6 +41,7 @@ from presqt_daemon.upload.earlier_deposit import EarlierDeposit, bringer, is_sti
 from presqt_daemon.upload.send import SendJob, send
 from presqt_daemon.upload.waiting import MustWait
 from presqt_daemon.workers.options import claim_of, resolve_options
+from presqt_daemon.workers.permits import needed_bytes
 from presqt_daemon.workers.relayed_log import log_relayed
 from presqt_daemon.workers.run import BUG, DISK, SHORTAGE, fault_from_bug
 
@@ -51,12 +52,16 @@ _DISK_TROUBLE = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageTask:
-    """Make a valid bag with known digests out of a ticket's zip; find out where it goes."""
+    """Make a valid bag with known digests out of a ticket's zip; find out where it goes.
+
+    `room` bytes of the disk are set aside for it.
+    """
 
     ticket: str
     job: StageJob
     source_file: str
     config: Config
+    room: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +160,12 @@ def _stage(task: StageTask, line: _Line) -> Staged:
             folder=claim.route.target or "",
             unpacked_bytes=surveyed.unpacked_bytes,
             entries=surveyed.entries,
+            has_room=needed_bytes(surveyed.unpacked_bytes, surveyed.entries) <= task.room,
         )
-        line.ask(question)
+        if question.has_room:
+            line.tell(question)
+        else:
+            line.ask(question)
         return traits_of(task.config.targets[resolved.target]).algorithms
 
     return Staged(bag=stage(task.job, ask, line.tell))

@@ -28,6 +28,7 @@ class Worker:
         self.process = process
         self.identity = identity
         self.channel = channel
+        self.runs = 0
         self._inbound = bytearray()
         self._pidfd: int | None = None
         with contextlib.suppress(OSError):
@@ -64,6 +65,10 @@ class Worker:
         self._inbound += block
         return self._next(), bool(block)
 
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return not wait([self._end], 0)
+
     def exit_code(self, timeout: float) -> int | None:
         """The exit code once the process has ended; None while it has not, or nobody knows it."""
         if not wait([self._end], timeout):
@@ -73,7 +78,7 @@ class Worker:
         return None if code == _UNKNOWN_EXIT else code
 
     def close(self) -> None:
-        """Let go of the parent's handles of an ended worker."""
+        """Let go of the parent's handles; a worker that waits for a task ends by that."""
         self.channel.close()
         if self._pidfd is not None:
             os.close(self._pidfd)

@@ -425,7 +425,7 @@ def test_a_wall_clock_that_jumps_reaps_nobody(tmp_path: Path) -> None:
         ),
         answer=lambda _question: None,
         next_job=lambda _staged: None,
-        end_creating=lambda: None,
+        end_creating=lambda _identity: None,
         proof=Proof(folder.ticket, lambda _event: None),
         clock=clock,
     )

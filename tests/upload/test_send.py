@@ -79,7 +79,7 @@ def test_what_is_reported_comes_in_order(
     run(store, staged(tmp_path), supervisor=supervisor)
     first, second, third, *_, last = supervisor.reports
     assert first == Progress(bytes_total=11, files_total=2, message="Uploading files to memory...")
-    assert second == Created()
+    assert second == Created(identity="room-1")
     assert third == Opened(container_id="room-1", link="memory://room-1", title="Project")
     assert last == Progress(bytes_done=11, bytes_total=11, files_done=2, files_total=2)
     assert supervisor.asked == 1

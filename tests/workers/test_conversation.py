@@ -68,7 +68,7 @@ def end_of(tmp_path: Path, turn_seconds: float) -> End | Staged | Broken:
         ),
         answer=answer,
         next_job=lambda _staged: None,
-        end_creating=lambda: None,
+        end_creating=lambda _identity: None,
         proof=Proof(folder.ticket, lambda _event: None),
         clock=clock,
     )
@@ -143,7 +143,7 @@ def test_a_bag_that_may_not_go_on_where_it_is_leaves_its_place(tmp_path: Path) -
         ),
         answer=lambda _question: None,
         next_job=lambda _staged: None,
-        end_creating=lambda: None,
+        end_creating=lambda _identity: None,
         proof=Proof(folder.ticket, lambda _event: None),
         may_go_on=may_go_on,
     ).hold()
@@ -190,7 +190,7 @@ def test_only_the_death_of_a_worker_that_has_begun_counts(
         ),
         answer=lambda _question: None,
         next_job=lambda _staged: None,
-        end_creating=lambda: None,
+        end_creating=lambda _identity: None,
         proof=Proof(folder.ticket, lambda _event: None),
     ).hold()
     assert isinstance(end, Broken)
@@ -235,7 +235,7 @@ def test_what_a_worker_that_died_had_started_goes_with_it(tmp_path: Path) -> Non
         ),
         answer=answer,
         next_job=lambda _staged: None,
-        end_creating=lambda: None,
+        end_creating=lambda _identity: None,
         proof=Proof(folder.ticket, lambda _event: None),
     ).hold()
     assert isinstance(end, Broken)

@@ -193,3 +193,39 @@ def test_a_target_that_is_no_longer_configured_has_one_lane() -> None:
     permits = Permits(replace(CONFIG, targets={}))
     assert permits.begin_sending("one", "gone", None, 1)
     assert not permits.begin_sending("two", "gone", None, 1)
+
+
+def test_a_ticket_that_is_staged_goes_on_into_sending_and_gives_its_place_back() -> None:
+    permits = Permits(CONFIG)
+    assert permits.begin_staging("one", 50 * GB)
+    assert permits.go_on_sending("one", "archive", None, 50 * GB)
+    assert permits.begin_staging("two", 50 * GB), "its place for staging is free"
+    assert not permits.go_on_sending("two", "archive", None, 50 * GB), "one is left for small bags"
+    assert permits.begin_sending("small", "archive", None, 1)
+    assert not permits.begin_sending("smaller", "archive", None, 1), "both places are taken"
+
+
+def test_nobody_goes_on_past_a_ticket_that_waits_nor_to_a_target_that_is_held() -> None:
+    permits = Permits(CONFIG)
+    permits.have_queued({"archive"}, lambda _ticket: False)
+    assert not permits.go_on_sending("one", "archive", None, 1)
+    assert permits.go_on_sending("two", "other", None, 1)
+
+
+def test_one_that_was_refused_is_passed_by_nobody_on_its_way_to_the_queue() -> None:
+    permits = Permits(CONFIG)
+    running = {"late"}
+    assert permits.begin_sending("busy", "other", None, 1)
+    assert not permits.go_on_sending("late", "other", None, 1)
+    permits.end_sending("busy")
+    permits.have_queued((), running.__contains__)
+    assert not permits.go_on_sending("later", "other", None, 1)
+    running.clear()
+    permits.have_queued((), running.__contains__)
+    assert permits.go_on_sending("last", "other", None, 1)
+
+
+def test_no_ticket_goes_on_into_sending_in_a_daemon_that_is_about_to_end() -> None:
+    permits = Permits(CONFIG)
+    permits.goes_on = False
+    assert not permits.go_on_sending("one", "archive", None, 1)

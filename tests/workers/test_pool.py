@@ -5,8 +5,10 @@ import multiprocessing
 import os
 import signal
 import struct
+import subprocess
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
@@ -15,9 +17,20 @@ from pathlib import Path
 import psutil
 import pytest
 
+from presqt_daemon.config import Config
 from presqt_daemon.reports import Alive
-from presqt_daemon.workers.pool import NICENESS, NOT_BEGUN, Pool, _process
+from presqt_daemon.workers.pool import (
+    FREE_SECONDS,
+    NICENESS,
+    NOT_BEGUN,
+    SMALL_BYTES,
+    TICKET_VARIABLE,
+    Pool,
+    _process,
+)
+from presqt_daemon.workers.reaper import end_tree
 from presqt_daemon.workers.run import SHORTAGE, ParkError
+from presqt_daemon.workers.tasks import StageTask
 from presqt_daemon.workers.worker import Worker
 from tests.inbox.running import until
 
@@ -188,3 +201,69 @@ def test_a_worker_that_gets_no_thread_says_so_by_its_exit_code() -> None:
     worker = started(begin_unable)
     assert worker.exit_code(50.0) == NOT_BEGUN
     worker.close()
+
+
+def leave_a_program(_task: object, channel: Connection) -> None:
+    subprocess.Popen(["sleep", "600"])
+    channel.send("done")
+
+
+def do_nothing(_task: object, channel: Connection) -> None:
+    channel.send("done")
+
+
+def serve_with(work: Callable[[object, Connection], None], channel: Connection) -> None:
+    from presqt_daemon.workers import pool  # noqa: PLC0415  (in a process of its own)
+
+    pool.run_task = work  # type: ignore[assignment,attr-defined]
+    pool.serve(channel, 0, False)
+
+
+@pytest.mark.parametrize(("work", "stays"), [(do_nothing, True), (leave_a_program, False)])
+def test_a_worker_takes_another_task_unless_the_last_has_left_something(
+    work: Callable[[object, Connection], None], stays: bool
+) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    process = _process(target=serve_with, arguments=(work, theirs), name="worker")
+    process.start()
+    theirs.close()
+    worker = Worker(process, psutil.Process(process.pid), ours)
+    task = StageTask(ticket="t", job=None, source_file="", config=Config())  # type: ignore[arg-type]
+    for _ in range(2 if stays else 1):
+        assert worker.send(task)
+        until(lambda: worker.receive(0.05)[0] == "done", "the task's end")
+    if stays:
+        assert worker.is_alive()
+        end(worker)
+    else:
+        assert worker.exit_code(50.0) == 0
+    assert end_tree(worker.identity, (TICKET_VARIABLE, "t"), grace=0) == (0 if stays else 1)
+
+
+def test_a_worker_that_is_free_is_used_again_and_goes_when_there_is_nothing_to_do() -> None:
+    now = [100.0]
+    pool = Pool(clock=lambda: now[0])
+    first = pool.start_worker()
+    assert pool.take_back(first, 1000)
+    assert pool.start_worker() is first
+    assert pool.take_back(first, 1000)
+    pool.let_go()
+    assert first.is_alive()
+    now[0] += FREE_SECONDS
+    pool.let_go()
+    until(lambda: not first.identity.is_running(), "the worker's end")
+    second = pool.start_worker()
+    assert second is not first
+    assert not pool.take_back(second, SMALL_BYTES + 1), "it may hold much memory"
+    end(second)
+
+
+def test_a_free_worker_that_has_died_is_not_given_to_anybody() -> None:
+    pool = Pool()
+    dead = pool.start_worker()
+    assert pool.take_back(dead, 1000)
+    dead.identity.kill()
+    until(lambda: not dead.is_alive(), "its end")
+    living = pool.start_worker()
+    assert living is not dead
+    end(living)

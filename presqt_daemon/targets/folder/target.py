@@ -43,6 +43,7 @@ TRAITS = Traits(
         "blake2s256", "blake2s", "sha224", "sha3224", "sha1", "md5",
     ),
     needs_folders=True,
+    creates_alone=True,
     keeps_empty_folders=True,
     parallel_puts=8,
 )  # fmt: skip
