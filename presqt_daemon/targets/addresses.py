@@ -7,6 +7,9 @@ from presqt_daemon.errors import TargetFault
 Origin = tuple[str, str, int | None]
 """Scheme, host and port: what decides who gets to see a token."""
 
+MAX_PAGE_CHARACTERS = 2000
+"""Longer ones are opened by no browser for sure (RFC 9110 section 4.1 asks for 8000 octets)."""
+
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -26,8 +29,10 @@ def address_parts(url: str, target: str) -> SplitResult:
 
 def page_from(link: object) -> str | None:
     """The address of a page that a person may open; None for whatever else stands in its place."""
+    if not isinstance(link, str) or len(link) > MAX_PAGE_CHARACTERS:
+        return None
     try:
-        return address_parts(link, "").geturl() if isinstance(link, str) else None
+        return address_parts(link, "").geturl()
     except TargetFault:
         return None
 

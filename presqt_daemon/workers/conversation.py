@@ -49,6 +49,8 @@ TICK_SECONDS = 0.25
 MEMORY_EVERY_SECONDS = 1.0
 STOP_GRACE_SECONDS = 1.0
 LEAVE_SECONDS = 2.0
+MAX_SHOWN_TITLE = 1000
+"""Characters; no title that we give is longer (`tickets.title.LONGEST_SENTENCES`)."""
 
 _ENDS = (Pointed, Uploaded, Failed, Limited, Spoilt, Short)
 
@@ -263,7 +265,10 @@ def project(
         )
     if isinstance(message, Opened):
         return replace(
-            info, link_to_resource=message.link or info.link_to_resource, title=message.title
+            info,
+            link_to_resource=message.link or info.link_to_resource,
+            # as the target writes it: no answer of one shall fill the disk with statuses
+            title=message.title[:MAX_SHOWN_TITLE],
         )
     if message.message is not None:
         info = replace(info, message=message.message)

@@ -45,7 +45,17 @@ def test_a_page_of_the_web_may_be_shown(link: str) -> None:
 
 @pytest.mark.parametrize(
     "link",
-    [None, 7, [{}], {}, "", "javascript:alert(1)", "file:///etc/passwd", "https://h/\x1b[2J"],
+    [
+        None,
+        7,
+        [{}],
+        {},
+        "",
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "https://h/\x1b[2J",
+        "https://h/" + "x" * 2000,
+    ],
 )
 def test_what_is_no_page_of_the_web_is_shown_to_nobody(link: object) -> None:
     assert page_from(link) is None

@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from presqt_daemon.reports import Alive, End, Go, Limited, Question, Staged, WantsTurn
+from presqt_daemon.reports import Alive, End, Go, Limited, Opened, Question, Staged, WantsTurn
 from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import Uploads
-from presqt_daemon.workers.conversation import Broken, BrokenKind, Conversation
+from presqt_daemon.workers.conversation import Broken, BrokenKind, Conversation, project
 from presqt_daemon.workers.pool import TICKET_VARIABLE
 from presqt_daemon.workers.prepare import Job
 from presqt_daemon.workers.proof import Proof
@@ -241,3 +241,10 @@ def test_what_a_worker_that_died_had_started_goes_with_it(tmp_path: Path) -> Non
     assert isinstance(end, Broken)
     gone, alive = psutil.wait_procs(children, timeout=30)
     assert (len(gone), alive) == (1, [])
+
+
+def test_a_title_without_end_that_a_target_gives_does_not_fill_the_disk_with_statuses() -> None:
+    now = datetime.now(UTC)
+    info = ProcessInfo(ticket_number=str(uuid.uuid4()), received_at=now, updated_at=now)
+    opened = Opened(container_id="1", link=None, title="x" * 10**6)
+    assert len(project(info, opened, now).title or "") == 1000
