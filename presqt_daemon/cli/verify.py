@@ -1,7 +1,8 @@
 """`verify`: targets are asked again for their digests, which are compared with the records."""
 
+import functools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -28,6 +29,7 @@ from presqt_daemon.tickets.record import (
     open_record,
 )
 from presqt_daemon.tickets.store import RECEIPT_NAME, TicketFolder, Uploads
+from presqt_daemon.upload.archive_disk import missing_archive
 from presqt_daemon.upload.verify import Now, Place, ask_again
 from presqt_daemon.workers.tokens import MissingTokenError, Tokens
 
@@ -57,6 +59,20 @@ class Finding:
         return {"wrong": Exit.DIFFERS, "warning": Exit.FAILED, "ok": Exit.OK}[self.result]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What every deposit is asked for with. `away` says why a target's archive is not there."""
+
+    config: Config
+    tokens: Tokens
+    turns: Turns
+    away: Callable[[str], str | None]
+
+
+class ArchiveAwayError(Exception):
+    """A folder target's disk is not mounted: nothing that was deposited is changed or gone."""
+
+
 class NothingThereError(Exception):
     """Nothing of a ticket was ever brought to a target by itself; the message says why."""
 
@@ -68,13 +84,14 @@ class UntoldError(Exception):
 def main(context: Context) -> int:
     """0 all match; 2 something changed or is gone; 1 a target could not tell; Refusal 4 or 6."""
     config, options = context.config(), context.options
-    tokens, turns = Tokens(config.targets, dict(context.environment)), Turns()
+    tokens = Tokens(config.targets, dict(context.environment))
+    means = Means(config=config, tokens=tokens, turns=Turns(), away=_looked_at_once(config))
     if options.ticket is not None:
-        findings = [_verify_one(config, tokens, turns, options.ticket)]
+        findings = [_verify_one(means, options.ticket)]
     else:
         if options.sample is not None and options.sample < 1:
             raise Refusal("--sample takes a number from 1", Exit.USAGE)
-        findings = list(_verify_many(config, tokens, turns, options.sample))
+        findings = list(_verify_many(means, options.sample))
     pen().print_table(COLUMNS, [_row(finding) for finding in findings])
     for finding in findings:
         print_lines(capped((f"{path} ({finding.ticket})" for path in finding.differing), most=50))
@@ -89,10 +106,10 @@ def main(context: Context) -> int:
     return max((finding.exit_code for finding in findings), default=Exit.OK)
 
 
-def _verify_one(config: Config, tokens: Tokens, turns: Turns, wanted: str) -> Finding:
+def _verify_one(means: Means, wanted: str) -> Finding:
     try:
-        folder = find_ticket(config, wanted)
-        return _verify(config, tokens, turns, folder)
+        folder = find_ticket(means.config, wanted)
+        return _verify(means, folder)
     except NotTakenYetError as waiting:
         raise Refusal(
             f"{shown(str(waiting.path))} has no ticket yet", Exit.UNKNOWN_TICKET
@@ -101,11 +118,9 @@ def _verify_one(config: Config, tokens: Tokens, turns: Turns, wanted: str) -> Fi
         raise Refusal(f"cannot verify ticket {folder.ticket}: {error}", Exit.NOT_POSSIBLE) from None
 
 
-def _verify_many(
-    config: Config, tokens: Tokens, turns: Turns, sample: int | None
-) -> Iterator[Finding]:
+def _verify_many(means: Means, sample: int | None) -> Iterator[Finding]:
     """Every deposit, or so many of them by chance; tickets that never made one are passed over."""
-    uploads = Uploads(config.mediafiles)
+    uploads = Uploads(means.config.mediafiles)
     try:
         names = sorted(uploads.tickets())
     except FileNotFoundError:
@@ -118,7 +133,7 @@ def _verify_many(
             return
         folder = uploads.folder(name)
         try:
-            yield _verify(config, tokens, turns, folder)
+            yield _verify(means, folder)
         except NothingThereError:
             continue
         except UntoldError as error:
@@ -126,15 +141,15 @@ def _verify_many(
         done += 1
 
 
-def _verify(config: Config, tokens: Tokens, turns: Turns, folder: TicketFolder) -> Finding:
+def _verify(means: Means, folder: TicketFolder) -> Finding:
     """One deposit; what was found stands in its record too."""
     finding = Finding(ticket=folder.ticket)
     try:
-        _ask(config, tokens, turns, folder, finding)
+        _ask(means, folder, finding)
         _append(folder, finding)
     except HeldError:
         finding.problem = "the record is busy: what was found is not written into it"
-    except (RecordError, MissingTokenError) as error:
+    except (RecordError, MissingTokenError, ArchiveAwayError) as error:
         finding.problem = str(error)
     except PresqtError as error:
         finding.problem = f"{error.message} [{error.code}]"
@@ -143,19 +158,19 @@ def _verify(config: Config, tokens: Tokens, turns: Turns, folder: TicketFolder) 
     return finding
 
 
-def _ask(
-    config: Config, tokens: Tokens, turns: Turns, folder: TicketFolder, finding: Finding
-) -> None:
+def _ask(means: Means, folder: TicketFolder, finding: Finding) -> None:
     mark = mark_of(folder.receipt)
     if mark is None or mark.version < SCHEMA_VERSION:
         raise _without_record(folder)
     with open_record(folder.receipt) as record:
         place, target_name = _place(record, folder.ticket)
-        target = config.targets.get(target_name)
+        target = means.config.targets.get(target_name)
         if target is None:
             raise UntoldError(f"its target {target_name!r} is not configured")
-        connection = connect(target, tokens.of(target))
-        paced = turns.of(target, connection, config.uploads.retries)
+        if (problem := means.away(target_name)) is not None:
+            raise ArchiveAwayError(problem)
+        connection = connect(target, means.tokens.of(target))
+        paced = means.turns.of(target, connection, means.config.uploads.retries)
         try:
             for path, now in ask_again(connection, place, record.files or (), paced):
                 finding.counts[now] += 1
@@ -165,6 +180,19 @@ def _ask(
             connection.close()
     if not sum(finding.counts.values()):
         raise _nothing_told(record.tree["status"])
+
+
+def _looked_at_once(config: Config) -> Callable[[str], str | None]:
+    """Why a target's archive is not there, None where it is or has none; one look for each."""
+
+    @functools.cache
+    def away(name: str) -> str | None:
+        target = config.targets[name]
+        if target.type != "folder" or target.path is None:
+            return None
+        return missing_archive(target, config.mediafiles)
+
+    return away
 
 
 def _without_record(folder: TicketFolder) -> Exception:
