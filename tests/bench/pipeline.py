@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bags import bag_zip
 from tests.house.house import House, open_house, wait_until
+from tests.house.test_nobody_waits import SETTLE_SECONDS, busy_house, small_bags
 from tests.house.test_three_users import SENDER, SERVICE, python_for_all
 
 PAYLOAD = {f"P/{name}": os.urandom(3000) for name in ("a", "b", "c")}
@@ -95,6 +96,19 @@ def latencies(house: House, rounds: int) -> None:
         )
 
 
+def busy(root: Path, count: int, *, is_beside: bool) -> None:
+    """Small bags beside stalled senders, a hanging target, large bags in staging, long copies."""
+    with busy_house(root, 2000, 400, is_beside=is_beside) as (house, _):
+        times = small_bags(house, count)
+    where = "beside the tickets" if is_beside else "on another file system"
+    for what, seconds in zip(("its ticket", "its end"), zip(*times, strict=True), strict=True):
+        beyond = sorted((one - SETTLE_SECONDS) * 1000 for one in seconds)
+        print(
+            f"busy daemon, inbox {where}, drop to {what} beyond the quiet time: median "
+            f"{statistics.median(beyond):.0f} ms, slowest {beyond[-1]:.0f} ms ({count} drops)"
+        )
+
+
 def throughput(house: House, count: int) -> None:
     """Tickets per second from the first drop to the last end."""
     content = bag_zip(PAYLOAD)
@@ -154,6 +168,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--tickets", type=int, default=300)
     parser.add_argument("--idle", type=float, default=30.0)
+    parser.add_argument("--busy", type=int, default=20)
     parser.add_argument("--in", dest="place", type=Path, default=None)
     options = parser.parse_args()
     model = subprocess.run(
@@ -166,7 +181,7 @@ def main() -> None:
     for work in (latencies, throughput, idle):
         root = Path(tempfile.mkdtemp(prefix="pipeline-", dir=options.place))
         try:
-            with open_house(root, intake={"settle": "2s", "rescan": "10s"}) as house:
+            with open_house(root, intake={"settle": "1s", "rescan": "10s"}) as house:
                 if work is latencies:
                     serve_as_user(house)
                 house.start()
@@ -182,6 +197,9 @@ def main() -> None:
                 assert house.stop() == 0
         finally:
             shutil.rmtree(root, ignore_errors=True)
+    for is_beside in (True, False):
+        root = Path(tempfile.mkdtemp(prefix="pipeline-", dir=options.place))
+        busy(root, options.busy, is_beside=is_beside)  # it removes its folder itself
     root = Path(tempfile.mkdtemp(prefix="pipeline-", dir=options.place))
     try:
         count_fsyncs(root)

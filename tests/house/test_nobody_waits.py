@@ -212,24 +212,20 @@ def reading(house: House) -> Iterator[None]:
     assert int(seen) > 100
 
 
-@pytest.mark.parametrize(
-    "inbox_lies",
-    ["beside the tickets", pytest.param("on another file system", marks=pytest.mark.full)],
-)
-def test_a_small_bag_passes_stalled_senders_a_hanging_target_large_bags_and_a_long_copy(
-    tmp_path: Path, full: bool, inbox_lies: str
-) -> None:
-    slow, large = (2000, 400) if full else (300, 200)
-    is_beside = inbox_lies == "beside the tickets"
+@contextlib.contextmanager
+def busy_house(
+    root: Path, slow: int, large: int, *, is_beside: bool
+) -> Iterator[tuple[House, tuple[threading.Thread, ...]]]:
+    """A daemon under all of this, and the threads that bring it; sizes in megabytes."""
     with (
         Shelf() as shelf,
-        other_disk(tmp_path, (slow + large + COPIED_MEGABYTES + 500) * MEGABYTE) as elsewhere,
-        open_house(tmp_path) as house,
+        other_disk(root, (slow + large + COPIED_MEGABYTES + 500) * MEGABYTE) as elsewhere,
+        open_house(root) as house,
         contextlib.ExitStack() as load,
     ):
         load.callback(shutil.rmtree, house.root, ignore_errors=True)
         shelf.faults.append(Fault("hang", method="*", times=10**6))
-        near, far = (tmp_path, elsewhere) if is_beside else (elsewhere, tmp_path)
+        near, far = (root, elsewhere) if is_beside else (elsewhere, root)
         house.configure(
             inbox=str(near / "inbox"),
             targets={
@@ -265,12 +261,32 @@ def test_a_small_bag_passes_stalled_senders_a_hanging_target_large_bags_and_a_lo
                 fed(archive, near / "copied.zip", lambda: is_copied_by_daemon(archive))
             ),
         )
-        times = []
-        for number in range(SMALL_BAGS):
-            wait_until(
-                lambda: are_staged(house) and is_copied_by_daemon(archive), what="for the load"
-            )
-            times.append(times_of(house, f"small{number}.zip"))
+        yield house, threads
+
+
+def small_bags(house: House, count: int) -> list[tuple[float, float]]:
+    """Seconds to a ticket and to its end of small bags, each dropped while all of it goes on."""
+    times = []
+    for number in range(count):
+        wait_until(
+            lambda: are_staged(house) and is_copied_by_daemon(house.inbox / "archive"),
+            what="for the load",
+        )
+        times.append(times_of(house, f"small{number}.zip"))
+    return times
+
+
+@pytest.mark.parametrize(
+    "inbox_lies",
+    ["beside the tickets", pytest.param("on another file system", marks=pytest.mark.full)],
+)
+def test_a_small_bag_passes_stalled_senders_a_hanging_target_large_bags_and_a_long_copy(
+    tmp_path: Path, full: bool, inbox_lies: str
+) -> None:
+    slow, large = (2000, 400) if full else (300, 200)
+    is_beside = inbox_lies == "beside the tickets"
+    with busy_house(tmp_path, slow, large, is_beside=is_beside) as (house, threads):
+        times = small_bags(house, SMALL_BAGS)
         assert all(thread.is_alive() for thread in threads)
         tickets = [ticket for ticket, _ in times]
         limit = TICKET_SECONDS if is_beside else COPIED_TICKET_SECONDS
