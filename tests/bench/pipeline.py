@@ -199,7 +199,10 @@ def main() -> None:
             shutil.rmtree(root, ignore_errors=True)
     for is_beside in (True, False):
         root = Path(tempfile.mkdtemp(prefix="pipeline-", dir=options.place))
-        busy(root, options.busy, is_beside=is_beside)  # it removes its folder itself
+        try:
+            busy(root, options.busy, is_beside=is_beside)
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
     root = Path(tempfile.mkdtemp(prefix="pipeline-", dir=options.place))
     try:
         count_fsyncs(root)
