@@ -1,8 +1,8 @@
 """What the last daemon left of claims: finished, undone, or handed to the folder's lane."""
 
+import json
 import logging
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +18,12 @@ from presqt_daemon.inbox.sidecar import (
     read_sidecar,
     remove_sidecar,
 )
+from presqt_daemon.model import Stage, Status
 from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.host import boot_id, host_name, start_ticks
 from presqt_daemon.tickets.claim_record import ClaimRecord, ClaimRecordError, Owner
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 
-_RECEIVED = re.compile(rb'^    "stage": "received",$', re.MULTILINE)
-_IN_PROGRESS = re.compile(rb'^    "status": "in_progress",$', re.MULTILINE)
 _log = logging.getLogger(__name__)
 
 
@@ -145,11 +144,21 @@ def _fresh(uploads: Uploads, config: Config) -> list[ClaimRecord]:
             content = folder.read_info_bytes()
         except OSError:
             content = b""
-        if content and not (_RECEIVED.search(content) and _IN_PROGRESS.search(content)):
+        if content and not _has_just_been_taken(content):
             continue
         if (record := _record(uploads, folder, config)) is not None:
             records.append(record)
     return records
+
+
+def _has_just_been_taken(status: bytes) -> bool:
+    """Whether a ticket is open, and nothing of it was staged yet."""
+    try:
+        tree = json.loads(status)
+    except (ValueError, RecursionError):
+        return False
+    words = (tree.get("status"), tree.get("stage")) if isinstance(tree, dict) else None
+    return words == (Status.IN_PROGRESS, Stage.RECEIVED)
 
 
 def _content(folder: Path, name: str) -> bytes | None:

@@ -141,7 +141,7 @@ def open_record(path: Path) -> Iterator[Record]:
     is the disk's or a right's fault.
     """
     try:
-        opened = open(path, encoding="utf-8", opener=_open_plainly)  # noqa: SIM115  (closed below)
+        opened = open(path, encoding="utf-8", opener=open_plainly)  # noqa: SIM115  (closed below)
     except OSError as error:
         if error.errno in _NO_FILE:
             raise RecordError(f"{path.name}: {error.strerror}") from None
@@ -173,7 +173,7 @@ def append_event(path: Path, event: Mapping[str, Any]) -> None:
         write_record(path, tree, record.files, mode=mode)
 
 
-def _open_plainly(path: str, flags: int) -> int:
+def open_plainly(path: str, flags: int) -> int:
     """Follows no link and waits for no pipe."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 

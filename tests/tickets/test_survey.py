@@ -40,6 +40,15 @@ def test_a_folder_that_is_neither_ours_nor_readable_is_never_opened(
     assert list(find_open(uploads, [folder.ticket])) == []
 
 
+@pytest.mark.parametrize("status", [[], {}, None, 1, True, "done", "in_progress"])
+def test_a_status_of_ours_with_an_odd_word_stops_no_start(tmp_path: Path, status: object) -> None:
+    uploads = Uploads(tmp_path)
+    folder = presqt(uploads.root)
+    folder.info.write_bytes(json_bytes({"schema_version": 2, "status": status}))
+    assert kind_of(folder) is Kind.STRANGE
+    assert survey(uploads).unrecorded == {folder.ticket}
+
+
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]"])
 def test_a_claimed_ticket_whose_status_is_lost_is_open(
     tmp_path: Path, content: bytes | None
