@@ -5,11 +5,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from presqt_daemon.cli.context import context_from_options
-from presqt_daemon.cli.exits import Exit, Refusal
-from presqt_daemon.cli.parser import parse
-from presqt_daemon.cli.show import complain
-from presqt_daemon.cli.text import shown
+from presqt_daemon.cli.command_line.context import context_from_options
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.parser import parse
+from presqt_daemon.cli.output.show import complain
+from presqt_daemon.cli.output.text import shown
 from presqt_daemon.errors import ConfigError, PresqtError
 from presqt_daemon.system.standard_streams import open_missing_streams, start_again_in_utf8
 
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for problem in error.problems:
             complain(shown(problem))
         return Exit.CONFIG
-    except Refusal as error:
+    except CommandRefusal as error:
         complain(shown(error.message))
         return error.code
     except PresqtError as error:

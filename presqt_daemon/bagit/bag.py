@@ -26,7 +26,7 @@ from presqt_daemon.bagit.manifests import (
 )
 from presqt_daemon.bagit.paths import Names
 from presqt_daemon.bagit.portability import check_portability
-from presqt_daemon.bagit.profile_check import Contents, check_profile
+from presqt_daemon.bagit.profile_check import BagContents, check_profile
 from presqt_daemon.bagit.tag_text import MAX_FILES, TagBudget, read_text
 from presqt_daemon.bagit.tagfiles import labels_from_text
 from presqt_daemon.bagit.tree import Tree
@@ -220,11 +220,11 @@ def _contents(
     declaration: Declaration,
     info: tuple[tuple[str, str], ...],
     files: Iterable[ManifestName],
-) -> Contents:
+) -> BagContents:
     manifests = list(files)
     standard = {DECLARATION, "bag-info.txt", "package-info.txt", FETCH}
     standard.update(entry.name for entry in manifests)
-    return Contents(
+    return BagContents(
         version=declaration.version,
         info=info,
         manifests=frozenset(entry.algorithm for entry in manifests if not entry.is_tag),

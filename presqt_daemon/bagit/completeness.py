@@ -9,7 +9,7 @@ from presqt_daemon.bagit.findings import Findings
 from presqt_daemon.bagit.manifests import PAYLOAD, Manifest, ManifestName
 from presqt_daemon.bagit.paths import Names
 from presqt_daemon.bagit.portability import is_system_file
-from presqt_daemon.bagit.tree import Kind, Tree
+from presqt_daemon.bagit.tree import EntryKind, Tree
 from presqt_daemon.findings import THIS, shown
 
 _ZIP_WITH_UTF_8 = (
@@ -87,7 +87,7 @@ def check_complete(
         return
     wanted = _list(sorted(path for path in absent if not path.isascii())) if tree.guessed else ""
     for path, entry in tree.files.items():
-        if not path.startswith(PAYLOAD) or entry.kind is not Kind.FILE:
+        if not path.startswith(PAYLOAD) or entry.kind is not EntryKind.FILE:
             continue
         missing = [m.file for m in payload_manifests if path not in m.listed]
         if missing and len(missing) == len(payload_manifests) and path in tree.guessed:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from presqt_daemon.bagit.findings import Findings
 from presqt_daemon.bagit.tag_text import decode, read_bytes
 from presqt_daemon.bagit.tagfiles import lines_from_text
-from presqt_daemon.bagit.tree import Kind, Tree
+from presqt_daemon.bagit.tree import EntryKind, Tree
 from presqt_daemon.findings import THIS, shown
 
 MAX_DECLARATION_BYTES = 64 << 10
@@ -66,7 +66,7 @@ def read_declaration(tree: Tree, findings: Findings) -> Declaration:
             hint="The folder that holds bagit.txt, the manifests and data/ must be zipped whole",
         )
         return Declaration()
-    if entry.kind is not Kind.FILE:
+    if entry.kind is not EntryKind.FILE:
         return Declaration()
     content = read_bytes(tree, DECLARATION, MAX_DECLARATION_BYTES, findings)
     if content is None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from presqt_daemon.bagit.findings import Findings
 from presqt_daemon.bagit.manifests import PAYLOAD
-from presqt_daemon.bagit.tree import Entry, Kind, Tree
+from presqt_daemon.bagit.tree import EntryKind, Tree, TreeEntry
 from presqt_daemon.findings import shown
 from presqt_daemon.letter_forms import composed
 
@@ -67,16 +67,16 @@ def _searchable(names: Iterable[str]) -> str:
     return "".join(f"/{name}{_END}" for name in names)
 
 
-def _check_kinds(files: Mapping[str, Entry], findings: Findings) -> None:
+def _check_kinds(files: Mapping[str, TreeEntry], findings: Findings) -> None:
     for path, entry in files.items():
-        if entry.kind is Kind.LINK:
+        if entry.kind is EntryKind.LINK:
             findings.add(
                 "symbolic-link",
                 path,
                 "is a symbolic link; a bag holds regular files only",
                 hint="Put the file itself in its place",
             )
-        elif entry.kind is Kind.OTHER:
+        elif entry.kind is EntryKind.OTHER:
             findings.add(
                 "special-file",
                 path,

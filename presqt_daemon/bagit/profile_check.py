@@ -18,7 +18,7 @@ _ZIP_TYPES = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
+class BagContents:
     """What a profile looks at in a bag.
 
     `tag_files` are those that BagIt does not name, `standard` those that it does; `payload` maps
@@ -35,7 +35,7 @@ class Contents:
     has_fetch: bool = False
 
 
-def check_profile(profile: Profile, contents: Contents, findings: Findings) -> None:
+def check_profile(profile: Profile, contents: BagContents, findings: Findings) -> None:
     """Note where the bag does not meet the profile."""
     if profile.versions is not None and contents.version not in profile.versions:
         findings.add(
@@ -74,7 +74,7 @@ def check_profile(profile: Profile, contents: Contents, findings: Findings) -> N
     _check_serialization(profile, findings)
 
 
-def _check_labels(profile: Profile, contents: Contents, findings: Findings) -> None:
+def _check_labels(profile: Profile, contents: BagContents, findings: Findings) -> None:
     values: dict[str, list[str]] = {}
     for label, value in contents.info:
         values.setdefault(label.lower(), []).append(value)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from presqt_daemon.bagit.findings import Findings
-from presqt_daemon.bagit.tree import Kind, Tree
+from presqt_daemon.bagit.tree import EntryKind, Tree
 from presqt_daemon.units import text_from_bytes
 
 MAX_MANIFESTS = 16
@@ -172,7 +172,7 @@ def _read(
     limits: tuple[int, int, int],
 ) -> TagText | None:
     max_bytes, max_line, max_lines = limits
-    if tree.files[name].kind is not Kind.FILE:
+    if tree.files[name].kind is not EntryKind.FILE:
         return None
     is_bytewise = _BYTEWISE.fullmatch(codec) is not None
     limit = max_bytes if is_bytewise else min(max_bytes, MAX_TAG_FILE_BYTES)

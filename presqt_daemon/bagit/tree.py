@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class Kind(StrEnum):
+class EntryKind(StrEnum):
     """What an entry is; only regular files may be part of a bag."""
 
     FILE = "file"
@@ -16,11 +16,11 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
-class Entry(NamedTuple):
+class TreeEntry(NamedTuple):
     """One file of a bag; a tuple, since a bag may have 100,000."""
 
     size: int
-    kind: Kind = Kind.FILE
+    kind: EntryKind = EntryKind.FILE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Tree:
     are files whose names the reader had to guess, since nothing says how their bytes read.
     """
 
-    files: Mapping[str, Entry]
+    files: Mapping[str, TreeEntry]
     folders: frozenset[str]
     read: Callable[[str, int], bytes]
     guessed: frozenset[str] = frozenset()
@@ -43,7 +43,7 @@ def tree_from_folder(folder: Path) -> Tree:
 
     Raises OSError where the folder cannot be read.
     """
-    files: dict[str, Entry] = {}
+    files: dict[str, TreeEntry] = {}
     folders: set[str] = set()
     stack = [""]
     while stack:
@@ -65,9 +65,9 @@ def tree_from_folder(folder: Path) -> Tree:
     return Tree(files=dict(sorted(files.items())), folders=frozenset(folders), read=read)
 
 
-def _entry(entry: os.DirEntry[str]) -> Entry:
+def _entry(entry: os.DirEntry[str]) -> TreeEntry:
     if entry.is_symlink():
-        return Entry(size=0, kind=Kind.LINK)
+        return TreeEntry(size=0, kind=EntryKind.LINK)
     if not entry.is_file(follow_symlinks=False):
-        return Entry(size=0, kind=Kind.OTHER)
-    return Entry(size=entry.stat(follow_symlinks=False).st_size)
+        return TreeEntry(size=0, kind=EntryKind.OTHER)
+    return TreeEntry(size=entry.stat(follow_symlinks=False).st_size)

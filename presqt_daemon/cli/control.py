@@ -3,15 +3,15 @@
 import contextlib
 import importlib
 
-from presqt_daemon.cli.context import Context
-from presqt_daemon.cli.exits import Exit, Refusal
-from presqt_daemon.cli.find import NotTakenYetError, find_ticket
-from presqt_daemon.cli.follow import read_status
-from presqt_daemon.cli.show import complain
-from presqt_daemon.cli.text import shown
+from presqt_daemon.cli.command_line.context import Context
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.show import complain
+from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
+from presqt_daemon.cli.tickets.follow import read_status
 from presqt_daemon.config import Config
 from presqt_daemon.system.files import create_file
-from presqt_daemon.tickets.lease import is_held
+from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 
@@ -23,7 +23,7 @@ def main(context: Context) -> int:
     try:
         folder = find_ticket(config, context.options.ticket)
     except NotTakenYetError as waiting:
-        raise Refusal(
+        raise CommandRefusal(
             f"{shown(str(waiting.path))} has not been taken yet and has no ticket; "
             "a drop that is still there can simply be removed",
             Exit.NOT_POSSIBLE,
@@ -31,7 +31,9 @@ def main(context: Context) -> int:
     info = read_status(folder)
     reason = _why_not(word, info, folder)
     if reason is not None:
-        raise Refusal(f"cannot {word} ticket {info.ticket_number}: {reason}", Exit.NOT_POSSIBLE)
+        raise CommandRefusal(
+            f"cannot {word} ticket {info.ticket_number}: {reason}", Exit.NOT_POSSIBLE
+        )
     _ask(config, info.ticket_number, word)
     if not is_held(config.mediafiles):
         complain("no daemon is running; the request counts when one is started")

@@ -3,9 +3,9 @@
 import importlib.resources
 from pathlib import Path
 
-from presqt_daemon.cli.context import Context
-from presqt_daemon.cli.exits import Exit
-from presqt_daemon.cli.show import print_lines
+from presqt_daemon.cli.command_line.context import Context
+from presqt_daemon.cli.command_line.exits import Exit
+from presqt_daemon.cli.output.show import print_lines
 from presqt_daemon.settings.example import example
 from presqt_daemon.settings.schema import text_from_schema
 

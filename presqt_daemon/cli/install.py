@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from presqt_daemon.cli.context import Context
+from presqt_daemon.cli.command_line.context import Context
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.example import schema_place
-from presqt_daemon.cli.exits import Exit, Refusal
-from presqt_daemon.cli.show import print_lines
+from presqt_daemon.cli.output.show import print_lines
 from presqt_daemon.settings.example import example
 from presqt_daemon.system.files import replace_file
 
@@ -32,7 +32,7 @@ COMMANDS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ServiceFile:
     """One file to be written; `is_yours`: once it is there it belongs to the administrator."""
 
     path: Path
@@ -46,11 +46,13 @@ def main(context: Context) -> int:
     prefix = Path(os.path.abspath(options.prefix))
     is_here = prefix == Path("/")
     if os.geteuid() != 0 and is_here and not options.dry_run:
-        raise Refusal("install writes below /etc: run it as root, or try --dry-run", Exit.FAILED)
+        raise CommandRefusal(
+            "install writes below /etc: run it as root, or try --dry-run", Exit.FAILED
+        )
     room = Path(sys.prefix)
     for folder in CLOSED_FOLDERS if is_here else ():
         if folder in room.parents:
-            raise Refusal(
+            raise CommandRefusal(
                 f"the program is in {room}, which a service cannot see; install it in {ROOM}",
                 Exit.FAILED,
             )
@@ -77,17 +79,17 @@ def main(context: Context) -> int:
     return subprocess.run([program, "--config", CONFIG, "check"], check=False).returncode
 
 
-def parts(room: Path) -> Iterator[Part]:
+def parts(room: Path) -> Iterator[ServiceFile]:
     """Every file, for a program that is installed in `room`."""
     unit = ready_made(UNIT).replace(str(ROOM), str(room))
-    yield Part(path=Path("/etc/systemd/system") / UNIT, content=unit.encode())
+    yield ServiceFile(path=Path("/etc/systemd/system") / UNIT, content=unit.encode())
     for kind in ("sysusers", "tmpfiles"):
         content = ready_made(f"presqt-daemon.{kind}.conf")
-        yield Part(path=Path(f"/etc/{kind}.d/presqt-daemon.conf"), content=content.encode())
+        yield ServiceFile(path=Path(f"/etc/{kind}.d/presqt-daemon.conf"), content=content.encode())
     places = {name: str(STATE / name) for name in ("inbox", "mediafiles", "archive")}
     # file names of one group's bags are not every local user's business
     text = example(schema_place(), {**places, "permissions.status": "0640"})
-    yield Part(path=CONFIG, content=text.encode(), is_yours=True)
+    yield ServiceFile(path=CONFIG, content=text.encode(), is_yours=True)
 
 
 def ready_made(name: str) -> str:
@@ -96,10 +98,12 @@ def ready_made(name: str) -> str:
     for folder in (package / "systemd", package.parent / "systemd"):
         if (folder / name).is_file():
             return (folder / name).read_text(encoding="utf-8")
-    raise Refusal(f"{name} is missing in this installation; install the program again", Exit.FILES)
+    raise CommandRefusal(
+        f"{name} is missing in this installation; install the program again", Exit.FILES
+    )
 
 
-def _write(part: Part, prefix: Path, *, is_trial: bool) -> str:
+def _write(part: ServiceFile, prefix: Path, *, is_trial: bool) -> str:
     """Write one file where that is due; what was done, for a person."""
     path = prefix / part.path.relative_to("/")
     would = "would " if is_trial else ""
@@ -134,5 +138,7 @@ def _run(command: tuple[str, ...], *, is_trial: bool) -> str:
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
     if ended.returncode != 0:
         said = (ended.stderr or ended.stdout).strip().splitlines()
-        raise Refusal(f"{shown} failed: {said[-1] if said else ended.returncode}", Exit.FAILED)
+        raise CommandRefusal(
+            f"{shown} failed: {said[-1] if said else ended.returncode}", Exit.FAILED
+        )
     return f"done          {shown}"

@@ -5,21 +5,21 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from presqt_daemon.cli.context import Context
-from presqt_daemon.cli.exits import Exit, Refusal
-from presqt_daemon.cli.find import NotTakenYetError, all_infos, find_ticket
-from presqt_daemon.cli.follow import read_status
-from presqt_daemon.cli.show import complain
-from presqt_daemon.cli.text import shown
+from presqt_daemon.cli.command_line.context import Context
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.show import complain
+from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.tickets.find import NotTakenYetError, all_infos, find_ticket
+from presqt_daemon.cli.tickets.follow import read_status
 from presqt_daemon.config import Config
 from presqt_daemon.tickets.claim_record import ClaimRecordError
-from presqt_daemon.tickets.lease import HeldError
+from presqt_daemon.tickets.locks import HeldError
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
 from presqt_daemon.tickets.retention import (
-    Part,
-    decide,
+    RemovablePart,
     expire,
     is_rejected,
+    parts_due,
     removable,
     sweep_gone,
 )
@@ -33,7 +33,7 @@ def main(context: Context) -> int:
     dry_run: bool = context.options.dry_run
     if context.options.unverified is not None:
         folder = _ended(config, context.options.unverified)
-        _remove(folder, lambda _info: frozenset({Part.PAYLOAD}), dry_run=dry_run)
+        _remove(folder, lambda _info: frozenset({RemovablePart.PAYLOAD}), dry_run=dry_run)
         return Exit.OK
     uploads = Uploads(config.mediafiles)
     now = datetime.now(UTC)
@@ -43,8 +43,8 @@ def main(context: Context) -> int:
     for folder, found in sorted(all_infos(uploads), key=lambda pair: pair[0].ticket):
         if not isinstance(found, ProcessInfo):
             complain(f"ticket {folder.ticket} is left alone: its status cannot be read ({found})")
-        elif decide(found, now, config.retention):
-            _remove(folder, lambda info: decide(info, now, config.retention), dry_run=dry_run)
+        elif parts_due(found, now, config.retention):
+            _remove(folder, lambda info: parts_due(info, now, config.retention), dry_run=dry_run)
     if not dry_run and uploads.root.is_dir():
         sweep_gone(uploads.root)
     return Exit.OK
@@ -58,7 +58,7 @@ def _remove_rejected(config: Config, wanted: str, *, dry_run: bool) -> None:
         if isinstance(found, ProcessInfo) and is_rejected(found) and _came_through(folder, place):
             _remove(
                 folder,
-                lambda info: frozenset({Part.PAYLOAD} if is_rejected(info) else ()),
+                lambda info: frozenset({RemovablePart.PAYLOAD} if is_rejected(info) else ()),
                 dry_run=dry_run,
             )
 
@@ -74,13 +74,15 @@ def _ended(config: Config, wanted: str) -> TicketFolder:
     try:
         folder = find_ticket(config, wanted)
     except NotTakenYetError as waiting:
-        raise Refusal(
+        raise CommandRefusal(
             f"{shown(str(waiting.path))} has no ticket yet", Exit.UNKNOWN_TICKET
         ) from None
     if read_status(folder).is_open:
-        raise Refusal(f"ticket {folder.ticket} has not ended: cancel it first", Exit.NOT_POSSIBLE)
+        raise CommandRefusal(
+            f"ticket {folder.ticket} has not ended: cancel it first", Exit.NOT_POSSIBLE
+        )
     if not folder.receipt.exists():
-        raise Refusal(
+        raise CommandRefusal(
             f"ticket {folder.ticket} has no record yet: run prepare-upgrade first",
             Exit.NOT_POSSIBLE,
         )
@@ -88,7 +90,10 @@ def _ended(config: Config, wanted: str) -> TicketFolder:
 
 
 def _remove(
-    folder: TicketFolder, parts_of: Callable[[ProcessInfo], frozenset[Part]], *, dry_run: bool
+    folder: TicketFolder,
+    parts_of: Callable[[ProcessInfo], frozenset[RemovablePart]],
+    *,
+    dry_run: bool,
 ) -> None:
     """Remove, or only list; a failure is told and the next ticket goes on."""
     try:

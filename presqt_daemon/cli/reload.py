@@ -5,12 +5,12 @@ import time
 import uuid
 from pathlib import Path
 
-from presqt_daemon.cli.context import Context
-from presqt_daemon.cli.exits import Exit, Refusal
+from presqt_daemon.cli.command_line.context import Context
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.errors import ConfigError
-from presqt_daemon.inbox.control import ANSWER_SUFFIX, RELOAD_PREFIX
+from presqt_daemon.inbox.requests.control import ANSWER_SUFFIX, RELOAD_PREFIX
 from presqt_daemon.system.files import create_file
-from presqt_daemon.tickets.lease import is_held
+from presqt_daemon.tickets.locks import is_held
 
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
@@ -23,13 +23,15 @@ def main(context: Context) -> int:
     """
     config = context.config()
     if not is_held(config.mediafiles):
-        raise Refusal("no daemon is running; the next start reads the configuration", Exit.BUSY)
+        raise CommandRefusal(
+            "no daemon is running; the next start reads the configuration", Exit.BUSY
+        )
     request = config.control_folder / f"{RELOAD_PREFIX}{uuid.uuid4().hex[:8]}"
     create_file(request, b"", mode=0o600)
     problems = _await_answer(request.with_name(request.name + ANSWER_SUFFIX))
     if problems is None:
         request.unlink(missing_ok=True)
-        raise Refusal("the daemon does not answer; see its log", Exit.BUSY)
+        raise CommandRefusal("the daemon does not answer; see its log", Exit.BUSY)
     if problems:
         raise ConfigError(tuple(f"not taken over: {problem}" for problem in problems))
     return Exit.OK

@@ -2,14 +2,14 @@
 
 import os
 
-from presqt_daemon.cli.context import Context
-from presqt_daemon.cli.exits import Exit, Refusal
-from presqt_daemon.cli.rights import refuse_orders_of_others
+from presqt_daemon.cli.check.orders import refuse_orders_of_others
+from presqt_daemon.cli.command_line.context import Context
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.daemon import run_daemon
 from presqt_daemon.daemon.gate import GateError
 from presqt_daemon.system.logs import open_log
 from presqt_daemon.system.standard_streams import is_journal
-from presqt_daemon.tickets.lease import HeldError
+from presqt_daemon.tickets.locks import HeldError
 from presqt_daemon.tickets.process_info import NewerInfoError
 
 
@@ -21,7 +21,7 @@ def main(context: Context) -> int:
     """
     options = context.options
     if options.max_wait is not None and not options.once:
-        raise Refusal("--max-wait is for --once", Exit.USAGE)
+        raise CommandRefusal("--max-wait is for --once", Exit.USAGE)
     # what is made gets its mode by name; under another umask that would be less than was meant
     os.umask(0o022)
     config = context.config()
@@ -30,11 +30,11 @@ def main(context: Context) -> int:
     try:
         return run_daemon(config, once=options.once, max_wait=options.max_wait, load=context.config)
     except HeldError as error:
-        raise Refusal(str(error), Exit.BUSY) from None
+        raise CommandRefusal(str(error), Exit.BUSY) from None
     except GateError as error:
-        raise Refusal(str(error), Exit.FILES) from None
+        raise CommandRefusal(str(error), Exit.FILES) from None
     except NewerInfoError as error:
-        raise Refusal(
+        raise CommandRefusal(
             f"these folders were written by a newer version ({error}); install that one",
             Exit.CONFIG,
         ) from None

@@ -2,15 +2,15 @@
 
 import time
 
-from presqt_daemon.cli.context import Context
-from presqt_daemon.cli.describe import COLUMNS, damaged_row, describe, row
-from presqt_daemon.cli.exits import Exit
-from presqt_daemon.cli.find import NotTakenYetError, all_infos, find_ticket
-from presqt_daemon.cli.follow import POLL_SECONDS, follow, read_status
-from presqt_daemon.cli.show import Row, complain, pen, print_json, print_lines
-from presqt_daemon.cli.text import shown
+from presqt_daemon.cli.command_line.context import Context
+from presqt_daemon.cli.command_line.exits import Exit
+from presqt_daemon.cli.output.describe import COLUMNS, damaged_row, describe, row
+from presqt_daemon.cli.output.show import Row, complain, pen, print_json, print_lines
+from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.tickets.find import NotTakenYetError, all_infos, find_ticket
+from presqt_daemon.cli.tickets.follow import POLL_SECONDS, follow, read_status
 from presqt_daemon.config import Config
-from presqt_daemon.tickets.lease import is_held
+from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.process_info import ProcessInfo, tree_from_info
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.tickets.verdict import verdict

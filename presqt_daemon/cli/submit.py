@@ -5,19 +5,19 @@ import tempfile
 import time
 from pathlib import Path
 
-from presqt_daemon.cli.context import Context
-from presqt_daemon.cli.drop import Drop, place
-from presqt_daemon.cli.exits import Exit, Refusal
-from presqt_daemon.cli.find import notes_beside, ticket_in_note
-from presqt_daemon.cli.follow import POLL_SECONDS
-from presqt_daemon.cli.show import complain
-from presqt_daemon.cli.text import LISTED, shown
+from presqt_daemon.cli.command_line.context import Context
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.show import complain
+from presqt_daemon.cli.output.text import LISTED, shown
+from presqt_daemon.cli.tickets.drop import PlacedDrop, place
+from presqt_daemon.cli.tickets.find import notes_beside, ticket_in_note
+from presqt_daemon.cli.tickets.follow import POLL_SECONDS
 from presqt_daemon.cli.wait import wait_for
 from presqt_daemon.config import Config, StagingConfig
 from presqt_daemon.errors import UserFault
-from presqt_daemon.inbox.names import (
+from presqt_daemon.inbox.files.names import (
     SIDECAR_SUFFIX,
-    Kind,
+    NameKind,
     is_system_folder,
     is_zip_name,
     kind_of,
@@ -28,7 +28,7 @@ from presqt_daemon.staging.inspect import check_zip
 from presqt_daemon.staging.make import bag_and_zip
 from presqt_daemon.system.files import copy_durably
 from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES
-from presqt_daemon.tickets.lease import is_held
+from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.options import check_resource_id, folder_from_resource_id
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.tickets.title import check_title
@@ -45,8 +45,8 @@ def main(context: Context) -> int:
     config = context.config()
     options = context.options
     if options.wait and not is_held(config.mediafiles):
-        raise Refusal("no daemon is running, so there is nothing to wait for", Exit.BUSY)
-    drop = Drop(
+        raise CommandRefusal("no daemon is running, so there is nothing to wait for", Exit.BUSY)
+    drop = PlacedDrop(
         folder=_folder(config, options.target, options.resource_id),
         name=_name(config, options.path, has_sidecar=bool(options.title or options.duplicates)),
         title=_title(config, options.target, options.title),
@@ -85,33 +85,33 @@ def _folder(config: Config, target: str | None, resource_id: str | None) -> Path
     name = target or config.default_target
     known = ", ".join(config.targets)
     if name is None:
-        raise Refusal(f"there is no default target: give --target ({known})", Exit.USAGE)
+        raise CommandRefusal(f"there is no default target: give --target ({known})", Exit.USAGE)
     if name not in config.targets:
-        raise Refusal(f"there is no target {name!r}; there are: {known}", Exit.USAGE)
+        raise CommandRefusal(f"there is no target {name!r}; there are: {known}", Exit.USAGE)
     folder = config.inbox / name
     if resource_id is None:
         return folder
     inner = folder_from_resource_id(check_resource_id(resource_id))
     if is_system_folder(inner):
-        raise Refusal(f"the inbox passes over folders called {inner}", Exit.FAILED)
+        raise CommandRefusal(f"the inbox passes over folders called {inner}", Exit.FAILED)
     return folder / inner
 
 
 def _name(config: Config, path: Path, *, has_sidecar: bool) -> str:
     """The drop's name; Refusal for a source that the daemon would pass over."""
     if not path.exists():
-        raise Refusal(f"{path}: there is no such file or folder", Exit.FAILED)
+        raise CommandRefusal(f"{path}: there is no such file or folder", Exit.FAILED)
     name = f"{path.resolve().name}.zip" if path.is_dir() else path.name
     if not is_zip_name(name):
-        raise Refusal(f"{path}: give a .zip, or a folder", Exit.FAILED)
+        raise CommandRefusal(f"{path}: give a .zip, or a folder", Exit.FAILED)
     room = NAME_MAX_BYTES - (len(SIDECAR_SUFFIX) if has_sidecar else 0)
     if len(os.fsencode(name)) > room:
-        raise Refusal(
+        raise CommandRefusal(
             f"{name}: the drop's name has more than {room} bytes; give {path.name} a shorter name",
             Exit.FAILED,
         )
-    if kind_of(name, config.intake.ignore) is not Kind.DROP:
-        raise Refusal(
+    if kind_of(name, config.intake.ignore) is not NameKind.DROP:
+        raise CommandRefusal(
             f"{name}: the inbox passes over files of this name (intake.ignore); rename it",
             Exit.FAILED,
         )
@@ -173,11 +173,13 @@ def _ticket_of(config: Config, drop: Path, older: frozenset[str], *, patient: bo
             return ticket
         if not is_held(config.mediafiles):
             if patient:
-                raise Refusal(f"the daemon has stopped; {drop} stays in the inbox", Exit.BUSY)
+                raise CommandRefusal(
+                    f"the daemon has stopped; {drop} stays in the inbox", Exit.BUSY
+                )
             return None
         if time.monotonic() >= deadline and not (patient and _is_being_copied(drop)):
             if patient:
-                raise Refusal(
+                raise CommandRefusal(
                     f"{drop} is not taken; the daemon's log says why, and `check` what is wrong",
                     Exit.IN_PROGRESS,
                 )

@@ -7,20 +7,20 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from presqt_daemon.cli.context import Context
-from presqt_daemon.cli.exits import Exit, Refusal
-from presqt_daemon.cli.show import pen, print_json, print_lines
-from presqt_daemon.cli.text import capped, text_from_moment
+from presqt_daemon.cli.command_line.context import Context
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.show import pen, print_json, print_lines
+from presqt_daemon.cli.output.text import capped, text_from_moment
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.folders import make_folders
-from presqt_daemon.inbox.control import FORCE, UPGRADE_NAME
+from presqt_daemon.inbox.requests.control import FORCE, UPGRADE_NAME
+from presqt_daemon.records.found_tickets import find_tickets
 from presqt_daemon.system.files import make_folder, replace_file
 from presqt_daemon.system.logs import open_log
 from presqt_daemon.system.precedence import yield_to_others
-from presqt_daemon.tickets.lease import FolderLock, HeldError, is_held
+from presqt_daemon.tickets.locks import FolderLock, HeldError, is_held
 from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.store import Uploads
-from presqt_daemon.tickets.survey import survey
 from presqt_daemon.upgrade.order import UpgradeOrder, order_for
 from presqt_daemon.upgrade.run import UpgradeRun
 from presqt_daemon.upgrade.state import JobState, StateError, queued, tree_from_state
@@ -54,12 +54,12 @@ def main(context: Context) -> int:
             finally:
                 lock.release()
     except NewerInfoError as error:
-        raise Refusal(
+        raise CommandRefusal(
             f"these folders were written by a newer version ({error}); install that one",
             Exit.CONFIG,
         ) from None
     except StateError as error:
-        raise Refusal(f"{error}; --force begins anew", Exit.FAILED) from None
+        raise CommandRefusal(f"{error}; --force begins anew", Exit.FAILED) from None
     if options.json:
         print_json(tree_from_state(state))
     else:
@@ -90,7 +90,7 @@ def _do_it_here(
 ) -> JobState:
     """The job in the foreground, where no daemon is."""
     with contextlib.suppress(FileNotFoundError):
-        survey(Uploads(config.mediafiles))
+        find_tickets(Uploads(config.mediafiles))
     file = order.state_file
     with contextlib.suppress(StateError):
         file.read()
@@ -115,7 +115,7 @@ def _ask_daemon(config: Config, order: UpgradeOrder, *, force: bool) -> JobState
         assert state is not None
     is_under_way = state.is_open and state.is_of_today
     if force and is_under_way and not is_first:
-        raise Refusal(
+        raise CommandRefusal(
             f"prepare-upgrade runs now ({state.progress} of {state.total} tickets): "
             "--force is for a run that has ended",
             Exit.NOT_POSSIBLE,

@@ -6,10 +6,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from presqt_daemon.cli.context import Context
-from presqt_daemon.cli.exits import Exit, Refusal
-from presqt_daemon.cli.show import print_json, print_lines
-from presqt_daemon.cli.text import LISTED, brief, shown
+from presqt_daemon.cli.command_line.context import Context
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.show import print_json, print_lines
+from presqt_daemon.cli.output.text import LISTED, brief, shown
 from presqt_daemon.errors import HouseFault
 from presqt_daemon.model import Finding
 from presqt_daemon.staging.inspect import Inspection, inspect_zip
@@ -25,11 +25,11 @@ def main(context: Context) -> int:
     config = context.config_or_defaults()
     if not path.is_file():
         what = "is no file" if path.exists() else "there is no such file"
-        raise Refusal(f"{path}: {what}", Exit.FILES)
+        raise CommandRefusal(f"{path}: {what}", Exit.FILES)
     with tempfile.TemporaryDirectory(prefix="presqt-validate-") as scratch:
         found = inspect_zip(path.resolve(), config.staging, Path(scratch))
     if isinstance(found.error, HouseFault) or (found.error and found.error.code in _NO_VERDICTS):
-        raise Refusal(f"{path}: {found.error.message}", Exit.FILES)
+        raise CommandRefusal(f"{path}: {found.error.message}", Exit.FILES)
     if context.options.json:
         print_json(tree_from_inspection(path, found))
     else:

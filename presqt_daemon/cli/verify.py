@@ -7,38 +7,38 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from presqt_daemon import __version__
-from presqt_daemon.cli.context import Context
-from presqt_daemon.cli.exits import Exit, Refusal
-from presqt_daemon.cli.find import NotTakenYetError, find_ticket
-from presqt_daemon.cli.show import Row, complain, pen, print_lines
-from presqt_daemon.cli.text import capped, shown
-from presqt_daemon.cli.turns import Turns
+from presqt_daemon.cli.command_line.context import Context
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.show import Row, complain, pen, print_lines
+from presqt_daemon.cli.output.text import capped, shown
+from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
+from presqt_daemon.cli.tickets.turns import Turns
 from presqt_daemon.config import Config
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import Status
-from presqt_daemon.targets.base import connect
-from presqt_daemon.tickets.events import event_tree
-from presqt_daemon.tickets.lease import HeldError, lease_ended
-from presqt_daemon.tickets.mark import mark_of
-from presqt_daemon.tickets.process_info import InfoError
-from presqt_daemon.tickets.record import (
+from presqt_daemon.records.premis import event_tree
+from presqt_daemon.records.record import (
     SCHEMA_VERSION,
     Record,
     RecordError,
     append_event,
     open_record,
 )
+from presqt_daemon.records.record_head import read_record_head
+from presqt_daemon.targets.base import connect
+from presqt_daemon.tickets.locks import HeldError, lease_ended
+from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import RECEIPT_NAME, TicketFolder, Uploads
-from presqt_daemon.upload.archive_disk import missing_archive
-from presqt_daemon.upload.verify import Now, Place, ask_again
-from presqt_daemon.workers.tokens import MissingTokenError, Tokens
+from presqt_daemon.upload.ask_again import Now, PlaceAtTarget, ask_again
+from presqt_daemon.upload.calls.archive_disk import missing_archive
+from presqt_daemon.workers.limits.tokens import MissingTokenError, Tokens
 
 COLUMNS = ("ticket", "result", "same", "changed", "gone", "unknown", "detail")
 LEASE_SECONDS = 10.0
 
 
 @dataclass(slots=True)
-class Finding:
+class FixityCheck:
     """What a target said of one deposit; `problem` is why it could not be asked."""
 
     ticket: str
@@ -90,7 +90,7 @@ def main(context: Context) -> int:
         findings = [_verify_one(means, options.ticket)]
     else:
         if options.sample is not None and options.sample < 1:
-            raise Refusal("--sample takes a number from 1", Exit.USAGE)
+            raise CommandRefusal("--sample takes a number from 1", Exit.USAGE)
         findings = list(_verify_many(means, options.sample))
     pen().print_table(COLUMNS, [_row(finding) for finding in findings])
     for finding in findings:
@@ -106,19 +106,21 @@ def main(context: Context) -> int:
     return max((finding.exit_code for finding in findings), default=Exit.OK)
 
 
-def _verify_one(means: Means, wanted: str) -> Finding:
+def _verify_one(means: Means, wanted: str) -> FixityCheck:
     try:
         folder = find_ticket(means.config, wanted)
         return _verify(means, folder)
     except NotTakenYetError as waiting:
-        raise Refusal(
+        raise CommandRefusal(
             f"{shown(str(waiting.path))} has no ticket yet", Exit.UNKNOWN_TICKET
         ) from None
     except (NothingThereError, UntoldError) as error:
-        raise Refusal(f"cannot verify ticket {folder.ticket}: {error}", Exit.NOT_POSSIBLE) from None
+        raise CommandRefusal(
+            f"cannot verify ticket {folder.ticket}: {error}", Exit.NOT_POSSIBLE
+        ) from None
 
 
-def _verify_many(means: Means, sample: int | None) -> Iterator[Finding]:
+def _verify_many(means: Means, sample: int | None) -> Iterator[FixityCheck]:
     """Every deposit, or so many of them by chance; tickets that never made one are passed over."""
     uploads = Uploads(means.config.mediafiles)
     try:
@@ -137,13 +139,13 @@ def _verify_many(means: Means, sample: int | None) -> Iterator[Finding]:
         except NothingThereError:
             continue
         except UntoldError as error:
-            yield Finding(ticket=name, problem=str(error))
+            yield FixityCheck(ticket=name, problem=str(error))
         done += 1
 
 
-def _verify(means: Means, folder: TicketFolder) -> Finding:
+def _verify(means: Means, folder: TicketFolder) -> FixityCheck:
     """One deposit; what was found stands in its record too."""
-    finding = Finding(ticket=folder.ticket)
+    finding = FixityCheck(ticket=folder.ticket)
     try:
         _ask(means, folder, finding)
         _append(folder, finding)
@@ -158,8 +160,8 @@ def _verify(means: Means, folder: TicketFolder) -> Finding:
     return finding
 
 
-def _ask(means: Means, folder: TicketFolder, finding: Finding) -> None:
-    mark = mark_of(folder.receipt)
+def _ask(means: Means, folder: TicketFolder, finding: FixityCheck) -> None:
+    mark = read_record_head(folder.receipt)
     if mark is None or mark.version < SCHEMA_VERSION:
         raise _without_record(folder)
     with open_record(folder.receipt) as record:
@@ -206,7 +208,7 @@ def _without_record(folder: TicketFolder) -> Exception:
     return UntoldError("it has no record that can be read: run prepare-upgrade")
 
 
-def _place(record: Record, ticket: str) -> tuple[Place, str]:
+def _place(record: Record, ticket: str) -> tuple[PlaceAtTarget, str]:
     """Where a record says that the files are, and at which target. Raises RecordError too."""
     tree = record.tree
     try:
@@ -215,7 +217,7 @@ def _place(record: Record, ticket: str) -> tuple[Place, str]:
         resource, target = tree["resource"], tree["target"]
         if resource is None or target is None or not record.files:
             raise _nothing_told(tree["status"])
-        place = Place(
+        place = PlaceAtTarget(
             ticket=ticket,
             resource_id=resource["id"],
             title=resource["title"],
@@ -234,7 +236,7 @@ def _nothing_told(status: object) -> Exception:
     return UntoldError("its record does not tell where its files are")
 
 
-def _append(folder: TicketFolder, finding: Finding) -> None:
+def _append(folder: TicketFolder, finding: FixityCheck) -> None:
     counts = ", ".join(f"{count} {now}" for now, count in finding.counts.items() if count)
     listed = "; ".join(finding.differing[:10])
     outcome = {"wrong": "failure", "warning": "warning", "ok": "success"}[finding.result]
@@ -244,7 +246,7 @@ def _append(folder: TicketFolder, finding: Finding) -> None:
         append_event(folder.receipt, event)
 
 
-def _row(finding: Finding) -> Row:
+def _row(finding: FixityCheck) -> Row:
     detail = finding.problem or ""
     counts = (str(finding.counts[now]) for now in Now)
     return (finding.ticket, finding.result, *counts, shown(detail))

@@ -3,15 +3,15 @@
 import os
 import time
 
-from presqt_daemon.cli.context import Context
-from presqt_daemon.cli.describe import describe
-from presqt_daemon.cli.exits import Exit
-from presqt_daemon.cli.find import NotTakenYetError, find_ticket
-from presqt_daemon.cli.follow import POLL_SECONDS
-from presqt_daemon.cli.show import complain, print_lines
+from presqt_daemon.cli.command_line.context import Context
+from presqt_daemon.cli.command_line.exits import Exit
+from presqt_daemon.cli.output.describe import describe
+from presqt_daemon.cli.output.show import complain, print_lines
 from presqt_daemon.cli.status import not_taken_text, watch
+from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
+from presqt_daemon.cli.tickets.follow import POLL_SECONDS
 from presqt_daemon.config import Config
-from presqt_daemon.tickets.lease import is_held
+from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.tickets.verdict import verdict
 

@@ -9,23 +9,23 @@ from presqt_daemon.config import Config
 from presqt_daemon.daemon.events import Event, ReloadAsked, StopAsked, listen_to_signals
 from presqt_daemon.daemon.folders import make_folders
 from presqt_daemon.daemon.gate import GateError, open_gate
-from presqt_daemon.daemon.rooms import Rooms, join_rooms
 from presqt_daemon.daemon.start import begin_start, look_at_tickets, take_up_open_tickets
 from presqt_daemon.daemon.summary import ready_line
+from presqt_daemon.daemon.wiring import Rooms, join_rooms
 from presqt_daemon.errors import ConfigError
-from presqt_daemon.inbox.control import ReloadRequest, UpgradeRequest
-from presqt_daemon.inbox.events import Claimed, Request
+from presqt_daemon.inbox.answers.events import Claimed, Request
+from presqt_daemon.inbox.requests.control import ReloadRequest, UpgradeRequest
+from presqt_daemon.records.found_tickets import FoundTickets
 from presqt_daemon.system.awake import AwakeClock
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.logs import tell_kept_back
 from presqt_daemon.system.sd_notify import Notifier
 from presqt_daemon.tickets.process_info import NewerInfoError
-from presqt_daemon.tickets.survey import Survey
 from presqt_daemon.tickets.verdict import Verdict, worst
 from presqt_daemon.workers.clerk import Reopened
-from presqt_daemon.workers.events import ended_by
-from presqt_daemon.workers.open_ticket import OpenTicket
-from presqt_daemon.workers.run import Work
+from presqt_daemon.workers.queue.open_ticket import OpenTicket
+from presqt_daemon.workers.runs.events import ended_by
+from presqt_daemon.workers.runs.run import Work
 
 LONGEST_WAIT_SECONDS = 1.0
 """The loop turns at least this often: `AwakeClock` counts on it."""
@@ -108,7 +108,7 @@ class Daemon:
             _log.info("stopped")
         return self._exit_code()
 
-    def _begin(self, deadline: float | None) -> Survey | None:
+    def _begin(self, deadline: float | None) -> FoundTickets | None:
         """What is there, once it can be served; None when the start must go no further."""
         rooms = self._rooms
         begin_start(rooms)
@@ -182,7 +182,7 @@ class Daemon:
                     self._rooms.asked.ended(ticket_ended)
                     self._rooms.inbox.status_changed(ticket_ended)
 
-    def _open_gate(self, found: Survey, deadline: float | None) -> Survey | None:
+    def _open_gate(self, found: FoundTickets, deadline: float | None) -> FoundTickets | None:
         """The tickets once all have their records; None when the start must go no further.
 
         What is asked meanwhile is done afterwards. Raises GateError.

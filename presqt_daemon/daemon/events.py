@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from presqt_daemon.inbox.control import ControlRequest
-from presqt_daemon.inbox.events import Claimed
-from presqt_daemon.workers import events
+from presqt_daemon.inbox.answers.events import Claimed
+from presqt_daemon.inbox.requests.control import ControlRequest
+from presqt_daemon.workers.runs import events
 
 
 @dataclass(frozen=True, slots=True)

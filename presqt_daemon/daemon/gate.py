@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from presqt_daemon.tickets.survey import Survey
+from presqt_daemon.records.found_tickets import FoundTickets
 from presqt_daemon.workers.upgrade_runner import UpgradeRunner
 
 MAX_TRIES = 2
@@ -17,11 +17,11 @@ class GateError(Exception):
 
 
 def open_gate(
-    found: Survey,
+    found: FoundTickets,
     upgrade: UpgradeRunner,
-    look: Callable[[], Survey],
+    look: Callable[[], FoundTickets],
     wait: Callable[[str], bool],
-) -> Survey | None:
+) -> FoundTickets | None:
     """The tickets as they are when nothing is missing; None when the start must go no further.
 
     `status`, `verify` and the search for the same content need the records. Tickets for which none

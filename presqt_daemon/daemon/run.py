@@ -8,7 +8,7 @@ from presqt_daemon.config import Config
 from presqt_daemon.daemon.arbiter import Daemon
 from presqt_daemon.system.files import make_folder
 from presqt_daemon.system.temporary import temporary_folder
-from presqt_daemon.tickets.lease import FolderLock
+from presqt_daemon.tickets.locks import FolderLock
 
 INBOX_MODE = 0o2775
 """Of an inbox that the daemon makes itself: its group drops, and hands that right on."""

@@ -2,8 +2,8 @@
 
 import logging
 
-from presqt_daemon.daemon.rooms import Rooms
-from presqt_daemon.tickets.survey import Survey, survey
+from presqt_daemon.daemon.wiring import Rooms
+from presqt_daemon.records.found_tickets import FoundTickets, find_tickets
 from presqt_daemon.workers.recover import end_strays, find_open, give_up
 
 _log = logging.getLogger(__name__)
@@ -23,19 +23,19 @@ def begin_start(rooms: Rooms) -> None:
         give_up(rooms.uploads, ticket, deaths, rooms.supervisor.now())
 
 
-def look_at_tickets(rooms: Rooms) -> Survey:
+def look_at_tickets(rooms: Rooms) -> FoundTickets:
     """What is there, before anything is changed. Raises NewerInfoError."""
     try:
-        found = survey(rooms.uploads, rooms.in_hand.take)
+        found = find_tickets(rooms.uploads, rooms.in_hand.take)
     except FileNotFoundError:
-        return Survey()
+        return FoundTickets()
     rooms.in_hand.rest()
     rooms.upgrade.check()
     rooms.supervisor.contents.load(found.contents)
     return found
 
 
-def take_up_open_tickets(rooms: Rooms, found: Survey) -> None:
+def take_up_open_tickets(rooms: Rooms, found: FoundTickets) -> None:
     """Let every ticket go on that has not ended; end what its last worker left running."""
     names = found.open | (set(rooms.uploads.tickets()) - found.tickets)
     tickets = list(find_open(rooms.uploads, names, rooms.in_hand.take))

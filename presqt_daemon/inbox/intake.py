@@ -10,14 +10,14 @@ from datetime import datetime
 from pathlib import Path
 
 from presqt_daemon.config import Config
-from presqt_daemon.inbox.claim import Claimer
-from presqt_daemon.inbox.copying import no_spare
-from presqt_daemon.inbox.desk import Desk
-from presqt_daemon.inbox.events import Event, Waiting
-from presqt_daemon.inbox.lane import Lane
-from presqt_daemon.inbox.places import make_target_folder
-from presqt_daemon.inbox.recover import Leftovers, recover
-from presqt_daemon.tickets.holder import utc_now
+from presqt_daemon.inbox.answers.events import Event, Waiting
+from presqt_daemon.inbox.claims.claim import Claimer
+from presqt_daemon.inbox.claims.copying import no_spare
+from presqt_daemon.inbox.claims.recover import Leftovers, recover
+from presqt_daemon.inbox.files.places import make_target_folder
+from presqt_daemon.inbox.folder_scanner import FolderScanner
+from presqt_daemon.inbox.scan_context import ScanContext
+from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.tickets.store import Uploads
 
 _log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Inbox:
         now: Callable[[], datetime] = utc_now,
         spare: Callable[[str, int], int] = no_spare,
     ) -> None:
-        self._desk = Desk(
+        self._desk = ScanContext(
             config=config,
             claimer=Claimer(uploads, now),
             emit=emit,
@@ -49,7 +49,7 @@ class Inbox:
             patience=patience,
             spare=spare,
         )
-        self._lanes: dict[str | None, Lane] = {}
+        self._lanes: dict[str | None, FolderScanner] = {}
         self._leftovers: Leftovers | None = None
 
     def recover(self) -> None:
@@ -131,11 +131,11 @@ class Inbox:
         """Whether a claim is being made and will be told of at once."""
         return ticket in self._desk.claimer.coming
 
-    def _new_lane(self, target: str | None) -> Lane:
+    def _new_lane(self, target: str | None) -> FolderScanner:
         if target is not None:
             with contextlib.suppress(OSError):  # the lane says what is wrong
                 make_target_folder(self._desk.config.inbox, target)
-        return Lane(self._desk, target)
+        return FolderScanner(self._desk, target)
 
     def _hand_out(self, leftovers: Leftovers) -> None:
         """Give each lane what lies in its folders."""
@@ -147,7 +147,7 @@ class Inbox:
         for record in leftovers.fresh:
             self._lane_of(record.inbox_folder).leftovers.add((), (), (record,))
 
-    def _lane_of(self, folder: str) -> Lane:
+    def _lane_of(self, folder: str) -> FolderScanner:
         try:
             parts = Path(folder).relative_to(os.path.realpath(self._desk.config.inbox)).parts
         except ValueError:

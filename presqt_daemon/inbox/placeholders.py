@@ -4,8 +4,8 @@ import contextlib
 import os
 import re
 
-from presqt_daemon.inbox.leftover_names import CONTROL_SUFFIXES, GROWING_SUFFIXES
-from presqt_daemon.inbox.settle import Sight, sight_of
+from presqt_daemon.inbox.files.leftover_names import CONTROL_SUFFIXES, GROWING_SUFFIXES
+from presqt_daemon.inbox.files.stability import Sight, sight_of
 
 _RANDOM_PART = re.compile(r"[\w+-]{8}\.zip\.part")
 

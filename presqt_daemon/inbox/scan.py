@@ -5,23 +5,23 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from presqt_daemon.inbox.beside import Beside
-from presqt_daemon.inbox.claim import Taken
-from presqt_daemon.inbox.desk import Desk
-from presqt_daemon.inbox.guests import PAYLOAD_FOLDER, Guests
-from presqt_daemon.inbox.leftovers import LaneLeftovers
-from presqt_daemon.inbox.names import (
-    Kind,
+from presqt_daemon.inbox.answers.notices import Notices
+from presqt_daemon.inbox.answers.status_copies import StatusCopies
+from presqt_daemon.inbox.candidates import Candidates
+from presqt_daemon.inbox.claims.claim import Taken
+from presqt_daemon.inbox.files.names import (
+    NameKind,
     is_system_folder,
     is_zip_name,
     kind_of,
     same_name,
     sidecar_stem,
 )
-from presqt_daemon.inbox.notices import Notices
-from presqt_daemon.inbox.places import OpenPlace, Place, is_bag, list_folder, open_place
-from presqt_daemon.inbox.reception import Reception
-from presqt_daemon.inbox.status_copies import StatusCopies
+from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, is_bag, list_folder, open_place
+from presqt_daemon.inbox.found_beside import FoundBeside
+from presqt_daemon.inbox.leftovers import LaneLeftovers
+from presqt_daemon.inbox.rejects import PAYLOAD_FOLDER, Rejects
+from presqt_daemon.inbox.scan_context import ScanContext
 
 TURN_SECONDS = 2.0
 """After so long in one folder the others, and the requests in it, get a look."""
@@ -32,7 +32,9 @@ Hints = dict[Path, dict[str, None]]
 
 @dataclass(slots=True, kw_only=True)
 class _Listing:
-    kinds: dict[Kind, list[str]] = field(default_factory=lambda: {kind: [] for kind in Kind})
+    kinds: dict[NameKind, list[str]] = field(
+        default_factory=lambda: {kind: [] for kind in NameKind}
+    )
     inodes: dict[str, int] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     odd: list[tuple[str, int]] = field(default_factory=list)
@@ -43,9 +45,9 @@ class Scan:
 
     def __init__(
         self,
-        desk: Desk,
-        reception: Reception,
-        beside: Beside,
+        desk: ScanContext,
+        reception: Candidates,
+        beside: FoundBeside,
         notices: Notices,
         leftovers: LaneLeftovers,
         announce: Callable[[OpenPlace, Taken], None],
@@ -60,10 +62,10 @@ class Scan:
         self._leftovers = leftovers
         self._hinted_in = hinted_in
         self._copies = copies
-        self.closed: dict[Place, str] = {}
+        self.closed: dict[InboxFolder, str] = {}
         """The folders that could not be looked into in the last round, and why."""
-        self._guests = Guests(desk, notices, self.closed, announce)
-        self._places: dict[Path, tuple[Place, tuple[int, int]]] = {}
+        self._guests = Rejects(desk, notices, self.closed, announce)
+        self._places: dict[Path, tuple[InboxFolder, tuple[int, int]]] = {}
         self._kept: Hints = {}
         self._came: dict[tuple[int, int], float] = {}
         self._rounds = 0
@@ -81,52 +83,56 @@ class Scan:
         self._guests.is_waiting = False
         self.closed.clear()
 
-    def visit(self, folder: OpenPlace) -> list[Place]:
+    def visit(self, folder: OpenPlace) -> list[InboxFolder]:
         """Look at everything in an open folder; the folders in it that are to be visited too.
 
         Raises OSError when the folder cannot be listed.
         """
         self._places[folder.path] = (folder.place, folder.identity)
         found = self._list(folder)
-        self._leftovers.settle(folder, found.kinds[Kind.ASIDE])
+        self._leftovers.settle(folder, found.kinds[NameKind.ASIDE])
         self._reception.finish_again(folder)
-        for name in found.kinds[Kind.REQUEST]:
+        for name in found.kinds[NameKind.REQUEST]:
             self._beside.look_at_request(folder, name)
-        for name in found.kinds[Kind.ASIDE]:
+        for name in found.kinds[NameKind.ASIDE]:
             self._beside.look_at_aside(folder, name)
-        self._copies.find(folder, found.kinds[Kind.NOTE], found.kinds[Kind.COPY])
-        self._copies.tidy(folder, found.kinds[Kind.NOTE], found.kinds[Kind.COPY])
-        drops = [name for name in found.kinds[Kind.DROP] if _is_drop_in(folder.place, name)]
+        self._copies.find(folder, found.kinds[NameKind.NOTE], found.kinds[NameKind.COPY])
+        self._copies.tidy(folder, found.kinds[NameKind.NOTE], found.kinds[NameKind.COPY])
+        drops = [name for name in found.kinds[NameKind.DROP] if _is_drop_in(folder.place, name)]
         if self._guests.turn_unpacked_bag_away(
-            folder, found.folders, drops, found.kinds[Kind.NOTE]
+            folder, found.folders, drops, found.kinds[NameKind.NOTE]
         ):
             drops = [name for name in drops if is_zip_name(name)]
             found.folders.remove(PAYLOAD_FOLDER)
         newcomers = self._look_at_drops(folder, drops, {})
         waiting = {same_name(name) for name in self._reception.candidates.get(folder.place, {})}
-        for name in found.kinds[Kind.SIDECAR]:
+        for name in found.kinds[NameKind.SIDECAR]:
             self._beside.look_at_sidecar(
                 folder, name, found.inodes[name], is_awaited=sidecar_stem(name) in waiting
             )
         self._beside.look_at_near_sidecars(
-            folder, found.kinds[Kind.NEAR_SIDECAR], found.inodes, found.kinds[Kind.NOTE], waiting
+            folder,
+            found.kinds[NameKind.NEAR_SIDECAR],
+            found.inodes,
+            found.kinds[NameKind.NOTE],
+            waiting,
         )
         self._reception.keep_only(folder.place, {*drops, *newcomers})
         self._beside.keep_only(
             folder,
-            {*found.kinds[Kind.SIDECAR], *found.kinds[Kind.NEAR_SIDECAR]},
-            set(found.kinds[Kind.REQUEST]),
+            {*found.kinds[NameKind.SIDECAR], *found.kinds[NameKind.NEAR_SIDECAR]},
+            set(found.kinds[NameKind.REQUEST]),
         )
         began = self._desk.clock()
         for name, mode in found.odd:
             if self._is_halted or self._desk.clock() - began > TURN_SECONDS:
                 self._go_on_in(0.0)
                 break
-            self._guests.turn_odd_away(folder, name, mode, found.kinds[Kind.NOTE])
+            self._guests.turn_odd_away(folder, name, mode, found.kinds[NameKind.NOTE])
         inner = [
             place
             for name in found.folders
-            if (place := self._guests.inner(folder, name, found.kinds[Kind.NOTE]))
+            if (place := self._guests.inner(folder, name, found.kinds[NameKind.NOTE]))
         ]
         if self._guests.is_waiting:
             self._go_on_in(self._desk.rules.settle)
@@ -158,7 +164,7 @@ class Scan:
             self._reception.put_off(place, now + self._desk.config.intake.rescan)
             self._go_on_in(0.0)
 
-    def end_round(self, places: set[Place]) -> None:
+    def end_round(self, places: set[InboxFolder]) -> None:
         """Folders that are not among these are gone."""
         self._reception.keep_only_places(places)
         self._beside.keep_only_places(places)
@@ -176,12 +182,12 @@ class Scan:
         """Look at the requests that events have named; the drops that they have named."""
         ignore = self._desk.config.intake.ignore
         kinds = {name: kind_of(name, ignore) for name in hinted}
-        for name in [name for name, kind in kinds.items() if kind is Kind.REQUEST]:
+        for name in [name for name, kind in kinds.items() if kind is NameKind.REQUEST]:
             self._beside.look_at_request(folder, name)
         return {
             name: None
             for name in hinted
-            if kinds[name] is Kind.DROP and _is_drop_in(folder.place, name)
+            if kinds[name] is NameKind.DROP and _is_drop_in(folder.place, name)
         }
 
     def _look_at_drops(
@@ -245,7 +251,7 @@ class Scan:
             elif entry.is_file(follow_symlinks=False):
                 found.kinds[kind].append(entry.name)
                 found.inodes[entry.name] = entry.inode()
-            elif kind is Kind.DROP:
+            elif kind is NameKind.DROP:
                 try:
                     mode = entry.stat(follow_symlinks=False).st_mode
                 except OSError:
@@ -254,6 +260,6 @@ class Scan:
         return found
 
 
-def _is_drop_in(place: Place, name: str) -> bool:
+def _is_drop_in(place: InboxFolder, name: str) -> bool:
     """Whether a file becomes a ticket here: in a folder of no target only what is called a zip."""
     return place.is_target or is_zip_name(name)

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from presqt_daemon.errors import UserFault
-from presqt_daemon.inbox.claim import Taken
-from presqt_daemon.inbox.desk import Desk
-from presqt_daemon.inbox.notices import Notices
-from presqt_daemon.inbox.places import OpenPlace
-from presqt_daemon.inbox.ticket_marks import TicketMarks
+from presqt_daemon.inbox.answers.notices import Notices
+from presqt_daemon.inbox.answers.ticket_names import TicketMarks
+from presqt_daemon.inbox.claims.claim import Taken
+from presqt_daemon.inbox.files.places import OpenPlace
+from presqt_daemon.inbox.scan_context import ScanContext
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.claim_record import (
     NAME_MAX_BYTES,
@@ -43,7 +43,7 @@ class TurnedAway:
     """What has been told already: by inode while we run, by the notes beside after a restart."""
 
     def __init__(
-        self, desk: Desk, notices: Notices, announce: Callable[[OpenPlace, Taken], None]
+        self, desk: ScanContext, notices: Notices, announce: Callable[[OpenPlace, Taken], None]
     ) -> None:
         self._announce = announce
         self._desk = desk

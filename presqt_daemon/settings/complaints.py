@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from presqt_daemon.redaction import without_secrets
+from presqt_daemon.safe_text import without_secrets
 
 KeyPath = tuple[str, ...]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from presqt_daemon.config import Config
 from presqt_daemon.errors import ConfigError
-from presqt_daemon.redaction import without_secrets
+from presqt_daemon.safe_text import without_secrets
 from presqt_daemon.settings.complaints import Complaints, KeyPath
 from presqt_daemon.settings.overrides import Override, put_over, variables_from
 from presqt_daemon.settings.read import read_config

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from presqt_daemon.config import Config
-from presqt_daemon.redaction import without_secrets
+from presqt_daemon.safe_text import without_secrets
 from presqt_daemon.settings.complaints import Complaints, KeyPath
 from presqt_daemon.settings.sections import SECTIONS, settings_of
 from presqt_daemon.system.yaml import YamlError, read_yaml

@@ -8,7 +8,7 @@ from typing import Any
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.profile import read_profile
-from presqt_daemon.redaction import HIDDEN, may_be_secret, names_secret
+from presqt_daemon.safe_text import HIDDEN, may_be_secret, names_secret
 from presqt_daemon.settings.complaints import Complaints
 from presqt_daemon.settings.paths import problem_of_path
 from presqt_daemon.settings.sections import SECTIONS, TOP, settings_of

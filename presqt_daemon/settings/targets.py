@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.notation import ALL_TYPES
-from presqt_daemon.redaction import may_be_secret
+from presqt_daemon.safe_text import may_be_secret
 from presqt_daemon.settings.complaints import Complaints
 from presqt_daemon.settings.schema import TARGET_NAME
 from presqt_daemon.settings.sections import settings_of

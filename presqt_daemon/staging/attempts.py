@@ -10,11 +10,11 @@ from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.findings import and_more, shown
 from presqt_daemon.model import Finding
 from presqt_daemon.staging.folders import differences
-from presqt_daemon.staging.helper import Helper
+from presqt_daemon.staging.preview import PAYLOAD, BagPreview
 from presqt_daemon.staging.refused import invalid
+from presqt_daemon.staging.second_writer import SecondWriter
 from presqt_daemon.staging.small import OnWritten
-from presqt_daemon.staging.survey import PAYLOAD, Survey
-from presqt_daemon.staging.unpack import Job, Unpacked, unpack
+from presqt_daemon.staging.unpack import Unpacked, UnpackJob, unpack
 from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.spread import spread_folders
 from presqt_daemon.zips.entries import Archive
@@ -40,7 +40,7 @@ class Writing:
     progress: Callable[[int, int], None]
     alive: Callable[[], None]
     refused: Callable[[Path, tuple[Finding, ...]], None] = lambda *_: None
-    helpers: tuple[Helper, ...] = ()
+    helpers: tuple[SecondWriter, ...] = ()
     on_written: OnWritten | None = None
 
 
@@ -52,7 +52,7 @@ class Written:
     digests: dict[str, dict[str, str]]
 
 
-def write_bag(archive: Archive, found: Survey, how: Writing) -> Written:
+def write_bag(archive: Archive, found: BagPreview, how: Writing) -> Written:
     """Write the bag until its digests, read back from disk, agree with its manifests.
 
     What the disk spoilt is removed before the next attempt, since room is kept for one bag only; a
@@ -66,7 +66,7 @@ def write_bag(archive: Archive, found: Survey, how: Writing) -> Written:
         how.began(number, reason)
         folder = how.place / f"{TEMPORARY_PREFIX}{uuid4().hex[:12]}"
         result = unpack(
-            Job(
+            UnpackJob(
                 archive=archive,
                 members=found.members,
                 folders=found.folders,
@@ -98,7 +98,7 @@ def write_bag(archive: Archive, found: Survey, how: Writing) -> Written:
     )
 
 
-def _needed(found: Survey, algorithm: str | None) -> Callable[[str], tuple[str, ...]]:
+def _needed(found: BagPreview, algorithm: str | None) -> Callable[[str], tuple[str, ...]]:
     """Which digests a file needs, sorted: what its manifests list and, of payload, the target's.
 
     Asked for every file, so that each kind of answer is made once, by which manifests it needs.
@@ -122,7 +122,7 @@ def _needed(found: Survey, algorithm: str | None) -> Callable[[str], tuple[str, 
 
 def _spoilt(
     archive: Archive,
-    found: Survey,
+    found: BagPreview,
     folder: Path,
     result: Unpacked,
     alive: Callable[[], None],

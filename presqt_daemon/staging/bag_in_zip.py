@@ -7,7 +7,7 @@ import io
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from presqt_daemon.bagit.tree import Entry, Tree
+from presqt_daemon.bagit.tree import Tree, TreeEntry
 from presqt_daemon.errors import UserFault
 from presqt_daemon.findings import finding, shown
 from presqt_daemon.model import Finding, Severity
@@ -45,7 +45,7 @@ def find_bag(archive: Archive) -> BagInZip:
     start = len(root)
     members = {name[start:]: member for name, member in files.items() if is_part(name, root)}
     tree = Tree(
-        files={path: Entry(size=member.size) for path, member in members.items()},
+        files={path: TreeEntry(size=member.size) for path, member in members.items()},
         folders=_folders(archive, root, members),
         read=lambda path, limit: _read(archive, members[path], limit),
         guessed=frozenset(

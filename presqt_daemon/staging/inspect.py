@@ -9,10 +9,10 @@ from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import Bag, Finding
 from presqt_daemon.staging.attempts import Writing, write_bag
 from presqt_daemon.staging.code_page import open_bag_zip
-from presqt_daemon.staging.helper import helpers_for
+from presqt_daemon.staging.preview import preview_bag
 from presqt_daemon.staging.refused import raise_wrong
+from presqt_daemon.staging.second_writer import helpers_for
 from presqt_daemon.staging.stage import bag_folder, collector_paused, full_disk_named, no_payload
-from presqt_daemon.staging.survey import survey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def inspect_zip(path: Path, config: StagingConfig, scratch: Path) -> Inspection:
 def check_zip(path: Path, config: StagingConfig) -> None:
     """Raise what staging would raise for this zip; nothing is written, its bytes are read once."""
     with collector_paused(), open_bag_zip(path, config) as archive:
-        found = survey(archive, config)
+        found = preview_bag(archive, config)
         raise_wrong(archive, found.members, found.structure)
         if not found.payload_files:
             raise no_payload()
@@ -71,7 +71,7 @@ def _valid_bag(path: Path, config: StagingConfig, scratch: Path) -> Bag:
         helpers_for(archive) as helpers,
         TemporaryDirectory(dir=scratch, prefix=".inspect-") as place,
     ):
-        found = survey(archive, config)
+        found = preview_bag(archive, config)
         how = Writing(
             place=Path(place),
             mode=0o600,

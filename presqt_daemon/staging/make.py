@@ -22,7 +22,7 @@ from presqt_daemon.profile import read_profile
 from presqt_daemon.staging.library import LibraryError, make_bag
 from presqt_daemon.staging.refused import invalid, raise_unreadable
 from presqt_daemon.system.files import remove_tree
-from presqt_daemon.zips.writing import Contents, check_entries, write_zip
+from presqt_daemon.zips.writing import ZipContents, check_entries, write_zip
 
 ALGORITHMS: tuple[str, ...] = ("sha256", "sha512")
 
@@ -80,7 +80,7 @@ def bag_and_zip(
         raise
 
 
-def check_folder(folder: Path, contents: Contents, config: StagingConfig) -> None:
+def check_folder(folder: Path, contents: ZipContents, config: StagingConfig) -> None:
     """Raise what staging would raise for the zip that would be made of a folder.
 
     UserFault `unsafe-archive`, `too-large` and, for a folder that is a bag, what is wrong with it.
@@ -135,7 +135,7 @@ def _check_places(folder: Path, destination: Path, scratch: Path) -> None:
             )
 
 
-def _survey(folder: Path) -> Contents:
+def _survey(folder: Path) -> ZipContents:
     """All files and folders, sorted; UserFault naming what cannot be bagged."""
     files: list[str] = []
     folders: list[str] = []
@@ -163,7 +163,7 @@ def _survey(folder: Path) -> Contents:
         _refuse(folder, faults)
     if not files:
         raise UserFault("bad-request", f"{shown(folder.name)} holds no file: nothing to bag.")
-    return Contents(files=tuple(sorted(files)), folders=tuple(sorted(folders)))
+    return ZipContents(files=tuple(sorted(files)), folders=tuple(sorted(folders)))
 
 
 def _problem(entry: os.DirEntry[str]) -> tuple[str, str] | None:
@@ -199,7 +199,7 @@ def _refuse(folder: Path, faults: Sequence[Finding]) -> None:
     )
 
 
-def _link_aside(folder: Path, contents: Contents, aside: Path) -> None:
+def _link_aside(folder: Path, contents: ZipContents, aside: Path) -> None:
     """Put the folder's files aside under the same names: linked where possible, else copied."""
     aside.mkdir(parents=True)
     for path in contents.folders:

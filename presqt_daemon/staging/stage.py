@@ -12,19 +12,19 @@ from pathlib import Path
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.digest import choose_algorithm
 from presqt_daemon.errors import HouseFault, UserFault
+from presqt_daemon.messages import Alive, Attempt, Progress, Reached, Report, Surveyed
 from presqt_daemon.model import Bag, Finding, Stage
-from presqt_daemon.reports import Alive, Attempt, Progress, Reached, Report, Surveyed
+from presqt_daemon.records.payload import PayloadHead, write_rows
 from presqt_daemon.staging.attempts import TEMPORARY_PREFIX, Writing, Written, write_bag
 from presqt_daemon.staging.code_page import open_bag_zip
-from presqt_daemon.staging.helper import Helper, helpers_for
 from presqt_daemon.staging.library import disagreement, trouble_in_time
+from presqt_daemon.staging.preview import PAYLOAD, BagPreview, preview_bag
 from presqt_daemon.staging.refused import check_disk_keeps_case
+from presqt_daemon.staging.second_writer import SecondWriter, helpers_for
 from presqt_daemon.staging.small import OnWritten
-from presqt_daemon.staging.survey import PAYLOAD, Survey, survey
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.logs import shared_log
-from presqt_daemon.tickets.payload import PayloadHead, write_rows
 from presqt_daemon.tickets.store import RESERVED_NAMES, TicketFolder
 
 PROGRESS_BYTES = 1 << 20
@@ -63,7 +63,7 @@ def stage(
         open_bag_zip(job.folder / job.zip_name, job.config) as archive,
         helpers_for(archive) as helpers,
     ):
-        found = survey(archive, job.config, _pulse(report))
+        found = preview_bag(archive, job.config, _pulse(report))
         check_disk_keeps_case(job.folder, found.structure)
         algorithms = tuple(ask(found.surveyed()))
         algorithm = choose_algorithm(algorithms, found.structure.algorithms)
@@ -103,7 +103,7 @@ def bag_folder(root: str, zip_name: str) -> str:
 class _Meter:
     """Turns files and bytes into reports, at most one for each megabyte or hundred files."""
 
-    def __init__(self, found: Survey, report: Callable[[Report], None]) -> None:
+    def __init__(self, found: BagPreview, report: Callable[[Report], None]) -> None:
         self._report = report
         self._bytes_total, self._files_total = found.unpacked_bytes, len(found.members)
         self._bytes = self._files = 0
@@ -153,9 +153,9 @@ def _pulse(report: Callable[[Report], None]) -> Callable[[], None]:
 
 def _writing(
     job: StageJob,
-    found: Survey,
+    found: BagPreview,
     algorithm: str | None,
-    helpers: tuple[Helper, ...],
+    helpers: tuple[SecondWriter, ...],
     report: Callable[[Report], None],
 ) -> Writing:
     meter = _Meter(found, report)
@@ -176,7 +176,7 @@ def _writing(
 
 def _keep(
     job: StageJob,
-    found: Survey,
+    found: BagPreview,
     written: Written,
     name: str,
     algorithm: str | None,
@@ -210,7 +210,9 @@ def _ask_another(
             shared_log("second opinion", None).warning("%s", doubt)
 
 
-def _payload_files(found: Survey, written: Written) -> Iterator[tuple[str, int, dict[str, str]]]:
+def _payload_files(
+    found: BagPreview, written: Written
+) -> Iterator[tuple[str, int, dict[str, str]]]:
     """The payload, sorted by path, so that two stagings of one zip give one file."""
     start = len(PAYLOAD)
     for path in sorted(path for path in found.members if path.startswith(PAYLOAD)):

@@ -14,8 +14,8 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 from presqt_daemon.staging.folders import Creator, make_folders
-from presqt_daemon.staging.helper import Helper
 from presqt_daemon.staging.readback import Growing, Lanes
+from presqt_daemon.staging.second_writer import SecondWriter
 from presqt_daemon.staging.small import Kept, OnWritten, Small, is_small, write_all, write_small
 from presqt_daemon.zips.directory import STORED
 from presqt_daemon.zips.entries import Archive, Member
@@ -30,7 +30,7 @@ _NO_COPY = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class UnpackJob:
     """What to unpack where. Paths are relative to the bag root.
 
     `algorithms` says which digests a file needs, sorted; `shared` gives them as they are kept;
@@ -47,7 +47,7 @@ class Job:
     shared: Callable[[str, dict[str, str]], dict[str, str]]
     progress: Callable[[int, int], None]
     from_disk: bool = False
-    helpers: tuple[Helper, ...] = ()
+    helpers: tuple[SecondWriter, ...] = ()
     on_written: OnWritten | None = None
 
 
@@ -59,7 +59,7 @@ class Unpacked:
     spoilt: list[str] = field(default_factory=list)
 
 
-def unpack(job: Job) -> Unpacked:
+def unpack(job: UnpackJob) -> Unpacked:
     """Write every member and take its digests from what was written.
 
     Raises UserFault `incomplete-zip` for a member that is damaged in the zip, HouseFault
@@ -92,12 +92,12 @@ def _batches(files: Sequence[Small]) -> Iterator[Sequence[Small]]:
         yield files[start:]
 
 
-def _write_all_small(job: Job, root: int, files: Sequence[Small], result: Unpacked) -> None:
+def _write_all_small(job: UnpackJob, root: int, files: Sequence[Small], result: Unpacked) -> None:
     """Write the files batch by batch; whoever has time takes the next one."""
     left = deque(_batches(files))
     with Creator(root, job.mode) as creator:
         window = Window(job.archive.fd)
-        given: dict[object, tuple[Helper, deque[Sequence[Small]]]] = {}
+        given: dict[object, tuple[SecondWriter, deque[Sequence[Small]]]] = {}
         for helper in job.helpers if job.on_written is None else ():
             helper.work_in(job.destination, job.mode, from_disk=job.from_disk)
             given[helper.channel] = (helper, deque())
@@ -121,7 +121,7 @@ def _write_all_small(job: Job, root: int, files: Sequence[Small], result: Unpack
                 _note_small(job, batch, kept, result)
 
 
-def _note_small(job: Job, batch: Sequence[Small], kept: list[Kept], result: Unpacked) -> None:
+def _note_small(job: UnpackJob, batch: Sequence[Small], kept: list[Kept], result: Unpacked) -> None:
     total, digests, shared = 0, result.digests, job.shared
     for (path, member, _), (found, is_same) in zip(batch, kept, strict=True):
         digests[path] = shared(path, found)
@@ -131,7 +131,9 @@ def _note_small(job: Job, batch: Sequence[Small], kept: list[Kept], result: Unpa
     job.progress(total, len(batch))
 
 
-def _write_all_large(job: Job, creator: Creator, files: Sequence[Small], result: Unpacked) -> None:
+def _write_all_large(
+    job: UnpackJob, creator: Creator, files: Sequence[Small], result: Unpacked
+) -> None:
     if not files:
         return
     with Lanes(from_disk=job.from_disk) as lanes:
@@ -146,7 +148,7 @@ def _write_all_large(job: Job, creator: Creator, files: Sequence[Small], result:
                 result.spoilt.append(path)
 
 
-def _write_large(job: Job, lanes: Lanes, growing: Growing, member: Member) -> None:
+def _write_large(job: UnpackJob, lanes: Lanes, growing: Growing, member: Member) -> None:
     """Write a file block by block while the lanes read it back."""
     if member.method == STORED and _copy(job, lanes, growing, member):
         written = member.size
@@ -167,7 +169,7 @@ def _write_large(job: Job, lanes: Lanes, growing: Growing, member: Member) -> No
     job.progress(0, 1)
 
 
-def _copy(job: Job, lanes: Lanes, growing: Growing, member: Member) -> bool:
+def _copy(job: UnpackJob, lanes: Lanes, growing: Growing, member: Member) -> bool:
     """Copy stored bytes inside the kernel; False when it cannot, with nothing written."""
     done = 0
     while done < member.size:
@@ -190,6 +192,6 @@ def _copy(job: Job, lanes: Lanes, growing: Growing, member: Member) -> bool:
     return True
 
 
-def _note(job: Job, lanes: Lanes, growing: Growing, count: int) -> None:
+def _note(job: UnpackJob, lanes: Lanes, growing: Growing, count: int) -> None:
     lanes.wrote(growing, count)
     job.progress(count, 0)

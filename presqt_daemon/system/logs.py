@@ -8,8 +8,8 @@ import re
 import sys
 from typing import TextIO
 
+from presqt_daemon.system.escape import UNSAFE, escape
 from presqt_daemon.system.log_shares import LogShares
-from presqt_daemon.system.shown import UNSAFE, escape
 
 ROOT = "presqt_daemon"
 _UNSAFE = re.compile(UNSAFE)

@@ -104,7 +104,7 @@ class ContainerRequest:
     `ticket` is the mark that a new container carries where the target can list it: a number that
     stands for the ticket and that nobody else knows before (`upload.container_mark`);
     `fields` are descriptive fields of a new container in the neutral form that
-    `presqt_daemon.upload.describe.Description.fields` gives; the adapter maps what it knows.
+    `presqt_daemon.metadata.describe.Description.fields` gives; the adapter maps what it knows.
     `was_creating`: an earlier go began to create it and its end is not known, so a mark that is
     not there yet must be waited for where lists come late.
     """

@@ -14,8 +14,8 @@ from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Stage, Status
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import remove_tree, rename_durably, sync_folder
-from presqt_daemon.tickets.lease import lease_ended
 from presqt_daemon.tickets.legacy import SCHEMA_VERSION as PRESQT_VERSION
+from presqt_daemon.tickets.locks import lease_ended
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import CLAIM_NAME, INFO_NAME, RECEIPT_NAME, TicketFolder, is_ticket
 from presqt_daemon.tickets.verdict import Verdict, verdict
@@ -26,7 +26,7 @@ GONE_PREFIX = ".gone-"
 _RECORD_NAMES = frozenset({INFO_NAME, RECEIPT_NAME, f"{RECEIPT_NAME}.damaged", CLAIM_NAME})
 
 
-class Part(StrEnum):
+class RemovablePart(StrEnum):
     """What may go, each on its own day."""
 
     PAYLOAD = "payload"
@@ -53,7 +53,9 @@ def expiration_of(info: ProcessInfo, retention: RetentionConfig) -> datetime | N
     return None
 
 
-def decide(info: ProcessInfo, now: datetime, retention: RetentionConfig) -> frozenset[Part]:
+def parts_due(
+    info: ProcessInfo, now: datetime, retention: RetentionConfig
+) -> frozenset[RemovablePart]:
     """What may go now. The expiration that the sender was shown holds; without one, the rules do.
 
     What PresQT itself has left is not ours to remove. `RECORDS` without `PAYLOAD` is for a ticket
@@ -64,14 +66,14 @@ def decide(info: ProcessInfo, now: datetime, retention: RetentionConfig) -> froz
     parts = set()
     due = expiration_of(info, retention)
     if due is not None and now >= (info.expiration or due):
-        parts.add(Part.PAYLOAD)
+        parts.add(RemovablePart.PAYLOAD)
     last_day = _after(info.finished_at, retention.records)
     if last_day is not None and now >= last_day:
-        parts.add(Part.RECORDS)
+        parts.add(RemovablePart.RECORDS)
     return frozenset(parts)
 
 
-def removable(folder: TicketFolder, parts: frozenset[Part]) -> tuple[Path, ...]:
+def removable(folder: TicketFolder, parts: frozenset[RemovablePart]) -> tuple[Path, ...]:
     """The paths that `expire` would remove, in order of name: entries of the folder, or itself.
 
     No payload goes before its ticket has a record: one may have to be made from it.
@@ -82,13 +84,13 @@ def removable(folder: TicketFolder, parts: frozenset[Part]) -> tuple[Path, ...]:
         return ()
     if payload and not folder.receipt.exists():
         return ()
-    if Part.RECORDS in parts and (Part.PAYLOAD in parts or not payload):
+    if RemovablePart.RECORDS in parts and (RemovablePart.PAYLOAD in parts or not payload):
         return (folder.path,)
-    return payload if Part.PAYLOAD in parts else ()
+    return payload if RemovablePart.PAYLOAD in parts else ()
 
 
 def expire(
-    folder: TicketFolder, parts_of: Callable[[ProcessInfo], frozenset[Part]]
+    folder: TicketFolder, parts_of: Callable[[ProcessInfo], frozenset[RemovablePart]]
 ) -> tuple[Path, ...]:
     """Remove what `parts_of` the status lets go, under the ticket's lease; returns what went.
 

@@ -11,31 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from presqt_daemon.model import Stage
-from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import printable_name
-from presqt_daemon.system.logs import ticket_log
-from presqt_daemon.tickets.events import preparation
-from presqt_daemon.tickets.file_rows import ResultIndex
-from presqt_daemon.tickets.fingerprint import Fingerprint
-from presqt_daemon.tickets.info_values import text_from_time
-from presqt_daemon.tickets.lease import lease_ended
-from presqt_daemon.tickets.legacy import is_presqts, read_any_info
-from presqt_daemon.tickets.mark import mark_of
-from presqt_daemon.tickets.media_type import media_type_of
-from presqt_daemon.tickets.process_info import (
-    InfoError,
-    NewerInfoError,
-    ProcessInfo,
-    UnreadableInfoError,
-)
-from presqt_daemon.tickets.receipt import (
+from presqt_daemon.records.file_rows import ResultIndex
+from presqt_daemon.records.fingerprint import Fingerprint
+from presqt_daemon.records.media_type import media_type_of
+from presqt_daemon.records.premis import preparation
+from presqt_daemon.records.receipt import (
     file_trees,
     payload_of,
     receipt_tree,
     resource_tree,
     zip_tree,
 )
-from presqt_daemon.tickets.record import (
+from presqt_daemon.records.record import (
     SCHEMA_VERSION,
     Draft,
     RecordError,
@@ -44,7 +31,20 @@ from presqt_daemon.tickets.record import (
     keep_synced,
     open_record,
 )
-from presqt_daemon.tickets.salvage import readable_head
+from presqt_daemon.records.record_head import read_record_head
+from presqt_daemon.records.salvage import readable_head
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import printable_name
+from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.tickets.info_values import text_from_time
+from presqt_daemon.tickets.legacy import is_presqts, read_any_info
+from presqt_daemon.tickets.locks import lease_ended
+from presqt_daemon.tickets.process_info import (
+    InfoError,
+    NewerInfoError,
+    ProcessInfo,
+    UnreadableInfoError,
+)
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upgrade.past_bag import find_past_bag
 from presqt_daemon.upgrade.past_files import past_bag_tree, past_file_trees
@@ -105,7 +105,7 @@ def make_record(
     An open ticket gets its record at its end. Raises HeldError while another has the ticket, and
     what keeps its record from being made: InfoError, OSError.
     """
-    mark = mark_of(folder.receipt)
+    mark = read_record_head(folder.receipt)
     if mark is not None and mark.version > SCHEMA_VERSION:
         raise NewerInfoError(f"{folder.receipt.name} has schema version {mark.version}")
     if mark is not None and mark.version == SCHEMA_VERSION:
@@ -144,7 +144,7 @@ def _raise_schema(folder: TicketFolder, info: ProcessInfo, maker: Maker) -> Draf
         with open_record(folder.receipt) as record, ResultIndex(folder.journal) as results:
             old = record.tree
             tree = {
-                # these three stand first, where `mark_of` reads them
+                # these three stand first, where `read_record_head` reads them
                 "schema_version": SCHEMA_VERSION,
                 "prepared_in": maker.run,
                 "content_fingerprint": fingerprint,

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from presqt_daemon.config import Config
-from presqt_daemon.tickets.holder import utc_now
+from presqt_daemon.records.found_tickets import find_tickets
+from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.tickets.store import Uploads
-from presqt_daemon.tickets.survey import survey
 from presqt_daemon.upgrade.state import JobState, StateError, StateFile, queued
 
 
@@ -59,7 +59,7 @@ class UpgradeOrder:
         """Whether asking begins a run, where none is under way. Raises NewerInfoError, OSError."""
         if state is None or not state.is_of_today or not state.complete:
             return True
-        return bool(survey(Uploads(self.mediafiles)).unrecorded - self.hopeless(state))
+        return bool(find_tickets(Uploads(self.mediafiles)).unrecorded - self.hopeless(state))
 
     def hopeless(self, state: JobState | None) -> frozenset[str]:
         """Tickets of which a whole run of this version says that no record can be made."""

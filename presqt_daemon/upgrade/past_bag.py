@@ -14,12 +14,12 @@ from presqt_daemon.bagit.bag import Structure, read_structure
 from presqt_daemon.bagit.findings import Findings
 from presqt_daemon.bagit.manifests import manifest_names
 from presqt_daemon.bagit.tag_text import ANY_NUMBER_OF_FILES
-from presqt_daemon.bagit.tree import Kind, tree_from_folder
+from presqt_daemon.bagit.tree import EntryKind, tree_from_folder
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
+from presqt_daemon.records.fingerprint import Fingerprint
 from presqt_daemon.staging.code_page import open_bag_zip
-from presqt_daemon.staging.survey import survey
-from presqt_daemon.tickets.fingerprint import Fingerprint
+from presqt_daemon.staging.preview import preview_bag
 
 DECLARATION = "bagit.txt"
 PAYLOAD = "data/"
@@ -72,7 +72,7 @@ def find_past_bag(folder: Path, zip_path: Path | None) -> PastBag | None:
             return _from_folder(Path(entry.path))
     if zip_path is not None:
         with contextlib.suppress(UserFault), open_bag_zip(zip_path, _NO_LIMITS) as archive:
-            found = survey(archive, _NO_LIMITS)
+            found = preview_bag(archive, _NO_LIMITS)
             sizes = {path: member.size for path, member in found.members.items()}
             return _past_bag(found.root.rstrip("/") or zip_path.stem, found.structure, sizes)
     return None
@@ -81,10 +81,10 @@ def find_past_bag(folder: Path, zip_path: Path | None) -> PastBag | None:
 def _from_folder(root: Path) -> PastBag:
     tree = tree_from_folder(root)
     for manifest in manifest_names(tree.files, Findings()):
-        if tree.files[manifest.name].kind is not Kind.FILE:
+        if tree.files[manifest.name].kind is not EntryKind.FILE:
             raise OSError(errno.ELOOP, "is no regular file", str(root / manifest.name))
     # what a link leads to is not the payload's, and its size is not known
-    sizes = {path: e.size if e.kind is Kind.FILE else None for path, e in tree.files.items()}
+    sizes = {path: e.size if e.kind is EntryKind.FILE else None for path, e in tree.files.items()}
     return _past_bag(root.name, read_structure(tree, max_files=ANY_NUMBER_OF_FILES), sizes)
 
 

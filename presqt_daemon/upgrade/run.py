@@ -14,9 +14,9 @@ from typing import TypeVar
 
 from presqt_daemon import __version__
 from presqt_daemon.system.logs import ticket_log
-from presqt_daemon.tickets.holder import utc_now
-from presqt_daemon.tickets.lease import HeldError
+from presqt_daemon.tickets.locks import HeldError
 from presqt_daemon.tickets.process_info import InfoError
+from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.upgrade.make_record import Maker, PastRecord, RecordOutcome, make_record
 from presqt_daemon.upgrade.order import UpgradeOrder

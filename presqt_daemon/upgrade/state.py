@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from presqt_daemon.model import Status
+from presqt_daemon.records.lines import read_lines
+from presqt_daemon.records.record import SCHEMA_VERSION as RECORD_VERSION
 from presqt_daemon.system.files import json_bytes, make_folder, replace_file, sync_folder
 from presqt_daemon.tickets.info_values import text_from_time, time_from_text
-from presqt_daemon.tickets.lines import read_lines
 from presqt_daemon.tickets.process_info import NewerInfoError
-from presqt_daemon.tickets.record import SCHEMA_VERSION as RECORD_VERSION
 from presqt_daemon.tickets.store import INFO_NAME, is_ticket
 
 SCHEMA_VERSION = 1

@@ -4,20 +4,24 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from presqt_daemon.model import FileResult, Fixity, Outcome
+from presqt_daemon.records.journal import Journal
 from presqt_daemon.targets.base import Container, Item, Target
-from presqt_daemon.upload.confirm import (
+from presqt_daemon.upload.calls.threads import TargetThreads
+from presqt_daemon.upload.containers.confirm import (
     Remaining,
     find_doubtful,
     listed_by_key,
     look_again,
     remaining,
 )
-from presqt_daemon.upload.folders import dropped_folders, missing_folders, refuse_conflicts
-from presqt_daemon.upload.freight import Freight
-from presqt_daemon.upload.journal import Journal
-from presqt_daemon.upload.lane import Lane
-from presqt_daemon.upload.plan import Parcel
-from presqt_daemon.upload.tally import Tally
+from presqt_daemon.upload.containers.folders import (
+    dropped_folders,
+    missing_folders,
+    refuse_conflicts,
+)
+from presqt_daemon.upload.parcels.decide import Parcel
+from presqt_daemon.upload.parcels.load import Load
+from presqt_daemon.upload.summary import UploadSummary
 from presqt_daemon.upload.transfer import Transfer
 
 _Delivered = tuple[Parcel, Item, Outcome]
@@ -30,11 +34,11 @@ class Delivery:
         self,
         target: Target,
         container: Container,
-        freight: Freight,
-        lane: Lane,
+        freight: Load,
+        lane: TargetThreads,
         *,
         journal: Journal,
-        tally: Tally,
+        tally: UploadSummary,
     ) -> None:
         self._target = target
         self._container = container

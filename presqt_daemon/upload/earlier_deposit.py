@@ -8,17 +8,17 @@ from pathlib import Path
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import UserFault
+from presqt_daemon.messages import Delayed, Report
 from presqt_daemon.model import Finding, Severity
-from presqt_daemon.reports import Delayed, Report
+from presqt_daemon.records.record import RecordError, open_record
 from presqt_daemon.targets import base
 from presqt_daemon.targets.abilities import CanTakeTurns
 from presqt_daemon.targets.base import Target
-from presqt_daemon.tickets.record import RecordError, open_record
+from presqt_daemon.upload.ask_again import Now, PlaceAtTarget, ask_again
+from presqt_daemon.upload.calls.patience import PACE, Patience
+from presqt_daemon.upload.calls.whole_target import pause_named
 from presqt_daemon.upload.reporting import Reporter
 from presqt_daemon.upload.send import WAIT_SHARE, SendJob
-from presqt_daemon.upload.verify import Now, Place, ask_again
-from presqt_daemon.upload.waiting import PACE, Patience
-from presqt_daemon.upload.whole_target import pause_named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ def _all_same(target: Target, earlier: EarlierDeposit) -> bool:
     with open_record(earlier.receipt) as record:
         try:
             resource = record.tree["resource"]
-            place = Place(
+            place = PlaceAtTarget(
                 ticket=earlier.ticket,
                 resource_id=resource["id"],
                 title=resource["title"],

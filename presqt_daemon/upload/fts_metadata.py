@@ -14,11 +14,7 @@ from typing import cast
 
 from presqt_daemon.digest import Digester, is_known, strongest_common
 from presqt_daemon.errors import PresqtError
-from presqt_daemon.model import FileResult, Finding, Outcome, PauseKind, Severity
-from presqt_daemon.targets.abilities import CanFetch
-from presqt_daemon.targets.base import Body, Container, Item, Sending, Target
-from presqt_daemon.tickets.file_rows import ResultIndex
-from presqt_daemon.upload.fts_document import (
+from presqt_daemon.metadata.fts_document import (
     INVALID_NAME,
     NAME,
     READABLE_NAMES,
@@ -29,8 +25,12 @@ from presqt_daemon.upload.fts_document import (
     parse_fts,
     upload_action,
 )
-from presqt_daemon.upload.lane import Lane
-from presqt_daemon.upload.waiting import MustWait
+from presqt_daemon.model import FileResult, Finding, Outcome, PauseKind, Severity
+from presqt_daemon.records.file_rows import ResultIndex
+from presqt_daemon.targets.abilities import CanFetch
+from presqt_daemon.targets.base import Body, Container, Item, Sending, Target
+from presqt_daemon.upload.calls.patience import MustWait
+from presqt_daemon.upload.calls.threads import TargetThreads
 
 METADATA_ERROR = "metadata-error"
 """The warning's code; the final message says it in PresQT's words."""
@@ -57,7 +57,7 @@ class FtsJob:
 
 
 def write_fts_metadata(
-    target: Target, container: Container, listing: Listing, lane: Lane, job: FtsJob
+    target: Target, container: Container, listing: Listing, lane: TargetThreads, job: FtsJob
 ) -> tuple[Finding, ...]:
     """Write the file; a warning when that failed. `listing` is the container's, of any age.
 
@@ -85,7 +85,9 @@ class _NotWrittenError(Exception):
 class _Writer:
     """One upload's file on its way to one container."""
 
-    def __init__(self, target: Target, container: Container, lane: Lane, job: FtsJob) -> None:
+    def __init__(
+        self, target: Target, container: Container, lane: TargetThreads, job: FtsJob
+    ) -> None:
         self._target = target
         self._container = container
         self._lane = lane

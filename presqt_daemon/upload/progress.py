@@ -2,7 +2,7 @@
 
 import threading
 
-from presqt_daemon.reports import Progress
+from presqt_daemon.messages import Progress
 
 
 class Meter:

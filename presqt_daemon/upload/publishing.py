@@ -5,22 +5,22 @@ from pathlib import PurePosixPath
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import PresqtError
+from presqt_daemon.metadata.fts_document import INVALID_NAME, NAME
 from presqt_daemon.model import Finding
 from presqt_daemon.targets.base import RESTRICTED, Container, Target
 from presqt_daemon.tickets.process_info import NOT_PUBLISHED
-from presqt_daemon.upload.fts_document import INVALID_NAME, NAME
-from presqt_daemon.upload.lane import Lane
-from presqt_daemon.upload.layout import named
-from presqt_daemon.upload.messages import draft_note
-from presqt_daemon.upload.tally import Tally
+from presqt_daemon.upload.calls.threads import TargetThreads
+from presqt_daemon.upload.final_message import draft_note
+from presqt_daemon.upload.parcels.layout import named
+from presqt_daemon.upload.summary import UploadSummary
 
 
 def publish(
     config: TargetConfig,
     target: Target,
     container: Container,
-    lane: Lane,
-    tally: Tally,
+    lane: TargetThreads,
+    tally: UploadSummary,
     others: Collection[PurePosixPath],
 ) -> tuple[str | None, str | None, tuple[Finding, ...]]:
     """The link, a note and warnings: published where that is wanted and all is ours, verified.

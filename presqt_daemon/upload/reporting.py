@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from presqt_daemon.reports import Alive, Delayed, Progress, Report
+from presqt_daemon.messages import Alive, Delayed, Progress, Report
 from presqt_daemon.upload.progress import Meter
 
 REPORT_SECONDS = 0.25

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import FileResult, Finding, Fixity, Outcome, Severity
 from presqt_daemon.targets.base import Item
-from presqt_daemon.upload.plan import Parcel, Verdict
+from presqt_daemon.upload.parcels.decide import Decision, Parcel
 
 
 class Doubts:
@@ -67,7 +67,7 @@ class Doubts:
             self._found.setdefault((code, path), message)
 
 
-def result_from(parcel: Parcel, item: Item, outcome: Outcome, verdict: Verdict) -> FileResult:
+def result_from(parcel: Parcel, item: Item, outcome: Outcome, verdict: Decision) -> FileResult:
     """A file's result by what the target said of it."""
     remote = verdict.remote
     if remote is None:
@@ -101,7 +101,7 @@ def with_path(error: PresqtError, path: str) -> PresqtError:
     return error
 
 
-def ignored_from(parcel: Parcel, item: Item, verdict: Verdict) -> FileResult:
+def ignored_from(parcel: Parcel, item: Item, verdict: Decision) -> FileResult:
     """The result of a file that was left out for what stands in its place."""
     differs = verdict.fixity is Fixity.MISMATCHED
     return replace(result_from(parcel, item, Outcome.IGNORED, verdict), differs=differs)

@@ -10,33 +10,33 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
+from presqt_daemon.messages import Limited, Opened, Progress, Report
+from presqt_daemon.metadata.bag_metadata import bag_description, read_bag_metadata
+from presqt_daemon.metadata.description_warnings import not_passed_on, required_but_missing
 from presqt_daemon.model import Finding, Resolved, UploadResult
-from presqt_daemon.reports import Limited, Opened, Progress, Report
+from presqt_daemon.records.journal import Journal, JournalState, Packed, replay
+from presqt_daemon.records.payload import Payload
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets import base
 from presqt_daemon.targets.abilities import CanTakeTurns, CanTellOfWaits
 from presqt_daemon.targets.base import Container, Item, Target
-from presqt_daemon.tickets.payload import Payload
 from presqt_daemon.tickets.store import TicketFolder
-from presqt_daemon.upload.bag_metadata import bag_description, read_bag_metadata
-from presqt_daemon.upload.confirm import Remaining
-from presqt_daemon.upload.container import Asks, open_listed
-from presqt_daemon.upload.container_mark import container_mark
+from presqt_daemon.upload.calls.patience import PACE, MustWait, Patience
+from presqt_daemon.upload.calls.threads import TargetThreads
+from presqt_daemon.upload.calls.whole_target import pause_named
+from presqt_daemon.upload.containers.confirm import Remaining
+from presqt_daemon.upload.containers.mark import container_mark
+from presqt_daemon.upload.containers.open import Asks, open_listed
 from presqt_daemon.upload.delivery import Delivery
-from presqt_daemon.upload.description_warnings import not_passed_on, required_but_missing
-from presqt_daemon.upload.freight import Freight, Staged, load_freight
 from presqt_daemon.upload.fts_metadata import FtsJob, write_fts_metadata
-from presqt_daemon.upload.journal import Journal, Packed, Record, replay
-from presqt_daemon.upload.lane import Lane
-from presqt_daemon.upload.layout import Layout, payload_parcels
+from presqt_daemon.upload.parcels.layout import Layout, payload_parcels
+from presqt_daemon.upload.parcels.load import Load, StagedBag, load_freight
+from presqt_daemon.upload.parcels.reverify import recheck_payload
 from presqt_daemon.upload.progress import Meter
 from presqt_daemon.upload.publishing import publish
-from presqt_daemon.upload.recheck import recheck_payload
 from presqt_daemon.upload.reporting import Reporter
-from presqt_daemon.upload.tally import Tally
+from presqt_daemon.upload.summary import UploadSummary
 from presqt_daemon.upload.transfer import Transfer
-from presqt_daemon.upload.waiting import PACE, MustWait, Patience
-from presqt_daemon.upload.whole_target import pause_named
 
 WAIT_SHARE = 0.5
 """How much of the stall limit one call may spend waiting: a wait is no progress."""
@@ -102,7 +102,7 @@ def _send(
     folder = TicketFolder(job.folder)
     payload = Payload(folder.payload)
     head = payload.head
-    staged = Staged(payload=payload, root=job.folder / head.bag.folder)
+    staged = StagedBag(payload=payload, root=job.folder / head.bag.folder)
     record = replay(folder.journal)
     mark = container_mark(folder, job.resolved, record)
     journal = Journal(folder.journal, clock)
@@ -144,7 +144,7 @@ def _send(
         # after a deposit that is whole, the receipt tells durably what the journal would
         stack.push(lambda kind, _error, _trace: journal.flush(durable=kind is not None))
         width = min(job.target.connections or job.uploads.connections, target.traits.parallel_puts)
-        lane = Lane(max(1, width), patience, [journal.tick, reporter.look])
+        lane = TargetThreads(max(1, width), patience, [journal.tick, reporter.look])
         stack.callback(lane.close)
         account = lane.run(lambda _doubtful: target.account(), retries=retries)
         freight = _load(job, staged, target, record, journal, reporter)
@@ -166,7 +166,7 @@ def _send(
             warnings += not_passed_on(job.target.type, container, described)
         reporter.tell(Opened(container_id=container.id, link=container.link, title=container.title))
         reach("send-opened")
-        tally = Tally()
+        tally = UploadSummary()
         # what stands in a container that this run has made is ours; in every other only what has
         # our digest
         is_fresh = container.is_new and record.container is None and not record.was_creating
@@ -203,14 +203,14 @@ def _send(
         )
 
 
-def _drop_packed(staged: Staged, error: BaseException | None) -> None:
+def _drop_packed(staged: StagedBag, error: BaseException | None) -> None:
     """Remove the packed bag, but not when this run only waits: the next one goes on with it."""
     if not isinstance(error, MustWait):
         staged.packed.unlink(missing_ok=True)
 
 
 def _recheck_after_reboot(
-    job: SendJob, staged: Staged, record: Record, journal: Journal, reporter: Reporter
+    job: SendJob, staged: StagedBag, record: JournalState, journal: Journal, reporter: Reporter
 ) -> None:
     """Know again that the disk holds what was staged. Raises PayloadSpoilt when it does not."""
     if job.boot_id in {staged.head.boot_id, record.verified_boot}:
@@ -223,12 +223,12 @@ def _recheck_after_reboot(
 
 def _load(
     job: SendJob,
-    staged: Staged,
+    staged: StagedBag,
     target: Target,
-    record: Record,
+    record: JournalState,
     journal: Journal,
     reporter: Reporter,
-) -> Freight:
+) -> Load:
     """What is sent; its totals are told."""
     if not target.traits.has_folders:
         reporter.tell(Progress(message="Packing the bag into one zip..."))
@@ -255,11 +255,11 @@ def _deliver(
     target: Target,
     container: Container,
     listing: Mapping[PurePosixPath, Item],
-    freight: Freight,
-    lane: Lane,
-    record: Record,
+    freight: Load,
+    lane: TargetThreads,
+    record: JournalState,
     journal: Journal,
-    tally: Tally,
+    tally: UploadSummary,
     reporter: Reporter,
     *,
     is_fresh: bool,

@@ -8,17 +8,19 @@ from pathlib import PurePosixPath
 
 from presqt_daemon.errors import PresqtError, TargetFault
 from presqt_daemon.model import DuplicateAction, FileResult, Fixity, Outcome
+from presqt_daemon.records.journal import Journal, JournalState
 from presqt_daemon.targets.base import Body, Container, Item, Sending, Target
 from presqt_daemon.targets.notes import Notes
-from presqt_daemon.upload.body import open_body
-from presqt_daemon.upload.journal import Journal, Record
-from presqt_daemon.upload.plan import (
+from presqt_daemon.upload.calls.patience import Patience
+from presqt_daemon.upload.parcels.body import open_body
+from presqt_daemon.upload.parcels.comparison import Comparison
+from presqt_daemon.upload.parcels.decide import (
     Claim,
+    Decision,
     Ignore,
     Keep,
     Parcel,
     Send,
-    Verdict,
     choose,
     compare,
     in_the_way,
@@ -26,8 +28,6 @@ from presqt_daemon.upload.plan import (
 )
 from presqt_daemon.upload.progress import Meter, Track
 from presqt_daemon.upload.results import Doubts, ignored_from, result_from, with_path
-from presqt_daemon.upload.waiting import Patience
-from presqt_daemon.upload.weighing import Weighing
 
 _COLLISIONS = 3
 """How often a name may be taken behind our back before the target is not believed any more."""
@@ -50,7 +50,7 @@ class Transfer:
         *,
         action: DuplicateAction,
         algorithm: str | None,
-        record: Record,
+        record: JournalState,
         journal: Journal,
         is_fresh: bool,
     ) -> None:
@@ -63,7 +63,7 @@ class Transfer:
         self._meter = meter
         self._action = action
         self._algorithm = algorithm
-        self._weighing = Weighing(target, container, patience, algorithm)
+        self._weighing = Comparison(target, container, patience, algorithm)
         self._record = record
         self._journal = journal
         self._is_fresh = is_fresh
@@ -157,7 +157,7 @@ class Transfer:
         self, parcel: Parcel, item: Item | None, claim: Claim | None, track: Track
     ) -> FileResult:
         for _ in range(_COLLISIONS):
-            verdict = Verdict(fixity=Fixity.UNKNOWN)
+            verdict = Decision(fixity=Fixity.UNKNOWN)
             if item is not None:
                 parcel, item, verdict = self._weighing.weigh(parcel, item)
             choice = choose(item, verdict.fixity, action=self._action, claim=claim)

@@ -6,18 +6,18 @@ from enum import StrEnum
 
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import Stage, Status
+from presqt_daemon.records.payload import PayloadError, read_files, read_head
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.host import boot_id
-from presqt_daemon.tickets.lease import lease_ended
-from presqt_daemon.tickets.payload import PayloadError, read_files, read_head
+from presqt_daemon.tickets.locks import lease_ended
 from presqt_daemon.tickets.process_info import NOT_PUBLISHED, InfoError, ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
-from presqt_daemon.workers.endings import end_failed
-from presqt_daemon.workers.pauses import Pause
-from presqt_daemon.workers.run import BUG, RunEnd, RunKind, fault_from_bug
+from presqt_daemon.workers.outcomes import end_failed
+from presqt_daemon.workers.runs.pauses import Pause
+from presqt_daemon.workers.runs.run import BUG, RunEnd, RunKind, fault_from_bug
+from presqt_daemon.workers.runs.ticket_lines import lines_of
 from presqt_daemon.workers.supervisor import WRITE_RETRY_SECONDS, Supervisor
-from presqt_daemon.workers.ticket_lines import lines_of
-from presqt_daemon.workers.unfinished import wait_on
+from presqt_daemon.workers.unfinished_runs import wait_on
 
 
 class Refusal(StrEnum):

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.system.shortage import start_thread
-from presqt_daemon.tickets.lease import HeldError
+from presqt_daemon.tickets.locks import HeldError
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.workers.clerk import Clerk, Refusal, Reopened
-from presqt_daemon.workers.events import Busy, Closed, DeskEvent, Noted
-from presqt_daemon.workers.pauses import Pause
+from presqt_daemon.workers.runs.events import Busy, Closed, DeskEvent, Noted
+from presqt_daemon.workers.runs.pauses import Pause
 
 
 @dataclass(slots=True, kw_only=True)

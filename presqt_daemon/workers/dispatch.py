@@ -13,17 +13,17 @@ from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.model import Stage
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.system.shortage import start_thread
-from presqt_daemon.tickets.holder import utc_now
+from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.tickets.verdict import Verdict, verdict
-from presqt_daemon.workers.agenda import Agenda
 from presqt_daemon.workers.clerk import Clerk, Refusal, Reopened
 from presqt_daemon.workers.desk import Desk
-from presqt_daemon.workers.events import Busy, Closed, DeskEvent, Ended, Event, Noted
-from presqt_daemon.workers.holding import Holding
-from presqt_daemon.workers.open_ticket import OpenTicket
-from presqt_daemon.workers.proof import Serves
+from presqt_daemon.workers.held_targets import HeldTargets
+from presqt_daemon.workers.queue.open_ticket import OpenTicket
+from presqt_daemon.workers.queue.queue import TicketQueue
 from presqt_daemon.workers.recover import open_ticket
-from presqt_daemon.workers.run import (
+from presqt_daemon.workers.runs.events import Busy, Closed, DeskEvent, Ended, Event, Noted
+from presqt_daemon.workers.runs.proof import Serves
+from presqt_daemon.workers.runs.run import (
     SHORTAGE,
     SHORTAGE_SECONDS,
     Run,
@@ -33,7 +33,7 @@ from presqt_daemon.workers.run import (
     Work,
 )
 from presqt_daemon.workers.supervisor import WRITE_RETRY_SECONDS, Supervisor
-from presqt_daemon.workers.unfinished import CANCELLED
+from presqt_daemon.workers.unfinished_runs import CANCELLED
 
 AGAIN_SECONDS = 0.2
 """A run whose worker died is not repeated at once, lest a broken machine spins."""
@@ -54,18 +54,18 @@ class Dispatch:
     supervisor: Supervisor
     post: Callable[[Event], None]
     clock: Callable[[], float] = time.monotonic
-    agenda: Agenda = field(default_factory=Agenda)
+    agenda: TicketQueue = field(default_factory=TicketQueue)
     verdicts: list[Verdict] = field(default_factory=list)
     _threads: dict[str, threading.Thread] = field(default_factory=dict)
     _desk: Desk = field(init=False)
-    _holding: Holding = field(init=False)
+    _holding: HeldTargets = field(init=False)
     _later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     _reopening: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Give the clerk a desk, and the pauses their place."""
         self._desk = Desk(clerk=Clerk(self.supervisor), post=self.post)
-        self._holding = Holding(
+        self._holding = HeldTargets(
             agenda=self.agenda,
             supervisor=self.supervisor,
             desk=self._desk,

@@ -7,12 +7,12 @@ from datetime import datetime
 from presqt_daemon.config import Config
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.system.shortage import start_thread
-from presqt_daemon.tickets.holder import utc_now
-from presqt_daemon.tickets.lease import HeldError
+from presqt_daemon.tickets.locks import HeldError
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
-from presqt_daemon.tickets.retention import Part, decide, expire, sweep_gone
+from presqt_daemon.tickets.retention import RemovablePart, expire, parts_due, sweep_gone
+from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.tickets.store import Uploads
-from presqt_daemon.workers.ticket_lines import lines_of
+from presqt_daemon.workers.runs.ticket_lines import lines_of
 
 EVERY_SECONDS = 3600.0
 FIRST_SECONDS = 60.0
@@ -67,8 +67,8 @@ class Expiry:
                 log.warning("could not be expired: %s", error.strerror)
         return count
 
-    def _due(self, info: ProcessInfo) -> frozenset[Part]:
-        return decide(info, self._now(), self._config().retention)
+    def _due(self, info: ProcessInfo) -> frozenset[RemovablePart]:
+        return parts_due(info, self._now(), self._config().retention)
 
     def _live(self) -> None:
         wait = FIRST_SECONDS

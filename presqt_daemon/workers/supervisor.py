@@ -12,8 +12,7 @@ from datetime import datetime
 
 from presqt_daemon.config import Config
 from presqt_daemon.errors import PresqtError
-from presqt_daemon.model import PauseKind, Stage
-from presqt_daemon.reports import (
+from presqt_daemon.messages import (
     End,
     Failed,
     Go,
@@ -28,22 +27,28 @@ from presqt_daemon.reports import (
     WantsSpace,
     WantsTurn,
 )
+from presqt_daemon.model import PauseKind, Stage
+from presqt_daemon.records.recovery import rebuild_info
 from presqt_daemon.system.host import host_name
 from presqt_daemon.system.logs import shared_log
-from presqt_daemon.tickets.holder import Holder, utc_now
 from presqt_daemon.tickets.process_info import InfoError, UnreadableInfoError, add_warnings
-from presqt_daemon.tickets.recovery import rebuild_info
+from presqt_daemon.tickets.status_writer import StatusWriter, utc_now
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.upload.earlier_deposit import EarlierDeposit
-from presqt_daemon.workers.contents import Contents, SameContentError
-from presqt_daemon.workers.conversation import Broken, Conversation
-from presqt_daemon.workers.endings import end_failed, end_finished, end_pointed
-from presqt_daemon.workers.pauses import Held
-from presqt_daemon.workers.permits import Permits, account_of, site_of
-from presqt_daemon.workers.pool import Pool
-from presqt_daemon.workers.prepare import Job, prepare
-from presqt_daemon.workers.proof import Proof, Serves
-from presqt_daemon.workers.run import (
+from presqt_daemon.workers.limits.disk_shares import DiskShares
+from presqt_daemon.workers.limits.duplicates import KnownContents, SameContentError
+from presqt_daemon.workers.limits.permits import Permits, account_of, site_of
+from presqt_daemon.workers.limits.space import SPACE_RETRY_SECONDS, give_space, set_aside
+from presqt_daemon.workers.limits.staging_places import small_seconds
+from presqt_daemon.workers.limits.tokens import Tokens, how_to_replace, mark_from
+from presqt_daemon.workers.outcomes import end_failed, end_finished, end_pointed
+from presqt_daemon.workers.processes.conversation import Broken, Conversation
+from presqt_daemon.workers.processes.pool import Pool
+from presqt_daemon.workers.processes.prepare import WorkerJob, make_job
+from presqt_daemon.workers.processes.tasks import Task, UploadTask
+from presqt_daemon.workers.runs.pauses import Held
+from presqt_daemon.workers.runs.proof import Proof, Serves
+from presqt_daemon.workers.runs.run import (
     DISK,
     SHORTAGE,
     SHORTAGE_SECONDS,
@@ -55,13 +60,8 @@ from presqt_daemon.workers.run import (
     WentOn,
     Work,
 )
-from presqt_daemon.workers.shares import DiskShares
-from presqt_daemon.workers.space import SPACE_RETRY_SECONDS, give_space, set_aside
-from presqt_daemon.workers.staging_places import small_seconds
-from presqt_daemon.workers.tasks import Task, UploadTask
-from presqt_daemon.workers.ticket_lines import lines_of
-from presqt_daemon.workers.tokens import Tokens, how_to_replace, mark_from
-from presqt_daemon.workers.unfinished import park, pick_up, stage_again
+from presqt_daemon.workers.runs.ticket_lines import lines_of
+from presqt_daemon.workers.unfinished_runs import park, pick_up, stage_again
 
 CONTAINER = "another ticket that sends into the same container"
 CONTAINER_SECONDS = 1.0
@@ -82,7 +82,7 @@ class Supervisor:
     pool: Pool
     permits: Permits
     tokens: Tokens
-    contents: Contents
+    contents: KnownContents
     post: Callable[[Serves | WentOn], None]
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = utc_now
@@ -131,7 +131,7 @@ class Supervisor:
         config = self.config.targets.get(target)
         return None if config is None else self.tokens.mark_of(config)
 
-    def open_holder(self, folder: TicketFolder) -> Holder:
+    def open_holder(self, folder: TicketFolder) -> StatusWriter:
         """The holder of a ticket; a damaged or missing status is made anew from the rest.
 
         Raises OSError when the status cannot be read now.
@@ -146,9 +146,9 @@ class Supervisor:
             info = rebuild_info(folder, self.now())
             if not info.is_open:
                 self.uploads.write_info(folder, info)
-        return Holder(self.uploads, folder, info, clock=self.clock, now=self.now)
+        return StatusWriter(self.uploads, folder, info, clock=self.clock, now=self.now)
 
-    def _run(self, run: Run, holder: Holder) -> RunEnd:
+    def _run(self, run: Run, holder: StatusWriter) -> RunEnd:
         earlier: tuple[EarlierDeposit, ...] = ()
         conversation = None
         try:
@@ -160,7 +160,7 @@ class Supervisor:
                 earlier = self._earlier_deposit(holder)
             started_with = holder.info.upload_files_finished
             room = self._set_aside(run, holder.folder)
-            job = prepare(run, holder, self.config, self.tokens, earlier, room=room)
+            job = make_job(run, holder, self.config, self.tokens, earlier, room=room)
             conversation = self._new_conversation(job, holder)
             end = self._converse(conversation)
             progress = holder.info.upload_files_finished > started_with
@@ -178,7 +178,7 @@ class Supervisor:
             return 0
         return set_aside(folder, self.config, self.permits)
 
-    def _earlier_deposit(self, holder: Holder) -> tuple[EarlierDeposit, ...]:
+    def _earlier_deposit(self, holder: StatusWriter) -> tuple[EarlierDeposit, ...]:
         """The deposits to point at if one still stands; a warning where nothing is pointed at."""
         points = self.config.intake.same_content == "point"
         try:
@@ -197,7 +197,7 @@ class Supervisor:
         known = self.config.targets.get(target or "")
         return target if known is None else site_of(known)
 
-    def _new_conversation(self, job: Job, holder: Holder) -> Conversation:
+    def _new_conversation(self, job: WorkerJob, holder: StatusWriter) -> Conversation:
         ticket = job.run.ticket
         conversation = Conversation(
             worker=self.pool.start_worker(),
@@ -227,7 +227,7 @@ class Supervisor:
             holder.note(replace(gone, waiting_for=None, next_attempt_at=None))
         return end
 
-    def _next_job(self, conversation: Conversation, staged: Staged) -> Job | None:
+    def _next_job(self, conversation: Conversation, staged: Staged) -> WorkerJob | None:
         """The sending of a bag that has just been staged, None where it has to wait for a place.
 
         Raises PresqtError, ParkError, OSError when the ticket cannot be written on.
@@ -251,7 +251,7 @@ class Supervisor:
         sending = run.into_sending()
         conversation.job = replace(conversation.job, run=sending)
         earlier = self._earlier_deposit(holder)
-        return prepare(sending, holder, self.config, self.tokens, earlier)
+        return make_job(sending, holder, self.config, self.tokens, earlier)
 
     def _is_in_its_place(self, run: Run, elapsed: float) -> bool:
         """Whether a bag may go on where it is staged: a slow one takes no small one's place."""
@@ -259,7 +259,7 @@ class Supervisor:
             return True
         return self.permits.outgrow(run.ticket)
 
-    def _answer(self, holder: Holder, task: Task, question: Question) -> Go | None:
+    def _answer(self, holder: StatusWriter, task: Task, question: Question) -> Go | None:
         """The answer to a worker's question, None while it must wait for it."""
         if isinstance(question, WantsSpace):
             return give_space(holder, question, self.config, self.permits, self.shares)
@@ -287,7 +287,7 @@ class Supervisor:
             self.permits.begin_container(task.ticket, task.job.target, identity)
 
     def _settle(
-        self, job: Job, holder: Holder, end: End | Staged | Broken, *, progress: bool
+        self, job: WorkerJob, holder: StatusWriter, end: End | Staged | Broken, *, progress: bool
     ) -> RunEnd:
         """What the worker's last word means for the ticket. Raises PresqtError, ParkError."""
         run, task = job.run, job.task

@@ -13,18 +13,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from presqt_daemon.config import Config
-from presqt_daemon.reports import LookingAt
+from presqt_daemon.messages import LookingAt
+from presqt_daemon.records.found_tickets import FoundTickets
 from presqt_daemon.system.shortage import start_thread
-from presqt_daemon.tickets.holder import utc_now
 from presqt_daemon.tickets.process_info import InfoError
-from presqt_daemon.tickets.survey import Survey
+from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.upgrade.order import UpgradeOrder, order_for
 from presqt_daemon.upgrade.state import JobState, StateError, broken_off
-from presqt_daemon.workers.pool import TICKET_VARIABLE, Pool
-from presqt_daemon.workers.reaper import Limits, Sample, end_tree, judge, tree_memory
-from presqt_daemon.workers.run import ParkError
-from presqt_daemon.workers.tasks import UpgradeTask
-from presqt_daemon.workers.worker import Worker
+from presqt_daemon.workers.processes.pool import TICKET_VARIABLE, Pool
+from presqt_daemon.workers.processes.reaper import Limits, Sample, end_tree, judge, tree_memory
+from presqt_daemon.workers.processes.tasks import UpgradeTask
+from presqt_daemon.workers.processes.worker import Worker
+from presqt_daemon.workers.runs.run import ParkError
 
 MAX_DEATHS = 2
 """How many workers may die at one ticket, before it is given up."""
@@ -74,7 +74,7 @@ class UpgradeRunner:
         except (StateError, InfoError, OSError):
             return None
 
-    def missing(self, found: Survey) -> frozenset[str]:
+    def missing(self, found: FoundTickets) -> frozenset[str]:
         """Tickets that lack a record which a run could make."""
         return found.unrecorded - self._order.hopeless(self.state())
 

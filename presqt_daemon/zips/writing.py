@@ -28,7 +28,7 @@ _STORED_SUFFIXES: frozenset[str] = frozenset({
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
+class ZipContents:
     """Files and folders of a folder, relative to it, folders before what they hold."""
 
     files: tuple[str, ...]
@@ -59,7 +59,7 @@ def check_entries(entries: Collection[tuple[str, int]], config: StagingConfig) -
     problems.raise_any()
 
 
-def write_zip(folder: Path, contents: Contents, destination: Path) -> Path:
+def write_zip(folder: Path, contents: ZipContents, destination: Path) -> Path:
     """Zip a bag folder under its own name, first as `.part`, then renamed."""
     part = destination.with_name(f"{destination.name}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -88,7 +88,7 @@ def write_zip(folder: Path, contents: Contents, destination: Path) -> Path:
     return destination
 
 
-def _in_order(contents: Contents) -> Iterator[str]:
+def _in_order(contents: ZipContents) -> Iterator[str]:
     """Tag files first, so that a reader sees early what the bag is; empty folders too."""
     used = {path.rpartition("/")[0] for path in (*contents.files, *contents.folders)}
     everything = [*contents.files, *(path for path in contents.folders if path not in used)]

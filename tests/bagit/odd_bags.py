@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from presqt_daemon.bagit.tree import Kind
+from presqt_daemon.bagit.tree import EntryKind
 from tests.bagit.verdicts import ALPHA, BETA, PAYLOAD, Files, bag, line
 
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
@@ -35,7 +35,7 @@ def _odd(name: str, code: str | None, files: Files, folders: tuple[str, ...] = (
     return OddBag(name=name, code=code, valid=True, files=files, folders=("data", *folders))
 
 
-def _declared(content: bytes, **options: str) -> dict[str, bytes | Kind]:
+def _declared(content: bytes, **options: str) -> dict[str, bytes | EntryKind]:
     return bag(change={"bagit.txt": content}, **options)  # type: ignore[arg-type]
 
 
@@ -242,18 +242,18 @@ STRUCTURES = [
         change={M: None, "manifest-sha-512.txt": A + B})),
     _odd("md5 and sha1 and sha256", None, bag(algorithms=("md5", "sha1", "sha256"))),
     _odd("sha3-256", None, bag(algorithms=("sha3256",))),
-    _bad("a link in the payload", "symbolic-link", {**bag(), "data/P/l": Kind.LINK}),
+    _bad("a link in the payload", "symbolic-link", {**bag(), "data/P/l": EntryKind.LINK}),
     _bad("a link listed in the manifest", "symbolic-link", {
-        **_listed(A + B + line(ALPHA, "data/P/l")), "data/P/l": Kind.LINK}),
-    _bad("a linked manifest", "symbolic-link", {**bag(tag_manifests=()), M: Kind.LINK}),
-    _bad("a linked bagit.txt", "symbolic-link", {**bag(), "bagit.txt": Kind.LINK}),
-    _bad("a linked tag file", "symbolic-link", {**bag(), "extra.txt": Kind.LINK}),
+        **_listed(A + B + line(ALPHA, "data/P/l")), "data/P/l": EntryKind.LINK}),
+    _bad("a linked manifest", "symbolic-link", {**bag(tag_manifests=()), M: EntryKind.LINK}),
+    _bad("a linked bagit.txt", "symbolic-link", {**bag(), "bagit.txt": EntryKind.LINK}),
+    _bad("a linked tag file", "symbolic-link", {**bag(), "extra.txt": EntryKind.LINK}),
     _bad("data is a link", "symbolic-link", {
-        "data": Kind.LINK,
+        "data": EntryKind.LINK,
         **bag({}),
     }, on_disk=False),
     _bad("a pipe in the payload", "special-file", {
-        **_listed(A + B + line(b"", "data/P/pipe")), "data/P/pipe": Kind.OTHER}, on_disk=False),
+        **_listed(A + B + line(b"", "data/P/pipe")), "data/P/pipe": EntryKind.OTHER}, on_disk=False),
     _bad("a name that climbs", "name-unsafe", {**bag(), "data/../../x": b""}, on_disk=False),
     _bad("an absolute name", "name-unsafe", {**bag(), "/etc/x": b""}, on_disk=False),
     _bad("a name with NUL", "name-unsafe", {**bag(), "data/a\0b": b""}, on_disk=False),
@@ -406,7 +406,7 @@ COMPLETENESS = [
     _bad("a tag file changed", "checksum-mismatch", {**bag(), "bag-info.txt": OXUM + b"A: b\n"}),
     _bad("a file that is no regular one", "checksum-not-taken", {
         **_without_oxum(bag(change={M: A + B + line(b"", "data/P/pipe")})),
-        "data/P/pipe": Kind.OTHER}, on_disk=False),
+        "data/P/pipe": EntryKind.OTHER}, on_disk=False),
 ]  # fmt: skip
 
 T = "tagmanifest-sha512.txt"

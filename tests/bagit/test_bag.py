@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from presqt_daemon.bagit import findings as findings_module
 from presqt_daemon.bagit.bag import MAX_DIGEST_FINDINGS, compare_digests, read_structure
 from presqt_daemon.bagit.findings import MAX_LISTED, RULES
-from presqt_daemon.bagit.tree import Entry, Tree
+from presqt_daemon.bagit.tree import Tree, TreeEntry
 from presqt_daemon.model import Severity
 from tests.bagit.odd_bags import ALL, OddBag
 from tests.bagit.test_profile_check import PROFILE_CODES
@@ -179,7 +179,7 @@ def test_a_tag_file_is_never_read_beyond_its_limit() -> None:
         asked.append((path, limit))
         return tree.read(path, limit)
 
-    huge = {**tree.files, "manifest-sha512.txt": Entry(size=1 << 40)}
+    huge = {**tree.files, "manifest-sha512.txt": TreeEntry(size=1 << 40)}
     structure = read_structure(Tree(files=huge, folders=tree.folders, read=read))
     assert "tag-file-too-large" in {entry.code for entry in structure.findings}
     assert max(limit for _path, limit in asked) <= (64 << 20) + 1
@@ -189,7 +189,7 @@ def test_a_tag_file_is_never_read_beyond_its_limit() -> None:
 def test_a_size_that_lies_does_not_lift_the_limit() -> None:
     files = bag(change={"bag-info.txt": b"A: " + bytes(9 << 20)})
     tree = tree_from(files)
-    lying = {**tree.files, "bag-info.txt": Entry(size=3)}
+    lying = {**tree.files, "bag-info.txt": TreeEntry(size=3)}
     structure = read_structure(Tree(files=lying, folders=tree.folders, read=tree.read))
     assert "tag-file-too-large" in {entry.code for entry in structure.findings}
 
@@ -203,8 +203,8 @@ def large_tree(count: int) -> Tree:
         for name, digits in (("sha256", 64), ("sha512", 128))
     }
     content["bagit.txt"] = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
-    files = {name: Entry(size=1) for name in names}
-    files.update({name: Entry(size=len(text)) for name, text in content.items()})
+    files = {name: TreeEntry(size=1) for name in names}
+    files.update({name: TreeEntry(size=len(text)) for name, text in content.items()})
     folders = {name.rpartition("/")[0] for name in names}
     folders |= {name.rpartition("/")[0] for name in folders} | {"data"}
     return Tree(

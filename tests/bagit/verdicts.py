@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from presqt_daemon.bagit.bag import Structure, compare_digests, read_structure
-from presqt_daemon.bagit.tree import Entry, Kind, Tree
+from presqt_daemon.bagit.tree import EntryKind, Tree, TreeEntry
 from presqt_daemon.digest import Digester
 from presqt_daemon.model import Finding, Severity
 from presqt_daemon.profile import Profile
 from tests.bags import bag_tree, manifest
 
-Files = Mapping[str, bytes | Kind]
+Files = Mapping[str, bytes | EntryKind]
 
 ALPHA = b"alpha\n"
 BETA = b"beta\n"
@@ -41,12 +41,12 @@ def bag(
     *,
     version: str = "1.0",
     algorithms: tuple[str, ...] = ("sha512",),
-    change: Mapping[str, bytes | Kind | None] | None = None,
+    change: Mapping[str, bytes | EntryKind | None] | None = None,
     tag_manifests: tuple[str, ...] = ("sha512",),
     info: tuple[tuple[str, str], ...] = (),
-) -> dict[str, bytes | Kind]:
+) -> dict[str, bytes | EntryKind]:
     """A valid bag with some files changed (None removes), its tag manifests made afterwards."""
-    tree: dict[str, bytes | Kind] = dict(
+    tree: dict[str, bytes | EntryKind] = dict(
         bag_tree(payload, version=version, algorithms=algorithms, tag_manifest=False, info=info)
     )
     late = {}
@@ -81,9 +81,9 @@ def tree_from(files: Files, folders: tuple[str, ...] = ("data",)) -> Tree:
         return content[:limit]
 
     entries = {
-        path: Entry(size=len(content))
+        path: TreeEntry(size=len(content))
         if isinstance(content, bytes)
-        else Entry(size=0, kind=content)
+        else TreeEntry(size=0, kind=content)
         for path, content in files.items()
     }
     return Tree(files=entries, folders=frozenset(below), read=read)

@@ -127,7 +127,7 @@ def way(sides: list[Side]) -> None:
             }
             begin, end = deposit(house)
             found = Trace(trace, begin, end)
-        legs = found.way("workers/agenda.py", "remove")
+        legs = found.way("workers/queue/queue.py", "remove")
         print(f"\n{side.name}: the way of one deposit")
         for leg in legs:
             print(f"  {leg.thread[0]} {leg.name:<24} {leg.first} .. {leg.last}")

@@ -35,8 +35,8 @@ import requests
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.digest import GIT_BLOB, digest_stream
-from presqt_daemon.targets.http import Http
-from presqt_daemon.upload.body import open_body
+from presqt_daemon.targets.web.http import Http
+from presqt_daemon.upload.parcels.body import open_body
 from tests.fakes import github, gitlab, osf
 from tests.fakes.server import Reply, Request
 from tests.targets.large_files import staged_sparse

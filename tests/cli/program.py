@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from presqt_daemon.tickets.lease import FolderLock
+from presqt_daemon.tickets.locks import FolderLock
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from presqt_daemon.model import UploadResult
-from presqt_daemon.tickets.lease import lease_ended
+from presqt_daemon.tickets.locks import lease_ended
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 from tests.cli.program import Program

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.system.files import json_bytes
-from presqt_daemon.tickets.lease import is_held
+from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.process_info import tree_from_info
 from tests.bags import bag_zip, drop
 from tests.cli.program import Program, eventually

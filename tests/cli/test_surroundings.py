@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from presqt_daemon.tickets.lease import is_held
+from presqt_daemon.tickets.locks import is_held
 from tests.bags import bag_zip
 from tests.cli.program import Program, eventually
 

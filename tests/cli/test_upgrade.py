@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.system.files import json_bytes
-from presqt_daemon.tickets.lease import FolderLock
+from presqt_daemon.tickets.locks import FolderLock
 from presqt_daemon.upgrade.state import JobState, StateFile, ended, started
 from tests.cli.program import Program, eventually
 from tests.cli.test_terminal import Terminal

@@ -7,11 +7,11 @@ import pytest
 
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.gate import GateError, open_gate
+from presqt_daemon.records.found_tickets import FoundTickets, find_tickets
 from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.store import Uploads
-from presqt_daemon.tickets.survey import Survey, survey
 from presqt_daemon.workers import upgrade_runner
-from presqt_daemon.workers.pool import Pool
+from presqt_daemon.workers.processes.pool import Pool
 from presqt_daemon.workers.upgrade_runner import UpgradeRunner
 from tests.upgrade.past import presqt
 
@@ -36,17 +36,17 @@ def waiting(most: float = 60.0) -> Callable[[str], bool]:
     return wait
 
 
-def opened(runner: UpgradeRunner, mediafiles: Path) -> Survey | None:
+def opened(runner: UpgradeRunner, mediafiles: Path) -> FoundTickets | None:
     """The gate's word."""
     return open_gate(look(mediafiles), runner, lambda: look(mediafiles), waiting())
 
 
-def look(mediafiles: Path) -> Survey:
-    return survey(Uploads(mediafiles))
+def look(mediafiles: Path) -> FoundTickets:
+    return find_tickets(Uploads(mediafiles))
 
 
 def test_a_start_that_lacks_no_record_begins_no_run(runner: UpgradeRunner, tmp_path: Path) -> None:
-    assert opened(runner, tmp_path) == Survey()
+    assert opened(runner, tmp_path) == FoundTickets()
     assert runner.state() is None
 
 
@@ -56,7 +56,7 @@ def test_a_start_waits_for_records_and_for_those_of_tickets_that_came_meanwhile(
     presqt(tmp_path / "uploads")
     late = iter([lambda: presqt(tmp_path / "uploads")])
 
-    def again() -> Survey:
+    def again() -> FoundTickets:
         next(late, lambda: None)()
         return look(tmp_path)
 
@@ -67,7 +67,7 @@ def test_a_start_waits_for_records_and_for_those_of_tickets_that_came_meanwhile(
 
 def test_a_start_that_is_to_stop_goes_no_further(runner: UpgradeRunner, tmp_path: Path) -> None:
     presqt(tmp_path / "uploads")
-    assert open_gate(look(tmp_path), runner, Survey, lambda _what: False) is None
+    assert open_gate(look(tmp_path), runner, FoundTickets, lambda _what: False) is None
 
 
 def test_a_start_for_which_there_is_no_thread_at_first_is_not_stuck(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.config import Config
-from presqt_daemon.inbox.leftover_names import FILES, FOLDERS
+from presqt_daemon.inbox.files.leftover_names import FILES, FOLDERS
 from tests.bags import bag_zip, drop
 from tests.inbox.running import Running, make_config, running, until
 

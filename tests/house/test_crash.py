@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 import presqt_daemon
-from presqt_daemon.upload.archive_disk import ID_NAME
+from presqt_daemon.upload.calls.archive_disk import ID_NAME
 from tests.bags import bag_zip, drop
 from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Fault, Shelf

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from presqt_daemon.upload.archive_disk import ID_NAME
+from presqt_daemon.upload.calls.archive_disk import ID_NAME
 from tests.bags import bag_zip, drop
 from tests.house.house import House, open_house, wait_until
 

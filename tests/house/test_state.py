@@ -20,22 +20,22 @@ import pytest
 
 import presqt_daemon
 from presqt_daemon.config import Config, RetentionConfig, TargetConfig
+from presqt_daemon.messages import Alive, Limited
 from presqt_daemon.model import Status
-from presqt_daemon.reports import Alive, Limited
-from presqt_daemon.tickets.holder import Holder
 from presqt_daemon.tickets.process_info import ProcessInfo, info_from_bytes
-from presqt_daemon.tickets.retention import decide
+from presqt_daemon.tickets.retention import parts_due
+from presqt_daemon.tickets.status_writer import StatusWriter
 from presqt_daemon.tickets.store import Uploads
-from presqt_daemon.workers.agenda import Agenda
-from presqt_daemon.workers.conversation import Conversation
 from presqt_daemon.workers.expiry import Expiry
-from presqt_daemon.workers.open_ticket import OpenTicket
-from presqt_daemon.workers.permits import Permits
-from presqt_daemon.workers.prepare import Job
-from presqt_daemon.workers.proof import Proof
-from presqt_daemon.workers.reaper import Limits
-from presqt_daemon.workers.run import Interruption, Run, Work
-from presqt_daemon.workers.worker import Worker
+from presqt_daemon.workers.limits.permits import Permits
+from presqt_daemon.workers.processes.conversation import Conversation
+from presqt_daemon.workers.processes.prepare import WorkerJob
+from presqt_daemon.workers.processes.reaper import Limits
+from presqt_daemon.workers.processes.worker import Worker
+from presqt_daemon.workers.queue.open_ticket import OpenTicket
+from presqt_daemon.workers.queue.queue import TicketQueue
+from presqt_daemon.workers.runs.proof import Proof
+from presqt_daemon.workers.runs.run import Interruption, Run, Work
 from tests.bags import bag_zip, drop
 from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Fault, Shelf
@@ -417,8 +417,8 @@ def test_a_wall_clock_that_jumps_reaps_nobody(tmp_path: Path) -> None:
 
     conversation = Conversation(
         worker=Worker(process=keeper, identity=identity, channel=ours),  # type: ignore[arg-type]
-        holder=Holder(uploads, folder, info, clock=clock, now=lambda: now[0]),
-        job=Job(
+        holder=StatusWriter(uploads, folder, info, clock=clock, now=lambda: now[0]),
+        job=WorkerJob(
             run=Run(ticket=folder.ticket, work=Work.STAGE, interruption=Interruption()),
             task="a task",  # type: ignore[arg-type]
             limits=Limits(wall_seconds=3600, stall_seconds=600, memory_bytes=10**12),
@@ -451,7 +451,7 @@ def test_a_wall_clock_that_jumps_holds_up_no_status(tmp_path: Path, jump: timede
     folder = uploads.folder(str(uuid.uuid4()))
     folder.path.mkdir(parents=True)
     info = ProcessInfo(ticket_number=folder.ticket, received_at=NOW, updated_at=NOW)
-    holder = Holder(uploads, folder, info, clock=lambda: monotonic[0], now=lambda: wall[0])
+    holder = StatusWriter(uploads, folder, info, clock=lambda: monotonic[0], now=lambda: wall[0])
     holder.note(info)
     wall[0] += jump
     monotonic[0] += 1.0
@@ -461,7 +461,7 @@ def test_a_wall_clock_that_jumps_holds_up_no_status(tmp_path: Path, jump: timede
 
 
 def test_a_parked_ticket_comes_back_by_the_monotonic_clock_alone() -> None:
-    agenda = Agenda()
+    agenda = TicketQueue()
     config = Config(targets={"archive": TargetConfig(name="archive")})
     ticket = OpenTicket(ticket="a", work=Work.UPLOAD, target="archive")
     agenda.park(ticket, until=130.0)
@@ -495,4 +495,4 @@ def test_a_wall_clock_that_goes_back_expires_nothing_early(tmp_path: Path, jump:
     assert expiry.look() == 0
     assert (folder.path / "one.zip").exists()
     wall[0] = NOW + timedelta(days=6)
-    assert bool(decide(info, wall[0], RetentionConfig())) is bool(expiry.look())
+    assert bool(parts_due(info, wall[0], RetentionConfig())) is bool(expiry.look())

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from presqt_daemon.upload.archive_disk import ID_NAME
+from presqt_daemon.upload.calls.archive_disk import ID_NAME
 from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Shelf
 from tests.upgrade.taken_over.record import POINTS

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from presqt_daemon.inbox import Inbox
-from presqt_daemon.inbox.events import Claimed, Event
+from presqt_daemon.inbox.answers.events import Claimed, Event
 from presqt_daemon.tickets.store import Uploads
 from tests.inbox.running import make_config, until
 

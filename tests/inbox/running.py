@@ -13,8 +13,8 @@ from typing import Any
 
 from presqt_daemon.config import Config, IntakeConfig, TargetConfig
 from presqt_daemon.inbox import Inbox
-from presqt_daemon.inbox.events import Claimed, Event, Request
-from presqt_daemon.inbox.lane import Lane
+from presqt_daemon.inbox.answers.events import Claimed, Event, Request
+from presqt_daemon.inbox.folder_scanner import FolderScanner
 from presqt_daemon.tickets.store import Uploads
 
 SETTLE = 0.1
@@ -90,7 +90,7 @@ class Running:
             until(functools.partial(_have_scanned, counts), "a scan")
 
 
-def _have_scanned(counts: dict[Lane, int]) -> bool:
+def _have_scanned(counts: dict[FolderScanner, int]) -> bool:
     return all(lane._scanned > count for lane, count in counts.items())
 
 

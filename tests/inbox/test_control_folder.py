@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from presqt_daemon.inbox.control import ControlFolder, ControlRequest, UpgradeRequest
-from presqt_daemon.inbox.events import Action, Request
+from presqt_daemon.inbox.answers.events import Request, RequestedAction
+from presqt_daemon.inbox.requests.control import ControlFolder, ControlRequest, UpgradeRequest
 from tests.inbox.running import until
 
 TICKET = "11111111-1111-4111-8111-111111111111"
@@ -50,9 +50,9 @@ def test_a_link_or_a_pipe_is_asked_for_nothing_more(tmp_path: Path) -> None:
     assert elsewhere.exists()
 
 
-@pytest.mark.parametrize("action", list(Action))
+@pytest.mark.parametrize("action", list(RequestedAction))
 def test_a_request_lies_there_until_it_is_answered_and_is_handed_on_once(
-    tmp_path: Path, action: Action
+    tmp_path: Path, action: RequestedAction
 ) -> None:
     path = tmp_path / f"{TICKET}.{action.value}"
     path.touch()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.config import Config
-from presqt_daemon.inbox.recover import is_alive
+from presqt_daemon.inbox.claims.recover import is_alive
 from presqt_daemon.system.failpoints import VARIABLE
 from presqt_daemon.system.host import boot_id, host_name, own_start_ticks, start_ticks
 from presqt_daemon.tickets.claim_record import Owner

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.config import Config
-from presqt_daemon.inbox import reception
+from presqt_daemon.inbox import candidates
 from presqt_daemon.system.whole_mark import mark_whole
 from tests.bags import bag_zip, drop
 from tests.inbox.running import Running, left_in, make_config, until
@@ -69,7 +69,7 @@ def test_a_drop_moved_in_during_a_scan_passes_those_that_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = make_config(tmp_path)
-    monkeypatch.setattr(reception, "_MAX_GROUP", 1)
+    monkeypatch.setattr(candidates, "_MAX_GROUP", 1)
     names = order_of_taking(config, config.inbox / "osf" / container, caplog)
     assert len(set(names)) == len(names) == MANY + 1
     assert names[1] == "late.zip"

@@ -20,14 +20,7 @@ import pytest
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.digest import GIT_BLOB
 from presqt_daemon.targets.abilities import CanDiscard, CanFetch
-from presqt_daemon.targets.base import (
-    Body,
-    Container,
-    ContainerRequest,
-    Sending,
-    Target,
-    connect,
-)
+from presqt_daemon.targets.base import Body, Container, ContainerRequest, Sending, Target, connect
 from tests.upload.tickets import digests_of
 
 TYPES = ("osf", "github", "gitlab", "zenodo", "figshare")

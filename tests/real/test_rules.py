@@ -9,16 +9,16 @@ import pytest
 
 from presqt_daemon.config import UploadsConfig
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.metadata.fts_document import NAME
 from presqt_daemon.model import DuplicateAction, UploadResult
 from presqt_daemon.targets.base import ContainerRequest, Target, connect
-from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo import files as zenodo_files
 from presqt_daemon.targets.zenodo.content import DraftContent
 from presqt_daemon.targets.zenodo.files import DraftFiles
 from presqt_daemon.targets.zenodo.records import RecordsTarget
 from presqt_daemon.targets.zenodo.target import TRAITS
-from presqt_daemon.upload.fts_document import NAME
-from presqt_daemon.upload.waiting import MustWait
+from presqt_daemon.upload.calls.patience import MustWait
 from tests.fakes.zenodo import stem_of
 from tests.real.invenio import INSIDE
 from tests.real.site import RealSite

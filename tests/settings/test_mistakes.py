@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.errors import ConfigError
-from presqt_daemon.redaction import may_be_secret, without_secrets
+from presqt_daemon.safe_text import may_be_secret, without_secrets
 from presqt_daemon.settings import load_config
 from presqt_daemon.settings.remarks import remarks_on
 

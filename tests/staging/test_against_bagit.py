@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from presqt_daemon.bagit.tree import Kind, tree_from_folder
+from presqt_daemon.bagit.tree import EntryKind, tree_from_folder
 from presqt_daemon.staging.library import disagreement, make_bag, trouble_with
 from tests.bagit.odd_bags import ALL, OddBag
 from tests.bagit.verdicts import Files, bag, judge, line
@@ -220,7 +220,7 @@ def write(files: Files, folders: tuple[str, ...], bag_folder: Path) -> Path:
     for path, content in files.items():
         place = bag_folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
-        if content is Kind.LINK:
+        if content is EntryKind.LINK:
             place.symlink_to("bag-info.txt")
         else:
             assert isinstance(content, bytes)

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
-from presqt_daemon.reports import Go
+from presqt_daemon.messages import Go
 from presqt_daemon.staging.stage import StageJob, stage
 job = StageJob(folder=Path(sys.argv[1]), zip_name="drop.zip", config=StagingConfig(),
                payload_mode=0o600, boot_id="boot")

@@ -17,13 +17,13 @@ import pytest
 
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import HouseFault, PresqtError, UserFault
+from presqt_daemon.messages import Alive, Attempt, Progress, Reached, Report, Surveyed
 from presqt_daemon.model import Bag, Labels, Severity, Stage
-from presqt_daemon.reports import Alive, Attempt, Progress, Reached, Report, Surveyed
+from presqt_daemon.records.payload import PayloadHead, read_files, read_head
 from presqt_daemon.staging.inspect import inspect_zip
 from presqt_daemon.staging.library import trouble_in_time
 from presqt_daemon.staging.small import OnWritten
 from presqt_daemon.staging.stage import StageJob, bag_folder, stage
-from presqt_daemon.tickets.payload import PayloadHead, read_files, read_head
 from presqt_daemon.tickets.store import RESERVED_NAMES
 from tests.bags import bag_tree, bag_zip, zip_bytes
 from tests.damaged_zips import DAMAGED
@@ -477,7 +477,7 @@ def test_a_kill_at_any_point_is_mended_by_staging_again(point: str, tmp_path: Pa
     code = (
         "import sys; from pathlib import Path\n"
         "from presqt_daemon.config import StagingConfig\n"
-        "from presqt_daemon.reports import Go\n"
+        "from presqt_daemon.messages import Go\n"
         "from presqt_daemon.staging.stage import StageJob, stage\n"
         "stage(StageJob(folder=Path(sys.argv[1]), zip_name='drop.zip', config=StagingConfig(),\n"
         "      payload_mode=0o600, boot_id='boot'), lambda _: ('md5',),\n"

@@ -12,8 +12,8 @@ import pytest
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.staging.folders import differences
-from presqt_daemon.staging.helper import helper_count, helpers_for, spare_cores
-from presqt_daemon.staging.unpack import Job, Unpacked, unpack
+from presqt_daemon.staging.second_writer import helper_count, helpers_for, spare_cores
+from presqt_daemon.staging.unpack import Unpacked, UnpackJob, unpack
 from presqt_daemon.zips import inflate
 from presqt_daemon.zips.entries import Member, open_archive
 from presqt_daemon.zips.stream import stream_digests
@@ -45,7 +45,7 @@ def unpack_zip(
             while name := name.rpartition("/")[0]:
                 folders.add(name)
         return unpack(
-            Job(
+            UnpackJob(
                 archive=archive,
                 members=members,
                 folders=frozenset(folders),

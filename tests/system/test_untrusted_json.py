@@ -6,11 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from presqt_daemon.system.untrusted_json import (
-    MAX_DEPTH,
-    UntrustedJsonError,
-    read_untrusted_json,
-)
+from presqt_daemon.system.untrusted_json import MAX_DEPTH, UntrustedJsonError, read_untrusted_json
 
 DEEP = MAX_DEPTH + 1
 

@@ -20,7 +20,18 @@ import pytest
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.digest import STRENGTH, strongest_common
 from presqt_daemon.errors import PayloadSpoilt, PresqtError, TargetFault, UserFault
+from presqt_daemon.metadata.fts_document import (
+    INVALID_NAME,
+    NAME,
+    READABLE_NAMES,
+    FtsMetadata,
+    fts_bytes,
+    parse_fts,
+    upload_action,
+)
 from presqt_daemon.model import DuplicateAction, UploadResult
+from presqt_daemon.records.receipt import write_receipt
+from presqt_daemon.records.record import open_record
 from presqt_daemon.targets.abilities import CanDiscard, CanFetch
 from presqt_daemon.targets.base import (
     Body,
@@ -32,22 +43,11 @@ from presqt_daemon.targets.base import (
     Traits,
     connect,
 )
-from presqt_daemon.tickets.receipt import write_receipt
-from presqt_daemon.tickets.record import open_record
 from presqt_daemon.tickets.store import TicketFolder
-from presqt_daemon.upload.fts_document import (
-    INVALID_NAME,
-    NAME,
-    READABLE_NAMES,
-    FtsMetadata,
-    fts_bytes,
-    parse_fts,
-    upload_action,
-)
+from presqt_daemon.upload.ask_again import Now, PlaceAtTarget, ask_again
+from presqt_daemon.upload.calls.patience import MustWait
 from presqt_daemon.upload.fts_metadata import METADATA_ERROR
 from presqt_daemon.upload.send import SendJob
-from presqt_daemon.upload.verify import Now, Place, ask_again
-from presqt_daemon.upload.waiting import MustWait
 from tests.tickets.infos import finished_info
 from tests.upload.tickets import Supervisor, digests_of, job_for, staged
 
@@ -527,7 +527,7 @@ class Conformance:
         target = self.connect(site)
         with open_record(folder / "receipt.json") as record:
             resource = record.tree["resource"]
-            place = Place(
+            place = PlaceAtTarget(
                 ticket=folder.name,
                 resource_id=resource["id"],
                 title=resource["title"],

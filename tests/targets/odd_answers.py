@@ -16,7 +16,7 @@ from presqt_daemon.model import UploadResult
 from presqt_daemon.targets import base
 from presqt_daemon.targets.base import Target
 from presqt_daemon.targets.figshare.target import FigshareTarget
-from presqt_daemon.upload.waiting import BrokenOff, MustWait
+from presqt_daemon.upload.calls.patience import BrokenOff, MustWait
 from tests.fakes import figshare, github, gitlab, osf, zenodo
 from tests.fakes.server import FakeServer, Reply, Request
 from tests.upload.tickets import Supervisor, digests_of, job_for, staged

@@ -26,7 +26,7 @@ _PUT = """
 import pickle, sys
 from pathlib import Path, PurePosixPath
 from presqt_daemon.targets.base import ContainerRequest, Sending, connect
-from presqt_daemon.upload.body import open_body
+from presqt_daemon.upload.parcels.body import open_body
 config, token, path = pickle.loads(sys.stdin.buffer.read())
 size = path.stat().st_size
 def opened():

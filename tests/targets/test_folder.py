@@ -20,7 +20,7 @@ from presqt_daemon.targets.base import ContainerRequest, Item
 from presqt_daemon.targets.folder.faults import fault_from
 from presqt_daemon.targets.folder.place import place_reserved
 from presqt_daemon.targets.folder.target import TRAITS, FolderTarget, connect
-from presqt_daemon.upload.waiting import MustWait
+from presqt_daemon.upload.calls.patience import MustWait
 from tests.targets.conformance import BIG, OTHER_TICKET, TICKET, Conformance, Site, sending
 from tests.upload.tickets import Supervisor, folder_config, job_for, staged, tree_of
 
@@ -499,7 +499,7 @@ def test_a_full_disk_is_waited_for_and_the_rest_sent_then(tmp_path: Path, small_
 
 SENDER = """
 import pickle, sys
-from presqt_daemon.reports import Go
+from presqt_daemon.messages import Go
 from presqt_daemon.upload.send import send
 job = pickle.load(sys.stdin.buffer)
 send(job, lambda question: Go(), lambda report: None)

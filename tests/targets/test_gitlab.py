@@ -14,7 +14,7 @@ from presqt_daemon.digest import GIT_BLOB, GIT_BLOB_SHA256
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction
 from presqt_daemon.targets.base import Container, ContainerRequest, Item, Sending, Target, connect
-from presqt_daemon.targets.gitlab.batches import ACTIONS, Action, batches
+from presqt_daemon.targets.gitlab.batches import ACTIONS, CommitAction, batches
 from presqt_daemon.targets.gitlab.projects import MARK, title_from
 from presqt_daemon.targets.gitlab.target import FILE_BYTES
 from tests.fakes.contract import Contract
@@ -670,7 +670,7 @@ def test_files_are_committed_in_batches_gitlab_can_take(
 ) -> None:
     base = file("x", b"")
     actions = [
-        Action(path=f"{n}", file=replace(base, size=size), is_update=False)
+        CommitAction(path=f"{n}", file=replace(base, size=size), is_update=False)
         for n, size in enumerate(sizes)
     ]
     found = list(batches(actions))

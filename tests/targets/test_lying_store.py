@@ -18,7 +18,7 @@ import pytest
 
 from presqt_daemon.config import UploadsConfig
 from presqt_daemon.errors import PresqtError
-from presqt_daemon.upload.waiting import MustWait
+from presqt_daemon.upload.calls.patience import MustWait
 from tests.fakes.server import Content, Reply, Request
 from tests.targets.odd_answers import EXTRA, KINDS, PAYLOAD, connect_quickly, holds_all, service
 from tests.upload.tickets import Supervisor, job_for, staged

@@ -11,10 +11,10 @@ import pytest
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import HouseFault
 from presqt_daemon.model import DuplicateAction, Resolved
+from presqt_daemon.records.journal import JournalState
 from presqt_daemon.targets.marked import NOT_OURS
 from presqt_daemon.tickets.store import MARK_NAME, TicketFolder
-from presqt_daemon.upload.container_mark import container_mark
-from presqt_daemon.upload.journal import Record
+from presqt_daemon.upload.containers.mark import container_mark
 from tests.fakes import figshare, github, gitlab, osf
 from tests.upload.tickets import Supervisor, job_for, mark_of, staged
 
@@ -182,8 +182,8 @@ def test_the_number_stays_the_same_and_a_damaged_one_is_told(tmp_path: Path) -> 
     folder.path.mkdir()
     action = DuplicateAction.IGNORE
     where = Resolved(target="here", resource_id=None, title="T", duplicate_action=action)
-    first = container_mark(folder, where, Record())
-    assert container_mark(folder, where, Record(was_creating=True)) == first
+    first = container_mark(folder, where, JournalState())
+    assert container_mark(folder, where, JournalState(was_creating=True)) == first
     (folder.path / MARK_NAME).write_text("x")
     with pytest.raises(HouseFault, match="damaged"):
-        container_mark(folder, where, Record())
+        container_mark(folder, where, JournalState())

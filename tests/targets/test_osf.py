@@ -189,7 +189,7 @@ def test_a_listing_has_every_page_of_every_folder(fake: OsfFake, target: Target)
 def test_a_folder_that_holds_itself_under_ever_new_addresses_ends_as_misbehaved(
     fake: OsfFake, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("presqt_daemon.targets.pages.MAX_DEPTH", 30)
+    monkeypatch.setattr("presqt_daemon.targets.web.pages.MAX_DEPTH", 30)
     node = fake.new_node("Theirs").id
     last = ""
     for _ in range(40):

@@ -16,23 +16,23 @@ import pytest
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.messages import Created, Go, Report, WantsContainer, WantsCreate
 from presqt_daemon.model import DuplicateAction, PayloadFile
-from presqt_daemon.reports import Created, Go, Report, WantsContainer, WantsCreate
+from presqt_daemon.records.payload import read_head, write_payload
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest, Target, connect
-from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.left_out import left_out_in, remarks_in
+from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo import creation
 from presqt_daemon.targets.zenodo.content import DraftContent
 from presqt_daemon.targets.zenodo.creation import Lookout, description_state
-from presqt_daemon.targets.zenodo.drafts import words_of
+from presqt_daemon.targets.zenodo.description.metadata import record_metadata
 from presqt_daemon.targets.zenodo.files import DraftFiles
-from presqt_daemon.targets.zenodo.metadata import record_metadata
 from presqt_daemon.targets.zenodo.parts import AT_ONCE
 from presqt_daemon.targets.zenodo.records import RecordsTarget
 from presqt_daemon.targets.zenodo.target import TRAITS, api_url
-from presqt_daemon.tickets.payload import read_head, write_payload
+from presqt_daemon.targets.zenodo.words import words_of
+from presqt_daemon.upload.calls.patience import MustWait
 from presqt_daemon.upload.send import send
-from presqt_daemon.upload.waiting import MustWait
 from tests.fakes.contract import Contract
 from tests.fakes.zenodo import OWNER, STRANGER, TOKEN, FakeZenodo, stem_of
 from tests.targets.conformance import BIG, OTHER_TICKET, TICKET, Conformance, Site, sending

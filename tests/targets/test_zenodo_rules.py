@@ -10,6 +10,7 @@ import pytest
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.metadata.fts_document import NAME
 from presqt_daemon.model import DuplicateAction, UploadResult
 from presqt_daemon.targets.base import RESTRICTED, UNDESCRIBED, Target, connect
 from presqt_daemon.targets.left_out import left_out_in, remarks_in
@@ -17,12 +18,11 @@ from presqt_daemon.targets.zenodo import content as zenodo_content
 from presqt_daemon.targets.zenodo import creation
 from presqt_daemon.targets.zenodo import files as zenodo_files
 from presqt_daemon.targets.zenodo import target as zenodo_target
-from presqt_daemon.targets.zenodo.drafts import record_id
-from presqt_daemon.targets.zenodo.identifiers import is_date, is_orcid, scheme_of
+from presqt_daemon.targets.zenodo.description.identifiers import is_date, is_orcid, scheme_of
+from presqt_daemon.targets.zenodo.description.metadata import record_metadata
+from presqt_daemon.targets.zenodo.description.vocabularies import language_id, license_id
 from presqt_daemon.targets.zenodo.keys import PACKED, StoredFile, items_of, keys_for
-from presqt_daemon.targets.zenodo.metadata import record_metadata
-from presqt_daemon.targets.zenodo.vocabularies import language_id, license_id
-from presqt_daemon.upload.fts_document import NAME
+from presqt_daemon.targets.zenodo.words import record_id
 from tests.fakes.zenodo import STRANGER, TOKEN, FakeZenodo, stem_of
 from tests.targets.conformance import TICKET, sending
 from tests.targets.test_zenodo import (

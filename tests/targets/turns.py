@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from presqt_daemon.messages import Created, Go, Report, WantsContainer, WantsCreate
 from presqt_daemon.model import UploadResult
-from presqt_daemon.reports import Created, Go, Report, WantsContainer, WantsCreate
 from presqt_daemon.upload.send import SendJob, send
 
 

@@ -8,15 +8,15 @@ import pytest
 from presqt_daemon.config import RetentionConfig
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import UploadResult
-from presqt_daemon.tickets.lease import HeldError, lease_ended
+from presqt_daemon.tickets.locks import HeldError, lease_ended
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.retention import (
     GONE_PREFIX,
-    Part,
-    decide,
+    RemovablePart,
     expiration_of,
     expire,
     is_rejected,
+    parts_due,
     removable,
     sweep_gone,
 )
@@ -33,21 +33,21 @@ from tests.tickets.infos import (
 RULES = RetentionConfig()
 DAY = timedelta(days=1)
 EVER_AFTER = ENDED + 10_000 * DAY
-PAYLOAD = frozenset({Part.PAYLOAD})
-ALL = frozenset(Part)
+PAYLOAD = frozenset({RemovablePart.PAYLOAD})
+ALL = frozenset(RemovablePart)
 
 
 def test_a_verified_zip_goes_after_its_days_and_not_a_moment_before() -> None:
     info = finished_info()
     assert expiration_of(info, RULES) == ENDED + 5 * DAY
-    assert decide(info, ENDED + 5 * DAY - timedelta(microseconds=1), RULES) == frozenset()
-    assert decide(info, ENDED + 5 * DAY, RULES) == PAYLOAD
+    assert parts_due(info, ENDED + 5 * DAY - timedelta(microseconds=1), RULES) == frozenset()
+    assert parts_due(info, ENDED + 5 * DAY, RULES) == PAYLOAD
 
 
 def test_a_refused_zip_goes_after_its_own_days() -> None:
     info = failed_info()
-    assert decide(info, ENDED + 29 * DAY, RULES) == frozenset()
-    assert decide(info, ENDED + 30 * DAY, RULES) == PAYLOAD
+    assert parts_due(info, ENDED + 29 * DAY, RULES) == frozenset()
+    assert parts_due(info, ENDED + 30 * DAY, RULES) == PAYLOAD
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_refused_zip_goes_after_its_own_days() -> None:
 )
 def test_a_zip_that_is_not_verified_never_goes(kind: str) -> None:
     info = infos_of_every_kind()[kind]
-    assert decide(info, EVER_AFTER, RULES) == frozenset()
+    assert parts_due(info, EVER_AFTER, RULES) == frozenset()
     assert expiration_of(info, RULES) is None
 
 
@@ -80,7 +80,7 @@ def test_a_zip_that_is_not_verified_never_goes(kind: str) -> None:
 )
 def test_what_may_have_reached_the_target_is_not_rejected(info: ProcessInfo) -> None:
     assert not is_rejected(info)
-    assert decide(info, EVER_AFTER, RULES) == frozenset()
+    assert parts_due(info, EVER_AFTER, RULES) == frozenset()
 
 
 def test_a_cancelled_drop_that_sent_nothing_is_rejected() -> None:
@@ -90,27 +90,27 @@ def test_a_cancelled_drop_that_sent_nothing_is_rejected() -> None:
 def test_the_expiration_that_was_shown_holds_when_the_rule_gets_shorter() -> None:
     info = finished_info(expiration=ENDED + 5 * DAY)
     shorter = RetentionConfig(verified=60.0)
-    assert decide(info, ENDED + 4 * DAY, shorter) == frozenset()
-    assert decide(info, ENDED + 5 * DAY, shorter) == PAYLOAD
+    assert parts_due(info, ENDED + 4 * DAY, shorter) == frozenset()
+    assert parts_due(info, ENDED + 5 * DAY, shorter) == PAYLOAD
 
 
 def test_for_ever_is_for_ever() -> None:
     forever = RetentionConfig(verified=None, rejected=None, records=None)
     for info in infos_of_every_kind().values():
-        assert decide(info, EVER_AFTER, forever) == frozenset()
+        assert parts_due(info, EVER_AFTER, forever) == frozenset()
 
 
 def test_records_go_by_a_rule_of_their_own() -> None:
     rules = RetentionConfig(records=100 * 86400.0)
-    assert decide(finished_info(), ENDED + 99 * DAY, rules) == PAYLOAD
-    assert decide(finished_info(), ENDED + 100 * DAY, rules) == ALL
+    assert parts_due(finished_info(), ENDED + 99 * DAY, rules) == PAYLOAD
+    assert parts_due(finished_info(), ENDED + 100 * DAY, rules) == ALL
     differs = finished_info(UploadResult(link=None, algorithm="md5", failed_fixity=("/a",)))
-    assert decide(differs, EVER_AFTER, rules) == {Part.RECORDS}
-    assert decide(sending_info(), EVER_AFTER, rules) == frozenset()
+    assert parts_due(differs, EVER_AFTER, rules) == {RemovablePart.RECORDS}
+    assert parts_due(sending_info(), EVER_AFTER, rules) == frozenset()
 
 
 def test_a_clock_that_was_set_back_removes_nothing() -> None:
-    assert decide(finished_info(), ENDED - 10 * DAY, RULES) == frozenset()
+    assert parts_due(finished_info(), ENDED - 10 * DAY, RULES) == frozenset()
 
 
 def _ticket(tmp_path: Path, *, with_payload: bool = True) -> TicketFolder:
@@ -132,7 +132,7 @@ def _ticket(tmp_path: Path, *, with_payload: bool = True) -> TicketFolder:
     return folder
 
 
-def _expire(folder: TicketFolder, parts: frozenset[Part]) -> tuple[Path, ...]:
+def _expire(folder: TicketFolder, parts: frozenset[RemovablePart]) -> tuple[Path, ...]:
     return expire(folder, lambda _info: parts)
 
 
@@ -145,7 +145,7 @@ def test_the_payload_goes_and_the_records_stay(tmp_path: Path) -> None:
 
 def test_records_wait_for_the_payload(tmp_path: Path) -> None:
     folder = _ticket(tmp_path)
-    assert _expire(folder, frozenset({Part.RECORDS})) == ()
+    assert _expire(folder, frozenset({RemovablePart.RECORDS})) == ()
     assert (folder.path / "thesis.zip").exists()
     assert _expire(folder, ALL) == (folder.path,)
     assert os.listdir(folder.path.parent) == []
@@ -153,7 +153,7 @@ def test_records_wait_for_the_payload(tmp_path: Path) -> None:
 
 def test_records_without_a_payload_go(tmp_path: Path) -> None:
     folder = _ticket(tmp_path, with_payload=False)
-    assert _expire(folder, frozenset({Part.RECORDS})) == (folder.path,)
+    assert _expire(folder, frozenset({RemovablePart.RECORDS})) == (folder.path,)
     assert not folder.path.exists()
 
 
@@ -191,7 +191,7 @@ def test_a_removal_that_a_crash_cut_short_is_finished(tmp_path: Path) -> None:
 
 def test_the_rules_are_about_the_end_not_about_the_last_write() -> None:
     info = replace(finished_info(), updated_at=EVER_AFTER)
-    assert decide(info, ENDED + 5 * DAY, RULES) == PAYLOAD
+    assert parts_due(info, ENDED + 5 * DAY, RULES) == PAYLOAD
 
 
 def test_a_ticket_that_a_retry_has_just_opened_again_loses_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from presqt_daemon.tickets.lines import append_lines, read_lines
+from presqt_daemon.records.lines import append_lines, read_lines
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import (
     RESERVE_BYTES,

@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from presqt_daemon.model import UploadResult
-from presqt_daemon.tickets.lease import HeldError
+from presqt_daemon.tickets.locks import HeldError
 from presqt_daemon.tickets.process_info import InfoError, NewerInfoError
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upgrade.make_record import Maker, PastRecord, RecordOutcome, make_record

@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.errors import TargetFault
-from presqt_daemon.model import DuplicateAction, FileResult, Fixity, Outcome, UploadResult
-from presqt_daemon.targets.base import Container, Item, Traits
-from presqt_daemon.upload.fts_document import (
+from presqt_daemon.metadata.fts_document import (
     INVALID_NAME,
     NAME,
     FtsMetadata,
@@ -24,8 +22,10 @@ from presqt_daemon.upload.fts_document import (
     parse_fts,
     upload_action,
 )
-from presqt_daemon.upload.messages import final_message
-from presqt_daemon.upload.waiting import MustWait
+from presqt_daemon.model import DuplicateAction, FileResult, Fixity, Outcome, UploadResult
+from presqt_daemon.targets.base import Container, Item, Traits
+from presqt_daemon.upload.calls.patience import MustWait
+from presqt_daemon.upload.final_message import final_message
 from tests.fakes.zenodo import TOKEN, FakeZenodo, stem_of
 from tests.targets.memory import MemoryStore, MemoryTarget
 from tests.upload.tickets import Supervisor, job_for, staged

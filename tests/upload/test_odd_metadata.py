@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from presqt_daemon.errors import PresqtError
+from presqt_daemon.metadata.bag_metadata import DATACITE, bag_description, read_bag_metadata
+from presqt_daemon.metadata.fts_document import NAME, fts_bytes, parse_fts
 from presqt_daemon.tickets.options import choices_from_sidecar
-from presqt_daemon.upload.bag_metadata import DATACITE, bag_description, read_bag_metadata
-from presqt_daemon.upload.fts_document import NAME, fts_bytes, parse_fts
 from tests.targets.odd_answers import ODD, WHOLE, put_at, spots_of
 
 SAMPLE = 300

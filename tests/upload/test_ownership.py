@@ -9,7 +9,7 @@ from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction, UploadResult
 from presqt_daemon.targets.base import Traits
-from presqt_daemon.upload.confirm import LOOK_AGAIN_SECONDS
+from presqt_daemon.upload.containers.confirm import LOOK_AGAIN_SECONDS
 from tests.targets.memory import MemoryStore
 from tests.upload.tickets import Supervisor, job_for, staged
 

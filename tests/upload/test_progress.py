@@ -1,4 +1,4 @@
-from presqt_daemon.reports import Progress
+from presqt_daemon.messages import Progress
 from presqt_daemon.upload.progress import Meter
 
 

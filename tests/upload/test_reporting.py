@@ -5,7 +5,7 @@ from pathlib import Path
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault
-from presqt_daemon.reports import Delayed, Report
+from presqt_daemon.messages import Delayed, Report
 from presqt_daemon.targets.base import Target
 from presqt_daemon.upload.reporting import Reporter
 from presqt_daemon.upload.send import send

@@ -8,11 +8,11 @@ import pytest
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.errors import PayloadSpoilt, PresqtError, TargetFault, UserFault
+from presqt_daemon.messages import Alive, Created, Opened, Progress, Report
 from presqt_daemon.model import DuplicateAction, PauseKind, UploadResult
-from presqt_daemon.reports import Alive, Created, Opened, Progress, Report
+from presqt_daemon.records.payload import PayloadError
 from presqt_daemon.targets.base import Traits
-from presqt_daemon.tickets.payload import PayloadError
-from presqt_daemon.upload.waiting import MustWait
+from presqt_daemon.upload.calls.patience import MustWait
 from tests.targets.memory import MemoryStore, MemoryTarget, Room
 from tests.upload.tickets import Supervisor, job_for, staged
 

@@ -8,12 +8,12 @@ import pytest
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import UploadResult
+from presqt_daemon.records.receipt import write_receipt
+from presqt_daemon.records.record import open_record
 from presqt_daemon.targets.base import Traits
 from presqt_daemon.targets.folder import connect
-from presqt_daemon.tickets.receipt import write_receipt
-from presqt_daemon.tickets.record import open_record
 from presqt_daemon.tickets.store import TicketFolder
-from presqt_daemon.upload.verify import Now, Place, ask_again
+from presqt_daemon.upload.ask_again import Now, PlaceAtTarget, ask_again
 from tests.targets.memory import MemoryStore, Room
 from tests.tickets.infos import finished_info
 from tests.upload.tickets import Supervisor, folder_config, job_for, staged, tree_of
@@ -133,7 +133,7 @@ def test_the_receipt_names_them_and_a_changed_one_is_found(tmp_path: Path) -> No
     target = connect(config, None)
     with open_record(folder / "receipt.json") as record:
         resource = record.tree["resource"]
-        place = Place(
+        place = PlaceAtTarget(
             ticket=folder.name,
             resource_id=resource["id"],
             title=resource["title"],

@@ -13,20 +13,20 @@ from presqt_daemon.config import Config, TargetConfig, UploadsConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Route, Stage
 from presqt_daemon.tickets.claim_record import ClaimRecord, Owner
-from presqt_daemon.tickets.lease import lease_ended
+from presqt_daemon.tickets.locks import lease_ended
 from presqt_daemon.tickets.process_info import ProcessInfo, fail
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.workers.clerk import Refusal, Reopened
-from presqt_daemon.workers.contents import Contents
 from presqt_daemon.workers.dispatch import Dispatch
-from presqt_daemon.workers.events import Ended, Event
-from presqt_daemon.workers.open_ticket import OpenTicket
-from presqt_daemon.workers.permits import Permits
-from presqt_daemon.workers.pool import Pool
+from presqt_daemon.workers.limits.duplicates import KnownContents
+from presqt_daemon.workers.limits.permits import Permits
+from presqt_daemon.workers.limits.tokens import Tokens
+from presqt_daemon.workers.processes.pool import Pool
+from presqt_daemon.workers.queue.open_ticket import OpenTicket
 from presqt_daemon.workers.recover import open_ticket
-from presqt_daemon.workers.run import CREDENTIAL, Interruption, Run, RunEnd, RunKind, Work
+from presqt_daemon.workers.runs.events import Ended, Event
+from presqt_daemon.workers.runs.run import CREDENTIAL, Interruption, Run, RunEnd, RunKind, Work
 from presqt_daemon.workers.supervisor import Supervisor
-from presqt_daemon.workers.tokens import Tokens
 from tests.tickets.infos import BEGAN, sending_info
 
 DAY = 86400.0
@@ -55,7 +55,7 @@ class House:
             pool=Pool(),
             permits=Permits(self.config),
             tokens=Tokens(self.config.targets, {}),
-            contents=Contents(self.uploads),
+            contents=KnownContents(self.uploads),
             post=self.events.put,
             clock=lambda: self.monotonic,
             now=self.now,

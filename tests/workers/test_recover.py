@@ -10,7 +10,7 @@ from presqt_daemon.model import Stage
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.workers.recover import find_open, give_up, open_ticket
-from presqt_daemon.workers.run import Work
+from presqt_daemon.workers.runs.run import Work
 from tests.tickets.infos import finished_info, new_info, sending_info
 from tests.tickets.records import claim_record
 

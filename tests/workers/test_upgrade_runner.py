@@ -13,12 +13,12 @@ import psutil
 import pytest
 
 from presqt_daemon.config import Config
-from presqt_daemon.reports import Alive
+from presqt_daemon.messages import Alive
 from presqt_daemon.upgrade.state import JobState
 from presqt_daemon.workers import upgrade_runner
-from presqt_daemon.workers.pool import Pool, _process
+from presqt_daemon.workers.processes.pool import Pool, _process
+from presqt_daemon.workers.processes.worker import Worker
 from presqt_daemon.workers.upgrade_runner import STOPPED, UpgradeRunner
-from presqt_daemon.workers.worker import Worker
 from tests.inbox.running import until
 from tests.upgrade.past import presqt
 

@@ -13,13 +13,13 @@ from presqt_daemon.cli.check.places import check_places
 from presqt_daemon.cli.check.rights import check_rights
 from presqt_daemon.cli.check.row import CheckRow, State
 from presqt_daemon.cli.check.targets import check_targets
-from presqt_daemon.cli.context import Context
-from presqt_daemon.cli.exits import Exit, Refusal
-from presqt_daemon.cli.show import pen, print_json
-from presqt_daemon.cli.text import shown
+from presqt_daemon.cli.command_line.context import Context
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.show import pen, print_json
+from presqt_daemon.cli.output.text import shown
 from presqt_daemon.config import Config
 from presqt_daemon.settings.remarks import remarks_on
-from presqt_daemon.upload.archive_disk import accept_archive
+from presqt_daemon.upload.calls.archive_disk import accept_archive
 
 
 def main(context: Context) -> int:
@@ -74,12 +74,12 @@ def accept(config: Config, name: str) -> None:
     target = config.targets.get(name)
     if target is None or target.type != "folder":
         folders = ", ".join(item.name for item in config.targets.values() if item.type == "folder")
-        raise Refusal(
+        raise CommandRefusal(
             f"there is no folder target {name!r}; there are: {folders or 'none'}", Exit.USAGE
         )
     try:
         accept_archive(target, config.mediafiles)
     except OSError as error:
-        raise Refusal(
+        raise CommandRefusal(
             f"the archive of {name} cannot be used: {error.strerror}", Exit.FAILED
         ) from None

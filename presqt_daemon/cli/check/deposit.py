@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from presqt_daemon.cli.check.row import CheckRow, State
 from presqt_daemon.cli.check.trial_deposit import Trial, try_deposit
-from presqt_daemon.cli.exits import Exit, Refusal
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.config import Config
-from presqt_daemon.workers.tokens import MissingTokenError, Tokens
+from presqt_daemon.workers.limits.tokens import MissingTokenError, Tokens
 
 LISTED = 10
 
@@ -19,7 +19,7 @@ def check_deposit(config: Config, name: str, environment: Mapping[str, str]) -> 
     target = config.targets.get(name)
     if target is None:
         known = ", ".join(config.targets)
-        raise Refusal(f"there is no target {name!r}; there are: {known}", Exit.USAGE)
+        raise CommandRefusal(f"there is no target {name!r}; there are: {known}", Exit.USAGE)
     try:
         token = Tokens(config.targets, dict(environment)).of(target)
     except MissingTokenError as error:

@@ -13,7 +13,7 @@ from presqt_daemon.cli.check.row import CheckRow, State
 from presqt_daemon.config import Config
 from presqt_daemon.profile import read_profile
 from presqt_daemon.system.files import free_bytes
-from presqt_daemon.tickets.lease import is_held
+from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.units import text_from_bytes
 
 FEW_INODES = 1000

@@ -7,8 +7,8 @@ from presqt_daemon.cli.check.row import CheckRow, State
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.targets.base import connect
-from presqt_daemon.upload.archive_disk import missing_archive
-from presqt_daemon.workers.tokens import CREDENTIALS_VARIABLE, MissingTokenError, Tokens
+from presqt_daemon.upload.calls.archive_disk import missing_archive
+from presqt_daemon.workers.limits.tokens import CREDENTIALS_VARIABLE, MissingTokenError, Tokens
 
 
 def check_targets(config: Config, environment: Mapping[str, str]) -> Iterator[CheckRow]:

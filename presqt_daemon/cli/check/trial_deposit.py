@@ -12,20 +12,20 @@ from typing import Any
 from presqt_daemon.cli.check.trial_names import NamesSeen, try_names
 from presqt_daemon.config import StagingConfig, TargetConfig, UploadsConfig
 from presqt_daemon.errors import PresqtError
+from presqt_daemon.messages import Go
 from presqt_daemon.model import DuplicateAction, Resolved, UploadResult
-from presqt_daemon.reports import Go
+from presqt_daemon.records.file_rows import ResultIndex
+from presqt_daemon.records.journal import replay
 from presqt_daemon.staging.make import bag_and_zip
 from presqt_daemon.staging.stage import StageJob, stage
 from presqt_daemon.system.host import boot_id
 from presqt_daemon.targets.abilities import CanDiscard
 from presqt_daemon.targets.base import Container, Traits, connect, traits_of
-from presqt_daemon.tickets.file_rows import ResultIndex
 from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.upload.ask_again import Now, PlaceAtTarget, ask_again
+from presqt_daemon.upload.calls.patience import MustWait
 from presqt_daemon.upload.fts_metadata import METADATA_ERROR
-from presqt_daemon.upload.journal import replay
 from presqt_daemon.upload.send import SendJob, send
-from presqt_daemon.upload.verify import Now, Place, ask_again
-from presqt_daemon.upload.waiting import MustWait
 
 TITLE = "presqt-daemon check"
 ABOUT = "A trial deposit of `presqt-daemon check`. It may be removed at any time."
@@ -182,7 +182,7 @@ def _problems_there(job: SendJob, folder: TicketFolder) -> Iterator[str]:
         return
     with ResultIndex(folder.journal) as index:
         rows = [_row(index, name) for name in index.names()]
-    place = Place(
+    place = PlaceAtTarget(
         ticket=job.ticket,
         resource_id=container.id,
         title=container.title,

@@ -5,8 +5,8 @@ from typing import Any
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.figshare.entries import id_from
-from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.pages import MAX_PAGES, repeated
+from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.web.pages import MAX_PAGES, repeated
 
 PAGE_SIZE = 500
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from presqt_daemon.errors import TargetFault, UserFault
-from presqt_daemon.targets.addresses import page_from
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
 from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.article import Terms, article_from, left_out, terms_from
 from presqt_daemon.targets.figshare.entries import base_title, free_title
 from presqt_daemon.targets.left_out import state_from
 from presqt_daemon.targets.marked import others_to
+from presqt_daemon.targets.web.addresses import page_from
 
 MARK = "presqt-ticket:"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Body, Sending
-from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.web.http import Http
 
 LOCKED_SECONDS = 2.0
 LOCKED_TRIES = 15
@@ -23,7 +23,7 @@ PART_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class UploadPart:
     """A piece of the file; `start` in bytes from its beginning."""
 
     number: int
@@ -32,10 +32,10 @@ class Part:
     is_complete: bool
 
 
-class Window:
+class PartBody:
     """A piece of a body that looks like a body of its own."""
 
-    def __init__(self, body: Body, part: Part) -> None:
+    def __init__(self, body: Body, part: UploadPart) -> None:
         self._body = body
         self._start = part.start
         self._size = part.size
@@ -84,7 +84,7 @@ def send_parts(
 
 
 def _send_all(
-    http: Http, url: str, file: Sending, parts: Collection[Part], pool: Executor
+    http: Http, url: str, file: Sending, parts: Collection[UploadPart], pool: Executor
 ) -> list[bool]:
     """Whether each part has been taken; an error flies when no part is under way any more."""
     running = [pool.submit(_send_part, http, url, file, part) for part in parts]
@@ -104,14 +104,14 @@ def _send_all(
     return taken
 
 
-def _send_part(http: Http, url: str, file: Sending, part: Part) -> bool:
+def _send_part(http: Http, url: str, file: Sending, part: UploadPart) -> bool:
     """Whether the part has been taken; False when it is locked."""
     with file.open() as body:
         answer = http.ask(
             "PUT",
             f"{url}/{part.number}",
             doing=f"part {part.number} of {file.path}",
-            body=Window(body, part),
+            body=PartBody(body, part),
             size=part.size,
             expect=(200, 409),
             read_seconds=PART_SECONDS,
@@ -119,7 +119,7 @@ def _send_part(http: Http, url: str, file: Sending, part: Part) -> bool:
     return answer.status == 200
 
 
-def _parts(http: Http, url: str, file: Sending) -> list[Part]:
+def _parts(http: Http, url: str, file: Sending) -> list[UploadPart]:
     """All parts, which together are the file. Raises TargetFault `target-misbehaved`."""
     tree = http.ask("GET", url, doing=f"the parts of {file.path}").tree()
     try:
@@ -136,9 +136,9 @@ def _parts(http: Http, url: str, file: Sending) -> list[Part]:
     return parts
 
 
-def _part_from(entry: Any) -> Part:
+def _part_from(entry: Any) -> UploadPart:
     start = int(entry["startOffset"])
-    return Part(
+    return UploadPart(
         number=int(entry["partNo"]),
         start=start,
         size=int(entry["endOffset"]) + 1 - start,

@@ -21,23 +21,16 @@ from pathlib import PurePosixPath
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import PresqtError, UserFault
-from presqt_daemon.targets.addresses import page_from
-from presqt_daemon.targets.answers import TOKEN_INVALID
-from presqt_daemon.targets.base import (
-    Account,
-    Container,
-    ContainerRequest,
-    Item,
-    Sending,
-    Traits,
-)
+from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
 from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.begun import Begun
 from presqt_daemon.targets.figshare.deposits import Deposits
 from presqt_daemon.targets.figshare.entries import TITLE_FORMAT, TITLE_LENGTH
 from presqt_daemon.targets.figshare.files import PARTS_AT_ONCE, ArticleFiles
-from presqt_daemon.targets.given import GivenAddresses
-from presqt_daemon.targets.http import Http, is_same_host
+from presqt_daemon.targets.web.addresses import page_from
+from presqt_daemon.targets.web.answers import TOKEN_INVALID
+from presqt_daemon.targets.web.given import GivenAddresses
+from presqt_daemon.targets.web.http import Http, is_same_host
 
 URL = "https://api.figshare.com/v2"
 REQUESTS_PER_MINUTE = 60

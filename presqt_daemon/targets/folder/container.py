@@ -7,24 +7,24 @@ from pathlib import PurePosixPath
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.targets.folder.side import PREFIX, Mark, SideFolder, wanted_title
+from presqt_daemon.targets.folder.side import PREFIX, SideFolder, SideMark, wanted_title
 from presqt_daemon.targets.folder.walk import make_readable_folder, opened_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class MadeFolder:
     """A container that this ticket has made; the inode tells it from another of that title."""
 
     title: str
     inode: int
 
 
-def make(root: int, side: SideFolder, title: str, mode: int) -> Made:
+def make(root: int, side: SideFolder, title: str, mode: int) -> MadeFolder:
     """A new container for files of that mode; FileExistsError when the title is taken.
 
     Raises OSError.
     """
-    side.write_mark(Mark(title=title))
+    side.write_mark(SideMark(title=title))
     reach("folder-intent")
     try:
         status = make_readable_folder(root, title, mode)
@@ -36,11 +36,11 @@ def make(root: int, side: SideFolder, title: str, mode: int) -> Made:
         # somebody has put a folder of theirs in its place in that moment
         side.drop_mark()
         raise FileExistsError(title)
-    side.write_mark(Mark(title=title, inode=status.st_ino))
-    return Made(title=title, inode=status.st_ino)
+    side.write_mark(SideMark(title=title, inode=status.st_ino))
+    return MadeFolder(title=title, inode=status.st_ino)
 
 
-def find_made(root: int, side: SideFolder) -> Made | None:
+def find_made(root: int, side: SideFolder) -> MadeFolder | None:
     """The container that an earlier go has made, None when there is none.
 
     After a crash between making it and noting its inode, an empty folder under the intended title
@@ -60,14 +60,14 @@ def find_made(root: int, side: SideFolder) -> Made | None:
         if error.errno == errno.ELOOP:
             return None
         raise
-    made = Made(title=mark.title, inode=status.st_ino)
+    made = MadeFolder(title=mark.title, inode=status.st_ino)
     is_ours = status.st_uid == os.fstat(side.handle).st_uid
     if mark.inode is not None:
         return made if is_ours and mark.inode == made.inode else None
     is_new = status.st_ctime_ns >= mark.noted_ns
     if not (is_ours and is_new and is_empty) or _is_wanted_by_another(root, side, mark.title):
         return None
-    side.write_mark(Mark(title=made.title, inode=made.inode))
+    side.write_mark(SideMark(title=made.title, inode=made.inode))
     return made
 
 

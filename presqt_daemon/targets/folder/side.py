@@ -39,7 +39,7 @@ Spoilt = Callable[[str], Exception]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class SideMark:
     """The container that a ticket makes: its title, and its inode once it has been made.
 
     `noted_ns` is when the note was written, by the archive's own clock.
@@ -81,7 +81,7 @@ class SideFolder:
             if line.endswith(b"\n"):
                 self._touched.add(self._path_from(line))
 
-    def read_mark(self) -> Mark | None:
+    def read_mark(self) -> SideMark | None:
         """The mark of an earlier go, None without one. Raises TargetFault where it is spoilt."""
         content = read_note(self._handle, _MARK, _MAX_MARK_BYTES, self._spoilt)
         if content is None:
@@ -90,9 +90,9 @@ class SideFolder:
         if mark is None:
             raise self._spoilt(_MARK)
         noted = os.stat(_MARK, dir_fd=self._handle, follow_symlinks=False).st_mtime_ns
-        return Mark(title=mark.title, inode=mark.inode, noted_ns=noted)
+        return SideMark(title=mark.title, inode=mark.inode, noted_ns=noted)
 
-    def write_mark(self, mark: Mark) -> None:
+    def write_mark(self, mark: SideMark) -> None:
         """Make the mark durable; the first one's folder too, which is then in its place."""
         is_first = mark.inode is None
         new, tree = f"{_MARK}.new", asdict(mark)
@@ -213,7 +213,7 @@ def wanted_title(root: int, name: str) -> str | None:
     return None if mark is None else mark.title
 
 
-def mark_from(content: bytes) -> Mark | None:
+def mark_from(content: bytes) -> SideMark | None:
     """The mark that a note holds, None for one that we cannot have written."""
     try:
         tree = read_untrusted_json(content)
@@ -225,7 +225,7 @@ def mark_from(content: bytes) -> Mark | None:
     is_number = inode is None or (isinstance(inode, int) and not isinstance(inode, bool))
     if not isinstance(title, str) or not is_title(title) or not is_number:
         return None
-    return Mark(title=title, inode=inode)
+    return SideMark(title=title, inode=inode)
 
 
 def is_title(title: str) -> bool:

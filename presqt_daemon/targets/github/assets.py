@@ -15,9 +15,9 @@ from urllib.parse import quote
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Item, Sending
-from presqt_daemon.targets.fields import text_at, whole_in
-from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.pages import all_pages
+from presqt_daemon.targets.web.fields import text_at, whole_in
+from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.web.pages import all_pages
 
 TAG = "presqt-"
 STATE_KEY = "asset"

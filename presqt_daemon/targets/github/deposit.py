@@ -15,7 +15,7 @@ from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.targets.base import Item, Sending
 from presqt_daemon.targets.git_names import refuse_git_path
 from presqt_daemon.targets.github.assets import STATE_KEY, Assets
-from presqt_daemon.targets.github.git import EXECUTABLE, PLAIN, Branch, Entry, Listed
+from presqt_daemon.targets.github.git import EXECUTABLE, PLAIN, Branch, GitEntry, Listed
 
 MESSAGE = "PresQT Upload"
 
@@ -36,7 +36,7 @@ _PATH_LENGTH = 4096
 _WORKFLOWS = ".github/workflows/"
 
 
-class Deposit:
+class RepositoryDeposit:
     """What one container gets; `put` may be called from several threads at once."""
 
     def __init__(self, branch: Branch, assets: Assets | None, prefix: PurePosixPath) -> None:
@@ -50,7 +50,7 @@ class Deposit:
         self._known: str | None = None
         self._taken: set[str] = set()
         self._stored: set[str] = set()
-        self._pending: dict[str, Entry] = {}
+        self._pending: dict[str, GitEntry] = {}
         self._blobs = 0
         self._questions = _VAIN_QUESTIONS
         self._texts: set[tuple[str, str | None]] = set()
@@ -130,7 +130,7 @@ class Deposit:
                 found |= {path: large[path] for path in self._large if path in large}
         return self._relative(found)
 
-    def _entry(self, file: Sending, path: str, mode: str) -> Entry:
+    def _entry(self, file: Sending, path: str, mode: str) -> GitEntry:
         """The file's place in the tree; its bytes are sent now unless they travel in the tree."""
         sha = None if self._has_commit else self._begin(file, path)
         wanted = file.digests.get(GIT_BLOB)
@@ -142,13 +142,13 @@ class Deposit:
         if sha is None and may_be_text and _text(file) is not None:
             with self._lock:
                 self._texts.add((path, wanted))
-            return Entry(path=path, mode=mode, size=file.size, text=lambda: _text(file) or "")
+            return GitEntry(path=path, mode=mode, size=file.size, text=lambda: _text(file) or "")
         if sha is None:
             sha = wanted if wanted and self._is_there(wanted) else self._branch.store(file)
             with self._lock:
                 self._stored.add(sha)
                 self._blobs += 1
-        return Entry(path=path, mode=mode, sha=sha)
+        return GitEntry(path=path, mode=mode, sha=sha)
 
     def _is_there(self, blob: str) -> bool:
         """Whether a go that was interrupted has stored the blob; asked as long as that may be."""
@@ -185,7 +185,7 @@ class Deposit:
             if asset is not None and asset != item.state[STATE_KEY]:
                 self._obsolete.add(asset)
             elif replaces is not None and asset is None:
-                self._pending[path] = Entry(path=path, expects=_blob_of(replaces))
+                self._pending[path] = GitEntry(path=path, expects=_blob_of(replaces))
         return Item(path=file.path, size=item.size, digests=item.digests, state=item.state)
 
     def _commit_pending(self, least_blobs: int = 0) -> str | None:
@@ -199,7 +199,7 @@ class Deposit:
             known = self._known
             heads: list[str] = []
 
-            def fit(head: str, wanted: Sequence[Entry]) -> Sequence[Entry]:
+            def fit(head: str, wanted: Sequence[GitEntry]) -> Sequence[GitEntry]:
                 heads.append(head)
                 return wanted if head == known else self._fitting(head, wanted)
 
@@ -217,7 +217,7 @@ class Deposit:
                         del self._pending[path]
             return commit
 
-    def _fitting(self, head: str, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def _fitting(self, head: str, entries: Sequence[GitEntry]) -> Sequence[GitEntry]:
         """The entries less those in whose place something stands that nobody has listed."""
         there = self._branch.files(head)
         fitting = []

@@ -13,12 +13,12 @@ from typing import Any
 from urllib.parse import quote
 
 from presqt_daemon.errors import TargetFault, UserFault
-from presqt_daemon.targets.answers import Answer, ended, on_one_line
 from presqt_daemon.targets.base import Sending
-from presqt_daemon.targets.base64_body import Base64Body
-from presqt_daemon.targets.fields import content_at, required_text, rows_at, text_at, whole_in
-from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.pages import FolderBound
+from presqt_daemon.targets.web.answers import Answer, ended, on_one_line
+from presqt_daemon.targets.web.base64_body import Base64Body
+from presqt_daemon.targets.web.fields import content_at, required_text, rows_at, text_at, whole_in
+from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.web.pages import FolderBound
 
 PLAIN = "100644"
 EXECUTABLE = "100755"
@@ -43,7 +43,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class GitEntry:
     """One change of a tree: a stored blob's name, a text sent with the tree, or neither: removed.
 
     `text` is UTF-8 of `size` bytes, read when it is sent. `wanted` is the blob's name as it was
@@ -190,9 +190,9 @@ class Branch:
 
     def add(
         self,
-        entries: Sequence[Entry],
+        entries: Sequence[GitEntry],
         message: str,
-        fit: Callable[[str, Sequence[Entry]], Sequence[Entry]],
+        fit: Callable[[str, Sequence[GitEntry]], Sequence[GitEntry]],
     ) -> str:
         """The commit that holds these entries; one that changes nothing is not made.
 
@@ -227,14 +227,14 @@ class Branch:
             retryable=True,
         )
 
-    def _without_gone(self, head: str, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def _without_gone(self, head: str, entries: Sequence[GitEntry]) -> Sequence[GitEntry]:
         """The entries, less the removal of what is not there: GitHub refuses that."""
         if not any(entry.is_removal for entry in entries):
             return entries
         there = self.files(head)
         return [entry for entry in entries if not entry.is_removal or entry.path in there]
 
-    def _grow(self, tree: str, entries: Sequence[Entry]) -> str:
+    def _grow(self, tree: str, entries: Sequence[GitEntry]) -> str:
         """The name of a tree with these entries in it."""
         for group in groups(entries):
             rows = [_row(entry) for entry in group]
@@ -267,7 +267,7 @@ class Branch:
         return text_at(answer, "sha")
 
 
-def groups(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+def groups(entries: Sequence[GitEntry]) -> Iterator[Sequence[GitEntry]]:
     """The entries in their order, in groups that one request takes."""
     start = size = 0
     for number, entry in enumerate(entries):
@@ -279,7 +279,7 @@ def groups(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
         yield entries[start:]
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: GitEntry) -> dict[str, Any]:
     row = {"path": entry.path, "mode": entry.mode, "type": "blob"}
     if entry.text is not None:
         return {**row, "content": entry.text()}

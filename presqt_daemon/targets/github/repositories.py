@@ -17,14 +17,14 @@ from urllib.parse import quote
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault, UserFault
-from presqt_daemon.targets.addresses import page_from
-from presqt_daemon.targets.answers import fault_from_answer
 from presqt_daemon.targets.base import Account, Container, ContainerRequest
-from presqt_daemon.targets.fields import object_in, text_at
 from presqt_daemon.targets.github.git import Branch
-from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.marked import others_to
-from presqt_daemon.targets.pages import all_pages
+from presqt_daemon.targets.web.addresses import page_from
+from presqt_daemon.targets.web.answers import fault_from_answer
+from presqt_daemon.targets.web.fields import object_in, text_at
+from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.web.pages import all_pages
 
 MARK = "presqt-ticket:"
 README = "README.md"

@@ -16,11 +16,11 @@ from presqt_daemon.digest import GIT_BLOB
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
 from presqt_daemon.targets.git_names import why_git_refuses
 from presqt_daemon.targets.github.assets import Assets
-from presqt_daemon.targets.github.deposit import BLOB_BYTES, Deposit
+from presqt_daemon.targets.github.deposit import BLOB_BYTES, RepositoryDeposit
 from presqt_daemon.targets.github.repositories import Repositories, title_from, words_from
-from presqt_daemon.targets.given import GivenAddresses
-from presqt_daemon.targets.http import Http, is_same_host
 from presqt_daemon.targets.names import NameRules
+from presqt_daemon.targets.web.given import GivenAddresses
+from presqt_daemon.targets.web.http import Http, is_same_host
 
 URL = "https://api.github.com"
 REQUESTS_PER_MINUTE = 80
@@ -75,7 +75,7 @@ class GitHubTarget:
         )
         self._given = GivenAddresses(config.name)
         self._lock = threading.Lock()
-        self._deposits: dict[tuple[str, str], Deposit] = {}
+        self._deposits: dict[tuple[str, str], RepositoryDeposit] = {}
         self._repositories = Repositories(self._http, config, api)
 
     def account(self) -> Account:
@@ -139,7 +139,7 @@ class GitHubTarget:
     def close(self) -> None:
         self._http.close()
 
-    def _deposit(self, container: Container) -> Deposit:
+    def _deposit(self, container: Container) -> RepositoryDeposit:
         key = container.state["repository"], container.state["path"]
         with self._lock:
             if key not in self._deposits:
@@ -149,7 +149,7 @@ class GitHubTarget:
                     assets = Assets(
                         self._http, self._repositories.address(container), ticket, branch
                     )
-                self._deposits[key] = Deposit(
+                self._deposits[key] = RepositoryDeposit(
                     self._repositories.branch(container),
                     assets,
                     PurePosixPath(container.state["path"]),

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from presqt_daemon.targets.base import Item, Sending
-from presqt_daemon.targets.base64_body import Part, base64_length
+from presqt_daemon.targets.web.base64_body import Part, base64_length
 
 MESSAGE = "PresQT Upload"
 ACTIONS = 100
@@ -18,7 +18,7 @@ BATCH_CHARACTERS = 15 * 10**6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class CommitAction:
     """One file of a commit; `path` is from the repository's root.
 
     `replaces` is what was seen there, which the file may take the place of; with `is_update` the
@@ -34,8 +34,8 @@ class Action:
 
 
 def batches(
-    actions: Sequence[Action], most_characters: int = BATCH_CHARACTERS
-) -> Iterator[Sequence[Action]]:
+    actions: Sequence[CommitAction], most_characters: int = BATCH_CHARACTERS
+) -> Iterator[Sequence[CommitAction]]:
     """The actions in their order, in groups that one commit takes; a large file goes alone."""
     start = weight = 0
     for number, action in enumerate(actions):
@@ -49,12 +49,12 @@ def batches(
         yield actions[start:]
 
 
-def weight_of(batch: Collection[Action]) -> int:
+def weight_of(batch: Collection[CommitAction]) -> int:
     """Base64 characters in one commit."""
     return sum(base64_length(action.file.size) for action in batch)
 
 
-def commit_parts(branch: str, actions: Sequence[Action]) -> list[Part]:
+def commit_parts(branch: str, actions: Sequence[CommitAction]) -> list[Part]:
     """A commit's JSON body, for `Base64Body`."""
     head = f'{{"branch":{json.dumps(branch)},"commit_message":"{MESSAGE}","stats":false,"actions":['
     parts: list[Part] = []

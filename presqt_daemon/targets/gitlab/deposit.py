@@ -13,21 +13,21 @@ from urllib.parse import quote
 
 from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import TargetFault, UserFault
-from presqt_daemon.targets.answers import Answer
 from presqt_daemon.targets.base import Item, Sending
-from presqt_daemon.targets.base64_body import Base64Body
-from presqt_daemon.targets.fields import content_at, text_at
 from presqt_daemon.targets.git_names import refuse_git_path
 from presqt_daemon.targets.gitlab.batches import (
     BATCH_CHARACTERS,
-    Action,
+    CommitAction,
     batches,
     commit_parts,
     weight_of,
 )
 from presqt_daemon.targets.gitlab.refusals import Collided, refusal_of_commit
 from presqt_daemon.targets.gitlab.tree import blob_digests, tree_at
-from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.web.answers import Answer
+from presqt_daemon.targets.web.base64_body import Base64Body
+from presqt_daemon.targets.web.fields import content_at, text_at
+from presqt_daemon.targets.web.http import Http
 
 COMMIT_SECONDS = 600.0
 """After the last byte of a large commit GitLab writes it to git before it answers."""
@@ -36,7 +36,7 @@ _COLLISIONS = 3
 """How often files may come and go under a commit before GitLab is not believed any more."""
 
 
-class Deposit:
+class ProjectDeposit:
     """What one container gets; `put` may be called from several threads at once."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Deposit:
         self._prefix = prefix
         self._target = target
         self._lock = threading.Lock()
-        self._pending: dict[str, Action] = {}
+        self._pending: dict[str, CommitAction] = {}
         self._delivered: set[str] = set()
         self._taken: set[str] = set()
         self._is_doubtful = False
@@ -64,7 +64,7 @@ class Deposit:
         path = str(self._prefix / file.path)
         refuse_git_path(path)
         with self._lock:
-            self._pending[path] = Action(
+            self._pending[path] = CommitAction(
                 path=path, file=file, is_update=replaces is not None, replaces=replaces
             )
             self._delivered.discard(path)
@@ -186,7 +186,7 @@ class Deposit:
                         self._delivered.add(action.path)
         return commit
 
-    def _guarded(self, batch: Collection[Action]) -> Collection[Action]:
+    def _guarded(self, batch: Collection[CommitAction]) -> Collection[CommitAction]:
         """The actions, each update with the commit that made what it replaces.
 
         Without it GitLab puts an update over whatever stands there (docs.gitlab.com/api/commits,
@@ -215,7 +215,7 @@ class Deposit:
             for path, action in self._pending.items():
                 self._pending[path] = replace(action, last_commit=None)
 
-    def _post(self, batch: Collection[Action]) -> str:
+    def _post(self, batch: Collection[CommitAction]) -> str:
         actions = list(batch)
         names = actions[0].path if len(actions) == 1 else f"{len(actions)} files"
         with closing(Base64Body(commit_parts(self._branch, actions))) as body:
@@ -266,7 +266,7 @@ class Deposit:
         return found
 
 
-def _is_as_seen(action: Action, item: Item) -> bool:
+def _is_as_seen(action: CommitAction, item: Item) -> bool:
     """Whether what stands there is what the file was to replace."""
     return action.replaces is not None and (
         not action.replaces.digests or action.replaces.digests == item.digests

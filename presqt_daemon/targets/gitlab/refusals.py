@@ -3,7 +3,7 @@
 import re
 
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
-from presqt_daemon.targets.answers import Answer
+from presqt_daemon.targets.web.answers import Answer
 
 _COLLISION = re.compile(r"with this name|could not update|changed since", re.IGNORECASE)
 _PROTECTED = re.compile(r"protected|allowed to push", re.IGNORECASE)

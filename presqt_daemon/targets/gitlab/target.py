@@ -18,12 +18,12 @@ from presqt_daemon.config import TargetConfig
 from presqt_daemon.digest import GIT_BLOB
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
 from presqt_daemon.targets.git_names import why_git_refuses
-from presqt_daemon.targets.gitlab.deposit import Deposit
+from presqt_daemon.targets.gitlab.deposit import ProjectDeposit
 from presqt_daemon.targets.gitlab.projects import Projects, title_from
 from presqt_daemon.targets.gitlab.refusals import words
-from presqt_daemon.targets.given import GivenAddresses
-from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.names import NameRules
+from presqt_daemon.targets.web.given import GivenAddresses
+from presqt_daemon.targets.web.http import Http
 
 URL = "https://gitlab.com"
 API = "/api/v4"
@@ -78,7 +78,7 @@ class GitLabTarget:
         )
         self._given = GivenAddresses(config.name)
         self._lock = threading.Lock()
-        self._deposits: dict[tuple[str, str], Deposit] = {}
+        self._deposits: dict[tuple[str, str], ProjectDeposit] = {}
         self._projects = Projects(self._http, config, self._api, self._tree_of)
 
     def account(self) -> Account:
@@ -137,12 +137,12 @@ class GitLabTarget:
     def _tree_of(self, container: Container) -> Mapping[PurePosixPath, Item]:
         return self._deposit(container).listing()
 
-    def _deposit(self, container: Container) -> Deposit:
+    def _deposit(self, container: Container) -> ProjectDeposit:
         state = container.state
         with self._lock:
             key = state["project"], state["path"]
             if key not in self._deposits:
-                self._deposits[key] = Deposit(
+                self._deposits[key] = ProjectDeposit(
                     self._http,
                     f"{self._api}/projects/{state['project']}",
                     branch=state["branch"],

@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from presqt_daemon.digest import GIT_BLOB, GIT_BLOB_SHA256
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.targets.base import Item
-from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.pages import all_pages
+from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.web.pages import all_pages
 
 _FILE_MODE = "100"
 """How the mode of a plain file begins; links (120000) and submodules (160000) have no digest."""

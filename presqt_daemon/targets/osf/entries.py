@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Item
-from presqt_daemon.targets.fields import object_in, whole_in
+from presqt_daemon.targets.web.fields import object_in, whole_in
 
 HASHES = ("sha256", "md5")
 """What WaterButler takes of the bytes on their way to the store."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import Container
-from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.osf.entries import Folder, folder_from_entry, is_folder, name_of
 from presqt_daemon.targets.osf.lists import Entry, NotWhole, read_folder, read_pages
+from presqt_daemon.targets.web.http import Http
 
 NOT_READY_SECONDS = 2.0
 """What has just been created is not seen everywhere at once."""

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from presqt_daemon.errors import TargetFault
-from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.osf.entries import with_query
-from presqt_daemon.targets.pages import MAX_PAGES, repeated
+from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.web.pages import MAX_PAGES, repeated
 
 PAGE = "100"
 """Entries on one page, the most that the API gives."""

@@ -5,10 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from presqt_daemon.errors import TargetFault, UserFault
-from presqt_daemon.targets.addresses import page_from
 from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
-from presqt_daemon.targets.fields import object_in
-from presqt_daemon.targets.http import Http
 from presqt_daemon.targets.osf.entries import (
     Folder,
     data_of,
@@ -18,6 +15,9 @@ from presqt_daemon.targets.osf.entries import (
     with_query,
 )
 from presqt_daemon.targets.osf.lists import Entry, read_steadily
+from presqt_daemon.targets.web.addresses import page_from
+from presqt_daemon.targets.web.fields import object_in
+from presqt_daemon.targets.web.http import Http
 
 STORAGE = "osfstorage"
 MARK = "presqt-ticket:"

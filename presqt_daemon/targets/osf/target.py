@@ -17,17 +17,7 @@ from typing import Any
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import UserFault
-from presqt_daemon.targets.base import (
-    Account,
-    Container,
-    ContainerRequest,
-    Item,
-    Sending,
-    Traits,
-)
-from presqt_daemon.targets.fields import object_in
-from presqt_daemon.targets.given import GivenAddresses
-from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
 from presqt_daemon.targets.marked import others_to
 from presqt_daemon.targets.names import NameRules
 from presqt_daemon.targets.osf.entries import (
@@ -41,7 +31,10 @@ from presqt_daemon.targets.osf.entries import (
 )
 from presqt_daemon.targets.osf.folders import NOT_READY_SECONDS, ROOT, Folders
 from presqt_daemon.targets.osf.nodes import Nodes
-from presqt_daemon.targets.pages import FolderBound
+from presqt_daemon.targets.web.fields import object_in
+from presqt_daemon.targets.web.given import GivenAddresses
+from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.web.pages import FolderBound
 
 URL = "https://api.osf.io/v2"
 

@@ -7,10 +7,9 @@ from urllib.parse import quote
 
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import Container, Item, Sending
-from presqt_daemon.targets.given import GivenAddresses
-from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.web.given import GivenAddresses
+from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.content import faults_by_name
-from presqt_daemon.targets.zenodo.drafts import VANISHED, draft_gone, link_in, md5_from, rows_in
 from presqt_daemon.targets.zenodo.keys import (
     StoredFile,
     forms_of,
@@ -22,6 +21,7 @@ from presqt_daemon.targets.zenodo.keys import (
     size_from,
 )
 from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
+from presqt_daemon.targets.zenodo.words import VANISHED, draft_gone, link_in, md5_from, rows_in
 
 
 class BucketFiles:

@@ -12,11 +12,10 @@ from urllib.parse import quote
 
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.targets.answers import BODY_LIMIT_HINT, Answer
 from presqt_daemon.targets.base import Sending
-from presqt_daemon.targets.given import GivenAddresses
-from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.zenodo.drafts import VANISHED, rows_in
+from presqt_daemon.targets.web.answers import BODY_LIMIT_HINT, Answer
+from presqt_daemon.targets.web.given import GivenAddresses
+from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.parts import (
     REFUSED,
     STORE_SECONDS,
@@ -25,6 +24,7 @@ from presqt_daemon.targets.zenodo.parts import (
     put_parts,
     size_of_parts,
 )
+from presqt_daemon.targets.zenodo.words import VANISHED, rows_in
 
 PART_SIZES = (64 << 20, 8 << 20, 1 << 20)
 """Bytes of one part: below the 100 MiB that a stock InvenioRDM takes in one request, and smaller

@@ -14,8 +14,8 @@ from presqt_daemon.errors import PresqtError, TargetFault
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import UNDESCRIBED, ContainerRequest
 from presqt_daemon.targets.left_out import remarks_to, state_from
-from presqt_daemon.targets.zenodo.drafts import Row, complaints_in
-from presqt_daemon.targets.zenodo.metadata import MARK, has_mark, publication_date
+from presqt_daemon.targets.zenodo.description.metadata import MARK, has_mark, publication_date
+from presqt_daemon.targets.zenodo.words import Row, complaints_in
 
 LOST_SECONDS = (0.25, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 """How long a draft is looked for that may have been made: an index was seen 12 s late."""

@@ -22,8 +22,8 @@ from presqt_daemon.targets.base import (
     Sending,
     Traits,
 )
-from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.pages import MAX_PAGES
+from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.web.pages import MAX_PAGES
 from presqt_daemon.targets.zenodo.bucket import BucketFiles
 from presqt_daemon.targets.zenodo.creation import (
     Lookout,
@@ -31,8 +31,9 @@ from presqt_daemon.targets.zenodo.creation import (
     description_state,
     title_query,
 )
-from presqt_daemon.targets.zenodo.deposit_metadata import deposit_metadata, left_out
-from presqt_daemon.targets.zenodo.drafts import (
+from presqt_daemon.targets.zenodo.description.deposit_metadata import deposit_metadata, left_out
+from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
+from presqt_daemon.targets.zenodo.words import (
     DISCARDED,
     PAGE_ROWS,
     PUBLISHED,
@@ -45,7 +46,6 @@ from presqt_daemon.targets.zenodo.drafts import (
     token_refused,
     words_of,
 )
-from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
 
 _MADE = ".presqt.zip"
 

@@ -14,9 +14,8 @@ from urllib.parse import quote
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Container, Item, Sending
-from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.content import DraftContent, KeyStuckError
-from presqt_daemon.targets.zenodo.drafts import draft_gone, md5_from
 from presqt_daemon.targets.zenodo.keys import (
     StoredFile,
     forms_of,
@@ -28,6 +27,7 @@ from presqt_daemon.targets.zenodo.keys import (
     let_go_with,
     size_from,
 )
+from presqt_daemon.targets.zenodo.words import draft_gone, md5_from
 
 CHECKSUM_SECONDS = 900.0
 """How long a digest is waited for that the server computes in the background."""

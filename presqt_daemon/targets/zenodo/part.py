@@ -3,7 +3,7 @@
 from presqt_daemon.targets.base import Body
 
 
-class Part:
+class BodyPart:
     """`size` bytes of a body from `start` on; the body is read by nobody else meanwhile."""
 
     def __init__(self, body: Body, start: int, size: int) -> None:

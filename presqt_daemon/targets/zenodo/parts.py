@@ -13,8 +13,8 @@ from typing import Any
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import Sending
-from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.zenodo.part import Part
+from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.zenodo.part import BodyPart
 
 STORE_SECONDS = 600.0
 """How long the server may take after the last byte of a content, or to put parts together."""
@@ -122,7 +122,7 @@ def _put_part(
             "PUT",
             url,
             doing=f"part {number} of {file.path}",
-            body=Part(body, start, size),
+            body=BodyPart(body, start, size),
             size=size,
             expect=expect,
             read_seconds=STORE_SECONDS,

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from presqt_daemon.errors import PresqtError, UserFault
-from presqt_daemon.targets.answers import Answer
 from presqt_daemon.targets.base import Container
-from presqt_daemon.targets.zenodo.drafts import link_in
+from presqt_daemon.targets.web.answers import Answer
 from presqt_daemon.targets.zenodo.files import DraftFiles
 from presqt_daemon.targets.zenodo.keys import is_our_key
 from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
+from presqt_daemon.targets.zenodo.words import link_in
 
 
 class PublishedDraft:

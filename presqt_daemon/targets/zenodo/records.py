@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault, UserFault
-from presqt_daemon.targets.answers import Answer
 from presqt_daemon.targets.base import (
     RESTRICTED,
     Account,
@@ -19,15 +18,19 @@ from presqt_daemon.targets.base import (
     Sending,
     Traits,
 )
-from presqt_daemon.targets.http import Http
-from presqt_daemon.targets.pages import MAX_PAGES
+from presqt_daemon.targets.web.answers import Answer
+from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.web.pages import MAX_PAGES
 from presqt_daemon.targets.zenodo.creation import (
     Lookout,
     create_described,
     description_state,
     title_query,
 )
-from presqt_daemon.targets.zenodo.drafts import (
+from presqt_daemon.targets.zenodo.description.metadata import left_out, record_metadata
+from presqt_daemon.targets.zenodo.files import DraftFiles
+from presqt_daemon.targets.zenodo.publishing import PublishedDraft
+from presqt_daemon.targets.zenodo.words import (
     DISCARDED,
     METADATA_ONLY,
     PAGE_ROWS,
@@ -40,9 +43,6 @@ from presqt_daemon.targets.zenodo.drafts import (
     token_refused,
     words_of,
 )
-from presqt_daemon.targets.zenodo.files import DraftFiles
-from presqt_daemon.targets.zenodo.metadata import left_out, record_metadata
-from presqt_daemon.targets.zenodo.publishing import PublishedDraft
 
 NATIVE = {"Accept": "application/vnd.inveniordm.v1+json, application/json;q=0.9"}
 """Zenodo answers plain `application/json` with records in the form of its older API."""

@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault, UserFault
-from presqt_daemon.targets.answers import TOKEN_INVALID, Answer
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
-from presqt_daemon.targets.http import Http
+from presqt_daemon.targets.web.answers import TOKEN_INVALID, Answer
+from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.deposit import DepositTarget
-from presqt_daemon.targets.zenodo.drafts import token_refused, words_of
-from presqt_daemon.targets.zenodo.metadata import LEAST_TEXT
+from presqt_daemon.targets.zenodo.description.metadata import LEAST_TEXT
 from presqt_daemon.targets.zenodo.records import RecordsTarget
+from presqt_daemon.targets.zenodo.words import token_refused, words_of
 
 DEFAULT_URL = "https://zenodo.org/api"
 SHORT_SECONDS = 2.0

@@ -1,0 +1,142 @@
+"""A ticket in words: its row in the table, and everything a person needs to know about it."""
+
+from collections.abc import Iterator, Sequence
+
+from presqt_daemon.cli.output.text import brief, capped, shown, text_from_moment
+from presqt_daemon.model import Finding, Stage, Status
+from presqt_daemon.tickets.process_info import ProcessInfo
+from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.units import text_from_bytes
+
+COLUMNS = ("ticket", "status", "code", "done", "target", "received", "file", "message")
+
+
+def row(info: ProcessInfo) -> tuple[str, ...]:
+    """The ticket's cells, in the order of `COLUMNS`."""
+    return (
+        info.ticket_number,
+        info.status.value,
+        "-" if info.status_code is None else str(info.status_code),
+        f"{info.job_percentage}%",
+        shown(info.target or "-"),
+        text_from_moment(info.received_at).replace(" ", "T", 1).replace(" UTC", "Z"),
+        shown(info.source_file) or "-",
+        brief(headline(info)),
+    )
+
+
+def damaged_row(ticket: str, problem: str) -> tuple[str, ...]:
+    """The cells of a ticket whose status cannot be read."""
+    return (ticket, "unreadable", "-", "-", "-", "-", "-", shown(problem))
+
+
+def headline(info: ProcessInfo) -> str:
+    """The one sentence: the message, and why nothing moves if nothing does."""
+    if not info.is_open or info.waiting_for is None:
+        return info.message
+    until = f" (next attempt {text_from_moment(info.next_attempt_at)})"
+    waits = f"Waiting for {info.waiting_for}"
+    # a pause says its cause in the message
+    cause = info.message.removeprefix(waits) if info.message.startswith(f"{waits}: ") else "."
+    return f"{waits}{until if info.next_attempt_at else ''}{cause}"
+
+
+def describe(info: ProcessInfo, folder: TicketFolder) -> Iterator[str]:
+    """The ticket for people, line by line: message, what is wrong, where it is."""
+    yield brief(headline(info))
+    if headline(info) != info.message and not info.message.startswith("Waiting for "):
+        yield brief(info.message)
+    yield ""
+    yield from _trouble(info)
+    yield from _aligned(_facts(info))
+    yield ""
+    yield f"status file  {shown(str(folder.info))}"
+    if folder.receipt.is_file():
+        yield f"receipt      {shown(str(folder.receipt))}"
+    if info.expiration is not None and not info.is_open:
+        yield f"the zip may be removed from {text_from_moment(info.expiration)}"
+
+
+def progress_line(info: ProcessInfo) -> str:
+    """What is being done now, on one line; of an ended ticket only that it has ended."""
+    parts = [f"{info.job_percentage}%", headline(info) if info.is_open else info.status.value]
+    if info.stage in {Stage.HASHED, Stage.UPLOADED} and info.upload_total_files:
+        parts.append(f"({_sent(info)})")
+    elif info.staging_total_bytes and info.is_open:
+        parts.append(
+            f"({text_from_bytes(info.staging_bytes_finished)} "
+            f"of {text_from_bytes(info.staging_total_bytes)} unpacked)"
+        )
+    return shown(" ".join(parts))
+
+
+def _trouble(info: ProcessInfo) -> Iterator[str]:
+    """Every list of things that are not as they should be, the worst first."""
+    yield from _paths("files whose digest at the target differs", info.failed_fixity)
+    yield from _findings("errors", info.errors, info.errors_total)
+    yield from _paths("files for which the target gave no digest", info.unverified_fixity)
+    yield from _paths("files left as they were, with other content", info.ignored_different)
+    yield from _findings("warnings", info.warnings, info.warnings_total)
+
+
+def _paths(title: str, paths: Sequence[str]) -> Iterator[str]:
+    if paths:
+        yield f"{title} ({len(paths)}):"
+        yield from (f"  {line}" for line in capped(paths))
+        yield ""
+
+
+def _findings(title: str, findings: Sequence[Finding], total: int) -> Iterator[str]:
+    if findings:
+        yield f"{title} ({max(total, len(findings))}):"
+        lines = (
+            f"{item.path}: {item.message} [{item.code}]"
+            if item.path and item.path not in item.message
+            else f"{item.message} [{item.code}]"
+            for item in findings
+        )
+        yield from (f"  {line}" for line in capped(lines, total))
+        yield ""
+
+
+def _facts(info: ProcessInfo) -> Iterator[tuple[str, str]]:
+    yield "ticket", info.ticket_number
+    code = "" if info.status_code is None else f" {info.status_code}"
+    name = f" {info.error_code}" if info.error_code else ""
+    yield "status", f"{info.status}{code}{name}, {info.stage}, {info.job_percentage}%"
+    by = info.dropped_by.get("name") or info.dropped_by.get("uid")
+    dropped = f"{info.source_file or '-'}" + (f" by {by}" if by is not None else "")
+    yield "dropped", f"{dropped}, taken {text_from_moment(info.received_at)}"
+    if info.target is not None:
+        place = info.target
+        if info.resource_id is not None:
+            place += f", resource {info.resource_id}"
+        if info.title is not None:
+            place += f", titled {info.title!r}"
+        yield "goes to", place
+    if info.link_to_resource is not None:
+        yield "link", info.link_to_resource
+    if info.upload_total_files:
+        yield "sent", _sent(info)
+    if info.status is Status.FINISHED:
+        compared = info.hash_algorithm or "no digest of the target's own"
+        yield "compared by", compared
+    if info.resources_ignored or info.resources_updated:
+        ignored, updated = len(info.resources_ignored), len(info.resources_updated)
+        yield "duplicates", f"{ignored} left as they were, {updated} replaced"
+    if info.finished_at is not None:
+        yield "ended", text_from_moment(info.finished_at)
+
+
+def _sent(info: ProcessInfo) -> str:
+    return (
+        f"{info.upload_files_finished} of {info.upload_total_files} files, "
+        f"{text_from_bytes(info.upload_bytes_finished)} "
+        f"of {text_from_bytes(info.upload_total_bytes)}"
+    )
+
+
+def _aligned(facts: Iterator[tuple[str, str]]) -> Iterator[str]:
+    rows = list(facts)
+    width = max(len(label) for label, _text in rows) + 2
+    yield from (f"{label:<{width}}{shown(text)}" for label, text in rows)

@@ -1,0 +1,155 @@
+"""Which ticket a person means: by its number, the beginning of it, or a file's name."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.text import capped, shown
+from presqt_daemon.config import Config
+from presqt_daemon.system.files import printable_name
+from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, NOTE_SUFFIX, shorten_name
+from presqt_daemon.tickets.legacy import read_any_info
+from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
+from presqt_daemon.tickets.store import TicketFolder, Uploads, is_ticket
+
+MIN_PREFIX = 4
+_NOTE = re.compile(r"(?s)(?P<stem>.+)\.(?P<prefix>[0-9a-f]{8})\.ticket\.json")
+_PREFIX = re.compile(rf"[0-9a-f][0-9a-f-]{{{MIN_PREFIX - 1},35}}")
+_MAX_NOTE_BYTES = 64 << 10
+
+
+class NotTakenYetError(Exception):
+    """The file that is meant still lies in the inbox; `path` says where."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.path = path
+
+
+def find_ticket(config: Config, wanted: str) -> TicketFolder:
+    """The folder of the one ticket that is meant.
+
+    `wanted` is a ticket number, at least four characters of its beginning, the inbox note of a
+    drop, or the drop's name; of several drops with one name the newest is meant.
+    Raises NotTakenYetError for a drop that is still waiting, Refusal (4) when there is no ticket.
+    """
+    uploads = Uploads(config.mediafiles)
+    folder = _by_number(uploads, wanted.lower())
+    if folder is None:
+        folder = _by_note(uploads, Path(wanted))
+    if folder is None:
+        waiting = next(_places(config, Path(wanted)), None)
+        if waiting is not None:
+            raise NotTakenYetError(waiting)
+        folder = _by_drop(uploads, Path(wanted))
+    if folder is None:
+        raise CommandRefusal(f"there is no ticket for {shown(wanted)}", Exit.UNKNOWN_TICKET)
+    return folder
+
+
+def ticket_in_note(path: Path) -> str | None:
+    """The ticket number in an inbox note; None for anything that is not one. Follows no link."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(handle, "rb") as stream:
+            ticket = json.loads(stream.read(_MAX_NOTE_BYTES))["ticket_number"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return ticket if isinstance(ticket, str) and is_ticket(ticket) else None
+
+
+def notes_beside(drop: Path) -> Iterator[Path]:
+    """The notes of drops that had this path, in no order."""
+    stem = shorten_name(drop.name, NAME_MAX_BYTES - len(f".{'0' * 8}{NOTE_SUFFIX}"))
+    try:
+        names = os.listdir(drop.parent)
+    except OSError:
+        return
+    for name in names:
+        found = _NOTE.fullmatch(name)
+        if found is not None and found["stem"] == stem:
+            yield drop.parent / name
+
+
+def all_infos(uploads: Uploads) -> Iterator[tuple[TicketFolder, ProcessInfo | InfoError]]:
+    """Every ticket with its status, or with why it cannot be read; in no order."""
+    try:
+        tickets = list(uploads.tickets())
+    except FileNotFoundError:
+        return
+    for ticket in tickets:
+        folder = uploads.folder(ticket)
+        try:
+            yield folder, read_any_info(folder)
+        except InfoError as error:
+            if folder.path.is_dir():
+                yield folder, error
+
+
+def _by_number(uploads: Uploads, wanted: str) -> TicketFolder | None:
+    if is_ticket(wanted):
+        folder = uploads.folder(wanted)
+        return folder if folder.path.is_dir() else None
+    return _by_prefix(uploads, wanted) if _PREFIX.fullmatch(wanted) else None
+
+
+def _by_prefix(uploads: Uploads, prefix: str) -> TicketFolder | None:
+    try:
+        fitting = sorted(ticket for ticket in uploads.tickets() if ticket.startswith(prefix))
+    except FileNotFoundError:
+        return None
+    if len(fitting) > 1:
+        raise CommandRefusal(
+            f"{prefix} is the beginning of {len(fitting)} tickets: {', '.join(capped(fitting))}",
+            Exit.UNKNOWN_TICKET,
+        )
+    return uploads.folder(fitting[0]) if fitting else None
+
+
+def _by_note(uploads: Uploads, path: Path) -> TicketFolder | None:
+    if not path.name.endswith(NOTE_SUFFIX):
+        return None
+    ticket = ticket_in_note(path)
+    if ticket is not None:
+        return _by_number(uploads, ticket)
+    found = _NOTE.fullmatch(path.name)
+    return _by_prefix(uploads, found["prefix"]) if found else None
+
+
+def _by_drop(uploads: Uploads, path: Path) -> TicketFolder | None:
+    """The newest ticket of a drop with this name; one whose note lies at this path goes first."""
+    beside = {ticket for note in notes_beside(path) if (ticket := ticket_in_note(note))}
+    name = printable_name(path.name)
+    fitting = [
+        (folder.ticket in beside, info.received_at, folder)
+        for folder, info in all_infos(uploads)
+        if isinstance(info, ProcessInfo) and Path(info.source_file).name == name
+    ]
+    return max(fitting, key=lambda item: item[:2])[2] if fitting else None
+
+
+def _places(config: Config, path: Path) -> Iterator[Path]:
+    """Where in the inbox a file of this name lies now."""
+    if path.parent != Path():
+        resolved = path.resolve()
+        if resolved.is_relative_to(config.inbox.resolve()) and path.is_file():
+            yield path
+        return
+    folders = [config.inbox, *(config.inbox / name for name in config.targets)]
+    for folder in folders:
+        for place in (folder, *_subfolders(folder, config)):
+            if (place / path.name).is_file():
+                yield place / path.name
+
+
+def _subfolders(folder: Path, config: Config) -> list[Path]:
+    if folder == config.inbox:
+        return []
+    try:
+        with os.scandir(folder) as entries:
+            return [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []

@@ -1,0 +1,175 @@
+"""The rooms below, built for one configuration and joined to the loop's queue."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from presqt_daemon.config import Config
+from presqt_daemon.daemon.events import Event
+from presqt_daemon.daemon.mounts import Mounts
+from presqt_daemon.daemon.summary import TargetOff, summary
+from presqt_daemon.inbox import Inbox
+from presqt_daemon.inbox.requests.control import ControlFolder
+from presqt_daemon.inbox.requests.open_requests import OpenRequests
+from presqt_daemon.system.standard_streams import is_journal
+from presqt_daemon.tickets.in_hand import InHand
+from presqt_daemon.tickets.store import Uploads
+from presqt_daemon.workers.dispatch import Dispatch
+from presqt_daemon.workers.expiry import Expiry
+from presqt_daemon.workers.limits.duplicates import KnownContents
+from presqt_daemon.workers.limits.permits import Permits
+from presqt_daemon.workers.limits.tokens import MissingTokenError, Tokens
+from presqt_daemon.workers.processes.pool import Pool
+from presqt_daemon.workers.processes.reaper import reap_orphans
+from presqt_daemon.workers.queue.queue import TicketQueue
+from presqt_daemon.workers.supervisor import Supervisor
+from presqt_daemon.workers.upgrade_runner import UpgradeRunner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """Everything that the loop speaks to. Nothing runs before `open`."""
+
+    uploads: Uploads
+    in_hand: InHand
+    pool: Pool
+    supervisor: Supervisor
+    dispatch: Dispatch
+    asked: OpenRequests
+    inbox: Inbox
+    control: ControlFolder
+    expiry: Expiry
+    upgrade: UpgradeRunner
+    mounts: Mounts
+
+    def open(self) -> None:
+        """Let drops and requests in."""
+        self.inbox.start()
+        self.control.start()
+        self.upgrade.go_on()
+        self.expiry.start()
+        self.uploads.remember()
+        self.mounts.start()
+
+    def keep_up(self) -> None:
+        """Get what could not be started for want of threads, and end a start that hangs."""
+        self.pool.end_hung_start()
+        self.pool.let_go()
+        if os.getpid() == 1:
+            reap_orphans(self.pool.own_processes())
+        self.upgrade.keep_up()
+        self.inbox.keep_up()
+        self.control.start()
+        self.expiry.start()
+        self.mounts.start()
+
+    def use(self, config: Config) -> None:
+        """Go on with another configuration of the same folders."""
+        self.supervisor.config = self.supervisor.permits.config = config
+        self.uploads.status_mode = config.permissions.status
+        self.upgrade.use(config)
+        self.supervisor.tokens.reload(config.targets, os.environ)
+        self.dispatch.agenda.small_bytes = config.staging.small
+        self.dispatch.resume_targets()
+        self.inbox.reload(config)
+
+    def close(self) -> None:
+        """Close the inbox, wait for what is being written, end the workers."""
+        self.upgrade.stop()
+        self.control.stop()
+        self.expiry.stop()
+        self.mounts.stop()
+        self.inbox.stop()
+        self.close_unopened()
+
+    def close_unopened(self) -> None:
+        """The same where `open` was never called."""
+        self.upgrade.stop()
+        self.dispatch.close()
+        self.pool.let_go(all_of_them=True)
+
+    def summary(self) -> str:
+        """What is wrong and how many tickets there are, for `systemctl status`."""
+        agenda = self.dispatch.agenda
+        return summary(
+            open_count=len(agenda.tickets),
+            running=len(agenda.running()),
+            off=self._paused(),
+            missing=self.mounts.missing,
+        )
+
+    def off_at_start(self) -> list[TargetOff]:
+        """The targets that have no token yet."""
+        off = []
+        for target in self.supervisor.config.targets.values():
+            try:
+                self.supervisor.tokens.of(target)
+            except MissingTokenError as error:
+                off.append(TargetOff(target=target.name, cause=str(error)))
+        return off
+
+    def _paused(self) -> list[TargetOff]:
+        """The targets whose tickets are held."""
+        agenda = self.dispatch.agenda
+        return [
+            TargetOff(
+                target=target,
+                cause=pause.cause,
+                since=pause.since,
+                waiting=agenda.count_waiting(target),
+            )
+            for target, pause in agenda.pauses().items()
+        ]
+
+
+def join_rooms(
+    config: Config,
+    post: Callable[[Event], None],
+    *,
+    is_patient: bool,
+    verbosity: int,
+    clock: Callable[[], float],
+) -> Rooms:
+    """Build the rooms; `post` takes what happens in them, `is_patient` is the inbox's."""
+    uploads = Uploads(config.mediafiles, config.permissions.status)
+    pool = Pool(verbosity=verbosity, journal=is_journal(), clock=clock)
+    supervisor = Supervisor(
+        config=config,
+        uploads=uploads,
+        pool=pool,
+        permits=Permits(config),
+        tokens=Tokens(config.targets, os.environ),
+        contents=KnownContents(uploads),
+        post=post,
+        clock=clock,
+    )
+    dispatch = Dispatch(
+        supervisor=supervisor,
+        post=post,
+        clock=clock,
+        agenda=TicketQueue(small_bytes=config.staging.small),
+    )
+
+    def spare(target: str, size: int) -> int:
+        _, space = supervisor.permits.look(uploads.root)
+        return supervisor.shares.spare(target, size, space, supervisor.config)
+
+    inbox = Inbox(config, uploads, post, patience=is_patient, clock=clock, spare=spare)
+    return Rooms(
+        uploads=uploads,
+        in_hand=InHand(config.mediafiles),
+        pool=pool,
+        supervisor=supervisor,
+        dispatch=dispatch,
+        asked=OpenRequests(
+            lambda ticket: ticket in dispatch.agenda.tickets,
+            inbox.is_coming,
+            dispatch.cancel,
+            dispatch.retry,
+        ),
+        inbox=inbox,
+        control=ControlFolder(config.control_folder, post),
+        expiry=Expiry(uploads, lambda: supervisor.config),
+        upgrade=UpgradeRunner(config, pool, clock),
+        mounts=Mounts({"inbox": config.inbox, "mediafiles": uploads.root}),
+    )

@@ -1,0 +1,289 @@
+"""The claim: one rename decides that a drop is ours, and a crash leaves names that tell how far.
+
+All claims of a turn share one group, so that the disk is waited for once and not for each:
+
+1. `.new-<ticket>/` with the record, the status and the side-car; the records are synced.
+2. Each zip is renamed in: the commit point. From here the record can no longer be lost.
+3. The side-cars go, and the folders are renamed to `<ticket>`.
+4. The ticket's folders and the folder of all tickets are synced.
+
+Only then is a note written: a ticket number that a sender has seen never vanishes. A drop that
+cannot simply be renamed is first renamed inside the inbox to `.claimed-<ticket>-<name>`, which is
+then the commit point, and copied later; the record says which file that is. The zip's own bytes are
+synced when it is staged.
+"""
+
+import errno
+import os
+import stat
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from presqt_daemon.config import Config
+from presqt_daemon.errors import UserFault
+from presqt_daemon.inbox.claims.new_ticket import (
+    Drop,
+    fill_folder,
+    make_folder,
+    own_file,
+    record_of,
+)
+from presqt_daemon.inbox.claims.sidecar import Sidecar, names_in, read_sidecar, remove_sidecar
+from presqt_daemon.inbox.files.names import aside_name
+from presqt_daemon.inbox.files.places import OpenPlace
+from presqt_daemon.inbox.files.probe import writer_of
+from presqt_daemon.inbox.files.stability import Writer, sight_of
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import remove_tree, rename_to_free, sync_folder
+from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, ClaimRecord, shorten_name
+from presqt_daemon.tickets.store import TicketFolder, Uploads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A drop that is ours. `aside` is its name in the inbox while it has still to be copied."""
+
+    folder: TicketFolder
+    record: ClaimRecord
+    size: int
+    aside: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """A ticket that has its record, but not its drop."""
+
+    drop: Drop
+    folder: TicketFolder
+    record: ClaimRecord
+    sidecar: Sidecar | None
+
+
+class DropChangedError(Exception):
+    """The file was replaced or written to while it was being taken; it is back in its place."""
+
+
+class UnfinishedError(Exception):
+    """The drop is ours, but its ticket is not durable under its name: `finish` it again later."""
+
+    def __init__(self, taken: Taken, reason: str) -> None:
+        super().__init__(reason)
+        self.taken = taken
+
+
+class Claimer:
+    """Makes tickets in `uploads/`; used by every lane at once.
+
+    `coming` holds the tickets that are begun and not told of yet.
+    """
+
+    def __init__(self, uploads: Uploads, now: Callable[[], datetime]) -> None:
+        self.uploads = uploads
+        self.coming: set[str] = set()
+        self._now = now
+
+    def take(self, config: Config, drops: Sequence[Drop]) -> list[Taken | Exception]:
+        """Take drops of one folder as a group; for each what came of it, in their order.
+
+        An error is DropChangedError, FileNotFoundError when it went away, or OSError when the
+        ticket cannot be made; in each case nothing is left behind. UnfinishedError is beyond the
+        commit.
+        """
+        results: dict[int, Taken | Exception] = {}
+        begun = self._begin_all(config, drops, results)
+        moved: dict[int, Taken] = {}
+        for number, ticket in begun.items():
+            try:
+                taken = self._commit(config, ticket)
+            except Exception as error:  # noqa: BLE001  (one drop must not stop the others)
+                self._give_up(ticket)
+                results[number] = error
+            else:
+                (results if taken.aside else moved)[number] = taken
+        if any(isinstance(found, Taken) for found in results.values()) and drops:
+            # or a power loss might give a drop its old name back beside its ticket
+            os.fsync(drops[0].folder.handle)
+        results |= dict(zip(moved, self.finish(list(moved.values())), strict=True))
+        return [results[number] for number in range(len(drops))]
+
+    def finish(self, taken: Sequence[Taken]) -> list[Taken | Exception]:
+        """Give finished folders their final names, durably; may be repeated.
+
+        For each the ticket under its name, or UnfinishedError.
+        """
+        results: list[Taken | Exception] = []
+        for one in taken:
+            try:
+                named = self._name(one)
+                sync_folder(named.folder.path)
+            except OSError as error:
+                results.append(UnfinishedError(one, error.strerror or str(error)))
+            else:
+                results.append(named)
+        if any(isinstance(found, Taken) for found in results):
+            try:
+                sync_folder(self.uploads.root)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                return [UnfinishedError(one, reason) for one in taken]
+        reach("claim-kept")
+        return results
+
+    def refuse(
+        self, config: Config, folder: OpenPlace, name: str, status: os.stat_result, fault: UserFault
+    ) -> Taken:
+        """Make the ticket of something that is no file and stays where it is. Raises OSError."""
+        drop = Drop(folder=folder, name=name, handle=-1, status=status, fault=fault)
+        record = replace(
+            record_of(drop, str(uuid.uuid4()), self._now(), None),
+            zip_name=None,
+            drop_file=None,
+            left_inode=status.st_ino,
+        )
+        ticket = self._begin(config, drop, record, None)
+        try:
+            ticket.folder.sync_claim()
+            (made,) = self.finish([Taken(folder=ticket.folder, record=record, size=0)])
+        except BaseException:
+            self._give_up(ticket)
+            raise
+        if isinstance(made, Exception):
+            self._give_up(ticket)
+            raise OSError(errno.EIO, str(made))
+        return made
+
+    def _begin_all(
+        self, config: Config, drops: Sequence[Drop], results: dict[int, Taken | Exception]
+    ) -> dict[int, _Begun]:
+        """The tickets whose records are on the disk; the others' errors are among the results."""
+        begun: dict[int, _Begun] = {}
+        if not drops:
+            return begun
+        names = names_in(drops[0].folder.handle)
+        for number, drop in enumerate(drops):
+            try:
+                sidecar = read_sidecar(drop.name, drop.status.st_uid, drop.folder.handle, names)
+                record = record_of(drop, str(uuid.uuid4()), self._now(), sidecar)
+                begun[number] = self._begin(config, drop, record, sidecar)
+            except Exception as error:  # noqa: BLE001  (one drop must not stop the others)
+                results[number] = error
+        for number, ticket in list(begun.items()):
+            try:
+                ticket.folder.sync_claim()
+            except OSError as error:
+                self._give_up(begun.pop(number))
+                results[number] = error
+        return begun
+
+    def _begin(
+        self, config: Config, drop: Drop, record: ClaimRecord, sidecar: Sidecar | None
+    ) -> _Begun:
+        folder = self.uploads.new_folder(record.ticket)
+        ticket = _Begun(drop=drop, folder=folder, record=record, sidecar=sidecar)
+        self.coming.add(record.ticket)
+        try:
+            make_folder(folder.path, config, drop.folder)
+            fill_folder(
+                config, self.uploads, folder, record, warnings=drop.warnings, sidecar=sidecar
+            )
+        except BaseException:
+            self._give_up(ticket)
+            raise
+        return ticket
+
+    def _commit(self, config: Config, ticket: _Begun) -> Taken:
+        """Move the drop in, or aside. Raises DropChangedError and OSError."""
+        drop, record = ticket.drop, ticket.record
+        aside = None
+        if _must_be_copied(drop.status, config) or not _move_in(drop, ticket.folder, record):
+            aside = _set_aside(drop, record.ticket)
+        if ticket.sidecar is not None:
+            remove_sidecar(ticket.sidecar, drop.folder.handle)
+        if aside is None:
+            own_file(drop.handle, config, drop.folder.place.known_target)
+        return Taken(folder=ticket.folder, record=record, size=drop.status.st_size, aside=aside)
+
+    def _give_up(self, ticket: _Begun) -> None:
+        """Remove a ticket that will not be, unless it holds a drop."""
+        self.coming.discard(ticket.record.ticket)
+        name = ticket.record.zip_name
+        if name is None or not os.path.lexists(ticket.folder.path / name):
+            remove_tree(ticket.folder.path)
+
+    def _name(self, taken: Taken) -> Taken:
+        """Give a folder its final name, if it has not got it yet. Raises OSError."""
+        named = self.uploads.folder(taken.record.ticket)
+        if taken.folder != named and taken.folder.path.exists():
+            os.rename(taken.folder.path, named.path)
+        reach("claim-named")
+        return replace(taken, folder=named, aside=None)
+
+
+def put_back(source: str, source_folder: int | None, folder: int, name: str) -> None:
+    """Give a file its name in an open folder of the inbox, or one beside it where that is taken.
+
+    Raises OSError; then the file stays where it is.
+    """
+    free = name
+    for number in range(1, 1000):
+        try:
+            rename_to_free(source, free, src_dir_fd=source_folder, dst_dir_fd=folder)
+        except FileExistsError:
+            free = shorten_name(f"{number}-{name}", NAME_MAX_BYTES)
+        else:
+            return
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+
+
+def _must_be_copied(status: os.stat_result, config: Config) -> bool:
+    """Whether a rename would leave others a way to the file: another name, or rights we keep."""
+    if status.st_nlink != 1:
+        return True
+    if os.geteuid() in {0, status.st_uid}:
+        return False
+    readable = stat.S_IRGRP | stat.S_IROTH
+    return bool(status.st_mode & readable & ~config.permissions.payload)
+
+
+def _move_in(drop: Drop, folder: TicketFolder, record: ClaimRecord) -> bool:
+    """Rename the drop into its ticket; False where that is another file system.
+
+    Raises DropChangedError when what was moved is not what was decided on; it is put back.
+    """
+    assert record.zip_name is not None
+    inside = folder.path / record.zip_name
+    try:
+        os.rename(drop.name, inside, src_dir_fd=drop.folder.handle)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            return False
+        raise
+    reach("claim-zip")
+    if _has_changed(drop, os.lstat(inside)):
+        put_back(str(inside), None, drop.folder.handle, drop.name)
+        raise DropChangedError(drop.name)
+    return True
+
+
+def _set_aside(drop: Drop, ticket: str) -> str:
+    """Rename the drop inside the inbox, so that it is ours and has yet to be copied."""
+    aside = aside_name(ticket, drop.name)
+    folder = drop.folder.handle
+    os.rename(drop.name, aside, src_dir_fd=folder, dst_dir_fd=folder)
+    reach("copy-renamed")
+    if _has_changed(drop, os.stat(aside, dir_fd=folder, follow_symlinks=False)):
+        put_back(aside, folder, folder, drop.name)
+        raise DropChangedError(drop.name)
+    return aside
+
+
+def _has_changed(drop: Drop, moved: os.stat_result) -> bool:
+    """Whether what was renamed is another file, or one that somebody still writes to.
+
+    From now on nobody can open it by its old name.
+    """
+    if sight_of(moved) != sight_of(drop.status):
+        return True
+    return drop.unwritten and writer_of(drop.handle) is Writer.OPEN

@@ -1,0 +1,235 @@
+"""Drops that cannot be renamed into their ticket are copied, each lane's in threads of its own.
+
+The drop lies in the inbox as `.claimed-<ticket>-<name>`; the copy is made under a hidden name and
+gets the drop's name when it is whole, so that what a crash leaves is never taken for a drop.
+"""
+
+import errno
+import heapq
+import itertools
+import os
+import stat
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from presqt_daemon.config import Config
+from presqt_daemon.inbox.claims.claim import Claimer, Taken, UnfinishedError, put_back
+from presqt_daemon.inbox.claims.set_aside import is_claimed_file, remove_claimed_file
+from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, open_place
+from presqt_daemon.inbox.files.probe import open_file
+from presqt_daemon.inbox.files.stability import sight_of
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import (
+    copy_durably,
+    free_bytes,
+    printable_name,
+    remove_tree,
+    sync_folder,
+)
+from presqt_daemon.system.logs import shared_log
+from presqt_daemon.system.shortage import start_thread
+
+SMALL_BYTES = 64 << 20
+"""Larger copies have a thread of their own, so that they delay no small one."""
+
+_COPY_NAME = ".copy"
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 60.0
+
+
+def no_spare(_target: str, _size: int) -> int:
+    """Nothing is left free for others."""
+    return 0
+
+
+class SourceChangedError(Exception):
+    """The drop changed while it was copied."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A drop of ours to be copied from a place in the inbox."""
+
+    place: InboxFolder
+    taken: Taken
+
+
+class Copier:
+    """Copies one after the other, small and large ones apart; what fails is tried again later."""
+
+    def __init__(
+        self,
+        claimer: Claimer,
+        config: Callable[[], Config],
+        clock: Callable[[], float],
+        done: Callable[[OpenPlace, Taken], None],
+        owners: dict[str, object],
+        *,
+        spare: Callable[[str, int], int] = no_spare,
+    ) -> None:
+        """`owners` is shared by all lanes: which copier has a ticket, until it has let go of it.
+
+        `spare` is as at the desk.
+        """
+        self._spare = spare
+        self._claimer = claimer
+        self._config = config
+        self._clock = clock
+        self._done = done
+        self._owners = owners
+        self._change = threading.Condition()
+        self._tickets: dict[str, Copy] = {}
+        self._queues: dict[bool, list[tuple[float, int, float, Copy]]] = {True: [], False: []}
+        self._threads: dict[bool, threading.Thread] = {}
+        self._order = itertools.count()
+        self._stopped = False
+
+    def put(self, copy: Copy) -> None:
+        """Copy a drop as soon as its turn comes."""
+        is_small = copy.taken.size < SMALL_BYTES
+        ticket = copy.taken.record.ticket
+        with self._change:
+            if self._stopped or self._owners.setdefault(ticket, self) is not self:
+                return
+            self._tickets[ticket] = copy
+            self._push(is_small, self._clock(), _FIRST_PAUSE_SECONDS, copy)
+        self.keep_up()
+
+    def keep_up(self) -> None:
+        """Get the threads for what is to be copied, where none could be had before."""
+        with self._change:
+            for is_small, queue in self._queues.items():
+                if not queue or is_small in self._threads or self._stopped:
+                    continue
+                thread = start_thread(partial(self._live, is_small), "copy")
+                if thread is not None:
+                    self._threads[is_small] = thread
+
+    def has(self, ticket: str) -> bool:
+        """Whether a ticket's drop is being copied or waits for it, here or in another lane."""
+        return ticket in self._owners
+
+    def copies(self) -> tuple[Copy, ...]:
+        """What is not copied yet."""
+        with self._change:
+            return tuple(self._tickets.values())
+
+    def stop(self, timeout: float) -> None:
+        """Give up what is being copied; another lane goes on with it, or the next start."""
+        with self._change:
+            self._stopped = True
+            self._change.notify_all()
+        for thread in self._threads.values():
+            thread.join(timeout)
+
+    def _let_go(self, copy: Copy) -> None:
+        ticket = copy.taken.record.ticket
+        self._tickets.pop(ticket, None)
+        self._owners.pop(ticket, None)
+
+    def _push(self, is_small: bool, due: float, pause: float, copy: Copy) -> None:
+        heapq.heappush(self._queues[is_small], (due, next(self._order), pause, copy))
+        self._change.notify_all()
+
+    def _live(self, is_small: bool) -> None:
+        queue = self._queues[is_small]
+        while True:
+            with self._change:
+                while not self._stopped and (not queue or queue[0][0] > self._clock()):
+                    self._change.wait(queue[0][0] - self._clock() if queue else None)
+                if self._stopped:
+                    for *_, copy in queue:
+                        self._let_go(copy)
+                    return
+                _, _, pause, copy = heapq.heappop(queue)
+            is_done = self._try(copy, is_first=pause == _FIRST_PAUSE_SECONDS)
+            with self._change:
+                if is_done:
+                    self._let_go(copy)
+                else:
+                    due = self._clock() + pause
+                    self._push(is_small, due, min(pause * 2, _LONGEST_PAUSE_SECONDS), copy)
+
+    def _try(self, copy: Copy, *, is_first: bool) -> bool:
+        """Copy once; False when it must be tried again."""
+        name = printable_name(copy.taken.record.inbox_name)
+        log = shared_log("copy", copy.place.known_target, copy.taken.record.ticket)
+        try:
+            with open_place(self._config().inbox, copy.place) as folder:
+                self._finish(folder, copy.taken)
+        except InterruptedError:
+            return False
+        except (OSError, SourceChangedError, UnfinishedError) as error:
+            if is_first:
+                reason = getattr(error, "strerror", None) or str(error)
+                log.warning("%s cannot be copied yet: %s; trying again", name, reason)
+            return False
+        except Exception:
+            log.exception("%s cannot be copied", name)
+            return False
+        return True
+
+    def _finish(self, folder: OpenPlace, taken: Taken) -> None:
+        assert taken.aside is not None
+        os.fsync(folder.handle)  # or a power loss might give the drop its old name back beside us
+        size = taken.size
+        if taken.folder.path.exists():  # else an earlier attempt got as far as the final name
+            try:
+                handle = open_file(taken.aside, folder.handle)
+            except FileNotFoundError:
+                self._give_up(folder, taken, "was removed while it waited to be copied")
+                return
+            try:
+                if not is_claimed_file(os.fstat(handle), taken.record):
+                    # what lies there is a drop of its own, with its own owner
+                    self._give_up(folder, taken, "was replaced by another file while it waited")
+                    put_back(taken.aside, folder.handle, folder.handle, taken.record.inbox_name)
+                    return
+                size = self._copy(handle, taken)
+            finally:
+                os.close(handle)
+        (named,) = self._claimer.finish([taken])
+        if not isinstance(named, Taken):
+            raise named
+        reach("copy-named")
+        remove_claimed_file(taken.aside, folder.handle, taken.record)
+        reach("copy-unlinked")
+        self._done(folder, replace(named, size=size))
+
+    def _give_up(self, folder: OpenPlace, taken: Taken, why: str) -> None:
+        name = printable_name(taken.record.inbox_name)
+        log = shared_log("drop gone", folder.place.known_target, taken.record.ticket)
+        log.warning("%s %s", name, why)
+        remove_tree(taken.folder.path)
+        self._claimer.coming.discard(taken.record.ticket)
+
+    def _copy(self, source: int, taken: Taken) -> int:
+        """Copy under a hidden name, then give the copy its own; the number of bytes."""
+        assert taken.record.zip_name is not None
+        status = os.fstat(source)
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceChangedError("it is no longer a plain file")
+        destination = taken.folder.path / taken.record.zip_name
+        temporary = destination.with_name(_COPY_NAME)
+        temporary.unlink(missing_ok=True)
+        try:
+            config = self._config()
+            spare = self._spare(taken.record.route.target or "", status.st_size)
+            keep = config.staging.min_free_bytes + spare
+            if free_bytes(destination.parent) - status.st_size < keep:
+                # a folder whose drops fill the disk waits, and leaves the others their room
+                raise OSError(errno.ENOSPC, "there is no room beside staging.min_free_bytes")
+            mode = config.permissions.payload
+            size = copy_durably(source, temporary, mode=mode, keep_going=lambda: not self._stopped)
+            is_same = sight_of(os.fstat(source)) == sight_of(status)
+            if size != status.st_size or not is_same:
+                raise SourceChangedError("it changed while it was copied")
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        temporary.rename(destination)
+        sync_folder(destination.parent)
+        reach("copy-copied")
+        return size

@@ -1,0 +1,172 @@
+"""What the last daemon left of claims: finished, undone, or handed to the folder's lane."""
+
+import json
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from presqt_daemon.config import Config
+from presqt_daemon.inbox.claims.new_ticket import own_file
+from presqt_daemon.inbox.claims.remade import find_drop, remake_claim
+from presqt_daemon.inbox.claims.sidecar import (
+    MAX_SIDECAR_BYTES,
+    Sidecar,
+    names_in,
+    read_sidecar,
+    remove_sidecar,
+)
+from presqt_daemon.inbox.files.places import OpenPlace
+from presqt_daemon.inbox.files.probe import open_file
+from presqt_daemon.model import Stage, Status
+from presqt_daemon.system.files import remove_tree
+from presqt_daemon.system.host import boot_id, host_name, start_ticks
+from presqt_daemon.tickets.claim_record import ClaimRecord, ClaimRecordError, Owner
+from presqt_daemon.tickets.store import TicketFolder, Uploads
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Half:
+    """A claim without its zip: the drop may lie in the inbox, set aside."""
+
+    folder: TicketFolder
+    record: ClaimRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftovers:
+    """What has to be looked for in the inbox, by lanes, since a folder there may hang."""
+
+    halves: tuple[Half, ...]
+    finished: tuple[ClaimRecord, ...]
+    """Claims that had their zip: their side-car may still be in the inbox."""
+    fresh: tuple[ClaimRecord, ...]
+    """Tickets that nothing was done for yet: their note may be missing."""
+
+
+def recover(uploads: Uploads, config: Config) -> Leftovers:
+    """Finish claims that have their zip and undo those that cannot have one. Raises OSError."""
+    halves = []
+    finished = []
+    unkept = []
+    for ticket in list(uploads.new_tickets()):
+        folder = uploads.new_folder(ticket)
+        record = _record(uploads, folder, config)
+        if record is not None and is_alive(record.owner):
+            _log.warning("%s is being made by another daemon that runs here", folder.path.name)
+        elif _holds_drop(folder, record):
+            if record is not None:
+                _own(folder, record, config)
+                finished.append(record)
+            folder.path.rename(uploads.folder(ticket).path)
+            unkept.append(uploads.folder(ticket))
+        elif record is None or record.zip_name is None:
+            remove_tree(folder.path)
+        else:
+            halves.append(Half(folder=folder, record=record))
+    fresh = _fresh(uploads, config)
+    unkept += [
+        folder for record in fresh if (folder := uploads.folder(record.ticket)).read_origin()
+    ]
+    uploads.keep_claims(unkept)
+    return Leftovers(halves=tuple(halves), finished=tuple(finished), fresh=tuple(fresh))
+
+
+def is_alive(owner: Owner) -> bool:
+    """Whether the process that made a folder still runs, and is not this one.
+
+    Of another machine nothing is known; there the locks on the folders keep daemons apart.
+    """
+    return (
+        owner.host == host_name()
+        and owner.boot_id == boot_id()
+        and owner.pid != os.getpid()
+        and start_ticks(owner.pid) == owner.started
+    )
+
+
+def remove_twin_sidecar(folder: OpenPlace, record: ClaimRecord, ticket: TicketFolder) -> None:
+    """Remove the side-car in the inbox that a crash left after it had been taken."""
+    if record.sidecar_name is None:
+        return
+    sidecar = _sidecar_of(folder, record)
+    if sidecar is not None and sidecar.content == _content(ticket.path, record.sidecar_name):
+        remove_sidecar(sidecar, folder.handle)
+
+
+def holds_only_sidecar(folder: OpenPlace, half: Half) -> bool:
+    """Whether the inbox has no copy of the half's side-car.
+
+    It was taken with its drop, then, which may lie in a folder that is not mounted now.
+    """
+    if half.record.sidecar_name is None:
+        return False
+    own = _content(half.folder.path, half.record.sidecar_name)
+    sidecar = _sidecar_of(folder, half.record)
+    return own is not None and (sidecar is None or sidecar.content != own)
+
+
+def _sidecar_of(folder: OpenPlace, record: ClaimRecord) -> Sidecar | None:
+    names = names_in(folder.handle)
+    return read_sidecar(record.inbox_name, record.dropped_by_uid, folder.handle, names)
+
+
+def _holds_drop(folder: TicketFolder, record: ClaimRecord | None) -> bool:
+    """Whether the commit point was passed; without a record, any file not ours counts."""
+    if record is not None:
+        return record.zip_name is not None and os.path.lexists(folder.path / record.zip_name)
+    return find_drop(folder) is not None
+
+
+def _record(uploads: Uploads, folder: TicketFolder, config: Config) -> ClaimRecord | None:
+    try:
+        return folder.read_claim()
+    except ClaimRecordError:
+        return remake_claim(uploads, folder, config)
+
+
+def _own(folder: TicketFolder, record: ClaimRecord, config: Config) -> None:
+    try:
+        handle = os.open(folder.path / (record.zip_name or ""), os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return
+    own_file(handle, config, record.route.target)
+    os.close(handle)
+
+
+def _fresh(uploads: Uploads, config: Config) -> list[ClaimRecord]:
+    records = []
+    for ticket in uploads.tickets():
+        folder = uploads.folder(ticket)
+        try:
+            content = folder.read_info_bytes()
+        except OSError:
+            content = b""
+        if content and not _has_just_been_taken(content):
+            continue
+        if (record := _record(uploads, folder, config)) is not None:
+            records.append(record)
+    return records
+
+
+def _has_just_been_taken(status: bytes) -> bool:
+    """Whether a ticket is open, and nothing of it was staged yet."""
+    try:
+        tree = json.loads(status)
+    except (ValueError, RecursionError):
+        return False
+    words = (tree.get("status"), tree.get("stage")) if isinstance(tree, dict) else None
+    return words == (Status.IN_PROGRESS, Stage.RECEIVED)
+
+
+def _content(folder: Path, name: str) -> bytes | None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with open(open_file(name, handle), "rb") as stream:
+            return stream.read(MAX_SIDECAR_BYTES)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)

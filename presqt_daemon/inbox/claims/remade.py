@@ -1,0 +1,62 @@
+"""A claim's record made again from where the drop lay, when a power loss has taken it."""
+
+import logging
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from presqt_daemon.config import Config
+from presqt_daemon.inbox.claims.new_ticket import Drop, record_of
+from presqt_daemon.inbox.files.names import SIDECAR_SUFFIX
+from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, unknown_target
+from presqt_daemon.tickets.claim_record import ClaimRecord
+from presqt_daemon.tickets.store import RESERVED_NAMES, TicketFolder, Uploads
+
+_log = logging.getLogger(__name__)
+
+
+def remake_claim(uploads: Uploads, folder: TicketFolder, config: Config) -> ClaimRecord | None:
+    """The record of a claim that was not durable yet, written again; None for any other ticket.
+
+    It had no side-car, and the drop's owner may be known no more. A full disk gives up its reserve
+    for it. Raises OSError.
+    """
+    origin, drop = folder.read_origin(), find_drop(folder)
+    if origin is None or drop is None:
+        return None
+    try:
+        parts = origin.parent.relative_to(os.path.realpath(config.inbox)).parts
+    except ValueError:  # the inbox has moved since
+        return None
+    place = InboxFolder(parts=parts, is_target=bool(parts) and parts[0] in config.targets)
+    status = drop.lstat()
+    record = record_of(
+        Drop(
+            folder=OpenPlace(
+                place=place, handle=-1, path=origin.parent, identity=(0, 0), sees_writers=False
+            ),
+            name=origin.name,
+            handle=-1,
+            status=status,
+            fault=None if place.is_target else unknown_target(place, tuple(config.targets)),
+        ),
+        folder.ticket,
+        datetime.fromtimestamp(status.st_ctime, UTC),
+        None,
+    )
+    try:
+        folder.write_claim(record)
+    except OSError as error:
+        if not uploads.make_room(error):
+            raise
+        folder.write_claim(record)
+    _log.warning("%s: its claim was lost with the power and is made again", folder.ticket)
+    return record
+
+
+def find_drop(folder: TicketFolder) -> Path | None:
+    """The file that was moved into a claim, None when none was."""
+    for name in sorted(set(os.listdir(folder.path)) - RESERVED_NAMES):
+        if not name.startswith(".") and not name.endswith(SIDECAR_SUFFIX):
+            return folder.path / name
+    return None

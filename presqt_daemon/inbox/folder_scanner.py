@@ -1,0 +1,265 @@
+"""One folder of the inbox and those in it, scanned by a thread of their own.
+
+A folder that hangs holds up its own lane only. Events wake the lane and name files to look at; the
+scan of everything follows each wake-up, but takes at most a tenth of the time, and comes at the
+latest after `intake.rescan`.
+"""
+
+import threading
+from pathlib import Path
+
+from presqt_daemon.inbox.answers.events import Waiting
+from presqt_daemon.inbox.answers.notices import Notices
+from presqt_daemon.inbox.answers.status_copies import StatusCopies
+from presqt_daemon.inbox.candidates import Candidates
+from presqt_daemon.inbox.claims.claim import Taken
+from presqt_daemon.inbox.claims.copying import Copier
+from presqt_daemon.inbox.files.names import NameKind, kind_of
+from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, make_target_folder, open_place
+from presqt_daemon.inbox.found_beside import FoundBeside
+from presqt_daemon.inbox.leftovers import LaneLeftovers
+from presqt_daemon.inbox.scan import Hints, Scan
+from presqt_daemon.inbox.scan_context import ScanContext
+from presqt_daemon.inbox.watcher import FolderWatch, Hint
+from presqt_daemon.system.logs import shared_log
+from presqt_daemon.system.shortage import start_thread
+
+_SHARE = 10
+_MAX_HINTS = 50_000
+
+
+class FolderScanner:
+    """A target's folder, or the inbox itself (`target` None) with folders of no target."""
+
+    def __init__(self, desk: ScanContext, target: str | None) -> None:
+        self._desk = desk
+        self._base = InboxFolder(parts=() if target is None else (target,))
+        self._notices = Notices()
+        self._copies = StatusCopies(
+            desk.claimer.uploads, lambda: desk.config, self._notices, desk.clock
+        )
+        self._copier = Copier(
+            desk.claimer,
+            lambda: desk.config,
+            desk.clock,
+            self._announce,
+            desk.copying,
+            spare=desk.spare,
+        )
+        self._reception = Candidates(desk, self._copier, self._notices, self._announce)
+        self._watch = FolderWatch(self._base, self._hint, desk.watches)
+        self.leftovers = LaneLeftovers(desk)
+        beside = FoundBeside(desk, self._copier, self._notices, self.wake)
+        self._scan = Scan(
+            desk,
+            self._reception,
+            beside,
+            self._notices,
+            self.leftovers,
+            self._announce,
+            self._copies,
+            self._hinted_in,
+        )
+        self._lock = threading.Lock()
+        self._hints: Hints = {}
+        self._hint_count = 0
+        self._must_scan = True
+        self._scan_from = float("-inf")
+        self._scan_by = float("-inf")
+        self._scanned = 0
+        self._is_busy = False
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._inbox = _disk_of(desk.config.inbox)
+        self._name = f"inbox:{target or ''}"
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to scan, and to copy; again where no thread could be had."""
+        if self._thread is None and not self._stopped.is_set():
+            self._thread = start_thread(self._live, self._name)
+        self._copier.keep_up()
+
+    def halt(self) -> None:
+        """Begin nothing more; `join` waits for it."""
+        self._stopped.set()
+        self._scan.halt()
+        self._wake.set()
+
+    def join(self, timeout: float) -> None:
+        """Wait until the lane has ended, or the time is over, as when its folder hangs."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+        self._copier.stop(timeout)
+
+    def wake(self) -> None:
+        """Scan now."""
+        with self._lock:
+            self._must_scan = True
+            self._scan_from = float("-inf")
+        self._wake.set()
+
+    def status_changed(self, ticket: str) -> None:
+        """A ticket, of this lane or another, has ended or goes again; called by any thread."""
+        self._copies.changed(ticket)
+        self._wake.set()
+
+    def untaken(self) -> tuple[Waiting, ...]:
+        """What waits here; a lane that has not been scanned yet as a whole."""
+        inbox = self._desk.config.inbox
+        found = [
+            Waiting(folder=inbox.joinpath(*copy.place.parts), name=copy.taken.record.inbox_name,
+                    why="it is being copied")
+            for copy in self._copier.copies()
+        ]  # fmt: skip
+        for place, waiting in list(self._reception.candidates.items()):
+            folder = inbox.joinpath(*place.parts)
+            found += [
+                Waiting(folder=folder, name=name, why=candidate.why, is_stuck=candidate.is_stuck)
+                for name, candidate in list(waiting.items())
+            ]
+        found += [
+            Waiting(folder=inbox.joinpath(*place.parts), name="", why=why, is_stuck=True)
+            for place, why in list(self._scan.closed.items())
+        ]
+        if all(item.is_stuck for item in found) and (
+            self._is_busy or not self._scanned or self._has_work()
+        ):
+            folder = inbox.joinpath(*self._base.parts)
+            found.append(Waiting(folder=folder, name="", why="it is being scanned"))
+        return tuple(found)
+
+    def _has_work(self) -> bool:
+        return (
+            self._must_scan
+            or bool(self._hints)
+            or self._scan.again_in is not None
+            or self._reception.has_unfinished
+            or self._copies.has_news()
+        )
+
+    def _hint(self, hint: Hint) -> None:
+        """Called by the watch's thread."""
+        if hint.name:
+            kind = kind_of(hint.name, self._desk.config.intake.ignore)
+            if kind not in {NameKind.DROP, NameKind.REQUEST}:
+                return
+        with self._lock:
+            if hint.name and self._hint_count < _MAX_HINTS:
+                names = self._hints.setdefault(hint.folder, {})
+                self._hint_count += hint.name not in names
+                names[hint.name] = None
+            self._must_scan = True
+        self._wake.set()
+
+    def _live(self) -> None:
+        while not self._stopped.is_set():
+            self._wake.clear()
+            self._is_busy = True
+            try:
+                self._turn()
+            except Exception:
+                log = shared_log("scan", self._base.known_target)
+                log.exception("%s: the scan failed", self._base.shown)
+                self._stopped.wait(self._desk.config.intake.rescan)
+            self._is_busy = False
+            self._wake.wait(max(0.0, self._next() - self._desk.clock()))
+        self._watch.stop()
+
+    def _next(self) -> float:
+        scan = min(self._scan_by, self._scan_from if self._must_scan else float("inf"))
+        return min(scan, self._reception.next_due(), self._copies.next_due())
+
+    def _turn(self) -> None:
+        now = self._desk.clock()
+        with self._lock:
+            hints, self._hints, self._hint_count = self._hints, {}, 0
+            is_full = now >= self._scan_by or (self._must_scan and now >= self._scan_from)
+            if is_full:
+                self._must_scan = False
+        self._scan.look_at(hints, now)
+        self._copies.turn(self._base)
+        if is_full:
+            self._look_everywhere()
+        elif self._scan.again_in is not None:
+            self._scan_by = min(self._scan_by, now + self._scan.again_in)
+
+    def _hinted_in(self, folder: Path) -> dict[str, None]:
+        """What events have named in a folder since the turn began, so that it need not wait."""
+        if folder not in self._hints:
+            return {}
+        with self._lock:
+            names = self._hints.pop(folder, {})
+            self._hint_count -= len(names)
+        return names
+
+    def _look_everywhere(self) -> None:
+        began = self._desk.clock()
+        config = self._desk.config
+        self._scan.begin_round()
+        try:
+            with open_place(config.inbox, self._base) as folder:
+                self._found(folder)
+                inner = self._scan.visit(folder)
+            for place in inner:
+                try:
+                    with open_place(config.inbox, place) as folder:
+                        self._found(folder)
+                        self._scan.visit(folder)
+                except OSError as error:
+                    self._closed(place, error.strerror or "")
+                if self._stopped.is_set():
+                    return
+        except OSError as error:
+            self._missing(error)
+        else:
+            self._notices.clear(self._base, f"{self._base.shown} can be read again")
+            self._scan.end_round({self._base, *inner})
+        if config.intake.observer != "off":
+            self._watch.end_round()
+        ended = self._desk.clock()
+        self._scanned += 1
+        self._scan_from = ended + _SHARE * (ended - began)
+        self._scan_by = ended + config.intake.rescan
+        if self._scan.again_in is not None:
+            self._scan_by = min(self._scan_by, ended + self._scan.again_in)
+
+    def _found(self, folder: OpenPlace) -> None:
+        if self._desk.config.intake.observer != "off":
+            self._watch.keep(folder.path, folder.identity, is_local=folder.sees_writers)
+
+    def _missing(self, error: OSError) -> None:
+        if isinstance(error, FileNotFoundError) and self._base.parts:
+            try:
+                if not self._is_inbox_there():
+                    raise error
+                make_target_folder(self._desk.config.inbox, self._base.parts[0])
+            except OSError as failure:
+                error = failure
+            else:
+                log = shared_log("made again", self._base.known_target)
+                log.info("%s was missing and is made again", self._base.shown)
+                self._wake.set()
+                return
+        reason = "it is a link" if isinstance(error, NotADirectoryError) else error.strerror
+        self._closed(self._base, f"{reason}; trying again")
+
+    def _is_inbox_there(self) -> bool:
+        """Whether the inbox is on the disk where it was: below a lost mount nothing is made."""
+        return self._inbox in {None, _disk_of(self._desk.config.inbox)}
+
+    def _closed(self, place: InboxFolder, reason: str) -> None:
+        self._scan.closed[place] = f"it cannot be read: {reason}"
+        self._notices.warn(place, f"{place.shown} cannot be read: {reason}", "folder")
+
+    def _announce(self, folder: OpenPlace, taken: Taken) -> None:
+        """Called by a copying thread too: the drop is in its ticket now."""
+        self._desk.announce(folder, taken, self._copies)
+
+
+def _disk_of(folder: Path) -> int | None:
+    """The device of a folder, None where it cannot be looked at."""
+    try:
+        return folder.stat().st_dev
+    except OSError:
+        return None

@@ -1,0 +1,208 @@
+"""What lies beside drops: side-cars without a zip, requests, drops that were set aside."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from functools import partial
+
+from presqt_daemon.inbox.answers.notices import Notices
+from presqt_daemon.inbox.claims.claim import Taken, put_back
+from presqt_daemon.inbox.claims.copying import Copier, Copy
+from presqt_daemon.inbox.claims.recover import is_alive, remove_twin_sidecar
+from presqt_daemon.inbox.claims.set_aside import is_claimed_file, is_copied, names_this
+from presqt_daemon.inbox.claims.sidecar import LATE_AFTER_SECONDS, UNUSED_AFTER_SECONDS, put_aside
+from presqt_daemon.inbox.files.names import (
+    UNUSED_SUFFIX,
+    answer_name,
+    name_of_aside,
+    near_sidecar_stem,
+    plain_zip_name,
+    ticket_of_aside,
+)
+from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace
+from presqt_daemon.inbox.files.whole_file import create_whole
+from presqt_daemon.inbox.requests.sender_requests import NotAllowedError, SenderRequests
+from presqt_daemon.inbox.scan_context import ScanContext
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import printable_name, remove_tree
+from presqt_daemon.tickets.claim_record import NOTE_SUFFIX, ClaimRecordError
+
+_MARK_LENGTH = len(".01234567")
+
+
+class FoundBeside:
+    """The files of one lane that are no drops themselves; used by its thread alone."""
+
+    def __init__(
+        self, desk: ScanContext, copier: Copier, notices: Notices, wake: Callable[[], None]
+    ) -> None:
+        """`wake` has the lane scanned soon; it is called from another thread."""
+        self._desk = desk
+        self._copier = copier
+        self._notices = notices
+        self._wake = wake
+        self._senders = SenderRequests(desk.claimer.uploads)
+        self._sidecars: dict[InboxFolder, dict[tuple[str, int], float]] = {}
+        self._asked: dict[InboxFolder, set[str]] = {}
+        self._answered: set[tuple[InboxFolder, str]] = set()
+
+    def look_at_aside(self, folder: OpenPlace, name: str) -> None:
+        """Go on with a drop of ours; what no claim names gets its plain name back.
+
+        Then it is a drop like any other: nobody but the daemon chooses a ticket's number.
+        """
+        ticket = ticket_of_aside(name)
+        if ticket is None or self._copier.has(ticket):
+            return
+        shown = f"{folder.place.shown}/{printable_name(name)}"
+        key = (folder.place, name)
+        try:
+            status = os.stat(name, dir_fd=folder.handle, follow_symlinks=False)
+            if self._resume(folder, name, ticket, status):
+                return
+            put_back(name, folder.handle, folder.handle, name_of_aside(name))
+        except FileNotFoundError:
+            return
+        except BlockingIOError:
+            self._notices.warn(key, f"{shown} must wait: another daemon has it", "set aside")
+        except OSError as error:
+            self._notices.warn(key, f"{shown} must wait: {error.strerror}", "set aside")
+        else:
+            self._notices.warn(
+                key, f"{shown} is no claim of ours: it has its own name again", "set aside"
+            )
+            self._wake()
+
+    def _resume(self, folder: OpenPlace, name: str, ticket: str, status: os.stat_result) -> bool:
+        """Whether a claim names this file; then it is copied, or gone when it was copied already.
+
+        Raises BlockingIOError while another daemon has the claim, and OSError.
+        """
+        uploads = self._desk.claimer.uploads
+        for place in (uploads.folder(ticket), uploads.new_folder(ticket)):
+            try:
+                record = place.read_claim()
+            except ClaimRecordError:
+                continue
+            if not names_this(record, str(folder.path), name):
+                return False
+            if place.path.name == ticket:
+                if not is_copied(status, record, place):
+                    return False
+                os.unlink(name, dir_fd=folder.handle)
+                return True
+            if is_alive(record.owner):
+                raise BlockingIOError(errno.EAGAIN, "another daemon has it")
+            if not is_claimed_file(status, record):
+                remove_tree(place.path)  # its drop is gone, another one has the name
+                return False
+            remove_twin_sidecar(folder, record, place)
+            taken = Taken(folder=place, record=record, size=status.st_size, aside=name)
+            self._copier.put(Copy(place=folder.place, taken=taken))
+            return True
+        return False
+
+    def look_at_request(self, folder: OpenPlace, name: str) -> None:
+        """Hand on what a sender asks for; the file goes when it has been answered."""
+        shown = f"{folder.place.shown}/{printable_name(name)}"
+        key = (folder.place, name)
+        asked = self._asked.setdefault(folder.place, set())
+        try:
+            if key in self._answered:
+                reach("request-answered")
+                os.unlink(name, dir_fd=folder.handle)
+                self._answered.discard(key)
+                asked.discard(name)
+            elif name not in asked:
+                request = self._senders.read(name, folder)
+                asked.add(name)
+                self._desk.emit(replace(request, answered=partial(self._answer, key)))
+            self._notices.clear(key)
+        except FileNotFoundError:
+            return
+        except NotAllowedError as error:
+            if error.answer is None:
+                self._notices.warn(key, f"{shown} is left alone: {error}", "request")
+            else:
+                self._tell(folder, name, error.answer)
+        except OSError as error:
+            self._notices.warn(key, f"{shown} cannot be taken: {error.strerror}", "request")
+
+    def _tell(self, folder: OpenPlace, name: str, answer: str) -> None:
+        """Answer the drop's owner, once: the request goes and a sentence takes its place."""
+        mode = self._desk.config.permissions.status
+        with contextlib.suppress(OSError):
+            create_whole(answer_name(name), folder.handle, answer.encode(), mode)
+            os.unlink(name, dir_fd=folder.handle)
+
+    def _answer(self, key: tuple[InboxFolder, str]) -> None:
+        """Called by the arbiter's thread."""
+        self._answered.add(key)
+        self._wake()
+
+    def look_at_sidecar(
+        self, folder: OpenPlace, name: str, inode: int, *, is_awaited: bool
+    ) -> None:
+        """Put a side-car away whose zip has not come for an hour."""
+        if not is_awaited and self._has_lain(folder, name, inode) >= UNUSED_AFTER_SECONDS:
+            self._put_aside(folder, name, "no zip came")
+
+    def _has_lain(self, folder: OpenPlace, name: str, inode: int) -> float:
+        """For how many seconds we have seen this side-car here."""
+        now = self._desk.clock()
+        return now - self._sidecars.setdefault(folder.place, {}).setdefault((name, inode), now)
+
+    def look_at_near_sidecars(
+        self,
+        folder: OpenPlace,
+        names: Collection[str],
+        inodes: Mapping[str, int],
+        notes: Collection[str],
+        waiting: Collection[str],
+    ) -> None:
+        """Put aside what looks like a side-car of a zip that is a ticket already, or never came."""
+        if not names:
+            return
+        taken = {plain_zip_name(note[: -len(NOTE_SUFFIX)][:-_MARK_LENGTH]) for note in notes}
+        wanted = {plain_zip_name(name) for name in waiting}
+        for name in names:
+            zip_name, inode = near_sidecar_stem(name), inodes[name]
+            is_late = zip_name in taken and zip_name not in wanted
+            if is_late and self._has_lain(folder, name, inode) >= LATE_AFTER_SECONDS:
+                self._put_aside(folder, name, "its zip was taken before it and it has another name")
+            elif not is_late:
+                self.look_at_sidecar(folder, name, inode, is_awaited=zip_name in wanted)
+
+    def _put_aside(self, folder: OpenPlace, name: str, why: str) -> None:
+        key = (folder.place, name)
+        shown = f"{folder.place.shown}/{printable_name(name)}"
+        try:
+            put_aside(name, folder.handle)
+        except OSError as error:
+            self._notices.warn(key, f"{shown} cannot be renamed: {error.strerror}", "side-car")
+            return
+        self._notices.warn(key, f"{shown}: {why}, so it is {UNUSED_SUFFIX[1:]} now", "side-car")
+
+    def keep_only(self, folder: OpenPlace, sidecars: set[str], requests: set[str]) -> None:
+        """All side-cars and requests of a folder that are not among these names are gone.
+
+        But a request that came after the names were listed has been handed on already.
+        """
+        place = folder.place
+        known = self._sidecars.get(place, {})
+        for key in [key for key in known if key[0] not in sidecars]:
+            del known[key]
+        for name in self._asked.get(place, set()) - requests:
+            if os.access(name, os.F_OK, dir_fd=folder.handle, follow_symlinks=False):
+                continue
+            self._asked[place].discard(name)
+            self._answered.discard((place, name))
+
+    def keep_only_places(self, places: set[InboxFolder]) -> None:
+        """Places that are not among these are gone, with all that was in them."""
+        for place in self._sidecars.keys() - places:
+            del self._sidecars[place]
+        for place in self._asked.keys() - places:
+            del self._asked[place]

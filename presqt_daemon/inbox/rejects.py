@@ -1,0 +1,133 @@
+"""What lies among drops and is no file: folders, which may be places, and links, pipes, devices."""
+
+import os
+import stat
+from collections.abc import Callable
+
+from presqt_daemon.errors import UserFault
+from presqt_daemon.inbox.answers.notices import Notices
+from presqt_daemon.inbox.claims.claim import Taken
+from presqt_daemon.inbox.files.names import NameKind, is_tag_file_name, is_zip_name, kind_of
+from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, holds_bag, unknown_target
+from presqt_daemon.inbox.scan_context import ScanContext
+from presqt_daemon.inbox.turned_away import (
+    TurnedAway,
+    deep_folder_fault,
+    folder_fault,
+    no_id_fault,
+    odd_file_fault,
+    unpacked_bag_fault,
+)
+from presqt_daemon.system.files import printable_name
+from presqt_daemon.targets.resource_ids import why_no_id
+
+PAYLOAD_FOLDER = "data"
+
+
+class Rejects:
+    """Tells folders to be visited from those to be turned away; used by a lane's thread alone."""
+
+    def __init__(
+        self,
+        desk: ScanContext,
+        notices: Notices,
+        closed: dict[InboxFolder, str],
+        announce: Callable[[OpenPlace, Taken], None],
+    ) -> None:
+        self._desk = desk
+        self._notices = notices
+        self._closed = closed
+        self._turned_away = TurnedAway(desk, notices, announce)
+        self.is_waiting = False
+        """Whether something is to be turned away when it has been there for `settle`."""
+
+    def turn_odd_away(self, folder: OpenPlace, name: str, mode: int, notes: list[str]) -> None:
+        if is_zip_name(name):
+            self._tell(folder, name, odd_file_fault(name, mode), notes)
+            return
+        shown = f"{folder.place.shown}/{printable_name(name)}"
+        kind = "a link" if stat.S_ISLNK(mode) else "no plain file"
+        self._notices.warn(
+            (folder.place, name), f"{shown} is {kind} and is left alone", "no plain file"
+        )
+
+    def turn_unpacked_bag_away(
+        self, folder: OpenPlace, folders: list[str], files: list[str], notes: list[str]
+    ) -> bool:
+        """Whether a bag lies unpacked among the drops of a folder; it is told to be zipped.
+
+        Then `data/` and every file but zips is taken for a part of it.
+        """
+        is_target = not folder.place.parts and PAYLOAD_FOLDER in self._desk.config.targets
+        if PAYLOAD_FOLDER not in folders or is_target or not any(map(is_tag_file_name, files)):
+            return False
+        parts = frozenset(name for name in files if not is_zip_name(name))
+        self._tell(folder, PAYLOAD_FOLDER, unpacked_bag_fault(folder), notes, parts)
+        return True
+
+    def inner(self, folder: OpenPlace, name: str, notes: list[str]) -> InboxFolder | None:
+        """The place that a folder in this one is, None for one that is not to be visited."""
+        parts = (*folder.place.parts, name)
+        targets = self._desk.config.targets
+        if len(parts) == 1 and name in targets:
+            return None
+        shown = f"{folder.place.shown}/{printable_name(name)}"
+        try:
+            if holds_bag(folder.handle, name):
+                self._tell(folder, name, folder_fault(name), notes)
+                return None
+            if len(parts) == 1:
+                place = InboxFolder(parts=parts, is_target=False)
+                loose = self._loose_files(folder, name)
+                if loose:
+                    self._tell(folder, name, unknown_target(place, tuple(targets)), notes, loose)
+                return place
+            if len(parts) == 2 and folder.place.is_target:
+                place = InboxFolder(parts=parts)
+                words = why_no_id(targets[parts[0]].type, place.route.resource_id or "")
+                if words is None:
+                    return place
+                self._tell(folder, name, no_id_fault(name, folder, words), notes)
+                return None
+            loose = self._loose_files(folder, name, any_kind=True)
+            if loose:
+                self._tell(folder, name, deep_folder_fault(name, folder), notes, loose)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._closed[InboxFolder(parts=parts)] = f"it cannot be read: {error.strerror}"
+            self._notices.warn(
+                (folder.place, name), f"{shown} cannot be read: {error.strerror}", "folder"
+            )
+        return None
+
+    def _loose_files(
+        self, folder: OpenPlace, name: str, *, any_kind: bool = False
+    ) -> frozenset[str]:
+        """The files in a folder that are no zips by name, or all that is in it."""
+        handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder.handle)
+        try:
+            with os.scandir(handle) as entries:
+                return frozenset(
+                    entry.name
+                    for entry in entries
+                    if any_kind
+                    or (
+                        entry.is_file(follow_symlinks=False)
+                        and not is_zip_name(entry.name)
+                        and kind_of(entry.name, self._desk.config.intake.ignore) is NameKind.DROP
+                    )
+                )
+        finally:
+            os.close(handle)
+
+    def _tell(
+        self,
+        folder: OpenPlace,
+        name: str,
+        fault: UserFault,
+        notes: list[str],
+        parts: frozenset[str] = frozenset(),
+    ) -> None:
+        if not self._turned_away.tell(folder, name, fault, notes, parts):
+            self.is_waiting = True

@@ -1,0 +1,183 @@
+"""What an operator asks for by a file in `mediafiles/control/`."""
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from presqt_daemon.inbox.answers.events import Request, RequestedAction
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import json_bytes, replace_file
+from presqt_daemon.system.shortage import start_thread
+from presqt_daemon.tickets.store import is_ticket
+
+POLL_SECONDS = 0.25
+"""One stat of a folder; the folder is read only when its time has changed."""
+
+UPGRADE_NAME = "prepare_upgrade"
+FORCE = "force"
+RELOAD_PREFIX = "reload."
+ANSWER_SUFFIX = ".answer"
+WORD_SECONDS = 0.1
+MAX_WORD_BYTES = 64
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeRequest:
+    """Past tickets are to get their records; `force`: again, after a run that has ended."""
+
+    force: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadRequest:
+    """The configuration is to be taken over; `answered` gets the problems, none where it was."""
+
+    answered: Callable[[tuple[str, ...]], None] = field(compare=False)
+
+
+ControlRequest = Request | UpgradeRequest | ReloadRequest
+
+
+class ControlFolder:
+    """Watches the folder on a thread of its own.
+
+    The file of a cancel or retry is removed when it has been answered, so that none is lost.
+    """
+
+    def __init__(self, folder: Path, emit: Callable[[ControlRequest], None]) -> None:
+        self._folder = folder
+        self._emit = emit
+        self._stopped = threading.Event()
+        self._wake = threading.Event()
+        self._lock = threading.Lock()
+        self._asked: set[str] = set()
+        self._answered: set[str] = set()
+        self._thread: threading.Thread | None = None
+        self._seen: int | None = None
+        self._unknown: set[str] = set()
+
+    def start(self) -> None:
+        """Begin to watch, what lies there already first; again where no thread could be had."""
+        if self._thread is None:
+            self._thread = start_thread(self._live, "control")
+
+    def stop(self) -> None:
+        """Take no more requests; those that are not answered lie there for the next start."""
+        self._stopped.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(2.0)
+        self._remove_answered()
+
+    def look(self) -> None:
+        """Take every request that lies there and is not under way."""
+        with os.scandir(self._folder) as entries:
+            names = sorted(entry.name for entry in entries)
+        for name in names:
+            request = request_from_name(name)
+            if name == UPGRADE_NAME:
+                self._take_upgrade()
+            elif name.endswith(ANSWER_SUFFIX):
+                continue
+            elif name.startswith(RELOAD_PREFIX):
+                self._take_reload(name)
+            elif request is None:
+                if name not in self._unknown:
+                    self._unknown.add(name)
+                    _log.warning("control/%s is no request that is known here", name)
+            elif name not in self._asked:
+                self._asked.add(name)
+                self._emit(replace(request, answered=partial(self._answer, name)))
+
+    def _answer(self, name: str) -> None:
+        """Called by the arbiter's thread."""
+        with self._lock:
+            self._answered.add(name)
+        self._wake.set()
+
+    def _remove_answered(self) -> None:
+        with self._lock:
+            names, self._answered = self._answered, set()
+        for name in names:
+            reach("control-answered")
+            try:
+                (self._folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                _log.warning("control/%s cannot be removed: %s", name, error.strerror)
+                continue
+            self._asked.discard(name)
+
+    def _take_reload(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder / name).unlink()
+            self._emit(ReloadRequest(answered=partial(self._tell, name)))
+
+    def _tell(self, name: str, problems: tuple[str, ...]) -> None:
+        """Leave the answer for the one who asked; called by the arbiter's thread."""
+        try:
+            replace_file(
+                self._folder / f"{name}{ANSWER_SUFFIX}",
+                json_bytes({"problems": list(problems)}),
+                mode=0o600,
+                durable=False,
+            )
+        except OSError as error:
+            _log.warning("control/%s cannot be answered: %s", name, error.strerror)
+
+    def _forget_answers(self) -> None:
+        """Remove answers whose askers did not wait for them."""
+        for path in self._folder.glob(f"{RELOAD_PREFIX}*{ANSWER_SUFFIX}"):
+            path.unlink(missing_ok=True)
+
+    def _take_upgrade(self) -> None:
+        request = UpgradeRequest(force=self._read_word() == FORCE)
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder / UPGRADE_NAME).unlink()
+            self._emit(request)
+
+    def _read_word(self) -> str:
+        """What `prepare_upgrade` says; a word that a shell is about to write is waited for."""
+        path = self._folder / UPGRADE_NAME
+        for wait in (WORD_SECONDS, 0.0):
+            try:
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                with open(os.open(path, flags), "rb") as stream:
+                    content = stream.read(MAX_WORD_BYTES)
+            except OSError:
+                return ""
+            if content:
+                return content.decode("utf-8", "replace").strip()
+            self._stopped.wait(wait)
+        return ""
+
+    def _live(self) -> None:
+        with contextlib.suppress(OSError):
+            self._forget_answers()
+        while not self._stopped.is_set():
+            self._wake.clear()
+            self._remove_answered()
+            try:
+                changed = self._folder.stat().st_mtime_ns
+                if changed != self._seen:
+                    self._seen = changed
+                    self.look()
+            except OSError as error:
+                if self._seen != -1:
+                    _log.warning("the control folder cannot be read: %s", error.strerror)
+                self._seen = -1
+            self._wake.wait(POLL_SECONDS)
+
+
+def request_from_name(name: str) -> Request | None:
+    """The request that a file's name stands for, None for any other file."""
+    ticket, _, word = name.rpartition(".")
+    if word not in {RequestedAction.CANCEL, RequestedAction.RETRY} or not is_ticket(ticket):
+        return None
+    return Request(ticket=ticket, action=RequestedAction(word))

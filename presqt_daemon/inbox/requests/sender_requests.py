@@ -1,0 +1,75 @@
+"""What a sender asks for by a file beside the note, if it is the sender who asks.
+
+Such a file counts when it is empty, has one name, is owned by the owner of the drop or by root, and
+lies in the very folder that the ticket's claim names. Where the service itself owns all drops, as
+on a share with one forced user, its being empty, its folder and the number carry it.
+"""
+
+import re
+
+from presqt_daemon.inbox.answers.events import Request, RequestedAction
+from presqt_daemon.inbox.answers.ticket_names import TicketMarks
+from presqt_daemon.inbox.files.ownership import NotOwnError, owner_name, status_of_own
+from presqt_daemon.inbox.files.places import OpenPlace
+from presqt_daemon.system.files import printable_name
+from presqt_daemon.tickets.claim_record import ClaimRecord
+from presqt_daemon.tickets.store import Uploads
+
+_MARK = re.compile(r"(?s).+\.[0-9a-f]{8}")
+
+
+class NotAllowedError(Exception):
+    """The file asks for nothing that its owner may ask for; it stays. The message says why.
+
+    `answer` is a sentence for the drop's owner, who asked, but for no one ticket; None for others.
+    """
+
+    def __init__(self, reason: str, answer: str | None = None) -> None:
+        super().__init__(reason)
+        self.answer = answer
+
+
+class SenderRequests:
+    """Reads requests; used by a lane's thread alone."""
+
+    def __init__(self, uploads: Uploads) -> None:
+        self._marks = TicketMarks(uploads)
+
+    def read(self, name: str, folder: OpenPlace) -> Request:
+        """The request that a file in an open folder makes.
+
+        Raises NotAllowedError, and OSError when there is no such file.
+        """
+        stem, _, word = name.rpartition(".")
+        action = RequestedAction(word.lower())
+        try:
+            status = status_of_own(name, folder.handle, None)
+        except NotOwnError as error:
+            raise NotAllowedError(str(error)) from None
+        if status.st_size:
+            raise NotAllowedError("it is not empty")
+        found = self._marks.by_stem(stem, str(folder.path)) if _MARK.fullmatch(stem) else []
+        if not found:
+            found = self._by_name(stem, folder, action)
+        if not found:
+            raise NotAllowedError("there is no ticket for it here")
+        own = [one for one in found if status.st_uid in {0, one.dropped_by_uid}]
+        if not own:
+            raise NotAllowedError(
+                f"it belongs to {owner_name(status.st_uid)}, who did not drop the zip"
+            )
+        if len(found) > 1:
+            stems = ", ".join(sorted(f"{printable_name(one.receipt_stem)}.{word}" for one in own))
+            raise NotAllowedError(
+                "it could mean more than one ticket",
+                f"More than one ticket is called {printable_name(own[0].inbox_name)} here, so "
+                f"nothing was done. Make an empty file of one of these names: {stems}.\n",
+            )
+        return Request(ticket=own[0].ticket, action=action)
+
+    def _by_name(self, name: str, folder: OpenPlace, action: RequestedAction) -> list[ClaimRecord]:
+        """The tickets of a folder that a name without a number can mean.
+
+        For a cancel those that are open, for a retry those that have failed.
+        """
+        return self._marks.by_name(name, str(folder.path), is_open=action is RequestedAction.CANCEL)

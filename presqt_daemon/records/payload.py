@@ -1,0 +1,201 @@
+"""`payload.jsonl`: the bag as staging left it, so that an upload can begin, or begin again."""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from json.encoder import encode_basestring
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+from presqt_daemon.model import Bag, PayloadFile
+from presqt_daemon.records.fingerprint import Fingerprint
+from presqt_daemon.records.lines import append_lines, append_text, read_lines
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import open_regular
+
+MAX_KEPT_FILES = 1_000
+"""A payload of more files is read again each time, so that no list of them is held."""
+
+_GROUP = 2000
+_END_BYTES = 256
+"""More than the last line ever takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadHead:
+    """The first line: which bag this is and under which boot its bytes were last verified."""
+
+    bag: Bag
+    algorithm: str | None
+    boot_id: str
+    folders: tuple[str, ...] = ()
+
+
+class PayloadError(Exception):
+    """The file is missing, torn, or of another version."""
+
+
+def write_payload(path: Path, head: PayloadHead, files: Iterable[PayloadFile]) -> None:
+    """Write the whole file, replacing an older one; the last line counts the files.
+
+    Its content is durable, its name with the next sync of the folder: the status's that tells of
+    it. A status that is kept while the name is lost has the ticket staged again.
+    """
+    write_rows(path, head, ((str(file.path), file.size, file.digests) for file in files))
+
+
+def write_rows(
+    path: Path, head: PayloadHead, files: Iterable[tuple[str, int, Mapping[str, str]]]
+) -> str | None:
+    """The same from plain values: path relative to the payload folder, size, digests.
+
+    The content's fingerprint, None where it has none.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    bag = head.bag
+    first: dict[str, object] = {
+        "folder": bag.folder,
+        "version": bag.version,
+        "algorithms": list(bag.algorithms),
+        "info": [list(pair) for pair in bag.info],
+        "payload_files": bag.payload_files,
+        "payload_bytes": bag.payload_bytes,
+        "algorithm": head.algorithm,
+        "boot_id": head.boot_id,
+        "folders": list(head.folders),
+    }
+    append_lines(temporary, [first], durable=False)
+    rows: list[str] = []
+    count = 0
+    fingerprint = Fingerprint()
+    for name, size, digests in files:
+        rows.append(_row(name, size, digests))
+        fingerprint.add(name, size, digests)
+        count += 1
+        if len(rows) >= _GROUP:
+            append_text(temporary, "".join(rows), durable=False)
+            rows = []
+    append_text(temporary, "".join(rows), durable=False)
+    end: dict[str, object] = {"end": count, "fingerprint": fingerprint.text()}
+    append_lines(temporary, [end], durable=True)
+    reach("payload-written")
+    os.replace(temporary, path)
+    return fingerprint.text()
+
+
+def _row(name: str, size: int, digests: Mapping[str, str]) -> str:
+    """One file's line; put together by hand, since a bag may have 100,000 of them."""
+    told = ", ".join([f'"{algorithm}": "{digest}"' for algorithm, digest in digests.items()])
+    return f'{{"path": {encode_basestring(name)}, "size": {size}, "digests": {{{told}}}}}\n'
+
+
+class Payload:
+    """The file opened once for its head, and with it for its files, as far as those are few.
+
+    `fingerprint` is what the last line says, None where it was not read or does not tell it.
+    Raises PayloadError when there is no head.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.fingerprint: str | None = None
+        self._kept: list[PayloadFile] | None = []
+        self._fault: PayloadError | None = None
+        rows = read_lines(path)
+        with contextlib.closing(rows):
+            self.head = _head_from(next(rows, None))
+            if self.head.bag.payload_files > MAX_KEPT_FILES:
+                self._kept = None
+                return
+            try:
+                for row in _file_rows(rows, self._end):
+                    self._kept.append(row)
+            except PayloadError as error:
+                self._fault = error
+
+    def files(self) -> Iterator[PayloadFile]:
+        """Every payload file in the order staged; PayloadError as `read_files`."""
+        if self._kept is None:
+            yield from read_files(self.path)
+            return
+        yield from self._kept
+        if self._fault is not None:
+            raise self._fault
+
+    def _end(self, row: Mapping[str, Any]) -> None:
+        found = row.get("fingerprint")
+        self.fingerprint = found if isinstance(found, str) else None
+
+
+def read_head(path: Path) -> PayloadHead:
+    """The first line; PayloadError when there is none."""
+    rows = read_lines(path)
+    with contextlib.closing(rows):
+        return _head_from(next(rows, None))
+
+
+def _head_from(row: Mapping[str, object] | None) -> PayloadHead:
+    if row is None:
+        raise PayloadError("the payload file is missing or empty")
+    try:
+        fields = cast("dict[str, Any]", row)
+        return PayloadHead(
+            bag=Bag(
+                folder=fields["folder"],
+                version=fields["version"],
+                algorithms=tuple(fields["algorithms"]),
+                info=tuple((pair[0], pair[1]) for pair in fields["info"]),
+                payload_files=fields["payload_files"],
+                payload_bytes=fields["payload_bytes"],
+            ),
+            algorithm=fields["algorithm"],
+            boot_id=fields["boot_id"],
+            folders=tuple(fields["folders"]),
+        )
+    except (KeyError, TypeError, IndexError) as error:
+        raise PayloadError(f"not a payload file of ours: {error!r}") from None
+
+
+def read_fingerprint(path: Path) -> str | None:
+    """The content fingerprint from the last line, None where that does not tell it."""
+    try:
+        with open_regular(path) as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - _END_BYTES))
+            row = json.loads(stream.read().rstrip(b"\n").rpartition(b"\n")[2])
+    except (OSError, ValueError, RecursionError):
+        return None
+    found = row.get("fingerprint") if isinstance(row, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _file_from(fields: Mapping[str, Any]) -> PayloadFile:
+    name, size, digests = fields.get("path"), fields.get("size"), fields.get("digests")
+    if not isinstance(name, str) or not isinstance(size, int) or not isinstance(digests, dict):
+        raise PayloadError("not a payload file of ours: a file without its path, size or digests")
+    return PayloadFile(path=PurePosixPath(name), size=size, digests=digests)
+
+
+def read_files(path: Path) -> Iterator[PayloadFile]:
+    """Every payload file in the order staged; PayloadError when the end line does not come."""
+    rows = read_lines(path)
+    with contextlib.closing(rows):
+        next(rows, None)
+        yield from _file_rows(rows, lambda _end: None)
+
+
+def _file_rows(
+    rows: Iterable[Mapping[str, object]], end: Callable[[Mapping[str, Any]], None]
+) -> Iterator[PayloadFile]:
+    """The files of the rows behind the head; `end` hears the last row, after it was found right."""
+    for count, row in enumerate(rows):
+        fields = cast("dict[str, Any]", row)
+        if "end" in fields:
+            if fields["end"] != count:
+                raise PayloadError(f"{count} files where {fields['end']} were written")
+            end(fields)
+            return
+        yield _file_from(fields)
+    raise PayloadError("the payload file is cut short")

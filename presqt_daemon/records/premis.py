@@ -1,0 +1,90 @@
+"""What happened to a ticket, as PREMIS events: the record's history."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from presqt_daemon.model import Stage, Status
+from presqt_daemon.records.payload import PayloadHead
+from presqt_daemon.system.files import printable_name
+from presqt_daemon.tickets.info_values import text_from_time
+from presqt_daemon.tickets.process_info import ProcessInfo
+from presqt_daemon.tickets.store import TicketFolder
+
+AGENT = "presqt-daemon"
+
+
+def event_tree(
+    kind: str, moment: datetime, outcome: str, detail: str, agent_version: str
+) -> dict[str, Any]:
+    """An event in PREMIS's terms."""
+    return {
+        "event_type": kind,
+        "datetime": text_from_time(moment),
+        "outcome": outcome,
+        "detail": detail,
+        "agent": {"name": AGENT, "version": agent_version},
+    }
+
+
+def preparation(now: datetime, agent_version: str) -> dict[str, Any]:
+    """The event of a record that was made after the fact."""
+    detail = "The record was made later, from what was left of the ticket."
+    return event_tree("metadata modification", now, "success", detail, agent_version)
+
+
+def events_of(
+    folder: TicketFolder,
+    info: ProcessInfo,
+    head: PayloadHead | None,
+    agent_version: str,
+    now: datetime,
+) -> Iterator[dict[str, Any]]:
+    """What happened, in PREMIS's terms; a step that was not reached has no event."""
+
+    def event(kind: str, moment: datetime, outcome: str, detail: str) -> dict[str, Any]:
+        return event_tree(kind, moment, outcome, detail, agent_version)
+
+    ended = info.finished_at or now
+    has_failed = info.status is Status.FAILED
+    taken = f"{printable_name(info.source_file)} was taken from the inbox."
+    yield event("ingestion", info.received_at, "success", taken)
+    if head is not None:
+        detail = (
+            f"{head.bag.payload_files} payload files, {head.bag.payload_bytes} bytes, agree with "
+            f"the manifests ({', '.join(head.bag.algorithms)})."
+        )
+        yield event("validation", _modified(folder.payload, ended), "success", detail)
+    elif has_failed:
+        yield event("validation", ended, "failure", info.message)
+        return
+    if not folder.journal.exists() and info.stage is not Stage.UPLOADED:
+        if has_failed:
+            yield event("deposition", ended, "failure", info.message)
+        return
+    if info.stage is Stage.UPLOADED:
+        yield event("fixity check", _modified(folder.journal, ended), *_fixity(info))
+    yield event("deposition", ended, "failure" if has_failed else "success", info.message)
+
+
+def _fixity(info: ProcessInfo) -> tuple[str, str]:
+    """Outcome and detail of the comparison with the target."""
+    algorithm = info.hash_algorithm or "no algorithm"
+    if info.failed_fixity:
+        return "failure", f"{len(info.failed_fixity)} files differ at the target ({algorithm})."
+    if info.unverified_fixity:
+        count = len(info.unverified_fixity)
+        return "warning", f"The target gave no digest of its own for {count} files ({algorithm})."
+    if info.ignored_different:
+        count = len(info.ignored_different)
+        return "warning", f"{count} ignored files have another content at the target."
+    return "success", f"All files have the same digest at the target ({algorithm})."
+
+
+def _modified(path: Path, otherwise: datetime) -> datetime:
+    """When a file was last written, which is when its step was done."""
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError:
+        return otherwise

@@ -1,0 +1,125 @@
+"""A second process that writes small files, since one process keeps one core busy with them.
+
+Started as a program of its own, never forked: the worker has threads. It ends when the worker
+does, since its channel closes then.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import Any
+
+from presqt_daemon.errors import HouseFault
+from presqt_daemon.staging.folders import Creator
+from presqt_daemon.staging.small import Kept, Small, is_small, write_small
+from presqt_daemon.zips.entries import Archive, Member
+from presqt_daemon.zips.window import Window
+
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from presqt_daemon.staging.second_writer import main; main(*map(int, sys.argv[2:]))"
+)
+
+_MAX_HELPERS = 3
+_FILE_SECONDS = 40e-6
+_BYTE_SECONDS = 5e-9
+_HELPER_SECONDS = 0.15
+"""A helper is worth its start for each so much work, by a rough guess of one core's pace."""
+
+
+class SecondWriter:
+    """The worker's end of one helper, which starts at once and works where it is told."""
+
+    def __init__(self, zip_fd: int) -> None:
+        self.channel, far = Pipe()
+        paths = json.dumps([path for path in sys.path if path])
+        command = [sys.executable, "-I", "-S", "-c", _START, paths, str(far.fileno()), str(zip_fd)]
+        with far:
+            self._process = subprocess.Popen(
+                command, pass_fds=(far.fileno(), zip_fd), stdin=subprocess.DEVNULL
+            )
+
+    def work_in(self, root: Path, mode: int, *, from_disk: bool) -> None:
+        """Say where the files that follow go; the folder exists, with all its folders."""
+        with contextlib.suppress(OSError):
+            self.channel.send((os.fsencode(root), mode, from_disk))
+
+    def send(self, files: Sequence[Small]) -> None:
+        """Hand over files; the answer comes by `receive`. Does nothing once the helper is gone."""
+        with contextlib.suppress(OSError):
+            self.channel.send([(path, tuple(member), names) for path, member, names in files])
+
+    def receive(self) -> list[Kept]:
+        """What became of the oldest files handed over; waits for it.
+
+        Raises what the helper's work raised, and HouseFault `worker-died` when it is gone.
+        """
+        try:
+            answer: Any = self.channel.recv()
+        except (EOFError, OSError):
+            raise HouseFault(
+                "worker-died", "A process that unpacked files has ended.", retryable=True
+            ) from None
+        if isinstance(answer, Exception):
+            raise answer
+        return [Kept(digests, is_same) for digests, is_same in answer]
+
+    def close(self) -> None:
+        """End the helper, whatever it does."""
+        self.channel.close()
+        self._process.kill()
+        self._process.wait()
+
+
+def main(channel_fd: int, zip_fd: int) -> None:
+    """Serve one worker until it closes the channel."""
+    gc.disable()  # as in the worker itself while it stages
+    window = Window(zip_fd)
+    with Connection(channel_fd) as channel, contextlib.suppress(EOFError, OSError):
+        while True:
+            message = channel.recv()
+            if isinstance(message, tuple):
+                path, mode, from_disk = message
+                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+                creator = Creator(os.open(path, flags), mode)
+                continue
+            try:
+                kept = write_small(window, creator, _files(message), from_disk=from_disk)
+                answer: object = [tuple(one) for one in kept]
+            except Exception as error:  # noqa: BLE001  (raised again in the worker)
+                answer = error
+            channel.send(answer)
+
+
+@contextlib.contextmanager
+def helpers_for(archive: Archive) -> Iterator[tuple[SecondWriter, ...]]:
+    """As many helpers as the zip's small files are worth, with the cores there are."""
+    count = helper_count([member for member in archive.members if is_small(member)])
+    with contextlib.ExitStack() as stack:
+        helpers = []
+        for _ in range(count):
+            helpers.append(SecondWriter(archive.fd))
+            stack.callback(helpers[-1].close)
+        yield tuple(helpers)
+
+
+def helper_count(members: Sequence[Member]) -> int:
+    """How many helpers it pays to start for these small files."""
+    total = sum(member.size for member in members)
+    seconds = len(members) * _FILE_SECONDS + total * _BYTE_SECONDS
+    return max(0, min(_MAX_HELPERS, spare_cores(), int(seconds / _HELPER_SECONDS)))
+
+
+def spare_cores() -> int:
+    """Cores that this process may use beside its own."""
+    return len(os.sched_getaffinity(0)) - 1
+
+
+def _files(batch: Any) -> list[Small]:
+    return [Small(path, Member(*values), names) for path, values, names in batch]

@@ -1,0 +1,293 @@
+"""One HTTP session: time-outs, errors by name, streamed bodies, no secret in any text.
+
+It reports limits and decides nothing: retries and waits are the upload room's business.
+"""
+
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import requests
+import urllib3.exceptions
+from requests.structures import CaseInsensitiveDict
+
+from presqt_daemon import __version__
+from presqt_daemon.errors import PayloadSpoilt, PresqtError, TargetFault
+from presqt_daemon.targets.base import Body
+from presqt_daemon.targets.web.addresses import Origin, joined, no_address, origin_of
+from presqt_daemon.targets.web.answers import (
+    Answer,
+    fault_from_answer,
+    message_in,
+    wait_from_headers,
+    words_of,
+)
+from presqt_daemon.targets.web.in_between import fault_from_page, is_page_in_between, page_title
+from presqt_daemon.targets.web.no_answer import is_unsent, reason_in_words
+from presqt_daemon.targets.web.wire import BLOCK_BYTES, Blocks, open_session
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 120.0
+MAX_ANSWER_BYTES = 64 << 20
+MAX_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SAFE = frozenset({"GET", "HEAD"})
+
+
+class Http:
+    """A session with one target; used by several threads at once.
+
+    `credentials` are headers that go only to the hosts of `own_urls`.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        own_urls: Collection[str],
+        credentials: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+        connections: int = 8,
+        heard: Callable[[], None] = lambda: None,
+        turn: Callable[[], None] = lambda: None,
+        counts: Callable[[str, str], bool] = lambda _method, _url: True,
+        said: Callable[[Any], str | None] | None = None,
+        waits_everywhere: bool = False,
+    ) -> None:
+        """Open nothing yet. `said` finds the target's words in the JSON of a refusal.
+
+        `turn` is called before each request that `counts` by its method and address.
+        `waits_everywhere`: the target sends `Retry-After` with any answer, good ones too.
+        """
+        self.target = target
+        self.heard = heard
+        self.turn = turn
+        self._counts = counts
+        self._own = {origin_of(url, target) for url in own_urls}
+        self._is_encrypted = all(scheme == "https" for scheme, _host, _port in self._own)
+        self._credentials = dict(credentials)
+        self._hidden = {value.split()[-1] for value in credentials.values() if value.split()}
+        self._said = said or message_in
+        self._waits_everywhere = waits_everywhere
+        self._headers = {
+            "User-Agent": f"presqt-daemon/{__version__}",
+            "Accept": "application/json",
+            **(headers or {}),
+        }
+        self._connections = connections
+        self._environment: dict[Origin, Mapping[str, Any]] = {}
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
+        self._lock = threading.Lock()
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        doing: str,
+        tree: Any = None,
+        body: Body | None = None,
+        content: bytes | None = None,
+        size: int = 0,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        expect: Collection[int] = (200,),
+        read_seconds: float = READ_SECONDS,
+        takes_pages: bool = False,
+    ) -> Answer:
+        """The answer, when its status is among `expect`; `doing` is for the error's sentence.
+
+        A web page is no answer, unless `takes_pages`: where it is asked whether the server has such
+        an address at all.
+
+        One of `tree` (sent as JSON), `content` (bytes) and `body` with its `size` may be given.
+        `read_seconds` holds for each block of the body, and then for the whole answer. Raises a
+        named error for any other status, and TargetFault `target-unavailable` with
+        `outcome_unknown` when no whole answer came.
+        """
+        sent = {**self._headers, **(headers or {})}
+        if tree is not None:
+            content = json.dumps(tree, ensure_ascii=False).encode("utf-8", "replace")
+            sent.setdefault("Content-Type", "application/json")
+        elif body is not None:
+            sent.setdefault("Content-Type", "application/octet-stream")
+        if content is not None:
+            body, size = io.BytesIO(content), len(content)
+        data: Any = None
+        if body is not None and size:
+            data = Blocks(body, size, block_seconds=read_seconds)
+        elif body is not None or method not in _SAFE:
+            # requests sends an empty stream in chunks, which targets refuse
+            data = b""
+        answer = self._follow(method, url, data, sent, params, doing, read_seconds)
+        self.heard()
+        if answer.status in expect and (takes_pages or not is_page_in_between(answer)):
+            return answer
+        raise self.fault(answer, method, doing)
+
+    def fault(self, answer: Answer, method: str, doing: str) -> PresqtError:
+        """The error that an answer stands for, in the target's own words."""
+        if is_page_in_between(answer):
+            return fault_from_page(
+                answer.status,
+                self._without_secrets(page_title(answer.content)),
+                target=self.target,
+                doing=doing,
+                wait=wait_from_headers(answer.headers, time.time()),
+                is_safe=method in _SAFE,
+            )
+        words = words_of(answer, self._said)
+        return fault_from_answer(
+            answer.status,
+            answer.headers,
+            self._without_secrets(words) if words else None,
+            target=self.target,
+            doing=doing,
+            waits_everywhere=self._waits_everywhere,
+        )
+
+    def trust(self, url: str) -> None:
+        """Send the credentials to this host too: the target's own API names it."""
+        self._own.add(origin_of(url, self.target))
+
+    def hide(self, secret: str) -> None:
+        """Show this text in no error, even where the target repeats it."""
+        if secret:
+            self._hidden.add(secret)
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            for session in self._sessions:
+                session.close()
+            self._sessions.clear()
+
+    def _follow(
+        self,
+        method: str,
+        url: str,
+        data: Any,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None,
+        doing: str,
+        read_seconds: float,
+    ) -> Answer:
+        for _ in range(MAX_REDIRECTS):
+            answer = self._once(method, url, data, headers, params, doing, read_seconds)
+            if answer.status not in _REDIRECTS:
+                return answer
+            following = joined(url, answer.headers.get("Location", ""), self.target)
+            if method not in _SAFE:
+                # these two keep the method (RFC 9110 section 15.4): so GitHub sends on what is for
+                # a renamed repository; to another host no body follows
+                is_kept = answer.status in {307, 308} and is_same_host(url, following)
+                if not is_kept:
+                    raise TargetFault(
+                        "target-misbehaved",
+                        f"{self.target} redirected {doing}; look at the target's `url`.",
+                    )
+                if isinstance(data, Blocks):
+                    data.seek(0)
+            url, params = following, None
+        raise TargetFault("target-misbehaved", f"{self.target} redirects {doing} in a circle.")
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        data: Any,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None,
+        doing: str,
+        read_seconds: float,
+    ) -> Answer:
+        origin = origin_of(url, self.target)
+        if self._is_encrypted and origin[0] != "https":
+            raise TargetFault(
+                "target-misbehaved",
+                f"{self.target} asks to do {doing} over a connection that is not encrypted.",
+            )
+        if self._counts(method, url):
+            self.turn()
+        secrets = self._credentials if origin in self._own else {}
+        session = self._session()
+        try:
+            with session.request(
+                method,
+                url,
+                data=data,
+                params=params,
+                headers={**headers, **secrets},
+                timeout=(CONNECT_SECONDS, read_seconds),
+                allow_redirects=False,
+                stream=True,
+                **self._surroundings(url, origin),
+            ) as response:
+                content = self._read(response, doing)
+                return Answer(
+                    status=response.status_code,
+                    headers=CaseInsensitiveDict(response.headers),
+                    content=content,
+                    url=url,
+                    target=self.target,
+                )
+        except PayloadSpoilt:
+            raise
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise TargetFault(
+                "target-unavailable",
+                f"{self.target} gave no answer to {doing} ({reason_in_words(error)}).",
+                retryable=True,
+                outcome_unknown=not is_unsent(error),
+                is_outage=is_unsent(error),
+            ) from None
+        except ValueError:
+            raise no_address(self.target, doing) from None
+
+    def _read(self, response: requests.Response, doing: str) -> bytes:
+        """The whole answer, within bounds."""
+        content = bytearray()
+        for block in response.iter_content(BLOCK_BYTES):
+            content += block
+            if len(content) > MAX_ANSWER_BYTES:
+                raise TargetFault(
+                    "target-misbehaved", f"{self.target} gave an endless answer to {doing}."
+                )
+        return bytes(content)
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._hidden:
+            text = text.replace(secret, "***")
+        return text
+
+    def _surroundings(self, url: str, origin: Origin) -> Mapping[str, Any]:
+        """Proxies and certificates as the environment has them, asked once for each host.
+
+        requests would read the whole environment again for every request.
+        """
+        known = self._environment.get(origin)
+        if known is None:
+            with requests.Session() as session:
+                found = session.merge_environment_settings(url, {}, None, None, None)
+            known = {"proxies": found["proxies"], "verify": found["verify"]}
+            self._environment[origin] = known
+        return known
+
+    def _session(self) -> requests.Session:
+        """One session for each thread; requests does not promise that one may be shared."""
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = open_session(self._connections)
+            self._local.session = session
+            with self._lock:
+                self._sessions.append(session)
+        return session
+
+
+def is_same_host(url: str, other: str) -> bool:
+    """Whether two addresses are one server's."""
+    return origin_of(url, url) == origin_of(other, other)

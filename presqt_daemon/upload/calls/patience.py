@@ -1,0 +1,150 @@
+"""Calls to a target that are made again when that helps, and the end of a run that must wait."""
+
+import random
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from presqt_daemon.errors import PresqtError, TargetFault
+from presqt_daemon.messages import Limited
+from presqt_daemon.model import PauseKind
+from presqt_daemon.upload.calls.retry import GiveUp, Park, decide_retry
+
+_SLICE_SECONDS = 0.5
+TOLD_SECONDS = 5.0
+"""A longer wait is told of."""
+
+RATE_LIMIT = "the target's rate limit"
+PACE = "its turn at the target, which takes so many requests a minute"
+AGAIN = "the target, which is tried again"
+_ANY = TypeVar("_ANY")
+
+
+class MustWait(Exception):
+    """The run ends here and goes on later; `limited` says when and why."""
+
+    def __init__(self, limited: Limited) -> None:
+        super().__init__(limited)
+        self.limited = limited
+
+
+class BrokenOff(Exception):
+    """A wait was broken off, since another part of the upload has failed."""
+
+
+class Patience:
+    """Calls, retries and waits of one upload; shared by its threads.
+
+    A rate limit that one thread meets holds all of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        target: str,
+        retries: int,
+        limit: float,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float],
+        waits_for: Callable[[str, float], None] = lambda _what, _seconds: None,
+    ) -> None:
+        """Set the limits; `limit` is the longest time in seconds that one call may wait in all.
+
+        `waits_for` hears, from any thread, what a wait of more than 5 s is for and how long it is,
+        and an empty text after it.
+        """
+        self.stop = threading.Event()
+        self._target = target
+        self._retries = retries
+        self._limit = limit
+        self._sleep = sleep
+        self._clock = clock
+        self._waits_for = waits_for
+        self._held_until = 0.0
+
+    def call(
+        self,
+        request: Callable[[bool], _ANY],
+        *,
+        is_repeatable: bool = True,
+        retries: int | None = None,
+    ) -> _ANY:
+        """What the request returns, after as many goes as it takes.
+
+        It is told whether an earlier go may have taken effect. Raises MustWait, BrokenOff, or the
+        last PresqtError; FileExistsError and all that is no failure of the target pass through.
+        One that is not repeatable is not made again once its outcome is unknown; `retries` where
+        they are not the upload's.
+        """
+        attempt, is_doubtful, first_failure = 0, False, None
+        while True:
+            self.wait(self._held_until - self._clock(), RATE_LIMIT)
+            attempt += 1
+            try:
+                return request(is_doubtful)
+            except FileExistsError:
+                raise
+            except (PresqtError, OSError) as error:
+                fault = self._fault_from(error)
+                now = self._clock()
+                first_failure = now if first_failure is None else first_failure
+                is_doubtful = is_doubtful or fault.outcome_unknown
+                decision = decide_retry(
+                    fault,
+                    attempt=attempt,
+                    retries=self._retries if retries is None else retries,
+                    elapsed=now - first_failure,
+                    limit=self._limit,
+                    spread=random.random(),  # noqa: S311  (spreads callers, hides nothing)
+                )
+                if isinstance(decision, GiveUp) or (is_doubtful and not is_repeatable):
+                    if fault is error:
+                        raise
+                    raise fault from error
+            if isinstance(decision, Park):
+                raise MustWait(limited_by(fault, decision.seconds))
+            is_limit = fault.code == "rate-limited"
+            if is_limit:
+                self._held_until = max(self._held_until, now + decision.seconds)
+            self.wait(decision.seconds, RATE_LIMIT if is_limit else f"{AGAIN} ({fault.message})")
+
+    def wait(self, seconds: float, what: str) -> None:
+        """Return after so many seconds, at once for none; `what` it is for. Raises BrokenOff."""
+        if seconds <= TOLD_SECONDS:
+            self._sleep_for(seconds)
+            return
+        self._waits_for(what, seconds)
+        try:
+            self._sleep_for(seconds)
+        finally:
+            self._waits_for("", 0.0)
+
+    def _sleep_for(self, seconds: float) -> None:
+        while seconds > 0:
+            if self.stop.is_set():
+                raise BrokenOff
+            self._sleep(min(seconds, _SLICE_SECONDS))
+            seconds -= _SLICE_SECONDS
+        if self.stop.is_set():
+            raise BrokenOff
+
+    def _fault_from(self, error: PresqtError | OSError) -> PresqtError:
+        if isinstance(error, PresqtError):
+            return error
+        reason = error.strerror or type(error).__name__
+        return TargetFault(
+            "target-unavailable",
+            f"The connection to {self._target} was lost: {reason}.",
+            retryable=True,
+            outcome_unknown=True,
+        )
+
+
+def limited_by(fault: PresqtError, seconds: float | None) -> Limited:
+    """The pause that a rate limit asks for."""
+    return Limited(
+        reason=fault.message,
+        waiting_for=RATE_LIMIT,
+        seconds=seconds,
+        kind=PauseKind.LIMIT,
+    )

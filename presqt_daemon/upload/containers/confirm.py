@@ -1,0 +1,106 @@
+"""What the target answered is what is there: the container as it is listed after the last put."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from presqt_daemon.model import Fixity, Outcome
+from presqt_daemon.targets.base import Container, Item, Target
+from presqt_daemon.targets.names import NameRules
+from presqt_daemon.upload.calls.threads import TargetThreads
+from presqt_daemon.upload.parcels.decide import Parcel, compare
+
+LOOK_AGAIN_SECONDS = (2.0, 8.0, 20.0)
+"""How long is waited before each look for what a listing did not show: lists come late."""
+
+UNLISTED = "the target to show a file that it has taken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubtful:
+    """A file that the target says it has stored, and does not show so; `item` as it is shown."""
+
+    parcel: Parcel
+    outcome: Outcome
+    item: Item | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remaining:
+    """The container after the last put; `others` are the paths that this bag does not have."""
+
+    listing: Mapping[PurePosixPath, Item]
+    others: tuple[PurePosixPath, ...]
+
+
+class LooksUp(Protocol):
+    """Who asks the target for one file by its own address."""
+
+    def look_up(self, parcel: Parcel) -> Item | None:
+        """What stands at a file's place now."""
+        ...
+
+
+def listed_by_key(
+    target: Target, container: Container, lane: TargetThreads
+) -> dict[PurePosixPath, Item]:
+    """The container's listing, by the keys under which the target tells names apart."""
+    listing = lane.run(lambda _doubtful: target.listing(container))
+    names = target.traits.names
+    if names.changes_nothing:
+        return dict(listing)
+    return {names.key(path): item for path, item in listing.items()}
+
+
+def find_doubtful(
+    sent: Iterable[tuple[Parcel, Outcome]],
+    listing: Mapping[PurePosixPath, Item],
+    names: NameRules,
+    algorithm: str | None,
+) -> list[Doubtful]:
+    """The files that the listing does not show, or shows with another size or digest."""
+    found = (
+        Doubtful(parcel=parcel, outcome=outcome, item=listing.get(names.key(parcel.remote)))
+        for parcel, outcome in sent
+    )
+    return [one for one in found if not _is_shown(one, algorithm)]
+
+
+def look_again(
+    doubtful: list[Doubtful], transfer: LooksUp, lane: TargetThreads, algorithm: str | None
+) -> list[Doubtful]:
+    """Those that remain after three looks at each by its own address, within a minute."""
+    for seconds in LOOK_AGAIN_SECONDS:
+        if not doubtful:
+            break
+        lane.wait(seconds, UNLISTED)
+        looked = lane.each(
+            lambda one: replace(
+                one, item=lane.patience.call(lambda _doubtful: transfer.look_up(one.parcel))
+            ),
+            doubtful,
+        )
+        doubtful = [one for one in looked if not _is_shown(one, algorithm)]
+    return doubtful
+
+
+def remaining(
+    listing: Mapping[PurePosixPath, Item], parcels: Iterable[Parcel], names: NameRules
+) -> Remaining:
+    """What the container holds, and which files in it are none of this bag's."""
+    others = {path for path, item in listing.items() if not item.is_folder}
+    for parcel in parcels:
+        key = names.key(parcel.remote)
+        item = listing.get(key)
+        others.discard(key)
+        if item is not None:
+            # an adapter may show one file under its own path and under the asked one
+            others.discard(item.path)
+    return Remaining(listing=listing, others=tuple(sorted(others)))
+
+
+def _is_shown(one: Doubtful, algorithm: str | None) -> bool:
+    if one.item is None or one.item.is_folder:
+        return False
+    return compare(one.parcel, one.item, algorithm).fixity is not Fixity.MISMATCHED

@@ -1,0 +1,121 @@
+"""A bag as one stored zip, for targets that keep no folders (PresQT's finite depth)."""
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from presqt_daemon.digest import BLOCK_BYTES
+from presqt_daemon.upload.parcels.body import local_digests, open_body
+from presqt_daemon.upload.parcels.decide import Parcel
+from presqt_daemon.upload.parcels.layout import PayloadShape
+
+PACKED_NAME = ".packed.zip"
+"""The zip's name in the ticket's folder, which no bag folder and no drop has."""
+
+SUFFIX = ".presqt.zip"
+LONGEST_NAME = 240
+"""Bytes; targets take 255 characters or bytes, and may need some for a digest in the name."""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""One date for all entries, so that packing again gives the same bytes and the same digest."""
+
+
+def packed_name(found: PayloadShape) -> str:
+    """How PresQT reports the zip: `/Project/Project.presqt.zip`.
+
+    Where the payload has no folder, its first file gives the name: `/file.presqt.zip`. A name that
+    would be too long for a target is cut, and has a digest of the whole one at its end.
+    """
+    if found.top_folders:
+        first = min(found.top_folders)
+        return f"/{first}/{_fitting(first)}{SUFFIX}"
+    return f"/{_fitting(min(found.top_files))}{SUFFIX}"
+
+
+def pack(
+    destination: Path,
+    name: str,
+    *,
+    bag_folder: str,
+    tags: Iterable[Parcel],
+    payload: Iterable[Parcel],
+    empty_folders: Iterable[PurePosixPath],
+    algorithms: tuple[str, ...],
+    beat: Callable[[], None],
+) -> Parcel:
+    """Write the zip, replacing an older one; the parcel that is sent in place of the files.
+
+    The bag's folder stands at the zip's root, so that the zip can be dropped again. Raises
+    PayloadSpoilt when a payload file no longer has its digest. `beat` is called block by block.
+    """
+    with (
+        open(destination, "wb") as stream,
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive,
+    ):
+        for path, parcel in _entries(bag_folder, tags, payload):
+            entry = zipfile.ZipInfo(path, _EPOCH)
+            entry.create_system = 3
+            entry.external_attr = 0o100644 << 16
+            entry.file_size = parcel.size
+            with (
+                open_body(
+                    parcel.source,
+                    name=parcel.name,
+                    size=parcel.size,
+                    digests=parcel.digests,
+                    algorithm=None,
+                    on_position=lambda _position: beat(),
+                ) as body,
+                archive.open(entry, "w") as member,
+            ):
+                while block := body.read(BLOCK_BYTES):
+                    member.write(block)
+        for folder in empty_folders:
+            entry = zipfile.ZipInfo(f"{bag_folder}/data/{folder}/", _EPOCH)
+            entry.create_system = 3
+            entry.external_attr = (0o40755 << 16) | 0x10
+            archive.writestr(entry, b"")
+    _sync(destination)
+    size = destination.stat().st_size
+    digests = local_digests(
+        destination,
+        name=name,
+        size=size,
+        algorithms=algorithms,
+        on_bytes=lambda _count: beat(),
+    )
+    return parcel_of(destination, name, size, digests)
+
+
+def parcel_of(zip_file: Path, name: str, size: int, digests: Mapping[str, str]) -> Parcel:
+    """A packed bag on its way: to the top of the container, by the last part of its name."""
+    remote = PurePosixPath(PurePosixPath(name).name)
+    return Parcel(name=name, source=zip_file, remote=remote, size=size, digests=digests)
+
+
+def _fitting(name: str) -> str:
+    """The name, at most so long that the packed bag's has LONGEST_NAME bytes."""
+    most = LONGEST_NAME - len(SUFFIX)
+    encoded = os.fsencode(name)
+    if len(encoded) <= most:
+        return name
+    mark = f"~{hashlib.sha256(encoded).hexdigest()[:8]}"
+    return encoded[: most - len(mark)].decode(errors="ignore") + mark
+
+
+def _entries(
+    bag_folder: str, tags: Iterable[Parcel], payload: Iterable[Parcel]
+) -> Iterator[tuple[str, Parcel]]:
+    for parcel in tags:
+        yield f"{bag_folder}/{parcel.name}", parcel
+    for parcel in payload:
+        yield f"{bag_folder}/data{parcel.name}", parcel
+
+
+def _sync(path: Path) -> None:
+    handle: BinaryIO
+    with open(path, "rb") as handle:
+        os.fsync(handle.fileno())

@@ -1,0 +1,143 @@
+"""How a ticket ends: record first, then status, then what is no longer needed goes."""
+
+import contextlib
+import logging
+from dataclasses import replace
+
+from presqt_daemon import __version__
+from presqt_daemon.config import Config
+from presqt_daemon.errors import HouseFault, PresqtError
+from presqt_daemon.model import Finding, Severity, Stage, UploadResult
+from presqt_daemon.records.payload import PayloadHead
+from presqt_daemon.records.receipt import write_receipt
+from presqt_daemon.staging.attempts import TEMPORARY_PREFIX
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.files import remove_tree
+from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings, advance, fail, finish
+from presqt_daemon.tickets.retention import expiration_of
+from presqt_daemon.tickets.status_writer import StatusWriter
+from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.tickets.verdict import Verdict, verdict
+from presqt_daemon.upload.final_message import final_message
+from presqt_daemon.upload.parcels.pack import PACKED_NAME
+from presqt_daemon.workers.runs.ticket_lines import lines_of
+
+_OPERATORS = frozenset({"unauthorized", "target-unavailable", "rate-limited"})
+"""Codes of tickets that waited in vain for what only the operator can mend."""
+
+_BROKEN_OFF = frozenset({"cancelled", "timed-out", "worker-died", "resume-limit"})
+"""Ends of a run that was killed in the middle, so that nobody could tidy up at the target."""
+
+
+def end_failed(holder: StatusWriter, error: PresqtError, config: Config) -> ProcessInfo:
+    """The ticket ends with an error that has a name. Raises OSError when that cannot be told."""
+    now = holder.now()
+    info = replace(fail(holder.info, error, now), updated_at=now)
+    if info.link_to_resource is not None and error.code in _BROKEN_OFF:
+        info = add_warnings(info, (_left_there(info.link_to_resource),))
+    info = replace(info, expiration=expiration_of(info, config.retention))
+    head = _write(holder, info, config)
+    log = lines_of(holder.folder, f"failed ({error.code})", config)
+    log.log(level_of(error), "failed: %s (%s)", error.message, error.code)
+    if info.stage in {Stage.RECEIVED, Stage.VALIDATED}:
+        _remove_bag(holder.folder, head, config)
+        _remove_unfinished(holder.folder, config)
+    return info
+
+
+def _left_there(link: str) -> Finding:
+    return Finding(
+        code="left-at-the-target",
+        message=f"What was sent until then stays at {link}, and the last file may be unfinished "
+        "there (a draft with such a file cannot be published): delete it there, or retry.",
+        severity=Severity.WARNING,
+    )
+
+
+def level_of(error: PresqtError) -> int:
+    """How loudly a failure is told: ours and the operator's as errors, a cancel as no trouble."""
+    if error.code == "cancelled":
+        return logging.INFO
+    is_operators = isinstance(error, HouseFault) or error.code in _OPERATORS
+    return logging.ERROR if is_operators else logging.WARNING
+
+
+def end_finished(holder: StatusWriter, result: UploadResult, config: Config) -> ProcessInfo:
+    """The ticket ends with a deposit. Raises OSError when that cannot be told."""
+    now = holder.now()
+    message = final_message(result, holder.info.target or "the target")
+    info = finish(advance(holder.info, Stage.UPLOADED), result, message, now)
+    info = replace(info, updated_at=now)
+    info = replace(info, expiration=expiration_of(info, config.retention))
+    head = _write(holder, info, config)
+    ticket_log(info.ticket_number).info("finished: %s: %s", info.source_file, message)
+    if verdict(info) is Verdict.VERIFIED:
+        _remove_bag(holder.folder, head, config)
+    return info
+
+
+def end_pointed(holder: StatusWriter, first: ProcessInfo, config: Config) -> ProcessInfo:
+    """The ticket ends with an earlier one's deposit. Raises OSError when that cannot be told."""
+    now = holder.now()
+    message = (
+        f"The same content is there already, by ticket {first.ticket_number}; "
+        "nothing was sent again."
+    )
+    result = UploadResult(link=first.link_to_resource, algorithm=first.hash_algorithm)
+    info = finish(advance(holder.info, Stage.UPLOADED), result, message, now)
+    info = replace(info, updated_at=now)
+    info = replace(info, expiration=expiration_of(info, config.retention))
+    head = _write(holder, info, config, same_as=first.ticket_number)
+    ticket_log(info.ticket_number).info("finished: %s: %s", info.source_file, message)
+    _remove_bag(holder.folder, head, config)
+    return info
+
+
+def _write(
+    holder: StatusWriter, info: ProcessInfo, config: Config, *, same_as: str | None = None
+) -> PayloadHead | None:
+    def write() -> PayloadHead | None:
+        return write_receipt(
+            holder.folder,
+            info,
+            agent_version=__version__,
+            now=holder.now(),
+            status_mode=config.permissions.status,
+            same_as=same_as,
+        )
+
+    try:
+        head = write()
+    except OSError as error:
+        if not holder.make_room(error):
+            raise
+        head = write()
+    reach("receipt-written")
+    holder.fact(info)
+    with contextlib.suppress(OSError):
+        # a go that waited, or was killed, leaves it for the next one
+        (holder.folder.path / PACKED_NAME).unlink()
+    return head
+
+
+def _remove_bag(folder: TicketFolder, head: PayloadHead | None, config: Config) -> None:
+    """Remove the unpacked bag; what cannot be removed now goes with the ticket's expiry."""
+    name = "" if head is None else head.bag.folder
+    if not name or "/" in name or name.startswith("."):
+        return
+    try:
+        remove_tree(folder.path / name)
+    except OSError as error:
+        log = lines_of(folder, "bag stays", config)
+        log.warning("the unpacked bag stays: %s", error.strerror)
+
+
+def _remove_unfinished(folder: TicketFolder, config: Config) -> None:
+    """Remove what a worker that was ended had written of a bag."""
+    try:
+        for path in folder.path.glob(f"{TEMPORARY_PREFIX}*"):
+            remove_tree(path)
+    except OSError as error:
+        log = lines_of(folder, "bag stays", config)
+        log.warning("a part of the bag stays: %s", error.strerror)

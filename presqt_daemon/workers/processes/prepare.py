@@ -1,0 +1,149 @@
+"""What a worker is handed for a run: the task, with all it needs to know, and its limits."""
+
+from dataclasses import dataclass, replace
+
+from presqt_daemon.config import Config, TargetConfig
+from presqt_daemon.errors import HouseFault, UserFault
+from presqt_daemon.model import PauseKind, Resolved, Stage
+from presqt_daemon.staging.stage import StageJob
+from presqt_daemon.system.host import boot_id
+from presqt_daemon.tickets.process_info import ProcessInfo, advance
+from presqt_daemon.tickets.status_writer import StatusWriter
+from presqt_daemon.upload.earlier_deposit import EarlierDeposit
+from presqt_daemon.upload.send import SendJob
+from presqt_daemon.workers.limits.tokens import MissingTokenError, Tokens, how_to_replace
+from presqt_daemon.workers.processes.reaper import Limits
+from presqt_daemon.workers.processes.tasks import StageTask, Task, UploadTask
+from presqt_daemon.workers.runs.pauses import Held
+from presqt_daemon.workers.runs.run import CREDENTIAL, Run, TargetHeldError, Work
+
+STAGING_MESSAGE = "Saving files to server and validating bag..."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerJob:
+    """What a worker does in a run, or in a part of one, and within which limits."""
+
+    run: Run
+    task: Task
+    limits: Limits
+
+
+def make_job(
+    run: Run,
+    holder: StatusWriter,
+    config: Config,
+    tokens: Tokens,
+    earlier: tuple[EarlierDeposit, ...] = (),
+    *,
+    room: int = 0,
+) -> WorkerJob:
+    """The task and its limits; the status says that it begins.
+
+    `earlier` are deposits that may be pointed at instead of sending, `room` are bytes that were set
+    aside for what is staged.
+
+    Raises PresqtError for a ticket that cannot go on, ParkError for one that has to wait.
+    """
+    info = replace(
+        holder.info,
+        waiting_for=None,
+        next_attempt_at=None,
+        resumes=holder.info.resumes + run.is_resume,
+    )
+    if run.work is Work.STAGE:
+        task: Task = _stage_task(run, holder, info, config, room)
+        wall = config.staging.time_limit
+    else:
+        target = _target_of(info, config)
+        token = _token_of(target, tokens)
+        task = _upload_task(run, holder, info, config, target, token, earlier)
+        wall = target.time_limit or config.uploads.time_limit
+    limits = Limits(
+        wall_seconds=wall,
+        stall_seconds=config.uploads.stall_limit,
+        memory_bytes=config.uploads.memory_limit,
+    )
+    return WorkerJob(run=run, task=task, limits=limits)
+
+
+def _stage_task(
+    run: Run, holder: StatusWriter, info: ProcessInfo, config: Config, room: int
+) -> StageTask:
+    zip_path = holder.folder.find_zip()
+    if zip_path is None:
+        raise HouseFault("state-lost", "The zip is no longer in its place: drop it again.")
+    if zip_path.stat().st_size > config.staging.max_zip_bytes:
+        raise UserFault(
+            "too-large",
+            f"The zip {info.source_file} is larger than staging.max_zip_bytes allows: split the "
+            "bag, or ask the operator.",
+        )
+    if info.stage is not Stage.RECEIVED:
+        info = advance(info, Stage.RECEIVED)
+    holder.note(replace(info, message=STAGING_MESSAGE))
+    job = StageJob(
+        folder=holder.folder.path,
+        zip_name=zip_path.name,
+        config=config.staging,
+        payload_mode=config.permissions.payload,
+        boot_id=boot_id(),
+    )
+    return StageTask(
+        ticket=run.ticket, job=job, source_file=info.source_file, config=config, room=room
+    )
+
+
+def _upload_task(
+    run: Run,
+    holder: StatusWriter,
+    info: ProcessInfo,
+    config: Config,
+    target: TargetConfig,
+    token: str | None,
+    earlier: tuple[EarlierDeposit, ...],
+) -> UploadTask:
+    holder.note(replace(info, message=f"Uploading files to {target.name}..."))
+    job = SendJob(
+        folder=holder.folder.path,
+        ticket=run.ticket,
+        resolved=_resolved_from(info),
+        target=target,
+        token=token,
+        uploads=config.uploads,
+        boot_id=boot_id(),
+        is_asking=run.is_asking,
+    )
+    return UploadTask(ticket=run.ticket, job=job, earlier=earlier)
+
+
+def _token_of(target: TargetConfig, tokens: Tokens) -> str | None:
+    try:
+        return tokens.of(target)
+    except MissingTokenError as error:
+        cause = f"There is no token for {target.name}: {error}. {how_to_replace(target)}"
+        raise TargetHeldError(
+            Held(kind=PauseKind.TOKEN, cause=cause, waiting_for=CREDENTIAL)
+        ) from None
+
+
+def _target_of(info: ProcessInfo, config: Config) -> TargetConfig:
+    target = config.targets.get(info.target or "")
+    if target is None:
+        cause = f"The target {info.target!r} is not configured any more: put it back, or cancel."
+        waiting_for = "the target's configuration"
+        raise TargetHeldError(Held(kind=PauseKind.OPERATOR, cause=cause, waiting_for=waiting_for))
+    return target
+
+
+def _resolved_from(info: ProcessInfo) -> Resolved:
+    assert info.target is not None
+    assert info.title is not None
+    assert info.file_duplicate_action is not None
+    return Resolved(
+        target=info.target,
+        resource_id=info.resource_id,
+        title=info.title,
+        duplicate_action=info.file_duplicate_action,
+        options_from=info.options_from,
+    )

@@ -1,0 +1,49 @@
+"""What the arbiter is told by those who work for it."""
+
+from dataclasses import dataclass
+
+from presqt_daemon.errors import PresqtError
+from presqt_daemon.workers.clerk import Reopened
+from presqt_daemon.workers.runs.proof import Serves
+from presqt_daemon.workers.runs.run import Run, RunEnd, RunKind, WentOn
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a worker's run."""
+
+    end: RunEnd
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The clerk has ended a ticket with an error, or could not write that yet."""
+
+    end: RunEnd
+    error: PresqtError
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The clerk has written on a ticket what it waits for; `end` when it waited too long."""
+
+    ticket: str
+    end: RunEnd | None
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """The record of a ticket that is to be reopened is being changed by another program."""
+
+    ticket: str
+
+
+DeskEvent = Closed | Noted | Reopened | Busy
+Event = Ended | Serves | WentOn | DeskEvent
+
+
+def ended_by(event: Event) -> str | None:
+    """The ticket whose end has been written, None for every other event."""
+    end = event.end if isinstance(event, Ended | Closed | Noted) else None
+    return end.ticket if end is not None and end.kind is RunKind.OVER else None

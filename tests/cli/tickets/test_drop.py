@@ -1,0 +1,71 @@
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from presqt_daemon.cli.tickets.drop import PlacedDrop, place
+
+MANY = 16
+
+
+def test_drops_of_one_name_at_one_moment_all_arrive(tmp_path: Path) -> None:
+    for turn in range(20):
+        folder = tmp_path / str(turn)
+        folder.mkdir()
+        ready = threading.Barrier(MANY)
+
+        def drop(number: int, folder: Path = folder, ready: threading.Barrier = ready) -> Path:
+            def fill(temporary: Path) -> None:
+                temporary.write_bytes(b"%d" % number)
+                ready.wait(60)
+
+            return place(PlacedDrop(folder=folder, name="x.zip"), fill)
+
+        with ThreadPoolExecutor(MANY) as pool:
+            places = list(pool.map(drop, range(MANY)))
+        assert [path.read_bytes() for path in places] == [b"%d" % n for n in range(MANY)]
+        assert len(os.listdir(folder)) == MANY
+
+
+def test_a_side_car_that_waits_for_its_zip_gets_no_strangers(tmp_path: Path) -> None:
+    (tmp_path / "x.zip.yaml").write_bytes(b"title: of another\n")
+    placed = place(PlacedDrop(folder=tmp_path, name="x.zip"), lambda path: path.touch())
+    assert placed.name == "x-2.zip"
+
+
+def test_a_source_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    def fill(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError("the stick was pulled out")
+
+    with pytest.raises(OSError, match="stick"):
+        place(PlacedDrop(folder=tmp_path, name="x.zip", title="T"), fill)
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_side_car_is_there_before_the_zip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+    real = os.link
+
+    def link(source: Path, destination: Path, *, follow_symlinks: bool = True) -> None:
+        seen.append(sorted(name for name in os.listdir(tmp_path) if not name.startswith(".")))
+        real(source, destination, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(os, "link", link)
+    place(PlacedDrop(folder=tmp_path, name="x.zip", title="T"), lambda path: path.touch())
+    assert seen == [["x.zip.yaml"]]
+
+
+def test_a_file_system_without_hard_links_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(source: Path, destination: Path, *, follow_symlinks: bool = True) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    placed = place(PlacedDrop(folder=tmp_path, name="x.zip"), lambda path: path.touch())
+    assert os.listdir(tmp_path) == [placed.name] == ["x.zip"]

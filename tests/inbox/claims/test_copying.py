@@ -1,0 +1,197 @@
+"""Drops that are copied into their ticket."""
+
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from presqt_daemon.config import Config
+from presqt_daemon.inbox.claims import copying
+from presqt_daemon.inbox.claims.claim import Claimer, Taken
+from presqt_daemon.inbox.claims.copying import Copier, Copy
+from presqt_daemon.inbox.claims.new_ticket import Drop
+from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, open_place
+from presqt_daemon.tickets.status_writer import utc_now
+from presqt_daemon.tickets.store import Uploads
+from tests.bags import bag_zip
+from tests.inbox.running import Running, left_in, make_config, names_in, running, until
+
+ZIP = bag_zip()
+PLACE = InboxFolder(parts=("osf",))
+
+
+def quick_clock() -> float:
+    return time.monotonic() * 50
+
+
+def set_aside(config: Config, claimer: Claimer) -> Copy:
+    """A drop that is ours and has to be copied, since it has two names."""
+    path = config.inbox / "osf" / "bag.zip"
+    path.write_bytes(ZIP)
+    os.link(path, config.inbox.parent / "other name")
+    with open_place(config.inbox, PLACE) as folder, path.open("rb") as stream:
+        status = os.fstat(stream.fileno())
+        drop = Drop(folder=folder, name="bag.zip", handle=stream.fileno(), status=status)
+        (taken,) = claimer.take(config, [drop])
+    assert isinstance(taken, Taken)
+    assert taken.aside is not None
+    return Copy(place=PLACE, taken=taken)
+
+
+@dataclass
+class Meddler:
+    """Hands out the configuration, and writes to a file at the second time of asking."""
+
+    config: Config
+    path: Path
+    asked: int = 0
+
+    def __call__(self) -> Config:
+        self.asked += 1
+        if self.asked == 2:
+            with self.path.open("ab") as stream:
+                stream.write(b"more")
+        return self.config
+
+
+def test_a_drop_that_changes_while_it_is_copied_is_given_back(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    claimer = Claimer(Uploads(config.mediafiles), utc_now)
+    done: list[Taken] = []
+    meddler = Meddler(config, tmp_path / "other name")
+
+    def finish(folder: OpenPlace, taken: Taken) -> None:
+        done.append(taken)
+
+    copier = Copier(claimer, meddler, quick_clock, finish, {})
+    copier.put(set_aside(config, claimer))
+    until(lambda: not copier.copies())
+    copier.stop(5.0)
+    assert done == []
+    assert (config.inbox / "osf" / "bag.zip").read_bytes() == ZIP + b"more"
+    assert left_in(config.inbox / "osf") == ["bag.zip"]
+    assert names_in(config.uploads_folder) == []
+
+
+def test_a_copy_that_is_stopped_can_be_made_later(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    claimer = Claimer(Uploads(config.mediafiles), utc_now)
+    done: list[Taken] = []
+    copy = set_aside(config, claimer)
+    stopped = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken), {})
+    stopped.stop(5.0)
+    stopped.put(copy)
+    assert not stopped.has(copy.taken.record.ticket)
+    assert names_in(copy.taken.folder.path) == ["claim.json", "process_info.json"]
+    copier = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken), {})
+    copier.put(copy)
+    until(lambda: done)
+    until(lambda: not copier.copies())
+    copier.stop(5.0)
+    assert (done[0].folder.path / "bag.zip").read_bytes() == ZIP
+
+
+def test_a_drop_removed_while_it_waits_leaves_no_ticket(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    claimer = Claimer(Uploads(config.mediafiles), utc_now)
+    copy = set_aside(config, claimer)
+    assert copy.taken.aside is not None
+    (config.inbox / "osf" / copy.taken.aside).unlink()
+    done: list[Taken] = []
+    copier = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken), {})
+    copier.put(copy)
+    until(lambda: not copier.copies())
+    copier.stop(5.0)
+    assert done == []
+    assert names_in(config.uploads_folder) == []
+
+
+def test_a_side_car_outlives_a_start_without_the_folder_of_its_drop(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    folder, away = config.inbox / "osf", tmp_path / "not mounted"
+    (folder / "bag.zip.yaml").write_text("title: T\n")
+    set_aside(config, Claimer(Uploads(config.mediafiles), utc_now))
+    folder.rename(away)
+    with running(config) as daemon:
+        daemon.scanned()
+        daemon.settled()
+    folder.rmdir()
+    away.rename(folder)
+    with running(config) as daemon:
+        claim = daemon.claim()
+        daemon.settled()
+    assert claim.record.sidecar_name == "bag.zip.yaml"
+    assert (claim.folder.path / "bag.zip.yaml").read_text() == "title: T\n"
+    assert left_in(folder) == []
+
+
+def test_a_half_claim_whose_drop_and_side_car_are_where_they_were_is_undone(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    side_car = config.inbox / "osf" / "bag.zip.yaml"
+    side_car.write_text("title: T\n")
+    copy = set_aside(config, Claimer(Uploads(config.mediafiles), utc_now))
+    assert copy.taken.aside is not None
+    side_car.write_text("title: T\n")
+    (config.inbox / "osf" / copy.taken.aside).rename(config.inbox / "osf" / "bag.zip")
+    with running(config) as daemon:
+        claim = daemon.claim()
+        daemon.settled()
+    assert claim.ticket != copy.taken.record.ticket
+    assert names_in(config.uploads_folder) == [claim.ticket]
+
+
+def test_a_drop_that_waited_to_be_copied_when_its_target_went_becomes_a_ticket(
+    tmp_path: Path,
+) -> None:
+    config = make_config(tmp_path)
+    targets = {name: target for name, target in config.targets.items() if name != "osf"}
+    daemon = Running(replace(config, targets=targets))
+    daemon.inbox.recover()
+    # begun by nobody who is still there, and not before the last start either
+    copy = set_aside(config, Claimer(daemon.uploads, utc_now))
+    daemon.inbox.start()
+    assert daemon.claim().ticket == copy.taken.record.ticket
+    daemon.settled()
+    daemon.inbox.stop()
+    assert left_in(config.inbox / "osf") == []
+
+
+def test_two_lanes_never_copy_the_same_drop(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    claimer = Claimer(Uploads(config.mediafiles), utc_now)
+    done: list[str] = []
+    owners: dict[str, object] = {}
+    first = Copier(claimer, lambda: config, lambda: 0.0, lambda *_: done.append("first"), owners)
+    second = Copier(claimer, lambda: config, quick_clock, lambda *_: done.append("second"), owners)
+    copy = set_aside(config, claimer)
+    (config.inbox / "osf").rename(config.inbox / ".hidden")
+    first.put(copy)  # it has to wait, and its clock stands still
+    second.put(copy)
+    assert second.has(copy.taken.record.ticket)
+    assert second.copies() == ()
+    first.stop(10)
+    (config.inbox / ".hidden").rename(config.inbox / "osf")
+    second.put(copy)
+    until(lambda: done == ["second"])
+    second.stop(10)
+
+
+def test_a_copy_that_would_fill_the_disk_waits_and_one_that_fits_passes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(tmp_path)
+    room = len(ZIP) + 100
+    monkeypatch.setattr(copying, "free_bytes", lambda _: room + config.staging.min_free_bytes)
+    large = bag_zip({"P/large.bin": os.urandom(5000)})
+    for name, content in (("large.zip", large), ("small.zip", ZIP)):
+        path = config.inbox / "osf" / name
+        path.write_bytes(content)
+        os.link(path, tmp_path / name)
+    with running(config) as daemon:
+        assert daemon.claim().record.inbox_name == "small.zip"
+        room = len(large)
+        assert daemon.claims(2)[1].record.inbox_name == "large.zip"
+        daemon.settled()
+    assert left_in(config.inbox / "osf") == []
