@@ -50,7 +50,7 @@ class Fixity(StrEnum):
 
 
 class PauseKind(StrEnum):
-    """Whose trouble holds a target back, as the table in `presqt_daemon.workers.runs.pauses` has it."""
+    """Whose trouble holds a target back: see the table in `presqt_daemon.workers.runs.pauses`."""
 
     OUTAGE = "outage"
     LIMIT = "limit"

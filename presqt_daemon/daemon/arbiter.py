@@ -22,9 +22,8 @@ from presqt_daemon.system.logs import tell_kept_back
 from presqt_daemon.system.sd_notify import Notifier
 from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.verdict import Verdict, worst
-from presqt_daemon.workers.clerk import Reopened
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
-from presqt_daemon.workers.runs.events import ended_by
+from presqt_daemon.workers.runs.events import Reopened, ended_by
 from presqt_daemon.workers.runs.run import Work
 
 LONGEST_WAIT_SECONDS = 1.0

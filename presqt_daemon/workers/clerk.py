@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass
-from enum import StrEnum
 
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import Stage, Status
@@ -13,31 +12,12 @@ from presqt_daemon.tickets.locks import lease_ended
 from presqt_daemon.tickets.process_info import NOT_PUBLISHED, InfoError, ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.workers.outcomes import end_failed
+from presqt_daemon.workers.runs.events import Refusal, Reopened
 from presqt_daemon.workers.runs.pauses import Pause
 from presqt_daemon.workers.runs.run import BUG, RunEnd, RunKind, fault_from_bug
 from presqt_daemon.workers.runs.ticket_lines import lines_of
 from presqt_daemon.workers.supervisor import WRITE_RETRY_SECONDS, Supervisor
 from presqt_daemon.workers.unfinished_runs import wait_on
-
-
-class Refusal(StrEnum):
-    """Why a ticket cannot be reopened."""
-
-    OPEN = "it has not ended"
-    MATCHED = "it has ended well"
-    NO_ZIP = "its zip is gone: drop it again"
-    LOST = "there is no such ticket"
-    DISK = "its status cannot be written now"
-    BUSY = "another program is changing its record: ask again"
-    BUG = "something went wrong in the server: look into the log"
-
-
-@dataclass(frozen=True, slots=True)
-class Reopened:
-    """What came of asking a ticket to go again."""
-
-    ticket: str
-    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from presqt_daemon.errors import PresqtError
 from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.locks import HeldError
 from presqt_daemon.tickets.process_info import InfoError
-from presqt_daemon.workers.clerk import Clerk, Refusal, Reopened
-from presqt_daemon.workers.runs.events import Busy, Closed, DeskEvent, Noted
+from presqt_daemon.workers.clerk import Clerk
+from presqt_daemon.workers.runs.events import Busy, Closed, DeskEvent, Noted, Refusal, Reopened
 from presqt_daemon.workers.runs.pauses import Pause
 
 

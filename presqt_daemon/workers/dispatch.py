@@ -15,13 +15,22 @@ from presqt_daemon.system.logs import shared_log
 from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.tickets.verdict import Verdict, verdict
-from presqt_daemon.workers.clerk import Clerk, Refusal, Reopened
+from presqt_daemon.workers.clerk import Clerk
 from presqt_daemon.workers.desk import Desk
 from presqt_daemon.workers.held_targets import HeldTargets
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
 from presqt_daemon.workers.queue.queue import TicketQueue
 from presqt_daemon.workers.recover import open_ticket
-from presqt_daemon.workers.runs.events import Busy, Closed, DeskEvent, Ended, Event, Noted
+from presqt_daemon.workers.runs.events import (
+    Busy,
+    Closed,
+    DeskEvent,
+    Ended,
+    Event,
+    Noted,
+    Refusal,
+    Reopened,
+)
 from presqt_daemon.workers.runs.proof import Serves
 from presqt_daemon.workers.runs.run import (
     SHORTAGE,

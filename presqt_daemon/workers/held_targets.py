@@ -1,6 +1,7 @@
 """Which targets are held, and what is told of it: in the log, and on every ticket that waits.
 
-Used by the arbiter's thread only. The table of pauses stands in `presqt_daemon.workers.runs.pauses`.
+Used by the arbiter's thread only. The table of pauses stands in
+`presqt_daemon.workers.runs.pauses`.
 """
 
 import logging

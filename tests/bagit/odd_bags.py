@@ -253,7 +253,8 @@ STRUCTURES = [
         **bag({}),
     }, on_disk=False),
     _bad("a pipe in the payload", "special-file", {
-        **_listed(A + B + line(b"", "data/P/pipe")), "data/P/pipe": EntryKind.OTHER}, on_disk=False),
+        **_listed(A + B + line(b"", "data/P/pipe")),
+        "data/P/pipe": EntryKind.OTHER}, on_disk=False),
     _bad("a name that climbs", "name-unsafe", {**bag(), "data/../../x": b""}, on_disk=False),
     _bad("an absolute name", "name-unsafe", {**bag(), "/etc/x": b""}, on_disk=False),
     _bad("a name with NUL", "name-unsafe", {**bag(), "data/a\0b": b""}, on_disk=False),

@@ -16,7 +16,6 @@ from presqt_daemon.tickets.claim_record import ClaimRecord, Owner
 from presqt_daemon.tickets.locks import lease_ended
 from presqt_daemon.tickets.process_info import ProcessInfo, fail
 from presqt_daemon.tickets.store import Uploads
-from presqt_daemon.workers.clerk import Refusal, Reopened
 from presqt_daemon.workers.dispatch import Dispatch
 from presqt_daemon.workers.limits.duplicates import KnownContents
 from presqt_daemon.workers.limits.permits import Permits
@@ -24,7 +23,7 @@ from presqt_daemon.workers.limits.tokens import Tokens
 from presqt_daemon.workers.processes.pool import Pool
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
 from presqt_daemon.workers.recover import open_ticket
-from presqt_daemon.workers.runs.events import Ended, Event
+from presqt_daemon.workers.runs.events import Ended, Event, Refusal, Reopened
 from presqt_daemon.workers.runs.run import CREDENTIAL, Interruption, Run, RunEnd, RunKind, Work
 from presqt_daemon.workers.supervisor import Supervisor
 from tests.tickets.infos import BEGAN, sending_info

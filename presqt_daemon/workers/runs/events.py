@@ -1,11 +1,31 @@
 """What the arbiter is told by those who work for it."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from presqt_daemon.errors import PresqtError
-from presqt_daemon.workers.clerk import Reopened
 from presqt_daemon.workers.runs.proof import Serves
 from presqt_daemon.workers.runs.run import Run, RunEnd, RunKind, WentOn
+
+
+class Refusal(StrEnum):
+    """Why a ticket cannot be reopened."""
+
+    OPEN = "it has not ended"
+    MATCHED = "it has ended well"
+    NO_ZIP = "its zip is gone: drop it again"
+    LOST = "there is no such ticket"
+    DISK = "its status cannot be written now"
+    BUSY = "another program is changing its record: ask again"
+    BUG = "something went wrong in the server: look into the log"
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """What came of asking a ticket to go again."""
+
+    ticket: str
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
