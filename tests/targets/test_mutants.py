@@ -34,7 +34,7 @@ def told_token(suite: str) -> Mutant:
     return Mutant(
         name=f"token-in-address-{suite}",
         suite=suite,
-        module="http",
+        module="web/http",
         old="params=params,\n",
         new="params={**(params or {}), 't': ' '.join(secrets.values()).split()[-1:]},\n",
     )
@@ -45,7 +45,7 @@ def deaf(suite: str) -> Mutant:
     return Mutant(
         name=f"retry-after-ignored-{suite}",
         suite=suite,
-        module="answers",
+        module="web/answers",
         old='text = headers.get("Retry-After")\n',
         new="text = None\n",
     )

@@ -44,7 +44,7 @@ def is_terminal() -> bool:
 def pen() -> Pen:
     """The pen for standard output; rich is only loaded for a terminal."""
     name = "screen" if is_terminal() else "plain"
-    chosen: Pen = importlib.import_module(f"presqt_daemon.cli.{name}")
+    chosen: Pen = importlib.import_module(f"presqt_daemon.cli.output.{name}")
     return chosen
 
 
