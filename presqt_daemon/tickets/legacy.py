@@ -8,7 +8,6 @@ dropped before anything else is looked at, and no error repeats what a file hold
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -46,37 +45,6 @@ class LegacyError(InfoError):
     """A status file that is not PresQT's either."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Legacy:
-    """What PresQT's status file says; None where it does not. Paths as `/Project/dir/file`.
-
-    `written_at` is when the file was last changed, the only time that is known.
-    """
-
-    ticket: str
-    status: Status
-    status_code: int | None
-    message: str
-    expiration: datetime | None
-    hash_algorithm: str | None
-    failed_fixity: tuple[str, ...]
-    ignored: tuple[str, ...]
-    updated: tuple[str, ...]
-    written_at: datetime
-
-    @property
-    def is_determined(self) -> bool:
-        """Whether PresQT could compare digests."""
-        return _UNDETERMINED not in self.message
-
-    @property
-    def error_code(self) -> str | None:
-        """Our name of its failure, None where there is more than one."""
-        if self.status is not Status.FAILED or self.status_code is None:
-            return None
-        return _ERROR_CODES.get(self.status_code)
-
-
 def read_any_info(folder: TicketFolder) -> ProcessInfo:
     """The status of a ticket of ours, or of PresQT's with `schema_version` 0. Raises InfoError."""
     try:
@@ -85,12 +53,12 @@ def read_any_info(folder: TicketFolder) -> ProcessInfo:
         raise
     except InfoError as error:
         try:
-            return info_from_legacy(read_legacy(folder))
+            return read_legacy(folder)
         except LegacyError:
             raise error from None
 
 
-def read_legacy(folder: TicketFolder) -> Legacy:
+def read_legacy(folder: TicketFolder) -> ProcessInfo:
     """PresQT's status in a ticket's folder. Raises LegacyError."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -102,8 +70,13 @@ def read_legacy(folder: TicketFolder) -> Legacy:
     return legacy_from_bytes(content, folder.ticket, written)
 
 
-def legacy_from_bytes(content: bytes, ticket: str, written_at: datetime) -> Legacy:
-    """PresQT's status in a file's content. Raises LegacyError, which repeats nothing of it."""
+def legacy_from_bytes(content: bytes, ticket: str, written_at: datetime) -> ProcessInfo:
+    """PresQT's status in a file's content, as `status` shows it; never written.
+
+    What it does not say has its default; paths are `/Project/dir/file`. Its times are the one that
+    is known, `written_at`, when the file was last changed. Raises LegacyError, which repeats
+    nothing of it.
+    """
     try:
         tree = json.loads(content)
     except (ValueError, RecursionError):
@@ -116,43 +89,29 @@ def legacy_from_bytes(content: bytes, ticket: str, written_at: datetime) -> Lega
         raise LegacyError("process_info.json has a status that neither we nor PresQT know")
     # until 2019-09 the lists had other names, and paths that began at the bag's root
     is_oldest = "duplicate_files_ignored" in tree or "duplicate_files_updated" in tree
-    return Legacy(
-        ticket=ticket,
-        status=Status(tree["status"]),
-        status_code=_number(tree.get("status_code")),
-        message=_text(tree.get("message")) or "",
-        expiration=_moment(tree.get("expiration")),
-        hash_algorithm=_text(tree.get("hash_algorithm")),
-        failed_fixity=_paths(tree, is_oldest, "failed_fixity"),
-        ignored=_paths(tree, is_oldest, "resources_ignored", "duplicate_files_ignored"),
-        updated=_paths(tree, is_oldest, "resources_updated", "duplicate_files_updated"),
-        written_at=written_at,
-    )
-
-
-def info_from_legacy(legacy: Legacy) -> ProcessInfo:
-    """PresQT's status as `status` shows it; never written. Its times are the file's own."""
-    has_failed = legacy.status is Status.FAILED
-    is_finished = legacy.status is Status.FINISHED
-    error = Finding(code=legacy.error_code or "unknown", message=legacy.message)
+    status, code = Status(tree["status"]), _number(tree.get("status_code"))
+    message = _text(tree.get("message")) or ""
+    has_failed, is_finished = status is Status.FAILED, status is Status.FINISHED
+    error_code = _ERROR_CODES.get(code or 0) if has_failed else None
+    error = Finding(code=error_code or "unknown", message=message)
     return ProcessInfo(
-        ticket_number=legacy.ticket,
-        status=legacy.status,
-        status_code=legacy.status_code,
-        message=legacy.message,
-        error_code=legacy.error_code,
+        ticket_number=ticket,
+        status=status,
+        status_code=code,
+        message=message,
+        error_code=error_code,
         errors=(error,) if has_failed else (),
         errors_total=int(has_failed),
         stage=Stage.UPLOADED if is_finished else Stage.VALIDATED,
-        expiration=legacy.expiration,
+        expiration=_moment(tree.get("expiration")),
         job_percentage=100 if is_finished else 0,
-        hash_algorithm=legacy.hash_algorithm,
-        failed_fixity=legacy.failed_fixity,
-        resources_ignored=legacy.ignored,
-        resources_updated=legacy.updated,
-        received_at=legacy.written_at,
-        updated_at=legacy.written_at,
-        finished_at=None if legacy.status is Status.IN_PROGRESS else legacy.written_at,
+        hash_algorithm=_text(tree.get("hash_algorithm")),
+        failed_fixity=_paths(tree, is_oldest, "failed_fixity"),
+        resources_ignored=_paths(tree, is_oldest, "resources_ignored", "duplicate_files_ignored"),
+        resources_updated=_paths(tree, is_oldest, "resources_updated", "duplicate_files_updated"),
+        received_at=written_at,
+        updated_at=written_at,
+        finished_at=None if status is Status.IN_PROGRESS else written_at,
         schema_version=SCHEMA_VERSION,
     )
 

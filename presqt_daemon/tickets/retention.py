@@ -14,7 +14,7 @@ from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Stage, Status
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import remove_tree, rename_durably, sync_folder
-from presqt_daemon.tickets.legacy import SCHEMA_VERSION as PRESQT_VERSION
+from presqt_daemon.tickets.legacy import is_presqts
 from presqt_daemon.tickets.locks import lease_ended
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import CLAIM_NAME, INFO_NAME, RECEIPT_NAME, TicketFolder, is_ticket
@@ -61,7 +61,7 @@ def parts_due(
     What PresQT itself has left is not ours to remove. `RECORDS` without `PAYLOAD` is for a ticket
     that must keep its zip as long as there is one.
     """
-    if info.is_open or info.schema_version == PRESQT_VERSION:
+    if info.is_open or is_presqts(info):
         return frozenset()
     parts = set()
     due = expiration_of(info, retention)

@@ -8,14 +8,13 @@ import pytest
 
 from presqt_daemon.model import Status
 from presqt_daemon.tickets.legacy import (
-    Legacy,
     LegacyError,
-    info_from_legacy,
+    has_compared,
     legacy_from_bytes,
     read_any_info,
     read_legacy,
 )
-from presqt_daemon.tickets.process_info import InfoError, NewerInfoError
+from presqt_daemon.tickets.process_info import InfoError, NewerInfoError, ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.tickets.verdict import Verdict, verdict
 from tests.upgrade.past import TOKEN, ours, presqt
@@ -23,7 +22,7 @@ from tests.upgrade.past import TOKEN, ours, presqt
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 
 
-def legacy(**keys: Any) -> Legacy:
+def legacy(**keys: Any) -> ProcessInfo:
     tree = {"presqt-destination-token": TOKEN, "status": "finished", "status_code": "200", **keys}
     return legacy_from_bytes(json.dumps(tree).encode(), "t", NOW)
 
@@ -40,11 +39,11 @@ def test_codes_that_presqt_wrote_as_text_are_numbers() -> None:
 
 def test_paths_of_all_its_times_come_out_alike() -> None:
     oldest = legacy(duplicate_files_ignored=["data/P/a"], duplicate_files_updated=["data/P/b"])
-    assert (oldest.ignored, oldest.updated) == (("/P/a",), ("/P/b",))
+    assert (oldest.resources_ignored, oldest.resources_updated) == (("/P/a",), ("/P/b",))
     middle = legacy(resources_ignored=["P/a"], failed_fixity=["P/c"])
-    assert (middle.ignored, middle.failed_fixity) == (("/P/a",), ("/P/c",))
+    assert (middle.resources_ignored, middle.failed_fixity) == (("/P/a",), ("/P/c",))
     last = legacy(resources_ignored=["/P/a"], resources_updated=["/data/x"])
-    assert (last.ignored, last.updated) == (("/P/a",), ("/data/x",))
+    assert (last.resources_ignored, last.resources_updated) == (("/P/a",), ("/data/x",))
 
 
 def test_expirations_are_read_where_they_can_be() -> None:
@@ -56,16 +55,15 @@ def test_expirations_are_read_where_they_can_be() -> None:
 
 
 def test_a_message_can_say_that_nothing_was_compared() -> None:
-    assert legacy(message="Upload successful.").is_determined
-    assert not legacy(
-        message="Upload successful. Fixity can't be determined because GitHub may not ..."
-    ).is_determined
+    assert has_compared(legacy(message="Upload successful.", hash_algorithm="md5"))
+    message = "Upload successful. Fixity can't be determined because GitHub may not ..."
+    assert not has_compared(legacy(message=message, hash_algorithm="md5"))
+    assert not has_compared(legacy(message="Upload successful."))
 
 
 def test_the_token_is_in_nothing_that_comes_out() -> None:
     found = legacy(message=f"bad {TOKEN}!", resources_ignored=[f"/{TOKEN}/a"], hash_algorithm=TOKEN)
     assert TOKEN not in repr(found)
-    assert TOKEN not in repr(info_from_legacy(found))
     assert found.message == "bad [token]!"
 
 

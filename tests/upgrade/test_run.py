@@ -3,6 +3,7 @@ import json
 import logging
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,8 +14,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from presqt_daemon.upgrade import run as upgrade_run
 from presqt_daemon.upgrade.order import UpgradeOrder
-from presqt_daemon.upgrade.run import DIED, UpgradeRun
+from presqt_daemon.upgrade.run import DIED, REST_SHARE, UpgradeRun
 from presqt_daemon.upgrade.state import JobState, started
 from tests.upgrade.past import TOKEN, kept, ours, presqt
 
@@ -148,6 +150,24 @@ def test_a_busy_ticket_is_left_till_last_and_waited_for(tmp_path: Path) -> None:
     state = run(order_for(tmp_path), begin=begin)
     assert order == [*(folder.ticket for folder in folders), folders[0].ticket]
     assert (state.added, state.failed_total) == (3, 0)
+
+
+def test_only_a_run_beside_others_rests_and_longer_than_it_worked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upgrade_run, "SLICE_SECONDS", 0.002)
+    for _ in range(40):
+        presqt(tmp_path / "uploads")
+    slept: list[float] = []
+    began = time.process_time()
+    run(order_for(tmp_path, yields=True), sleep=slept.append)
+    spent = time.process_time() - began
+    assert len(slept) > 1
+    assert min(slept) >= REST_SHARE * 0.002
+    assert 0 < sum(slept) <= REST_SHARE * spent
+    slept.clear()
+    run(order_for(tmp_path), force=True, sleep=slept.append)
+    assert slept == []
 
 
 def test_a_ticket_that_goes_meanwhile_is_simply_gone(tmp_path: Path) -> None:
