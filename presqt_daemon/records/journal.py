@@ -134,9 +134,9 @@ class Journal:
         self._since = 0.0
         self._lock = threading.Lock()
 
-    def intend_container(self, title: str) -> None:
-        """A container is about to be created."""
-        self._write({"creating": title})
+    def intend_container(self, title: str, *, is_noted: bool = False) -> None:
+        """A container is about to be created; `is_noted`: the target's adapter notes it durably."""
+        self._write({"creating": title}, durable=not is_noted)
 
     def have_container(self, container: Container, *, is_found_again: bool = False) -> None:
         """The container exists; one that is found by its mark need not outlive a power cut."""

@@ -40,8 +40,8 @@ class PayloadError(Exception):
 def write_payload(path: Path, head: PayloadHead, files: Iterable[PayloadFile]) -> None:
     """Write the whole file, replacing an older one; the last line counts the files.
 
-    Its content is durable, its name with the next sync of the folder: the status's that tells of
-    it. A status that is kept while the name is lost has the ticket staged again.
+    Whoever tells of it makes its content durable first, and its name with its own
+    (`Holder.unsynced`). Without one of them the ticket is staged again.
     """
     write_rows(path, head, ((str(file.path), file.size, file.digests) for file in files))
 
@@ -80,7 +80,7 @@ def write_rows(
             rows = []
     append_text(temporary, "".join(rows), durable=False)
     end: dict[str, object] = {"end": count, "fingerprint": fingerprint.text()}
-    append_lines(temporary, [end], durable=True)
+    append_lines(temporary, [end], durable=False)
     reach("payload-written")
     os.replace(temporary, path)
     return fingerprint.text()

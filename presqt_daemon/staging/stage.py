@@ -51,7 +51,7 @@ def stage(
     ask: Callable[[Surveyed], Collection[str]],
     report: Callable[[Report], None],
 ) -> Bag:
-    """The bag: unpacked, valid, and every digest that the upload needs durably in `payload.jsonl`.
+    """The bag: unpacked, valid, and every digest that the upload needs in `payload.jsonl`.
 
     Repeatable: what an earlier run left is removed first. Nothing is written before `ask` is
     answered, with the algorithms that the bag's target gives, in order of trust. Raises UserFault

@@ -30,6 +30,15 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def sync_file(path: Path) -> None:
+    """Make a file's content durable. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fdatasync(handle)
+    finally:
+        os.close(handle)
+
+
 def open_regular(path: Path, *, writing: bool = False) -> BinaryIO:
     """A regular file, open for reading (`writing`: for both); follows no link, waits for no pipe.
 

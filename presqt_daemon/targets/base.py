@@ -59,7 +59,7 @@ class Traits:
     `min_title_length`, `max_title_length`: others are refused by the target; in characters.
     `titles_are_for_readers`: any sentence may be one: the bag's metadata go before a folder name.
     `carries_mark`: a new container can be found again by `ContainerRequest.ticket`.
-    `creates_alone`: two that create at once get two containers; no turns need be taken.
+    `creates_alone`: it takes no turns to create, and notes itself what it is about to make.
     `title_from`: a title as the target would write it (GitHub knows no spaces); before numbering.
     `makes_drafts`: what is sent stays a draft until `publish`.
     `requests_per_minute`: what the service asks of one account, of those before which `turn` is

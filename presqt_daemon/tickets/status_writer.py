@@ -1,16 +1,27 @@
-"""The one writer of a ticket's status file: at once when a fact changes, else twice a second."""
+"""The one writer of a ticket's status file: at once when a fact changes, else twice a second.
 
+A fact is told when it is durable, and not before. So one that another soon follows may be told
+later, together with it (`fact_soon`): that saves its syncs, and no reader ever sees a stage that a
+power loss takes back.
+"""
+
+import contextlib
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
+from presqt_daemon.system.files import sync_file
 from presqt_daemon.tickets.process_info import ProcessInfo, percentage
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 
 NOTE_SECONDS = 0.5
 """Progress is written at most this often."""
+
+SOON_SECONDS = 1.0
+"""How long a fact may wait for the next one."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,12 +50,25 @@ class StatusWriter:
         self._clock = clock
         self._written_at = float("-inf")
         self._is_behind = False
+        self._owed_since: float | None = None
+        self.unsynced: Path | None = None
+        """What the status of an open ticket rests on and is not durable yet."""
 
     def fact(self, info: ProcessInfo) -> None:
         """Write a change that must not be lost. Raises OSError when it cannot be."""
         self.info = self._stamped(info)
+        if self.unsynced is not None and info.is_open:
+            # one that is gone is missed by whoever needs it
+            with contextlib.suppress(FileNotFoundError):
+                sync_file(self.unsynced)
         self._uploads.write_info(self.folder, self.info)
+        self.unsynced = self._owed_since = None
         self._mark_written()
+
+    def fact_soon(self, info: ProcessInfo) -> None:
+        """The same within a second, or with the next fact; until then nothing is told."""
+        self.info = info
+        self._owed_since = self._clock()
 
     def make_room(self, error: OSError) -> bool:
         """Whether what failed with this error is worth another try, after the reserve has gone."""
@@ -58,8 +82,22 @@ class StatusWriter:
 
     def keep_up(self) -> None:
         """Write what was noted, if it is time; a failure to do so is not a failure of the work."""
-        if not self._is_behind or self._clock() - self._written_at < NOTE_SECONDS:
+        if self._owed_since is not None:
+            self._pay()
+        elif self._is_behind and self._clock() - self._written_at >= NOTE_SECONDS:
+            self._write_note()
+
+    def _pay(self) -> None:
+        now = self._clock()
+        if self._owed_since is None or now - self._owed_since < SOON_SECONDS:
             return
+        try:
+            self.fact(self.info)
+        except OSError as error:
+            _log.debug("%s a fact could not be written: %s", self.folder.ticket, error.strerror)
+            self._owed_since = now
+
+    def _write_note(self) -> None:
         self.info = self._stamped(self.info)
         try:
             self._uploads.write_info(self.folder, self.info, durable=False)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import json_bytes, replace_file, sync_folder
+from presqt_daemon.system.files import json_bytes, replace_file, sync_file, sync_folder
 from presqt_daemon.tickets.claim_record import (
     ClaimRecord,
     ClaimRecordError,
@@ -146,11 +146,7 @@ class TicketFolder:
 
     def sync_claim(self) -> None:
         """Make the record of how the drop was taken durable. Raises OSError."""
-        handle = os.open(self.path / CLAIM_NAME, os.O_RDONLY | os.O_NOFOLLOW)
-        try:
-            os.fdatasync(handle)
-        finally:
-            os.close(handle)
+        sync_file(self.path / CLAIM_NAME)
 
     def forget_origin(self) -> None:
         """The claim is on the disk. Raises OSError."""

@@ -14,9 +14,9 @@ from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.workers.outcomes import end_failed
 from presqt_daemon.workers.runs.events import Refusal, Reopened
 from presqt_daemon.workers.runs.pauses import Pause
-from presqt_daemon.workers.runs.run import BUG, RunEnd, RunKind, fault_from_bug
+from presqt_daemon.workers.runs.run import BUG, WRITE_RETRY_SECONDS, RunEnd, RunKind, fault_from_bug
 from presqt_daemon.workers.runs.ticket_lines import lines_of
-from presqt_daemon.workers.supervisor import WRITE_RETRY_SECONDS, Supervisor
+from presqt_daemon.workers.supervisor import Supervisor
 from presqt_daemon.workers.unfinished_runs import wait_on
 
 

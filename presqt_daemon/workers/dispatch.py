@@ -35,13 +35,15 @@ from presqt_daemon.workers.runs.proof import Serves
 from presqt_daemon.workers.runs.run import (
     SHORTAGE,
     SHORTAGE_SECONDS,
+    WRITE_RETRY_SECONDS,
+    Interruption,
     Run,
     RunEnd,
     RunKind,
     WentOn,
     Work,
 )
-from presqt_daemon.workers.supervisor import WRITE_RETRY_SECONDS, Supervisor
+from presqt_daemon.workers.supervisor import Supervisor
 from presqt_daemon.workers.unfinished_runs import CANCELLED
 
 AGAIN_SECONDS = 0.2
@@ -193,7 +195,8 @@ class Dispatch:
 
     def _begin(self, run: Run) -> None:
         """Start a run; one for which there is no thread now comes back soon."""
-        thread = start_thread(lambda: self._go(run), f"ticket-{run.ticket[:8]}")
+        interruption = self.agenda.tickets[run.ticket].interruption or Interruption()
+        thread = start_thread(lambda: self._go(run, interruption), f"ticket-{run.ticket[:8]}")
         if thread is not None:
             self._threads[run.ticket] = thread
             return
@@ -206,10 +209,10 @@ class Dispatch:
         )
         self._settle(Ended(end, run))
 
-    def _go(self, run: Run) -> None:
+    def _go(self, run: Run, interruption: Interruption) -> None:
         """One run, on a thread of its own; whatever happens, its end is posted."""
         try:
-            end = self.supervisor.run(run)
+            end = self.supervisor.run(run, interruption)
         except Exception as bug:  # noqa: BLE001  (one ticket's bug must not end the daemon)
             end = self._desk.clerk.end_for_bug(run.ticket, bug)
         self.post(Ended(end, run))

@@ -12,62 +12,47 @@ from datetime import datetime
 
 from presqt_daemon.config import Config
 from presqt_daemon.errors import PresqtError
-from presqt_daemon.messages import (
-    End,
-    Failed,
-    Go,
-    Limited,
-    Pointed,
-    Question,
-    Short,
-    Spoilt,
-    Staged,
-    Uploaded,
-    WantsContainer,
-    WantsSpace,
-    WantsTurn,
-)
-from presqt_daemon.model import PauseKind, Stage
+from presqt_daemon.messages import End, Go, Question, Staged, WantsContainer, WantsSpace, WantsTurn
+from presqt_daemon.model import Stage
 from presqt_daemon.records.recovery import rebuild_info
+from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.host import host_name
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.process_info import InfoError, UnreadableInfoError, add_warnings
 from presqt_daemon.tickets.status_writer import StatusWriter, utc_now
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.upload.earlier_deposit import EarlierDeposit
+from presqt_daemon.workers.ended_runs import EndedRuns
 from presqt_daemon.workers.limits.disk_shares import DiskShares
 from presqt_daemon.workers.limits.duplicates import KnownContents, SameContentError
 from presqt_daemon.workers.limits.permits import Permits, account_of, site_of
-from presqt_daemon.workers.limits.space import SPACE_RETRY_SECONDS, give_space, set_aside
+from presqt_daemon.workers.limits.shared_limits import SharedLimits
+from presqt_daemon.workers.limits.space import give_space, set_aside
 from presqt_daemon.workers.limits.staging_places import small_seconds
-from presqt_daemon.workers.limits.tokens import Tokens, how_to_replace, mark_from
-from presqt_daemon.workers.outcomes import end_failed, end_finished, end_pointed
+from presqt_daemon.workers.limits.tokens import Tokens, mark_from
+from presqt_daemon.workers.outcomes import end_failed
 from presqt_daemon.workers.processes.conversation import Broken, Conversation
-from presqt_daemon.workers.processes.pool import Pool
+from presqt_daemon.workers.processes.pool import SMALL_BYTES, Pool
 from presqt_daemon.workers.processes.prepare import WorkerJob, make_job
 from presqt_daemon.workers.processes.tasks import Task, UploadTask
-from presqt_daemon.workers.runs.pauses import Held
 from presqt_daemon.workers.runs.proof import Proof, Serves
 from presqt_daemon.workers.runs.run import (
     DISK,
-    SHORTAGE,
-    SHORTAGE_SECONDS,
+    WRITE_RETRY_SECONDS,
+    Interruption,
     ParkError,
     Run,
     RunEnd,
     RunKind,
-    TargetHeldError,
     WentOn,
     Work,
 )
 from presqt_daemon.workers.runs.ticket_lines import lines_of
-from presqt_daemon.workers.unfinished_runs import park, pick_up, stage_again
+from presqt_daemon.workers.unfinished_runs import park
 
 CONTAINER = "another ticket that sends into the same container"
 CONTAINER_SECONDS = 1.0
 """Until it is tried again; that it is the same is known then, so that no worker is started."""
-
-WRITE_RETRY_SECONDS = 5.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,8 +77,16 @@ class Supervisor:
         """Share the disk by folder."""
         self.shares = DiskShares(self.uploads, clock=self.clock)
 
-    def run(self, run: Run) -> RunEnd:
-        """Bring a ticket one stage further, or to its end; never raises for what a ticket holds."""
+    @property
+    def limits(self) -> SharedLimits:
+        """What a run shares with all others, and all that it knows of them."""
+        return self.permits
+
+    def run(self, run: Run, interruption: Interruption | None = None) -> RunEnd:
+        """Bring a ticket one stage further, or to its end; never raises for what a ticket holds.
+
+        `interruption` is what others may ask of it meanwhile.
+        """
         folder = self.uploads.folder(run.ticket)
         try:
             if not self.uploads.is_there():
@@ -101,7 +94,7 @@ class Supervisor:
             holder = self.open_holder(folder)
             if not holder.info.is_open:
                 return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
-            return self._run(run, holder)
+            return self._run(run, holder, interruption or Interruption())
         except FileNotFoundError:
             if not self.uploads.is_there():
                 return self._without_disk(run, "mediafiles is not where it was")
@@ -113,7 +106,7 @@ class Supervisor:
         except OSError as error:
             return self._without_disk(run, error.strerror or str(error))
         finally:
-            self.permits.release(run.ticket)
+            self.limits.release(run.ticket)
 
     def _without_disk(self, run: Run, reason: str) -> RunEnd:
         """The end of a run whose ticket cannot be written on now."""
@@ -148,7 +141,7 @@ class Supervisor:
                 self.uploads.write_info(folder, info)
         return StatusWriter(self.uploads, folder, info, clock=self.clock, now=self.now)
 
-    def _run(self, run: Run, holder: StatusWriter) -> RunEnd:
+    def _run(self, run: Run, holder: StatusWriter, interruption: Interruption) -> RunEnd:
         earlier: tuple[EarlierDeposit, ...] = ()
         conversation = None
         try:
@@ -161,10 +154,11 @@ class Supervisor:
             started_with = holder.info.upload_files_finished
             room = self._set_aside(run, holder.folder)
             job = make_job(run, holder, self.config, self.tokens, earlier, room=room)
-            conversation = self._new_conversation(job, holder)
+            conversation = self._new_conversation(job, holder, interruption)
             end = self._converse(conversation)
             progress = holder.info.upload_files_finished > started_with
-            return self._settle(conversation.job, holder, end, progress=progress)
+            found = EndedRuns(self.config, self.uploads, self.limits)
+            return found.settle(conversation.job, holder, end, progress=progress)
         except PresqtError as error:
             end_failed(holder, error, self.config)
         except ParkError as cause:
@@ -176,7 +170,7 @@ class Supervisor:
         """Bytes that a bag may take on the disk without a question, 0 where those are scarce."""
         if run.work is not Work.STAGE:
             return 0
-        return set_aside(folder, self.config, self.permits)
+        return set_aside(folder, self.config, self.limits)
 
     def _earlier_deposit(self, holder: StatusWriter) -> tuple[EarlierDeposit, ...]:
         """The deposits to point at if one still stands; a warning where nothing is pointed at."""
@@ -197,12 +191,15 @@ class Supervisor:
         known = self.config.targets.get(target or "")
         return target if known is None else site_of(known)
 
-    def _new_conversation(self, job: WorkerJob, holder: StatusWriter) -> Conversation:
+    def _new_conversation(
+        self, job: WorkerJob, holder: StatusWriter, interruption: Interruption
+    ) -> Conversation:
         ticket = job.run.ticket
         conversation = Conversation(
             worker=self.pool.start_worker(),
             holder=holder,
             job=job,
+            interruption=interruption,
             answer=lambda question: self._answer(holder, conversation.job.task, question),
             next_job=lambda staged: self._next_job(conversation, staged),
             end_creating=lambda identity: self._end_creating(conversation.job.task, identity),
@@ -221,7 +218,7 @@ class Supervisor:
         try:
             end = conversation.hold()
         finally:
-            self.permits.end_creating(conversation.job.run.ticket)
+            self.limits.end_creating(conversation.job.run.ticket)
             gone = replace(holder.info, function_process_id=None, host=None)
             # what it waited for inside its work went with the worker
             holder.note(replace(gone, waiting_for=None, next_attempt_at=None))
@@ -240,13 +237,18 @@ class Supervisor:
             waiting_since=None,
             waited_seconds=0,
         )
+        holder.unsynced = holder.folder.payload
         self.contents.note_staged(holder.folder, staged.bag.fingerprint)
         target = info.target or ""
-        if not self.permits.go_on_sending(run.ticket, target, info.resource_id, run.zip_bytes):
+        if not self.limits.go_on_sending(run.ticket, target, info.resource_id, run.zip_bytes):
             return None
-        self.permits.release(run.ticket)
-        # before anybody is told that it is staged; it is from here on, whatever becomes of sending
-        holder.fact(info)
+        self.limits.release(run.ticket)
+        if run.zip_bytes > SMALL_BYTES:
+            holder.fact(info)
+        else:
+            # a death within that second costs no more than to stage a small bag again
+            holder.fact_soon(info)
+        reach("went-on")
         self.post(WentOn(run.ticket, target, info.resource_id))
         sending = run.into_sending()
         conversation.job = replace(conversation.job, run=sending)
@@ -257,81 +259,31 @@ class Supervisor:
         """Whether a bag may go on where it is staged: a slow one takes no small one's place."""
         if run.work is not Work.STAGE or elapsed < small_seconds(run.zip_bytes):
             return True
-        return self.permits.outgrow(run.ticket)
+        return self.limits.outgrow(run.ticket)
 
     def _answer(self, holder: StatusWriter, task: Task, question: Question) -> Go | None:
         """The answer to a worker's question, None while it must wait for it."""
         if isinstance(question, WantsSpace):
-            return give_space(holder, question, self.config, self.permits, self.shares)
+            return give_space(holder, question, self.config, self.limits, self.shares)
         assert isinstance(task, UploadTask)
         account = account_of(task.job.target, mark_from(task.job.token))
         if isinstance(question, WantsTurn):
             pace = question.requests_per_minute
-            return Go(seconds=self.permits.book_turn(account, pace, self.clock()))
+            return Go(seconds=self.limits.book_turn(account, pace, self.clock()))
         if isinstance(question, WantsContainer):
             self.contents.note_container(task.ticket, question.identity)
-            if not self.permits.begin_container(task.ticket, task.job.target, question.identity):
+            if not self.limits.begin_container(task.ticket, task.job.target, question.identity):
                 raise ParkError(CONTAINER, CONTAINER_SECONDS)
             if not task.earlier and self._earlier_deposit(holder):
                 # known under another id: the next go points at it, if it still stands
                 raise ParkError(CONTAINER, CONTAINER_SECONDS)
             return Go()
-        return Go() if self.permits.begin_creating(account, task.ticket) else None
+        return Go() if self.limits.begin_creating(account, task.ticket) else None
 
     def _end_creating(self, task: Task, identity: str | None) -> None:
         """Let the next ticket create; a container that is new now is this ticket's."""
-        self.permits.end_creating(task.ticket)
+        self.limits.end_creating(task.ticket)
         if identity is not None:
             assert isinstance(task, UploadTask)
             self.contents.note_container(task.ticket, identity)
-            self.permits.begin_container(task.ticket, task.job.target, identity)
-
-    def _settle(
-        self, job: WorkerJob, holder: StatusWriter, end: End | Staged | Broken, *, progress: bool
-    ) -> RunEnd:
-        """What the worker's last word means for the ticket. Raises PresqtError, ParkError."""
-        run, task = job.run, job.task
-        match end:
-            case Staged():
-                holder.fact(replace(holder.info, waiting_for="a worker"))
-                return RunEnd(ticket=run.ticket, kind=RunKind.STAGED, info=holder.info)
-            case Uploaded(result=result):
-                self.permits.accept(holder.info.target or "")
-                info = end_finished(holder, result, self.config)
-                return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=info, is_delivered=True)
-            case Pointed(first=first):
-                self.permits.accept(holder.info.target or "")
-                try:
-                    there = self.uploads.folder(first).read_info()
-                except InfoError:
-                    # removed in this moment: the next go finds another, or sends
-                    raise ParkError(f"ticket {first}", WRITE_RETRY_SECONDS) from None
-                info = end_pointed(holder, there, self.config)
-                return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=info, is_delivered=True)
-            case Failed(error=error):
-                if error.code == "out-of-space" and error.retryable:
-                    raise ParkError("disk space", SPACE_RETRY_SECONDS)
-                raise error
-            case Limited(kind=None):
-                raise ParkError(end.waiting_for, end.seconds, cause=end.reason)
-            case Limited(kind=kind):
-                assert isinstance(task, UploadTask)
-                assert kind is not None
-                raise TargetHeldError(self._held(task, end, kind))
-            case Short(waiting_for=waiting_for, reason=reason):
-                log = shared_log("short", run.folder, run.ticket)
-                log.warning("waits for %s: %s", waiting_for, reason)
-                is_short = waiting_for == SHORTAGE
-                raise ParkError(waiting_for, SHORTAGE_SECONDS if is_short else WRITE_RETRY_SECONDS)
-            case Spoilt():
-                return stage_again(run, holder, self.config, progress=progress)
-            case Broken():
-                return pick_up(run, holder, end, self.config, progress=progress)
-
-    def _held(self, task: UploadTask, end: Limited, kind: PauseKind) -> Held:
-        """Why all tickets of the target wait; a refused token is known again."""
-        cause, target = end.reason, task.job.target
-        if kind is PauseKind.TOKEN:
-            self.permits.refuse(target.name, mark_from(task.job.token))
-            cause = f"{cause} {how_to_replace(target)}"
-        return Held(kind=kind, cause=cause, waiting_for=end.waiting_for, seconds=end.seconds)
+            self.limits.begin_container(task.ticket, task.job.target, identity)

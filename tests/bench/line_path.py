@@ -67,13 +67,13 @@ class Trace:
             if self._begin <= run[0] <= self._end
         )
 
-    def way(self, last_file: str, last_function: str) -> list[Leg]:
-        """The legs from the first of the deposit to the last call of a function, in their order."""
+    def way(self, ends: frozenset[tuple[str, str]]) -> list[Leg]:
+        """The legs up to the last call of one of the functions (file, name), in their order."""
         at, thread = max(
             (run[0], thread)
             for thread, life in self._lives.items()
             for run in life.runs
-            if run[1:3] == (last_file, last_function) and run[0] <= self._end
+            if run[1:3] in ends and run[0] <= self._end
         )
         legs: list[Leg] = []
         for whose, since, until in self._backwards(thread, at):

@@ -32,7 +32,11 @@ from tests.bench.line_path import Leg, Trace
 from tests.house.house import House, open_house
 
 HERE = Path(__file__).parents[2]
-PAYLOAD = {f"P/{name}": os.urandom(3000) for name in ("a", "b", "c")}
+NAMES = ("P/a", "P/b", "P/c")
+FILE_BYTES = 3000
+END_OF_TICKET = frozenset({("workers/agenda.py", "remove"), ("workers/queue/queue.py", "remove")})
+"""The function by which the loop lets go of a ticket, and where it was before."""
+
 QUIET_SECONDS = 2.0
 """After the end: what is still written then belongs to the deposit too."""
 
@@ -84,9 +88,9 @@ class Side:
 
 
 def drop(house: House, name: str) -> None:
-    """Move one bag in."""
+    """Move one bag in, of a content that no other has."""
     aside = house.root / "aside.zip"
-    aside.write_bytes(bag_zip(PAYLOAD))
+    aside.write_bytes(bag_zip({each: os.urandom(FILE_BYTES) for each in NAMES}))
     os.rename(aside, house.inbox / "archive" / name)
 
 
@@ -127,7 +131,7 @@ def way(sides: list[Side]) -> None:
             }
             begin, end = deposit(house)
             found = Trace(trace, begin, end)
-        legs = found.way("workers/queue/queue.py", "remove")
+        legs = found.way(END_OF_TICKET)
         print(f"\n{side.name}: the way of one deposit")
         for leg in legs:
             print(f"  {leg.thread[0]} {leg.name:<24} {leg.first} .. {leg.last}")

@@ -23,7 +23,6 @@ OTHER_TARGETS = ("osf-", "github-", "gitlab-", "zenodo-", "figshare-", "upgrade-
 
 STATUS_POINTS = [
     "status-in_progress-received",
-    "status-in_progress-hashed",
     "status-finished-uploaded",
 ]
 

@@ -35,7 +35,7 @@ from presqt_daemon.workers.processes.worker import Worker
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
 from presqt_daemon.workers.queue.queue import TicketQueue
 from presqt_daemon.workers.runs.proof import Proof
-from presqt_daemon.workers.runs.run import Interruption, Run, Work
+from presqt_daemon.workers.runs.run import Run, Work
 from tests.bags import bag_zip, drop
 from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Fault, Shelf
@@ -419,7 +419,7 @@ def test_a_wall_clock_that_jumps_reaps_nobody(tmp_path: Path) -> None:
         worker=Worker(process=keeper, identity=identity, channel=ours),  # type: ignore[arg-type]
         holder=StatusWriter(uploads, folder, info, clock=clock, now=lambda: now[0]),
         job=WorkerJob(
-            run=Run(ticket=folder.ticket, work=Work.STAGE, interruption=Interruption()),
+            run=Run(ticket=folder.ticket, work=Work.STAGE),
             task="a task",  # type: ignore[arg-type]
             limits=Limits(wall_seconds=3600, stall_seconds=600, memory_bytes=10**12),
         ),

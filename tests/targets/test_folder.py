@@ -17,8 +17,10 @@ from presqt_daemon.digest import choose_algorithm
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction
 from presqt_daemon.targets.base import ContainerRequest, Item
+from presqt_daemon.targets.folder.container import MadeFolder, find_made
 from presqt_daemon.targets.folder.faults import fault_from
 from presqt_daemon.targets.folder.place import place_reserved
+from presqt_daemon.targets.folder.side import SideFolder, SideMark
 from presqt_daemon.targets.folder.target import TRAITS, FolderTarget, connect
 from presqt_daemon.upload.calls.patience import MustWait
 from tests.targets.conformance import BIG, OTHER_TICKET, TICKET, Conformance, Site, sending
@@ -565,3 +567,28 @@ def test_a_container_keeps_what_the_bag_does_not_have(
     (archive / "Lab/sub/theirs").write_bytes(b"theirs")
     Supervisor().send(job_for(staged(tmp_path, {"sub/x": b"x"}), config, resource_id="Lab"))
     assert tree_of(archive / "Lab") == {"sub": None, "sub/theirs": b"theirs", "sub/x": b"x"}
+
+
+@pytest.mark.parametrize("torn", [b"", b'\n{"title": "T", "ino', b'{"title"'])
+def test_a_mark_whose_last_line_the_power_took_is_still_an_intent(
+    tmp_path: Path, torn: bytes
+) -> None:
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    root = os.open(archive, os.O_RDONLY)
+    side = SideFolder(root, "t", "archive")
+    side.open()
+    side.write_mark(SideMark(title="T"))
+    noted = side.read_mark()
+    assert noted is not None
+    (archive / "T").mkdir()
+    with (archive / side.name / "container.json").open("ab") as stream:
+        stream.write(torn)
+    found = find_made(root, side)
+    assert found is not None
+    assert found == MadeFolder(title="T", inode=(archive / "T").stat().st_ino)
+    mark = side.read_mark()
+    assert mark is not None
+    assert mark.inode == found.inode
+    side.close(is_done=True)
+    os.close(root)

@@ -24,7 +24,7 @@ from presqt_daemon.workers.processes.pool import Pool
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
 from presqt_daemon.workers.recover import open_ticket
 from presqt_daemon.workers.runs.events import Ended, Event, Refusal, Reopened
-from presqt_daemon.workers.runs.run import CREDENTIAL, Interruption, Run, RunEnd, RunKind, Work
+from presqt_daemon.workers.runs.run import CREDENTIAL, Run, RunEnd, RunKind, Work
 from presqt_daemon.workers.supervisor import Supervisor
 from tests.tickets.infos import BEGAN, sending_info
 
@@ -126,7 +126,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 def run_of(name: str, waited: float = 0.0) -> Run:
-    return Run(ticket=name, work=Work.UPLOAD, interruption=Interruption(), waited_seconds=waited)
+    return Run(ticket=name, work=Work.UPLOAD, waited_seconds=waited)
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=8), timedelta(days=-8)])
@@ -397,7 +397,7 @@ def test_a_run_that_hangs_does_not_hold_up_the_stop(
 ) -> None:
     free, begun = threading.Event(), threading.Event()
 
-    def hang(_self: Supervisor, run: Run) -> RunEnd:
+    def hang(_self: Supervisor, run: Run, _interruption: object) -> RunEnd:
         begun.set()
         free.wait(120)
         return RunEnd(ticket=run.ticket, kind=RunKind.HANDED_BACK, info=None)

@@ -9,7 +9,7 @@ from presqt_daemon.config import Config, UploadsConfig
 from presqt_daemon.tickets.status_writer import StatusWriter
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.workers.processes.conversation import Broken, BrokenKind
-from presqt_daemon.workers.runs.run import SHORTAGE, Interruption, ParkError, Run, RunKind, Work
+from presqt_daemon.workers.runs.run import SHORTAGE, ParkError, Run, RunKind, Work
 from presqt_daemon.workers.unfinished_runs import pick_up
 from tests.tickets.infos import sending_info
 
@@ -31,7 +31,6 @@ def after(
     run = Run(
         ticket=holder.info.ticket_number,
         work=Work.UPLOAD,
-        interruption=Interruption(),
         deaths=deaths,
     )
     broken = Broken(kind=kind, pid=1, exit_code=-9)

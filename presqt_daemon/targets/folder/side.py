@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 
 from presqt_daemon.errors import TargetFault
-from presqt_daemon.system.files import json_bytes
 from presqt_daemon.system.untrusted_json import UntrustedJsonError, read_untrusted_json
 from presqt_daemon.targets.folder.owned import open_owned
 
@@ -89,25 +88,38 @@ class SideFolder:
         mark = mark_from(content)
         if mark is None:
             raise self._spoilt(_MARK)
-        noted = os.stat(_MARK, dir_fd=self._handle, follow_symlinks=False).st_mtime_ns
+        # a power loss may leave the file its new time without the line; its name has the intent's
+        times = (os.stat(_MARK, dir_fd=self._handle, follow_symlinks=False), os.fstat(self._handle))
+        noted = min(status.st_mtime_ns for status in times)
         return SideMark(title=mark.title, inode=mark.inode, noted_ns=noted)
 
     def write_mark(self, mark: SideMark) -> None:
-        """Make the mark durable; the first one's folder too, which is then in its place."""
-        is_first = mark.inode is None
-        new, tree = f"{_MARK}.new", asdict(mark)
+        """Make the mark durable; the intent with its name and its folder, the inode behind it.
+
+        A line that is added changes no name, and a torn one leaves the intent as it was.
+        """
+        tree = asdict(mark)
         del tree["noted_ns"]
+        line = json.dumps(tree, ensure_ascii=False).encode() + b"\n"
+        if mark.inode is not None:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+            handle = os.open(_MARK, flags, dir_fd=self._handle)
+            with open(handle, "wb") as stream:
+                stream.write(b"\n" + line)  # a torn one may stand before it
+                stream.flush()
+                os.fdatasync(handle)
+            return
+        new = f"{_MARK}.new"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(new, dir_fd=self._handle)
         handle = os.open(new, os.O_WRONLY | _NEW, 0o600, dir_fd=self._handle)
         with open(handle, "wb") as stream:
-            stream.write(json_bytes(tree))
+            stream.write(line)
             stream.flush()
             os.fsync(handle)
         os.rename(new, _MARK, src_dir_fd=self._handle, dst_dir_fd=self._handle)
         os.fsync(self._handle)
-        if is_first:
-            os.fsync(self._root)
+        os.fsync(self._root)
 
     def drop_mark(self) -> None:
         """Forget the intent: the title was another's."""
@@ -214,9 +226,21 @@ def wanted_title(root: int, name: str) -> str | None:
 
 
 def mark_from(content: bytes) -> SideMark | None:
-    """The mark that a note holds, None for one that we cannot have written."""
+    """The last mark that a note holds, None for one that we cannot have written.
+
+    Earlier versions wrote one, over several lines.
+    """
+    whole, _, _torn = content.rpartition(b"\n")
+    for text in (*reversed(whole.split(b"\n")), content):
+        mark = _mark_from(text)
+        if mark is not None:
+            return mark
+    return None
+
+
+def _mark_from(text: bytes) -> SideMark | None:
     try:
-        tree = read_untrusted_json(content)
+        tree = read_untrusted_json(text)
     except UntrustedJsonError:
         return None
     if not isinstance(tree, dict):

@@ -168,7 +168,7 @@ def _create(
             was_creating=was_creating,
             fields=fields,
         )
-        journal.intend_container(name)
+        journal.intend_container(name, is_noted=target.traits.creates_alone)
         reach("send-intent")
         try:
             container = lane.run(

@@ -239,6 +239,10 @@ class Permits:
         with self._lock:
             self._refused.pop(target, None)
 
+    def space_at(self, folder: Path) -> Space:
+        """The space of a folder's file system. Raises OSError."""
+        return self.look(folder)[1]
+
     def reserve(self, ticket: str, folder: Path, wanted: int, spare: int = 0) -> Space | None:
         """Set bytes aside for a ticket on a folder's file system; None when that was possible.
 

@@ -9,7 +9,8 @@ from presqt_daemon.tickets.status_writer import StatusWriter
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.units import text_from_bytes
 from presqt_daemon.workers.limits.disk_shares import HEADROOM, DiskShares
-from presqt_daemon.workers.limits.permits import Permits, needed_bytes
+from presqt_daemon.workers.limits.permits import needed_bytes
+from presqt_daemon.workers.limits.shared_limits import SharedLimits
 from presqt_daemon.workers.runs.run import ParkError
 
 SPACE_RETRY_SECONDS = 10.0
@@ -17,22 +18,26 @@ ROOM_BYTES = 64 << 20
 """What is set aside before a bag is looked at, so that a small one need not ask."""
 
 
-def set_aside(folder: TicketFolder, config: Config, permits: Permits) -> int:
+def set_aside(folder: TicketFolder, config: Config, limits: SharedLimits) -> int:
     """The bytes that were set aside for a ticket's bag.
 
     0 where the disk gets tight, so that shares count, or cannot be looked at.
     """
     try:
-        _, space = permits.look(folder.path)
+        space = limits.space_at(folder.path)
         spare = int((space.total - config.staging.min_free_bytes) * HEADROOM)
-        taken = permits.reserve(folder.ticket, folder.path, ROOM_BYTES, max(0, spare))
+        taken = limits.reserve(folder.ticket, folder.path, ROOM_BYTES, max(0, spare))
     except OSError:
         return 0
     return ROOM_BYTES if taken is None else 0
 
 
 def give_space(
-    holder: StatusWriter, question: WantsSpace, config: Config, permits: Permits, shares: DiskShares
+    holder: StatusWriter,
+    question: WantsSpace,
+    config: Config,
+    limits: SharedLimits,
+    shares: DiskShares,
 ) -> Go:
     """Yes; the status then tells where the bag goes.
 
@@ -40,7 +45,7 @@ def give_space(
     """
     resolved = question.resolved
     if not question.has_room:
-        _find_room(holder, question, config, permits, shares)
+        _find_room(holder, question, config, limits, shares)
     holder.note(
         replace(
             holder.info,
@@ -56,19 +61,23 @@ def give_space(
 
 
 def _find_room(
-    holder: StatusWriter, question: WantsSpace, config: Config, permits: Permits, shares: DiskShares
+    holder: StatusWriter,
+    question: WantsSpace,
+    config: Config,
+    limits: SharedLimits,
+    shares: DiskShares,
 ) -> None:
     wanted = needed_bytes(question.unpacked_bytes, question.entries)
-    _, space = permits.look(holder.folder.path)
+    space = limits.space_at(holder.folder.path)
     # the folder that it came through, whatever target it has chosen
     spare = shares.spare(question.folder, wanted, space, config)
-    _reserve(holder, wanted, spare, config, permits)
+    _reserve(holder, wanted, spare, config, limits)
 
 
 def _reserve(
-    holder: StatusWriter, wanted: int, spare: int, config: Config, permits: Permits
+    holder: StatusWriter, wanted: int, spare: int, config: Config, limits: SharedLimits
 ) -> None:
-    space = permits.reserve(holder.info.ticket_number, holder.folder.path, wanted, spare)
+    space = limits.reserve(holder.info.ticket_number, holder.folder.path, wanted, spare)
     if space is None:
         return
     keep = config.staging.min_free_bytes

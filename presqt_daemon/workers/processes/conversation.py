@@ -42,6 +42,7 @@ from presqt_daemon.workers.processes.prepare import WorkerJob
 from presqt_daemon.workers.processes.reaper import Sample, end_tree, judge, tree_memory
 from presqt_daemon.workers.processes.worker import Worker
 from presqt_daemon.workers.runs.proof import Proof
+from presqt_daemon.workers.runs.run import Interruption
 
 TICK_SECONDS = 0.25
 """How soon a request to cancel or stop is seen."""
@@ -98,6 +99,7 @@ class Conversation:
     end_creating: Callable[[str | None], None]
     proof: Proof
     may_go_on: Callable[[float], bool] = lambda _elapsed: True
+    interruption: Interruption = field(default_factory=Interruption)
     takes_back: Callable[[Worker], bool] = lambda _worker: False
     clock: Callable[[], float] = time.monotonic
     _has_begun: bool = False
@@ -143,9 +145,9 @@ class Conversation:
                 return self._died()
             self._answer_if_possible()
             now = self.clock()
-            if self.job.run.interruption.cancelled.is_set():
+            if self.interruption.cancelled.is_set():
                 return self._end_worker(BrokenKind.CANCELLED)
-            stop_by = self.job.run.interruption.stop_by
+            stop_by = self.interruption.stop_by
             if stop_by is not None and now >= stop_by:
                 return self._end_worker(BrokenKind.STOPPED)
             if now - looked >= MEMORY_EVERY_SECONDS:

@@ -69,7 +69,6 @@ class OpenTicket:
         return Run(
             ticket=self.ticket,
             work=self.work,
-            interruption=self.interruption,
             deaths=self.deaths,
             is_restaged=self.is_restaged,
             is_resume=self.is_resume,

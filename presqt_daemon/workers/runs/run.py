@@ -20,6 +20,9 @@ BUG = "a bug of ours"
 """What the log calls an error that has no name of ours; its traceback follows."""
 
 UNKNOWN_WAIT_SECONDS = 60.0
+WRITE_RETRY_SECONDS = 5.0
+"""Until a ticket is tried again that could not be written on."""
+
 SHORTAGE_SECONDS = 2.0
 """Until a run is tried again for which there was no thread, process or handle."""
 
@@ -54,7 +57,9 @@ class Interruption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One go at a ticket. `deaths` counts goes before it that ended without new progress.
+    """One go at a ticket, as plain data that may go to another process or host.
+
+    `deaths` counts goes before it that ended without new progress.
 
     `folder` is the target's whose inbox folder it came through, empty for the inbox itself.
     `is_restaged`: it was staged before, and what lay on the disk was another content.
@@ -64,7 +69,6 @@ class Run:
 
     ticket: str
     work: Work
-    interruption: Interruption
     deaths: int = 0
     is_restaged: bool = False
     is_resume: bool = False

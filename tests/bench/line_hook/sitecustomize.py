@@ -14,7 +14,7 @@ from typing import Any
 
 _HANDS_OVER = frozenset({"put", "release", "start_new_thread", "connect", "write"})
 _WAITS = frozenset({"get", "get_nowait", "acquire", "read"})
-_READERS = ("workers/processes/worker.py", "workers/processes/pool.py")
+_READERS = ("/worker.py", "/pool.py")
 _IS_FUNCTION = 0x1
 """CO_OPTIMIZED: a module and a class body have no fast locals."""
 

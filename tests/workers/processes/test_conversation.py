@@ -23,7 +23,7 @@ from presqt_daemon.workers.processes.reaper import Limits
 from presqt_daemon.workers.processes.tasks import _Line
 from presqt_daemon.workers.processes.worker import Worker
 from presqt_daemon.workers.runs.proof import Proof
-from presqt_daemon.workers.runs.run import Interruption, Run, Work
+from presqt_daemon.workers.runs.run import Run, Work
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -62,7 +62,7 @@ def end_of(tmp_path: Path, turn_seconds: float) -> End | Staged | Broken:
         worker=Worker(process=process, identity=psutil.Process(process.pid), channel=ours),
         holder=StatusWriter(uploads, folder, info, now=lambda: NOW),
         job=WorkerJob(
-            run=Run(ticket=folder.ticket, work=Work.UPLOAD, interruption=Interruption()),
+            run=Run(ticket=folder.ticket, work=Work.UPLOAD),
             task="a task",  # type: ignore[arg-type]
             limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
         ),
@@ -137,7 +137,7 @@ def test_a_bag_that_may_not_go_on_where_it_is_leaves_its_place(tmp_path: Path) -
         worker=worker,
         holder=StatusWriter(uploads, folder, info, now=lambda: NOW),
         job=WorkerJob(
-            run=Run(ticket=folder.ticket, work=Work.STAGE, interruption=Interruption()),
+            run=Run(ticket=folder.ticket, work=Work.STAGE),
             task="a task",  # type: ignore[arg-type]
             limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
         ),
@@ -184,7 +184,7 @@ def test_only_the_death_of_a_worker_that_has_begun_counts(
         worker=Worker(process=process, identity=psutil.Process(process.pid), channel=ours),
         holder=StatusWriter(uploads, folder, info, now=lambda: NOW),
         job=WorkerJob(
-            run=Run(ticket=folder.ticket, work=Work.STAGE, interruption=Interruption()),
+            run=Run(ticket=folder.ticket, work=Work.STAGE),
             task="a task",  # type: ignore[arg-type]
             limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
         ),
@@ -229,7 +229,7 @@ def test_what_a_worker_that_died_had_started_goes_with_it(tmp_path: Path) -> Non
         worker=Worker(process=process, identity=psutil.Process(process.pid), channel=ours),
         holder=StatusWriter(uploads, folder, info, now=lambda: NOW),
         job=WorkerJob(
-            run=Run(ticket="the-ticket", work=Work.STAGE, interruption=Interruption()),
+            run=Run(ticket="the-ticket", work=Work.STAGE),
             task="a task",  # type: ignore[arg-type]
             limits=Limits(wall_seconds=7200, stall_seconds=7200, memory_bytes=10**12),
         ),
