@@ -62,8 +62,7 @@ class Traits:
     `creates_alone`: it takes no turns to create, and notes itself what it is about to make.
     `title_from`: a title as the target would write it (GitHub knows no spaces); before numbering.
     `makes_drafts`: what is sent stays a draft until `publish`.
-    `requests_per_minute`: what the service asks of one account, of those before which `turn` is
-    called; None = nothing.
+    `requests_per_minute`: what it takes of one account, of those before which `turn` is called.
     `names`: what it does to names; whatever else it does to one is a fault.
     """
 

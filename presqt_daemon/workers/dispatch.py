@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from presqt_daemon.errors import PresqtError, UserFault
-from presqt_daemon.model import Stage
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.status_writer import utc_now
@@ -33,15 +32,13 @@ from presqt_daemon.workers.runs.events import (
 )
 from presqt_daemon.workers.runs.proof import Serves
 from presqt_daemon.workers.runs.run import (
-    SHORTAGE,
-    SHORTAGE_SECONDS,
     WRITE_RETRY_SECONDS,
     Interruption,
     Run,
     RunEnd,
     RunKind,
     WentOn,
-    Work,
+    not_begun,
 )
 from presqt_daemon.workers.supervisor import Supervisor
 from presqt_daemon.workers.unfinished_runs import CANCELLED
@@ -200,14 +197,7 @@ class Dispatch:
         if thread is not None:
             self._threads[run.ticket] = thread
             return
-        end = RunEnd(
-            ticket=run.ticket,
-            kind=RunKind.PARKED,
-            info=None,
-            seconds=SHORTAGE_SECONDS,
-            waiting_for=SHORTAGE,
-        )
-        self._settle(Ended(end, run))
+        self._settle(Ended(not_begun(run), run))
 
     def _go(self, run: Run, interruption: Interruption) -> None:
         """One run, on a thread of its own; whatever happens, its end is posted."""
@@ -254,15 +244,7 @@ class Dispatch:
                 ticket.is_slow = True
                 self.agenda.add(ticket)
             case RunKind.AGAIN:
-                ticket.deaths = 0 if end.made_progress else ticket.deaths + 1
-                ticket.is_resume = True
-                is_unstaged = end.info is not None and end.info.stage in {
-                    Stage.RECEIVED,
-                    Stage.VALIDATED,
-                }
-                if is_unstaged and ticket.work is Work.UPLOAD:
-                    # a payload that spoils again and again is no progress, however well staged
-                    ticket.work, ticket.is_restaged = Work.STAGE, True
+                ticket.go_again(end)
                 self.agenda.park(ticket, now + AGAIN_SECONDS)
 
     def _take_noted(self, event: Noted) -> None:

@@ -184,17 +184,25 @@ def serve(channel: Connection, verbosity: int, journal: bool) -> None:
         _settle_in(verbosity, journal=journal)
     except (OSError, RuntimeError, MemoryError):
         os._exit(NOT_BEGUN)
-    step_back(NICENESS)
+    has_stepped_back = False
     with contextlib.suppress(EOFError, OSError):
         while not _has_left_something():
             channel.send(Alive())
             task: Task | UpgradeTask = channel.recv()
+            if not (has_stepped_back or _is_waited_for(task)):
+                step_back(NICENESS)
+                has_stepped_back = True
             os.environ[TICKET_VARIABLE] = task.ticket
             run_task(task, channel)
             if isinstance(task, UpgradeTask):
                 break  # it has stepped back behind everything else
     # all is told; taking down an interpreter that has read a large bag would only take time
     os._exit(0)
+
+
+def _is_waited_for(task: Task | UpgradeTask) -> bool:
+    """Whether nobody is served before the task's end, so that it need let nobody pass."""
+    return isinstance(task, UpgradeTask) and task.order.before_inbox
 
 
 def _has_left_something() -> bool:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from presqt_daemon.workers.runs.run import Interruption, Run, Work
+from presqt_daemon.model import Stage
+from presqt_daemon.workers.runs.run import Interruption, Run, RunEnd, Work
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,6 +62,15 @@ class OpenTicket:
             self.deaths = 0
         self.work, self.is_resume, self.waited = Work.UPLOAD, False, 0.0
         self.target, self.resource_id = target, resource_id
+
+    def go_again(self, end: RunEnd) -> None:
+        """Its run has ended in the middle; what is not staged any more is staged anew."""
+        self.deaths = 0 if end.made_progress else self.deaths + 1
+        self.is_resume = True
+        stage = None if end.info is None else end.info.stage
+        if stage in {Stage.RECEIVED, Stage.VALIDATED} and self.work is Work.UPLOAD:
+            # a payload that spoils again and again is no progress, however well staged
+            self.work, self.is_restaged = Work.STAGE, True
 
     def begin(self, now: float, *, is_asking: bool = False) -> Run:
         """The run that begins now."""

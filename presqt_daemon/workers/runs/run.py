@@ -120,6 +120,17 @@ class RunEnd:
         return now + (UNKNOWN_WAIT_SECONDS if self.seconds is None else self.seconds)
 
 
+def not_begun(run: Run) -> RunEnd:
+    """The end of a run for which there was no thread; it is nobody's fault."""
+    return RunEnd(
+        ticket=run.ticket,
+        kind=RunKind.PARKED,
+        info=None,
+        seconds=SHORTAGE_SECONDS,
+        waiting_for=SHORTAGE,
+    )
+
+
 class ParkError(Exception):
     """The run cannot go on now; fields as in `RunEnd`."""
 

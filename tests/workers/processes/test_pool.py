@@ -77,8 +77,9 @@ def test_a_worker_whose_daemon_lets_go_of_it_ends() -> None:
 
 
 def test_a_worker_lets_the_daemon_go_first_and_so_does_its_session() -> None:
-    worker = Pool().start_worker()
+    worker = serving(do_nothing)
     own = os.nice(0)
+    assert worker.send(StageTask(ticket="t", job=None, source_file="", config=Config()))  # type: ignore[arg-type]
     until(lambda: worker.identity.nice() == own + NICENESS, "a nice worker")
     group = Path(f"/proc/{worker.pid}/autogroup")
     if group.exists():
@@ -219,15 +220,20 @@ def serve_with(work: Callable[[object, Connection], None], channel: Connection) 
     pool.serve(channel, 0, False)
 
 
-@pytest.mark.parametrize(("work", "stays"), [(do_nothing, True), (leave_a_program, False)])
-def test_a_worker_takes_another_task_unless_the_last_has_left_something(
-    work: Callable[[object, Connection], None], stays: bool
-) -> None:
+def serving(work: Callable[[object, Connection], None]) -> Worker:
+    """A worker whose tasks are this work."""
     ours, theirs = multiprocessing.Pipe()
     process = _process(target=serve_with, arguments=(work, theirs), name="worker")
     process.start()
     theirs.close()
-    worker = Worker(process, psutil.Process(process.pid), ours)
+    return Worker(process, psutil.Process(process.pid), ours)
+
+
+@pytest.mark.parametrize(("work", "stays"), [(do_nothing, True), (leave_a_program, False)])
+def test_a_worker_takes_another_task_unless_the_last_has_left_something(
+    work: Callable[[object, Connection], None], stays: bool
+) -> None:
+    worker = serving(work)
     task = StageTask(ticket="t", job=None, source_file="", config=Config())  # type: ignore[arg-type]
     for _ in range(2 if stays else 1):
         assert worker.send(task)
