@@ -34,8 +34,7 @@ UNDESCRIBED = "undescribed"
 
 
 RESTRICTED = "restricted"
-"""The key in a new container's `state` that says: published by hand as it is, nobody could read its
-files."""
+"""The key in a new container's `state`: published by hand as it is, nobody could read its files."""
 
 
 def title_as_it_is(title: str) -> str:
@@ -101,7 +100,7 @@ class ContainerRequest:
     """What to open: an existing container by id, or a new one under a title.
 
     `ticket` is the mark that a new container carries where the target can list it: a number that
-    stands for the ticket and that nobody else knows before (`upload.container_mark`);
+    stands for the ticket and that nobody else knows before (`upload.containers.mark`);
     `fields` are descriptive fields of a new container in the neutral form that
     `presqt_daemon.metadata.describe.Description.fields` gives; the adapter maps what it knows.
     `was_creating`: an earlier go began to create it and its end is not known, so a mark that is

@@ -49,7 +49,7 @@ class ClaimRecord:
     `zip_name` and `sidecar_name` are the names inside the ticket's folder, None when there is
     none (a folder that was dropped is left where it is, with the inode `left_inode`).
     `drop_file` and `mark` are None for a claim of a version that did not note them; `mark` is a
-    UUID4 that only the service knows (`upload.container_mark`).
+    UUID4 that only the service knows (`upload.containers.mark`).
     `fault_code` and `fault_message` say why the drop can only fail, None for one that may go on.
     """
 
