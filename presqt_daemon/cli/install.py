@@ -10,9 +10,9 @@ from pathlib import Path
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
-from presqt_daemon.cli.example import schema_place
 from presqt_daemon.cli.output.show import print_lines
 from presqt_daemon.settings.example import example
+from presqt_daemon.settings.schema import schema_uri
 from presqt_daemon.system.files import replace_file
 
 UNIT = "presqt-daemon.service"
@@ -88,7 +88,7 @@ def parts(room: Path) -> Iterator[ServiceFile]:
         yield ServiceFile(path=Path(f"/etc/{kind}.d/presqt-daemon.conf"), content=content.encode())
     places = {name: str(STATE / name) for name in ("inbox", "mediafiles", "archive")}
     # file names of one group's bags are not every local user's business
-    text = example(schema_place(), {**places, "permissions.status": "0640"})
+    text = example(schema_uri(), {**places, "permissions.status": "0640"})
     yield ServiceFile(path=CONFIG, content=text.encode(), is_yours=True)
 
 

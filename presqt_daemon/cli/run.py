@@ -8,7 +8,7 @@ from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.daemon import run_daemon
 from presqt_daemon.daemon.gate import GateError
 from presqt_daemon.system.logs import open_log
-from presqt_daemon.system.standard_streams import is_journal
+from presqt_daemon.system.systemd import is_journal
 from presqt_daemon.tickets.locks import HeldError
 from presqt_daemon.tickets.process_info import NewerInfoError
 

@@ -12,7 +12,7 @@ from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.output.show import pen, print_json, print_lines
 from presqt_daemon.cli.output.text import capped, text_from_moment
 from presqt_daemon.config import Config
-from presqt_daemon.daemon.folders import make_folders
+from presqt_daemon.daemon.start import make_mediafiles_folders
 from presqt_daemon.inbox.requests.control import FORCE, UPGRADE_NAME
 from presqt_daemon.records.found_tickets import find_tickets
 from presqt_daemon.system.files import make_folder, replace_file
@@ -94,7 +94,7 @@ def _do_it_here(
     file = order.state_file
     with contextlib.suppress(StateError):
         file.read()
-    make_folders(config)
+    make_mediafiles_folders(config)
     has_work = order.queue(force=force)
     state = file.read()
     assert state is not None

@@ -6,20 +6,24 @@ import queue
 from collections.abc import Callable
 
 from presqt_daemon.config import Config
+from presqt_daemon.daemon.awake_clock import AwakeClock
 from presqt_daemon.daemon.events import Event, ReloadAsked, StopAsked, listen_to_signals
-from presqt_daemon.daemon.folders import make_folders
 from presqt_daemon.daemon.gate import GateError, open_gate
-from presqt_daemon.daemon.start import begin_start, look_at_tickets, take_up_open_tickets
+from presqt_daemon.daemon.start import (
+    begin_start,
+    look_at_tickets,
+    make_mediafiles_folders,
+    take_up_open_tickets,
+)
 from presqt_daemon.daemon.summary import ready_line
 from presqt_daemon.daemon.wiring import Rooms, join_rooms
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.inbox.answers.events import Claimed, Request
 from presqt_daemon.inbox.requests.control import ReloadRequest, UpgradeRequest
 from presqt_daemon.records.found_tickets import FoundTickets
-from presqt_daemon.system.awake import AwakeClock
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.logs import tell_kept_back
-from presqt_daemon.system.sd_notify import Notifier
+from presqt_daemon.system.systemd import Notifier
 from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.verdict import Verdict, worst
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
@@ -112,7 +116,7 @@ class Daemon:
         rooms = self._rooms
         begin_start(rooms)
         before = look_at_tickets(rooms)
-        make_folders(self.config)
+        make_mediafiles_folders(self.config)
         rooms.uploads.keep_reserve()
         rooms.inbox.recover()
         return self._open_gate(before, deadline)
@@ -121,7 +125,7 @@ class Daemon:
         """Start what may run, then wait for the next event and everything that came with it."""
         now = self._clock()
         if self._stopping_by is None:
-            self._rooms.keep_up()
+            self._rooms.start_missing_threads()
             self._rooms.dispatch.start_due(now)
         if now - self._told_at >= TELL_SECONDS:
             self._told_at = now

@@ -41,7 +41,7 @@ def open_gate(
         _log.info("%d past tickets get their records before the inbox opens", len(missing))
         upgrade.run_first()
         while upgrade.is_running:
-            upgrade.keep_up()
+            upgrade.start_missing_threads()
             if not wait(_progress(upgrade)):
                 return None
         found = look()

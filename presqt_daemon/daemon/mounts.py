@@ -42,8 +42,8 @@ class Mounts:
         """Look no more."""
         self._stopped.set()
 
-    def look(self) -> None:
-        """One look at every folder."""
+    def check_folders(self) -> None:
+        """Warn of each folder that is gone from its disk, and of each that is there again."""
         missing = frozenset(name for name in self._known if not self._is_same(name))
         _tell(missing - self._missing, "is not on the disk where it was: is that not mounted?")
         _tell(self._missing - missing, "is there again")
@@ -57,7 +57,7 @@ class Mounts:
 
     def _live(self) -> None:
         while not self._stopped.wait(self._every):
-            self.look()
+            self.check_folders()
 
 
 def _seen(folder: Path) -> int:

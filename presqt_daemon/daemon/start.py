@@ -1,12 +1,22 @@
-"""What a start finds: tickets of all ages, and those that have not ended."""
+"""What a start makes and finds: its folders, tickets of all ages, those that have not ended."""
 
 import logging
 
+from presqt_daemon.config import Config
 from presqt_daemon.daemon.wiring import Rooms
 from presqt_daemon.records.found_tickets import FoundTickets, find_tickets
+from presqt_daemon.system.files import make_folder, sync_folder
 from presqt_daemon.workers.recover import end_strays, find_open, give_up
 
 _log = logging.getLogger(__name__)
+
+
+def make_mediafiles_folders(config: Config) -> None:
+    """Make what the daemon and its commands need in `mediafiles/`. Raises OSError."""
+    for folder in (config.uploads_folder, config.upgrade_folder):
+        make_folder(folder)
+    make_folder(config.control_folder, 0o700)
+    sync_folder(config.mediafiles)
 
 
 def begin_start(rooms: Rooms) -> None:

@@ -11,7 +11,7 @@ from presqt_daemon.daemon.summary import TargetOff, summary
 from presqt_daemon.inbox import Inbox
 from presqt_daemon.inbox.requests.control import ControlFolder
 from presqt_daemon.inbox.requests.open_requests import OpenRequests
-from presqt_daemon.system.standard_streams import is_journal
+from presqt_daemon.system.systemd import is_journal
 from presqt_daemon.tickets.in_hand import InHand
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.workers.dispatch import Dispatch
@@ -51,14 +51,14 @@ class Rooms:
         self.uploads.remember()
         self.mounts.start()
 
-    def keep_up(self) -> None:
+    def start_missing_threads(self) -> None:
         """Get what could not be started for want of threads, and end a start that hangs."""
         self.pool.end_hung_start()
         self.pool.let_go()
         if os.getpid() == 1:
             reap_orphans(self.pool.own_processes())
-        self.upgrade.keep_up()
-        self.inbox.keep_up()
+        self.upgrade.start_missing_threads()
+        self.inbox.start_missing_threads()
         self.control.start()
         self.expiry.start()
         self.mounts.start()

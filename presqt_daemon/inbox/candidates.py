@@ -1,4 +1,4 @@
-"""What to do with each drop that a lane comes across: wait for it, or take it."""
+"""What to do with each drop that a scanner comes across: wait for it, or take it."""
 
 import os
 import stat
@@ -56,17 +56,17 @@ class Candidate:
 
 
 class Candidates:
-    """The files one lane waits for; used by its thread alone."""
+    """The files one scanner waits for; used by its thread alone."""
 
     def __init__(
         self,
-        desk: ScanContext,
+        context: ScanContext,
         copier: Copier,
         notices: Notices,
         announce: Callable[[OpenPlace, Taken], None],
     ) -> None:
         self._announce = announce
-        self._desk = desk
+        self._context = context
         self._copier = copier
         self._notices = notices
         self.candidates: dict[InboxFolder, dict[str, Candidate]] = {}
@@ -79,7 +79,7 @@ class Candidates:
         `take_group` has to follow before the folder is closed.
         """
         key = (folder.place, name)
-        now = self._desk.clock()
+        now = self._context.clock()
         try:
             status = os.stat(name, dir_fd=folder.handle, follow_symlinks=False)
         except FileNotFoundError:
@@ -105,7 +105,7 @@ class Candidates:
         group, self._group = self._group, []
         drops = [drop for drop, _ in group]
         try:
-            taken = self._desk.claimer.take(self._desk.config, drops) if drops else []
+            taken = self._context.claimer.take(self._context.config, drops) if drops else []
         finally:
             for drop in drops:
                 os.close(drop.handle)
@@ -124,8 +124,8 @@ class Candidates:
         self, folder: OpenPlace, name: str, history: History, error: Exception
     ) -> None:
         key = (folder.place, name)
-        now = self._desk.clock()
-        intake = self._desk.config.intake
+        now = self._context.clock()
+        intake = self._context.config.intake
         shown = f"{folder.place.shown}/{printable_name(name)}"
         match error:
             case FileNotFoundError():
@@ -162,7 +162,7 @@ class Candidates:
 
     def finish_again(self, folder: OpenPlace) -> None:
         """Finish the tickets of this place whose drop is ours already, if that can be done now."""
-        for result in self._desk.claimer.finish(self._unfinished.pop(folder.place, [])):
+        for result in self._context.claimer.finish(self._unfinished.pop(folder.place, [])):
             if isinstance(result, UnfinishedError):
                 self._unfinished.setdefault(folder.place, []).append(result.taken)
             elif isinstance(result, Taken):
@@ -237,7 +237,7 @@ class Candidates:
                 os.close(handle)
 
     def _decide(self, probe: Probe, history: History, now: float, name: str) -> Decision:
-        rules = self._desk.rules
+        rules = self._context.rules
         decision = decide_taking(history, probe, rules, now, printable_name(name))
         if isinstance(decision, TakeAsFailed) and is_tag_file_name(name):
             # A bag's folder that is still being copied looks like a resource's folder at first, and
@@ -250,7 +250,7 @@ class Candidates:
     def _fault(
         self, place: InboxFolder, name: str, status: os.stat_result, decision: Decision
     ) -> UserFault | None:
-        config = self._desk.config
+        config = self._context.config
         if not place.is_target:
             return unknown_target(place, tuple(config.targets))
         if isinstance(decision, TakeAsFailed):

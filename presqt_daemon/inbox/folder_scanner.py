@@ -1,6 +1,6 @@
 """One folder of the inbox and those in it, scanned by a thread of their own.
 
-A folder that hangs holds up its own lane only. Events wake the lane and name files to look at; the
+A folder that hangs holds up its own scanner only. Events wake it and name files to look at; the
 scan of everything follows each wake-up, but takes at most a tenth of the time, and comes at the
 latest after `intake.rescan`.
 """
@@ -17,7 +17,7 @@ from presqt_daemon.inbox.claims.copying import Copier
 from presqt_daemon.inbox.files.names import NameKind, kind_of
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, make_target_folder, open_place
 from presqt_daemon.inbox.found_beside import FoundBeside
-from presqt_daemon.inbox.leftovers import LaneLeftovers
+from presqt_daemon.inbox.leftovers import FolderLeftovers
 from presqt_daemon.inbox.scan import Hints, Scan
 from presqt_daemon.inbox.scan_context import ScanContext
 from presqt_daemon.inbox.watcher import FolderWatch, Hint
@@ -31,28 +31,28 @@ _MAX_HINTS = 50_000
 class FolderScanner:
     """A target's folder, or the inbox itself (`target` None) with folders of no target."""
 
-    def __init__(self, desk: ScanContext, target: str | None) -> None:
-        self._desk = desk
+    def __init__(self, context: ScanContext, target: str | None) -> None:
+        self._context = context
         self._base = InboxFolder(parts=() if target is None else (target,))
         self._notices = Notices()
         self._copies = StatusCopies(
-            desk.claimer.uploads, lambda: desk.config, self._notices, desk.clock
+            context.claimer.uploads, lambda: context.config, self._notices, context.clock
         )
         self._copier = Copier(
-            desk.claimer,
-            lambda: desk.config,
-            desk.clock,
+            context.claimer,
+            lambda: context.config,
+            context.clock,
             self._announce,
-            desk.copying,
-            spare=desk.spare,
+            context.copying,
+            spare=context.spare,
         )
-        self._reception = Candidates(desk, self._copier, self._notices, self._announce)
-        self._watch = FolderWatch(self._base, self._hint, desk.watches)
-        self.leftovers = LaneLeftovers(desk)
-        beside = FoundBeside(desk, self._copier, self._notices, self.wake)
+        self._candidates = Candidates(context, self._copier, self._notices, self._announce)
+        self._watch = FolderWatch(self._base, self._hint, context.watches)
+        self.leftovers = FolderLeftovers(context)
+        beside = FoundBeside(context, self._copier, self._notices, self.wake)
         self._scan = Scan(
-            desk,
-            self._reception,
+            context,
+            self._candidates,
             beside,
             self._notices,
             self.leftovers,
@@ -70,7 +70,7 @@ class FolderScanner:
         self._is_busy = False
         self._wake = threading.Event()
         self._stopped = threading.Event()
-        self._inbox = _disk_of(desk.config.inbox)
+        self._inbox = _disk_of(context.config.inbox)
         self._name = f"inbox:{target or ''}"
         self._thread: threading.Thread | None = None
 
@@ -78,7 +78,7 @@ class FolderScanner:
         """Begin to scan, and to copy; again where no thread could be had."""
         if self._thread is None and not self._stopped.is_set():
             self._thread = start_thread(self._live, self._name)
-        self._copier.keep_up()
+        self._copier.start_missing_threads()
 
     def halt(self) -> None:
         """Begin nothing more; `join` waits for it."""
@@ -87,7 +87,7 @@ class FolderScanner:
         self._wake.set()
 
     def join(self, timeout: float) -> None:
-        """Wait until the lane has ended, or the time is over, as when its folder hangs."""
+        """Wait until the scanner has ended, or the time is over, as when its folder hangs."""
         if self._thread is not None:
             self._thread.join(timeout)
         self._copier.stop(timeout)
@@ -100,19 +100,19 @@ class FolderScanner:
         self._wake.set()
 
     def status_changed(self, ticket: str) -> None:
-        """A ticket, of this lane or another, has ended or goes again; called by any thread."""
+        """A ticket, of this scanner or another, has ended or goes again; called by any thread."""
         self._copies.changed(ticket)
         self._wake.set()
 
     def untaken(self) -> tuple[Waiting, ...]:
-        """What waits here; a lane that has not been scanned yet as a whole."""
-        inbox = self._desk.config.inbox
+        """What waits here; also a folder that has not been scanned yet as a whole."""
+        inbox = self._context.config.inbox
         found = [
             Waiting(folder=inbox.joinpath(*copy.place.parts), name=copy.taken.record.inbox_name,
                     why="it is being copied")
             for copy in self._copier.copies()
         ]  # fmt: skip
-        for place, waiting in list(self._reception.candidates.items()):
+        for place, waiting in list(self._candidates.candidates.items()):
             folder = inbox.joinpath(*place.parts)
             found += [
                 Waiting(folder=folder, name=name, why=candidate.why, is_stuck=candidate.is_stuck)
@@ -134,14 +134,14 @@ class FolderScanner:
             self._must_scan
             or bool(self._hints)
             or self._scan.again_in is not None
-            or self._reception.has_unfinished
+            or self._candidates.has_unfinished
             or self._copies.has_news()
         )
 
     def _hint(self, hint: Hint) -> None:
         """Called by the watch's thread."""
         if hint.name:
-            kind = kind_of(hint.name, self._desk.config.intake.ignore)
+            kind = kind_of(hint.name, self._context.config.intake.ignore)
             if kind not in {NameKind.DROP, NameKind.REQUEST}:
                 return
         with self._lock:
@@ -161,23 +161,23 @@ class FolderScanner:
             except Exception:
                 log = shared_log("scan", self._base.known_target)
                 log.exception("%s: the scan failed", self._base.shown)
-                self._stopped.wait(self._desk.config.intake.rescan)
+                self._stopped.wait(self._context.config.intake.rescan)
             self._is_busy = False
-            self._wake.wait(max(0.0, self._next() - self._desk.clock()))
+            self._wake.wait(max(0.0, self._next() - self._context.clock()))
         self._watch.stop()
 
     def _next(self) -> float:
         scan = min(self._scan_by, self._scan_from if self._must_scan else float("inf"))
-        return min(scan, self._reception.next_due(), self._copies.next_due())
+        return min(scan, self._candidates.next_due(), self._copies.next_due())
 
     def _turn(self) -> None:
-        now = self._desk.clock()
+        now = self._context.clock()
         with self._lock:
             hints, self._hints, self._hint_count = self._hints, {}, 0
             is_full = now >= self._scan_by or (self._must_scan and now >= self._scan_from)
             if is_full:
                 self._must_scan = False
-        self._scan.look_at(hints, now)
+        self._scan.visit_hinted(hints, now)
         self._copies.turn(self._base)
         if is_full:
             self._look_everywhere()
@@ -194,8 +194,8 @@ class FolderScanner:
         return names
 
     def _look_everywhere(self) -> None:
-        began = self._desk.clock()
-        config = self._desk.config
+        began = self._context.clock()
+        config = self._context.config
         self._scan.begin_round()
         try:
             with open_place(config.inbox, self._base) as folder:
@@ -217,7 +217,7 @@ class FolderScanner:
             self._scan.end_round({self._base, *inner})
         if config.intake.observer != "off":
             self._watch.end_round()
-        ended = self._desk.clock()
+        ended = self._context.clock()
         self._scanned += 1
         self._scan_from = ended + _SHARE * (ended - began)
         self._scan_by = ended + config.intake.rescan
@@ -225,7 +225,7 @@ class FolderScanner:
             self._scan_by = min(self._scan_by, ended + self._scan.again_in)
 
     def _found(self, folder: OpenPlace) -> None:
-        if self._desk.config.intake.observer != "off":
+        if self._context.config.intake.observer != "off":
             self._watch.keep(folder.path, folder.identity, is_local=folder.sees_writers)
 
     def _missing(self, error: OSError) -> None:
@@ -233,7 +233,7 @@ class FolderScanner:
             try:
                 if not self._is_inbox_there():
                     raise error
-                make_target_folder(self._desk.config.inbox, self._base.parts[0])
+                make_target_folder(self._context.config.inbox, self._base.parts[0])
             except OSError as failure:
                 error = failure
             else:
@@ -246,7 +246,7 @@ class FolderScanner:
 
     def _is_inbox_there(self) -> bool:
         """Whether the inbox is on the disk where it was: below a lost mount nothing is made."""
-        return self._inbox in {None, _disk_of(self._desk.config.inbox)}
+        return self._inbox in {None, _disk_of(self._context.config.inbox)}
 
     def _closed(self, place: InboxFolder, reason: str) -> None:
         self._scan.closed[place] = f"it cannot be read: {reason}"
@@ -254,7 +254,7 @@ class FolderScanner:
 
     def _announce(self, folder: OpenPlace, taken: Taken) -> None:
         """Called by a copying thread too: the drop is in its ticket now."""
-        self._desk.announce(folder, taken, self._copies)
+        self._context.announce(folder, taken, self._copies)
 
 
 def _disk_of(folder: Path) -> int | None:

@@ -33,17 +33,17 @@ _MARK_LENGTH = len(".01234567")
 
 
 class FoundBeside:
-    """The files of one lane that are no drops themselves; used by its thread alone."""
+    """The files of one scanner that are no drops themselves; used by its thread alone."""
 
     def __init__(
-        self, desk: ScanContext, copier: Copier, notices: Notices, wake: Callable[[], None]
+        self, context: ScanContext, copier: Copier, notices: Notices, wake: Callable[[], None]
     ) -> None:
-        """`wake` has the lane scanned soon; it is called from another thread."""
-        self._desk = desk
+        """`wake` has the folders scanned soon; it is called from another thread."""
+        self._context = context
         self._copier = copier
         self._notices = notices
         self._wake = wake
-        self._senders = SenderRequests(desk.claimer.uploads)
+        self._senders = SenderRequests(context.claimer.uploads)
         self._sidecars: dict[InboxFolder, dict[tuple[str, int], float]] = {}
         self._asked: dict[InboxFolder, set[str]] = {}
         self._answered: set[tuple[InboxFolder, str]] = set()
@@ -80,7 +80,7 @@ class FoundBeside:
 
         Raises BlockingIOError while another daemon has the claim, and OSError.
         """
-        uploads = self._desk.claimer.uploads
+        uploads = self._context.claimer.uploads
         for place in (uploads.folder(ticket), uploads.new_folder(ticket)):
             try:
                 record = place.read_claim()
@@ -118,7 +118,7 @@ class FoundBeside:
             elif name not in asked:
                 request = self._senders.read(name, folder)
                 asked.add(name)
-                self._desk.emit(replace(request, answered=partial(self._answer, key)))
+                self._context.emit(replace(request, answered=partial(self._answer, key)))
             self._notices.clear(key)
         except FileNotFoundError:
             return
@@ -132,7 +132,7 @@ class FoundBeside:
 
     def _tell(self, folder: OpenPlace, name: str, answer: str) -> None:
         """Answer the drop's owner, once: the request goes and a sentence takes its place."""
-        mode = self._desk.config.permissions.status
+        mode = self._context.config.permissions.status
         with contextlib.suppress(OSError):
             create_whole(answer_name(name), folder.handle, answer.encode(), mode)
             os.unlink(name, dir_fd=folder.handle)
@@ -151,7 +151,7 @@ class FoundBeside:
 
     def _has_lain(self, folder: OpenPlace, name: str, inode: int) -> float:
         """For how many seconds we have seen this side-car here."""
-        now = self._desk.clock()
+        now = self._context.clock()
         return now - self._sidecars.setdefault(folder.place, {}).setdefault((name, inode), now)
 
     def look_at_near_sidecars(

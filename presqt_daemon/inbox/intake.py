@@ -1,4 +1,4 @@
-"""The inbox as the daemon sees it: lanes that turn drops into tickets and tell of each."""
+"""The inbox as the daemon sees it: scanners that turn drops into tickets and tell of each."""
 
 import contextlib
 import logging
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class Inbox:
-    """A lane for the inbox itself and one for each target's folder.
+    """A scanner for the inbox itself and one for each target's folder.
 
     `emit` is called from several threads and must only hand on. The caller holds the locks on
     both folders from before `recover` until after `stop`.
@@ -41,7 +41,7 @@ class Inbox:
         now: Callable[[], datetime] = utc_now,
         spare: Callable[[str, int], int] = no_spare,
     ) -> None:
-        self._desk = ScanContext(
+        self._context = ScanContext(
             config=config,
             claimer=Claimer(uploads, now),
             emit=emit,
@@ -49,7 +49,7 @@ class Inbox:
             patience=patience,
             spare=spare,
         )
-        self._lanes: dict[str | None, FolderScanner] = {}
+        self._scanners: dict[str | None, FolderScanner] = {}
         self._leftovers: Leftovers | None = None
 
     def recover(self) -> None:
@@ -57,67 +57,69 @@ class Inbox:
 
         Tells of nothing: list the tickets afterwards. Raises OSError.
         """
-        self._leftovers = recover(self._desk.claimer.uploads, self._desk.config)
+        self._leftovers = recover(self._context.claimer.uploads, self._context.config)
 
     def start(self) -> None:
         """Make the folders that are missing and begin to take drops. Raises OSError."""
         if self._leftovers is None:
             self.recover()
-        config = self._desk.config
+        config = self._context.config
         os.makedirs(config.inbox, exist_ok=True)
         for target in (None, *config.targets):
-            self._lanes[target] = self._new_lane(target)
+            self._scanners[target] = self._new_scanner(target)
         assert self._leftovers is not None
         self._hand_out(self._leftovers)
-        for lane in self._lanes.values():
-            lane.start()
+        for scanner in self._scanners.values():
+            scanner.start()
 
-    def keep_up(self) -> None:
+    def start_missing_threads(self) -> None:
         """Get the threads that could not be had."""
-        for lane in self._lanes.values():
-            lane.start()
+        for scanner in self._scanners.values():
+            scanner.start()
 
     def stop(self, timeout: float = 5.0) -> None:
         """Take nothing more; copies are given up and made again after the next start.
 
-        A lane that hangs in its folder is left behind when the time is over.
+        A scanner that hangs in its folder is left behind when the time is over.
         """
-        lanes = list(self._lanes.values())
-        for lane in lanes:
-            lane.halt()
+        scanners = list(self._scanners.values())
+        for scanner in scanners:
+            scanner.halt()
         until = time.monotonic() + timeout
-        for lane in lanes:
-            lane.join(max(0.0, until - time.monotonic()))
-        self._lanes.clear()
+        for scanner in scanners:
+            scanner.join(max(0.0, until - time.monotonic()))
+        self._scanners.clear()
 
     def reload(self, config: Config) -> None:
         """Go on with another configuration; the inbox and mediafiles stay what they are."""
-        self._desk.config = replace(
-            config, inbox=self._desk.config.inbox, mediafiles=self._desk.config.mediafiles
+        self._context.config = replace(
+            config, inbox=self._context.config.inbox, mediafiles=self._context.config.mediafiles
         )
-        for target in [name for name in self._lanes if name and name not in config.targets]:
-            lane = self._lanes.pop(target)
-            lane.halt()
-            lane.join(1.0)
+        for target in [name for name in self._scanners if name and name not in config.targets]:
+            scanner = self._scanners.pop(target)
+            scanner.halt()
+            scanner.join(1.0)
         for target in config.targets:
-            if target not in self._lanes:
-                self._lanes[target] = self._new_lane(target)
-                self._lanes[target].start()
+            if target not in self._scanners:
+                self._scanners[target] = self._new_scanner(target)
+                self._scanners[target].start()
         self.wake()
 
     def wake(self) -> None:
         """Scan now."""
-        for lane in self._lanes.values():
-            lane.wake()
+        for scanner in self._scanners.values():
+            scanner.wake()
 
     def status_changed(self, ticket: str) -> None:
         """A ticket has ended or goes again: the sender gets a copy of its status."""
-        for lane in list(self._lanes.values()):
-            lane.status_changed(ticket)
+        for scanner in list(self._scanners.values()):
+            scanner.status_changed(ticket)
 
     def untaken(self) -> tuple[Waiting, ...]:
         """What is not taken yet, whatever it waits for."""
-        return tuple(item for lane in list(self._lanes.values()) for item in lane.untaken())
+        return tuple(
+            item for scanner in list(self._scanners.values()) for item in scanner.untaken()
+        )
 
     def pending(self) -> tuple[Waiting, ...]:
         """What is not taken yet, but will be without anybody's help."""
@@ -129,27 +131,27 @@ class Inbox:
 
     def is_coming(self, ticket: str) -> bool:
         """Whether a claim is being made and will be told of at once."""
-        return ticket in self._desk.claimer.coming
+        return ticket in self._context.claimer.coming
 
-    def _new_lane(self, target: str | None) -> FolderScanner:
+    def _new_scanner(self, target: str | None) -> FolderScanner:
         if target is not None:
-            with contextlib.suppress(OSError):  # the lane says what is wrong
-                make_target_folder(self._desk.config.inbox, target)
-        return FolderScanner(self._desk, target)
+            with contextlib.suppress(OSError):  # the scanner says what is wrong
+                make_target_folder(self._context.config.inbox, target)
+        return FolderScanner(self._context, target)
 
     def _hand_out(self, leftovers: Leftovers) -> None:
-        """Give each lane what lies in its folders."""
+        """Give each scanner what lies in its folders."""
         for half in leftovers.halves:
-            lane = self._lane_of(half.record.inbox_folder)
-            lane.leftovers.add((half,), (), ())
+            scanner = self._scanner_of(half.record.inbox_folder)
+            scanner.leftovers.add((half,), (), ())
         for record in leftovers.finished:
-            self._lane_of(record.inbox_folder).leftovers.add((), (record,), ())
+            self._scanner_of(record.inbox_folder).leftovers.add((), (record,), ())
         for record in leftovers.fresh:
-            self._lane_of(record.inbox_folder).leftovers.add((), (), (record,))
+            self._scanner_of(record.inbox_folder).leftovers.add((), (), (record,))
 
-    def _lane_of(self, folder: str) -> FolderScanner:
+    def _scanner_of(self, folder: str) -> FolderScanner:
         try:
-            parts = Path(folder).relative_to(os.path.realpath(self._desk.config.inbox)).parts
+            parts = Path(folder).relative_to(os.path.realpath(self._context.config.inbox)).parts
         except ValueError:
             parts = ()
-        return self._lanes.get(parts[0] if parts else None, self._lanes[None])
+        return self._scanners.get(parts[0] if parts else None, self._scanners[None])

@@ -1,4 +1,4 @@
-"""What the last daemon left for one lane to see to in the inbox, once a folder of it is open."""
+"""What the last daemon left for one scanner to see to in the inbox, once a folder of it is open."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,11 +13,11 @@ from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.claim_record import ClaimRecord
 
 
-class LaneLeftovers:
+class FolderLeftovers:
     """Halves of claims, side-cars taken twice and missing notes, by the folder they lie in."""
 
-    def __init__(self, desk: ScanContext) -> None:
-        self._desk = desk
+    def __init__(self, context: ScanContext) -> None:
+        self._context = context
         self._halves: defaultdict[str, list[Half]] = defaultdict(list)
         self._finished: defaultdict[str, list[ClaimRecord]] = defaultdict(list)
         self._fresh: defaultdict[str, list[ClaimRecord]] = defaultdict(list)
@@ -36,16 +36,16 @@ class LaneLeftovers:
         for record in fresh:
             self._fresh[record.inbox_folder].append(record)
 
-    def settle(self, folder: OpenPlace, asides: list[str]) -> None:
+    def finish_in(self, folder: OpenPlace, asides: list[str]) -> None:
         """See to all that was left in this folder; `asides` are its drops that were set aside."""
         path, target = str(folder.path), folder.place.known_target
-        uploads = self._desk.claimer.uploads
+        uploads = self._context.claimer.uploads
         for record in self._finished.pop(path, ()):
             remove_twin_sidecar(folder, record, uploads.folder(record.ticket))
         for record in self._fresh.pop(path, ()):
             log = shared_log("note", target, record.ticket)
             try:
-                if write_note(folder, self._desk.config, record):
+                if write_note(folder, self._context.config, record):
                     log.info("its note was missing")
             except OSError as error:
                 log.warning("no note: %s", error.strerror)

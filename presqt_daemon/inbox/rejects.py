@@ -25,19 +25,19 @@ PAYLOAD_FOLDER = "data"
 
 
 class Rejects:
-    """Tells folders to be visited from those to be turned away; used by a lane's thread alone."""
+    """Tells folders to be visited from those to be turned away; for one scanner's thread."""
 
     def __init__(
         self,
-        desk: ScanContext,
+        context: ScanContext,
         notices: Notices,
         closed: dict[InboxFolder, str],
         announce: Callable[[OpenPlace, Taken], None],
     ) -> None:
-        self._desk = desk
+        self._context = context
         self._notices = notices
         self._closed = closed
-        self._turned_away = TurnedAway(desk, notices, announce)
+        self._turned_away = TurnedAway(context, notices, announce)
         self.is_waiting = False
         """Whether something is to be turned away when it has been there for `settle`."""
 
@@ -58,7 +58,7 @@ class Rejects:
 
         Then `data/` and every file but zips is taken for a part of it.
         """
-        is_target = not folder.place.parts and PAYLOAD_FOLDER in self._desk.config.targets
+        is_target = not folder.place.parts and PAYLOAD_FOLDER in self._context.config.targets
         if PAYLOAD_FOLDER not in folders or is_target or not any(map(is_tag_file_name, files)):
             return False
         parts = frozenset(name for name in files if not is_zip_name(name))
@@ -68,7 +68,7 @@ class Rejects:
     def inner(self, folder: OpenPlace, name: str, notes: list[str]) -> InboxFolder | None:
         """The place that a folder in this one is, None for one that is not to be visited."""
         parts = (*folder.place.parts, name)
-        targets = self._desk.config.targets
+        targets = self._context.config.targets
         if len(parts) == 1 and name in targets:
             return None
         shown = f"{folder.place.shown}/{printable_name(name)}"
@@ -115,7 +115,7 @@ class Rejects:
                     or (
                         entry.is_file(follow_symlinks=False)
                         and not is_zip_name(entry.name)
-                        and kind_of(entry.name, self._desk.config.intake.ignore) is NameKind.DROP
+                        and kind_of(entry.name, self._context.config.intake.ignore) is NameKind.DROP
                     )
                 )
         finally:

@@ -1,4 +1,4 @@
-"""The scan of a lane's folders: which names are there, and whom to hand each to."""
+"""The scan of a scanner's folders: which names are there, and whom to hand each to."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ from presqt_daemon.inbox.files.names import (
 )
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, is_bag, list_folder, open_place
 from presqt_daemon.inbox.found_beside import FoundBeside
-from presqt_daemon.inbox.leftovers import LaneLeftovers
+from presqt_daemon.inbox.leftovers import FolderLeftovers
 from presqt_daemon.inbox.rejects import PAYLOAD_FOLDER, Rejects
 from presqt_daemon.inbox.scan_context import ScanContext
 
@@ -41,22 +41,22 @@ class _Listing:
 
 
 class Scan:
-    """Looks at the folders of one lane; used by its thread alone."""
+    """Looks at the folders of one scanner; used by its thread alone."""
 
     def __init__(
         self,
-        desk: ScanContext,
-        reception: Candidates,
+        context: ScanContext,
+        candidates: Candidates,
         beside: FoundBeside,
         notices: Notices,
-        leftovers: LaneLeftovers,
+        leftovers: FolderLeftovers,
         announce: Callable[[OpenPlace, Taken], None],
         copies: StatusCopies,
         hinted_in: Callable[[Path], dict[str, None]],
     ) -> None:
         """`hinted_in` hands over what events have named in a folder meanwhile."""
-        self._desk = desk
-        self._reception = reception
+        self._context = context
+        self._candidates = candidates
         self._beside = beside
         self._notices = notices
         self._leftovers = leftovers
@@ -64,7 +64,7 @@ class Scan:
         self._copies = copies
         self.closed: dict[InboxFolder, str] = {}
         """The folders that could not be looked into in the last round, and why."""
-        self._guests = Rejects(desk, notices, self.closed, announce)
+        self._rejects = Rejects(context, notices, self.closed, announce)
         self._places: dict[Path, tuple[InboxFolder, tuple[int, int]]] = {}
         self._kept: Hints = {}
         self._came: dict[tuple[int, int], float] = {}
@@ -80,7 +80,7 @@ class Scan:
     def begin_round(self) -> None:
         """All folders are going to be visited."""
         self.again_in = None
-        self._guests.is_waiting = False
+        self._rejects.is_waiting = False
         self.closed.clear()
 
     def visit(self, folder: OpenPlace) -> list[InboxFolder]:
@@ -90,8 +90,8 @@ class Scan:
         """
         self._places[folder.path] = (folder.place, folder.identity)
         found = self._list(folder)
-        self._leftovers.settle(folder, found.kinds[NameKind.ASIDE])
-        self._reception.finish_again(folder)
+        self._leftovers.finish_in(folder, found.kinds[NameKind.ASIDE])
+        self._candidates.finish_again(folder)
         for name in found.kinds[NameKind.REQUEST]:
             self._beside.look_at_request(folder, name)
         for name in found.kinds[NameKind.ASIDE]:
@@ -99,13 +99,13 @@ class Scan:
         self._copies.find(folder, found.kinds[NameKind.NOTE], found.kinds[NameKind.COPY])
         self._copies.tidy(folder, found.kinds[NameKind.NOTE], found.kinds[NameKind.COPY])
         drops = [name for name in found.kinds[NameKind.DROP] if _is_drop_in(folder.place, name)]
-        if self._guests.turn_unpacked_bag_away(
+        if self._rejects.turn_unpacked_bag_away(
             folder, found.folders, drops, found.kinds[NameKind.NOTE]
         ):
             drops = [name for name in drops if is_zip_name(name)]
             found.folders.remove(PAYLOAD_FOLDER)
         newcomers = self._look_at_drops(folder, drops, {})
-        waiting = {same_name(name) for name in self._reception.candidates.get(folder.place, {})}
+        waiting = {same_name(name) for name in self._candidates.candidates.get(folder.place, {})}
         for name in found.kinds[NameKind.SIDECAR]:
             self._beside.look_at_sidecar(
                 folder, name, found.inodes[name], is_awaited=sidecar_stem(name) in waiting
@@ -117,28 +117,28 @@ class Scan:
             found.kinds[NameKind.NOTE],
             waiting,
         )
-        self._reception.keep_only(folder.place, {*drops, *newcomers})
+        self._candidates.keep_only(folder.place, {*drops, *newcomers})
         self._beside.keep_only(
             folder,
             {*found.kinds[NameKind.SIDECAR], *found.kinds[NameKind.NEAR_SIDECAR]},
             set(found.kinds[NameKind.REQUEST]),
         )
-        began = self._desk.clock()
+        began = self._context.clock()
         for name, mode in found.odd:
-            if self._is_halted or self._desk.clock() - began > TURN_SECONDS:
+            if self._is_halted or self._context.clock() - began > TURN_SECONDS:
                 self._go_on_in(0.0)
                 break
-            self._guests.turn_odd_away(folder, name, mode, found.kinds[NameKind.NOTE])
+            self._rejects.turn_odd_away(folder, name, mode, found.kinds[NameKind.NOTE])
         inner = [
             place
             for name in found.folders
-            if (place := self._guests.inner(folder, name, found.kinds[NameKind.NOTE]))
+            if (place := self._rejects.inner(folder, name, found.kinds[NameKind.NOTE]))
         ]
-        if self._guests.is_waiting:
-            self._go_on_in(self._desk.rules.settle)
+        if self._rejects.is_waiting:
+            self._go_on_in(self._context.rules.settle)
         return inner
 
-    def look_at(self, hints: Hints, now: float) -> None:
+    def visit_hinted(self, hints: Hints, now: float) -> None:
         """Look at the hinted names and at what is due, in the folders as they were last visited."""
         wanted: dict[Path, dict[str, None]] = {}
         for path, names in hints.items():
@@ -148,25 +148,25 @@ class Scan:
                 self._kept.setdefault(path, {}).update(names)
         due: dict[Path, list[str]] = {}
         for path, (place, _) in self._places.items():
-            due[path] = self._reception.due_names(place, now)
+            due[path] = self._candidates.due_names(place, now)
         for path, (place, identity) in self._places.items():
             names = wanted.get(path, {})
             if not names and not due[path]:
                 continue
             try:
-                with open_place(self._desk.config.inbox, place) as folder:
+                with open_place(self._context.config.inbox, place) as folder:
                     if folder.identity == identity:
                         self._look_at_names(folder, names, due[path])
                         continue
             except OSError:
                 pass  # the next scan says what is wrong
             self._kept.setdefault(path, {}).update(names)
-            self._reception.put_off(place, now + self._desk.config.intake.rescan)
+            self._candidates.put_off(place, now + self._context.config.intake.rescan)
             self._go_on_in(0.0)
 
     def end_round(self, places: set[InboxFolder]) -> None:
         """Folders that are not among these are gone."""
-        self._reception.keep_only_places(places)
+        self._candidates.keep_only_places(places)
         self._beside.keep_only_places(places)
         self._places = {path: known for path, known in self._places.items() if known[0] in places}
         self._kept = {path: names for path, names in self._kept.items() if path in self._places}
@@ -180,7 +180,7 @@ class Scan:
 
     def _take_hints(self, folder: OpenPlace, hinted: dict[str, None]) -> dict[str, None]:
         """Look at the requests that events have named; the drops that they have named."""
-        ignore = self._desk.config.intake.ignore
+        ignore = self._context.config.intake.ignore
         kinds = {name: kind_of(name, ignore) for name in hinted}
         for name in [name for name, kind in kinds.items() if kind is NameKind.REQUEST]:
             self._beside.look_at_request(folder, name)
@@ -198,7 +198,7 @@ class Scan:
         if self._may_be_bag(folder):
             self._kept[folder.path] = hinted
             return []
-        began = self._desk.clock()
+        began = self._context.clock()
         rest = iter(names)
         urgent: deque[str] = deque()
         newcomers: list[str] = []
@@ -209,11 +209,11 @@ class Scan:
                 newcomers.extend(news)
             name = urgent.popleft() if urgent else next(rest, None)
             if name is None:
-                self._reception.take_group(folder)
+                self._candidates.take_group(folder)
                 return newcomers
-            self._reception.look_at_drop(folder, name, is_hinted=name in hinted)
-            if self._is_halted or self._desk.clock() - began > TURN_SECONDS:
-                self._reception.take_group(folder)
+            self._candidates.look_at_drop(folder, name, is_hinted=name in hinted)
+            if self._is_halted or self._context.clock() - began > TURN_SECONDS:
+                self._candidates.take_group(folder)
                 untold = (name for name in (*urgent, *rest) if name in hinted)
                 self._kept[folder.path] = dict.fromkeys(untold)
                 self._go_on_in(0.0)
@@ -228,9 +228,9 @@ class Scan:
             return False
         if is_bag(folder.handle):
             return True
-        now = self._desk.clock()
+        now = self._context.clock()
         age = now - self._came.setdefault(folder.identity, now if self._rounds else float("-inf"))
-        settle = self._desk.rules.settle
+        settle = self._context.rules.settle
         if age >= settle:
             return False
         self._go_on_in(settle - age)
@@ -241,7 +241,7 @@ class Scan:
 
     def _list(self, folder: OpenPlace) -> _Listing:
         found = _Listing()
-        ignore = self._desk.config.intake.ignore
+        ignore = self._context.config.intake.ignore
         for entry in list_folder(folder):
             kind = kind_of(entry.name, ignore)
             if entry.is_dir(follow_symlinks=False):

@@ -1,4 +1,4 @@
-"""What all lanes of an inbox share: the configuration of now, the claimer, the way out."""
+"""What all scanners of an inbox share: the configuration of now, the claimer, the way out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from presqt_daemon.system.logs import shared_log
 
 @dataclass(slots=True, kw_only=True)
 class ScanContext:
-    """The lanes' common ground; `config` is replaced as a whole when it is read again.
+    """The scanners' common ground; `config` is replaced as a whole when it is read again.
 
     `spare` gives the bytes that a copied drop of a target's folder has to leave free for those of
     other folders, by its size. Without `patience` a file that is not whole, and not being written,
@@ -34,7 +34,7 @@ class ScanContext:
     spare: Callable[[str, int], int] = no_spare
     watches: WatchInstances = field(default_factory=WatchInstances)
     copying: dict[str, object] = field(default_factory=dict)
-    """Which lane's copier has a ticket's drop, by ticket."""
+    """Which scanner's copier has a ticket's drop, by ticket."""
 
     @property
     def rules(self) -> Rules:

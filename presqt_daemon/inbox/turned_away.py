@@ -43,12 +43,12 @@ class TurnedAway:
     """What has been told already: by inode while we run, by the notes beside after a restart."""
 
     def __init__(
-        self, desk: ScanContext, notices: Notices, announce: Callable[[OpenPlace, Taken], None]
+        self, context: ScanContext, notices: Notices, announce: Callable[[OpenPlace, Taken], None]
     ) -> None:
         self._announce = announce
-        self._desk = desk
+        self._context = context
         self._notices = notices
-        self._marks = TicketMarks(desk.claimer.uploads)
+        self._marks = TicketMarks(context.claimer.uploads)
         self._told: dict[Identity, frozenset[str]] = {}
         self._news: dict[Identity, _News] = {}
 
@@ -84,8 +84,8 @@ class TurnedAway:
                 self._remember(identity, parts)
                 return True
         try:
-            taken = self._desk.claimer.refuse(
-                self._desk.config, folder, name, status, _naming(fault, new)
+            taken = self._context.claimer.refuse(
+                self._context.config, folder, name, status, _naming(fault, new)
             )
         except OSError as error:
             shown = f"{folder.place.shown}/{printable_name(name)}"
@@ -102,14 +102,14 @@ class TurnedAway:
 
     def _has_settled(self, identity: Identity, parts: frozenset[str]) -> bool:
         """Whether no part has come for `settle`; a copy that goes on and on is told meanwhile."""
-        now = self._desk.clock()
+        now = self._context.clock()
         news = self._news.get(identity)
         if news is None:
             news = _News(parts=parts, since=now, first=now)
         elif news.parts != parts:
             news = _News(parts=parts, since=now, first=news.first)
         self._news[identity] = news
-        rules = self._desk.rules
+        rules = self._context.rules
         return now - news.since >= rules.settle or now - news.first >= rules.held_after
 
     def _remember(self, identity: Identity, parts: frozenset[str]) -> None:

@@ -1,12 +1,12 @@
-"""Events of the kernel that wake a lane early; what they say is a hint, the scan is the truth.
+"""Events of the kernel that wake a scanner early; what they say is a hint, the scan is the truth.
 
 Watches go blind without a word: the folder was renamed away and made anew, unmounted, mounted
 over, reached through a link; the kernel's limits were met; its queue ran over. So each scan says
 which folders it found, and watches that are not on exactly these are made again.
 
 All folders on local file systems share one inotify instance with one thread, each other mount has
-one of its own. A watch is added by the lane's thread, under no lock: a folder whose mount hangs
-holds up its own lane.
+one of its own. A watch is added by the scanner's thread, under no lock: a folder whose mount hangs
+holds up its own scanner.
 """
 
 import ctypes
@@ -32,7 +32,7 @@ from presqt_daemon.inbox.files.places import InboxFolder
 from presqt_daemon.system.logs import shared_log
 
 MAX_WATCHES = 1000
-"""For one lane. Folders beyond are found by the periodic scan."""
+"""For one scanner. Folders beyond are found by the periodic scan."""
 
 OVERFLOW_SECONDS = 60.0
 
@@ -58,7 +58,7 @@ HintTaker = Callable[[Hint], None]
 
 
 class _Instance(InotifyFD):
-    """One inotify instance and the thread that reads it, for folders of several lanes."""
+    """One inotify instance and the thread that reads it, for folders of several scanners."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class WatchInstances:
             return instance
 
     def release(self, user: object) -> None:
-        """A lane has ended; instances that no lane uses end too."""
+        """A scanner has ended; instances that no scanner uses end too."""
         ended = []
         with self._lock:
             for mount, users in list(self._users.items()):
@@ -152,10 +152,10 @@ class _Watched:
 
 
 class FolderWatch:
-    """The watches of one lane. Only the lane's thread calls it; hints come on another."""
+    """The watches of one scanner. Only the scanner's thread calls it; hints come on another."""
 
-    def __init__(self, lane: InboxFolder, hint: HintTaker, instances: WatchInstances) -> None:
-        self._label, self._target = lane.shown, lane.known_target
+    def __init__(self, scanner: InboxFolder, hint: HintTaker, instances: WatchInstances) -> None:
+        self._label, self._target = scanner.shown, scanner.known_target
         self._hint = hint
         self._instances = instances
         self._watched: dict[Path, _Watched] = {}
@@ -170,7 +170,7 @@ class FolderWatch:
     def keep(self, path: Path, identity: tuple[int, int], *, is_local: bool = True) -> bool:
         """Watch the folder that is at this real path now; True when that watch is new.
 
-        Never raises: where the kernel refuses, the lane goes on by scanning alone.
+        Never raises: where the kernel refuses, the scanner goes on by scanning alone.
         """
         self._wanted.add(path)
         watched = self._watched.get(path)

@@ -5,6 +5,7 @@ The file's form is `record.py`'s business.
 
 import contextlib
 import hashlib
+import mimetypes
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import Any
 from presqt_daemon.model import FileResult, PayloadFile
 from presqt_daemon.records.file_rows import ResultIndex
 from presqt_daemon.records.fingerprint import Fingerprint
-from presqt_daemon.records.media_type import media_type_of
 from presqt_daemon.records.payload import Payload, PayloadError, PayloadHead, read_fingerprint
 from presqt_daemon.records.premis import events_of, preparation
 from presqt_daemon.records.record import SCHEMA_VERSION, draft_record, keep_synced
@@ -22,8 +22,25 @@ from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 
+_MEDIA_TYPES = mimetypes.MimeTypes()
+"""The library's own table; what this machine's /etc/mime.types adds would differ elsewhere."""
+
+_PACKED_TYPES = {
+    "gzip": "application/gzip",
+    "bzip2": "application/x-bzip2",
+    "xz": "application/x-xz",
+    "compress": "application/x-compress",
+    "br": "application/x-brotli",
+}
+
 DIGEST_ZIP_BYTES = 32 << 20
 """A larger zip gets no digest of its own: reading it all again would hold up the ticket's end."""
+
+
+def media_type_of(name: str) -> str | None:
+    """The media type that a name's ending stands for, None where it stands for none."""
+    kind, packed = _MEDIA_TYPES.guess_type(f"/{name.rpartition('/')[2]}")
+    return kind if packed is None else _PACKED_TYPES.get(packed)
 
 
 def write_receipt(

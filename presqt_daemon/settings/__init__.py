@@ -1,6 +1,6 @@
 """From text to configuration: file, environment and command line in, one frozen `Config` out.
 
-Every command calls `load_config`. Schema and example are made of the same definitions.
+Called by every command, through `load_config`. Schema and example are made of the same definitions.
 """
 
 from presqt_daemon.settings.load import PLACES, find_file, load_config

@@ -3,7 +3,9 @@
 `presqt-daemon config schema` prints it; the package ships it as `schemas/config.json`.
 """
 
+import importlib.resources
 import json
+from pathlib import Path
 from typing import Any
 
 from presqt_daemon.config import Config, TargetConfig
@@ -43,6 +45,12 @@ _DEFINITIONS: dict[str, Any] = {
         ],
     },
 }
+
+
+def schema_uri() -> str:
+    """Where an editor finds the schema of this installation: a `file:` address."""
+    schemas = importlib.resources.files("presqt_daemon.schemas")
+    return Path(str(schemas.joinpath("config.json"))).as_uri()
 
 
 def schema() -> dict[str, Any]:

@@ -1,6 +1,14 @@
 """Named points at which a process can be made to die, so that recovery can be proved.
 
 Off unless PRESQT_DAEMON_FAILPOINT is set, to `name` or `name:n` (the n-th time it is reached).
+The first word of a name says where it is:
+
+    claim-, copy-                  between the steps of a claim
+    asked, control-, request-, reopened    of what somebody asks for
+    stage-, payload-               between the writes of staging
+    send-, put-, folder-, zenodo-  around what a target does once
+    journal-, receipt-             of records
+    expiry-, upgrade-, start-      of a removal, a past record, a start
 """
 
 import os

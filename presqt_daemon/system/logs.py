@@ -8,7 +8,7 @@ import re
 import sys
 from typing import TextIO
 
-from presqt_daemon.system.escape import UNSAFE, escape
+from presqt_daemon.safe_text import UNSAFE, escape
 from presqt_daemon.system.log_shares import LogShares
 
 ROOT = "presqt_daemon"

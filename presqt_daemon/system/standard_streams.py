@@ -34,12 +34,3 @@ def start_again_in_utf8() -> None:
         return
     os.environ["PYTHONUTF8"] = "1"
     os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
-
-
-def is_journal() -> bool:
-    """Whether standard error goes to systemd's journal (systemd.exec(5), `JOURNAL_STREAM`)."""
-    try:
-        status = os.fstat(2)
-    except OSError:
-        return False
-    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"

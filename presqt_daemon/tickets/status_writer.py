@@ -78,9 +78,9 @@ class StatusWriter:
         """Take in what may be lost, such as progress; it reaches the file soon."""
         self.info = info
         self._is_behind = True
-        self.keep_up()
+        self.write_when_due()
 
-    def keep_up(self) -> None:
+    def write_when_due(self) -> None:
         """Write what was noted, if it is time; a failure to do so is not a failure of the work."""
         if self._owed_since is not None:
             self._pay()

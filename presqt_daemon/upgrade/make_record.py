@@ -13,10 +13,10 @@ from typing import Any
 from presqt_daemon.model import Stage
 from presqt_daemon.records.file_rows import ResultIndex
 from presqt_daemon.records.fingerprint import Fingerprint
-from presqt_daemon.records.media_type import media_type_of
 from presqt_daemon.records.premis import preparation
 from presqt_daemon.records.receipt import (
     file_trees,
+    media_type_of,
     payload_of,
     receipt_tree,
     resource_tree,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from presqt_daemon.model import Fixity, Outcome, Status
-from presqt_daemon.records.media_type import media_type_of
+from presqt_daemon.records.receipt import media_type_of
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.legacy import has_compared, is_presqts
 from presqt_daemon.tickets.process_info import ProcessInfo

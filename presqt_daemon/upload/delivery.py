@@ -28,33 +28,33 @@ _Delivered = tuple[Parcel, Item, Outcome]
 
 
 class Delivery:
-    """One container's upload; its results go to the tally and the journal."""
+    """One container's upload; its results go to the summary and the journal."""
 
     def __init__(
         self,
         target: Target,
         container: Container,
-        freight: Load,
-        lane: TargetThreads,
+        load: Load,
+        threads: TargetThreads,
         *,
         journal: Journal,
-        tally: UploadSummary,
+        summary: UploadSummary,
     ) -> None:
         self._target = target
         self._container = container
-        self._freight = freight
-        self._lane = lane
+        self._load = load
+        self._threads = threads
         self._journal = journal
-        self._tally = tally
+        self._summary = summary
 
     def run(self, transfer: Transfer, listing: Mapping[PurePosixPath, Item]) -> Remaining:
         """Send everything that is not there; what the container then holds.
 
         `listing` is by the keys of the target's `names`. Raises what `send` raises.
         """
-        refuse_conflicts(self._freight, self._target.traits, listing)
+        refuse_conflicts(self._load, self._target.traits, listing)
         self._make_folders(listing)
-        for result in self._lane.each(transfer.carry, self._freight.parcels()):
+        for result in self._threads.each(transfer.deliver, self._load.parcels()):
             if not transfer.is_open(result):
                 self._settle(result)
         self._journal.flush(durable=False)
@@ -62,23 +62,23 @@ class Delivery:
         self._journal.flush(durable=False)
         if transfer.delivered:
             # after the last put: only what the target shows then is there
-            listing = listed_by_key(self._target, self._container, self._lane)
+            listing = listed_by_key(self._target, self._container, self._threads)
             self._confirm(transfer, listing)
             self._journal.flush(durable=False)
-        return remaining(listing, self._freight.parcels(), self._target.traits.names)
+        return remaining(listing, self._load.parcels(), self._target.traits.names)
 
     def _confirm(self, transfer: Transfer, listing: Mapping[PurePosixPath, Item]) -> None:
         """Look again for what the listing does not show as stored; then send it once more."""
         sent = (
             (parcel, outcome)
-            for parcel in self._freight.parcels()
+            for parcel in self._load.parcels()
             if (outcome := transfer.delivered.get(parcel.name)) is not None
-            and not self._tally.has_failed(parcel.name)
+            and not self._summary.has_failed(parcel.name)
         )
-        doubtful = find_doubtful(sent, listing, self._target.traits.names, self._freight.algorithm)
-        doubtful = look_again(doubtful, transfer, self._lane, self._freight.algorithm)
+        doubtful = find_doubtful(sent, listing, self._target.traits.names, self._load.algorithm)
+        doubtful = look_again(doubtful, transfer, self._threads, self._load.algorithm)
         missing = [one for one in doubtful if one.item is None]
-        for result in self._lane.each(
+        for result in self._threads.each(
             lambda one: transfer.send_again(one.parcel, None, one.outcome), missing
         ):
             if result.outcome is Outcome.IGNORED:
@@ -86,25 +86,25 @@ class Delivery:
         if missing:
             self._commit()
             doubtful = [one for one in doubtful if one.item is not None]
-            doubtful += look_again(missing, transfer, self._lane, self._freight.algorithm)
+            doubtful += look_again(missing, transfer, self._threads, self._load.algorithm)
         for one in doubtful:
             self._settle(transfer.give_up(one.parcel, one.item, one.outcome))
 
     def _make_folders(self, listing: Mapping[PurePosixPath, Item]) -> None:
         traits = self._target.traits
-        self._tally.ignore_folders(dropped_folders(self._freight, traits))
+        self._summary.ignore_folders(dropped_folders(self._load, traits))
 
         def make(path: PurePosixPath) -> None:
-            self._lane.patience.call(
+            self._threads.patience.call(
                 lambda _doubtful: self._target.make_folder(self._container, path)
             )
 
-        for level in missing_folders(self._freight, traits, listing):
-            for _ in self._lane.each(make, level):
+        for level in missing_folders(self._load, traits, listing):
+            for _ in self._threads.each(make, level):
                 pass
 
     def _commit(self) -> Mapping[PurePosixPath, Item]:
-        return self._lane.run(lambda _doubtful: self._target.commit(self._container))
+        return self._threads.run(lambda _doubtful: self._target.commit(self._container))
 
     def _judge_committed(self, transfer: Transfer, committed: Mapping[PurePosixPath, Item]) -> None:
         """Put the commit's word in place of the puts'; what arrived wrong is sent once more."""
@@ -113,7 +113,7 @@ class Delivery:
             return
         wrong: dict[str, _Delivered] = {}
         jobs = self._delivered(transfer, committed, is_all=is_deferred)
-        for job, result in self._lane.each(lambda job: (job, transfer.judge(*job)), jobs):
+        for job, result in self._threads.each(lambda job: (job, transfer.judge(*job)), jobs):
             # what was left to others differs as well, and stays theirs
             if result.fixity is Fixity.MISMATCHED and result.outcome is not Outcome.IGNORED:
                 wrong[job[0].name] = job
@@ -124,7 +124,7 @@ class Delivery:
                 del transfer.delivered[job[0].name]
         if not wrong:
             return
-        resent = list(self._lane.each(lambda job: transfer.send_again(*job), wrong.values()))
+        resent = list(self._threads.each(lambda job: transfer.send_again(*job), wrong.values()))
         committed = self._commit()
         for result in resent:
             parcel, _item, outcome = wrong[str(result.path)]
@@ -136,12 +136,12 @@ class Delivery:
         self, transfer: Transfer, committed: Mapping[PurePosixPath, Item], *, is_all: bool
     ) -> Iterator[_Delivered]:
         """This run's puts that the commit speaks of; with `is_all` also those it passes over."""
-        for parcel in self._freight.parcels():
+        for parcel in self._load.parcels():
             outcome = transfer.delivered.get(parcel.name)
             item = committed.get(parcel.remote)
             if outcome is not None and (item is not None or is_all):
                 yield parcel, item or Item(path=parcel.remote), outcome
 
     def _settle(self, result: FileResult) -> None:
-        self._tally.add(result)
+        self._summary.add(result)
         self._journal.have_file(result)

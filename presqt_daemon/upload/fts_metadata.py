@@ -57,7 +57,7 @@ class FtsJob:
 
 
 def write_fts_metadata(
-    target: Target, container: Container, listing: Listing, lane: TargetThreads, job: FtsJob
+    target: Target, container: Container, listing: Listing, threads: TargetThreads, job: FtsJob
 ) -> tuple[Finding, ...]:
     """Write the file; a warning when that failed. `listing` is the container's, of any age.
 
@@ -66,7 +66,7 @@ def write_fts_metadata(
     if job.target_type not in READABLE_NAMES:
         return ()
     try:
-        _Writer(target, container, lane, job).write(listing)
+        _Writer(target, container, threads, job).write(listing)
     except MustWait as wait:
         if wait.limited.kind is PauseKind.LIMIT:
             raise
@@ -86,11 +86,11 @@ class _Writer:
     """One upload's file on its way to one container."""
 
     def __init__(
-        self, target: Target, container: Container, lane: TargetThreads, job: FtsJob
+        self, target: Target, container: Container, threads: TargetThreads, job: FtsJob
     ) -> None:
         self._target = target
         self._container = container
-        self._lane = lane
+        self._threads = threads
         self._job = job
 
     def write(self, listing: Listing) -> None:
@@ -108,7 +108,7 @@ class _Writer:
         for _ in range(2):
             with contextlib.suppress(FileExistsError):
                 return self._write(path, action, listing)
-            listing = self._lane.run(lambda _doubtful: self._target.listing(self._container))
+            listing = self._threads.run(lambda _doubtful: self._target.listing(self._container))
         raise _NotWrittenError(f"the target says of {path} that it is there and that it is not")
 
     def _write(self, path: PurePosixPath, action: dict[str, object], listing: Listing) -> None:
@@ -130,7 +130,9 @@ class _Writer:
         target = self._target
         if not isinstance(target, CanFetch):
             raise _NotWrittenError(f"{item.path} is there already and cannot be read")
-        content = self._lane.run(lambda _doubtful: target.fetch(self._container, item, MAX_BYTES))
+        content = self._threads.run(
+            lambda _doubtful: target.fetch(self._container, item, MAX_BYTES)
+        )
         if content is None:
             raise _NotWrittenError(f"{item.path} is there already and too large to be read")
         return content
@@ -158,12 +160,12 @@ class _Writer:
                 place = self._target.listing(self._container).get(sending.path, replaces)
             return self._target.put(self._container, sending, place)
 
-        item = self._lane.run(put)
-        committed = self._lane.run(lambda _doubtful: self._target.commit(self._container))
+        item = self._threads.run(put)
+        committed = self._threads.run(lambda _doubtful: self._target.commit(self._container))
         item = committed.get(sending.path, item)
         if item.digests:
             return item
-        digests = self._lane.run(
+        digests = self._threads.run(
             lambda _doubtful: self._target.digest(self._container, item, tuple(sending.digests))
         )
         return Item(path=item.path, size=item.size, digests=digests, state=item.state)

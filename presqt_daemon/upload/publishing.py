@@ -19,8 +19,8 @@ def publish(
     config: TargetConfig,
     target: Target,
     container: Container,
-    lane: TargetThreads,
-    tally: UploadSummary,
+    threads: TargetThreads,
+    summary: UploadSummary,
     others: Collection[PurePosixPath],
 ) -> tuple[str | None, str | None, tuple[Finding, ...]]:
     """The link, a note and warnings: published where that is wanted and all is ours, verified.
@@ -30,7 +30,7 @@ def publish(
     note = None
     if target.traits.makes_drafts:
         note = draft_note(container.link, is_restricted=RESTRICTED in container.state)
-    if config.publish != "after_verified" or not tally.is_verified:
+    if config.publish != "after_verified" or not summary.is_verified:
         return container.link, note, ()
     ours = {PurePosixPath(name) for name in (*container.added, NAME, INVALID_NAME)}
     if foreign := [str(path) for path in others if path not in ours]:
@@ -40,7 +40,7 @@ def publish(
         )
         return container.link, note, (Finding(code=NOT_PUBLISHED, message=message),)
     try:
-        link = lane.run(lambda _doubtful: target.publish(container))
+        link = threads.run(lambda _doubtful: target.publish(container))
     except PresqtError as error:
         message = f"All files are there, but publishing failed: {error.message}"
         return container.link, note, (Finding(code=NOT_PUBLISHED, message=message),)

@@ -49,7 +49,7 @@ class Reporter:
         self._usual = message
         self._report(meter.progress(message))
 
-    def look(self) -> None:
+    def report_when_due(self) -> None:
         """Tell what has moved since the last time, if it is time to."""
         now = self.meter.progress()
         self._tell_wait()

@@ -29,9 +29,9 @@ from presqt_daemon.upload.containers.mark import container_mark
 from presqt_daemon.upload.containers.open import Asks, open_listed
 from presqt_daemon.upload.delivery import Delivery
 from presqt_daemon.upload.fts_metadata import FtsJob, write_fts_metadata
+from presqt_daemon.upload.parcels.body import recheck_payload
 from presqt_daemon.upload.parcels.layout import Layout, payload_parcels
-from presqt_daemon.upload.parcels.load import Load, StagedBag, load_freight
-from presqt_daemon.upload.parcels.reverify import recheck_payload
+from presqt_daemon.upload.parcels.load import Load, StagedBag, load_parcels
 from presqt_daemon.upload.progress import Meter
 from presqt_daemon.upload.publishing import publish
 from presqt_daemon.upload.reporting import Reporter
@@ -110,9 +110,9 @@ def _send(
     reporting = threading.get_ident()
 
     def sleep_telling(seconds: float) -> None:
-        # the lane's threads have this one to look for them; while it waits itself nobody does
+        # the threads have this one to look for them; while it waits itself nobody does
         if threading.get_ident() == reporting:
-            reporter.look()
+            reporter.report_when_due()
         sleep(seconds)
 
     patience = Patience(
@@ -144,10 +144,10 @@ def _send(
         # after a deposit that is whole, the receipt tells durably what the journal would
         stack.push(lambda kind, _error, _trace: journal.flush(durable=kind is not None))
         width = min(job.target.connections or job.uploads.connections, target.traits.parallel_puts)
-        lane = TargetThreads(max(1, width), patience, [journal.tick, reporter.look])
-        stack.callback(lane.close)
-        account = lane.run(lambda _doubtful: target.account(), retries=retries)
-        freight = _load(job, staged, target, record, journal, reporter)
+        threads = TargetThreads(max(1, width), patience, [journal.tick, reporter.report_when_due])
+        stack.callback(threads.close)
+        account = threads.run(lambda _doubtful: target.account(), retries=retries)
+        load = _load(job, staged, target, record, journal, reporter)
         told = read_bag_metadata(staged.root)
         described, told_of_it = bag_description(told, head.bag.info)
         container, listing, warnings = open_listed(
@@ -156,7 +156,7 @@ def _send(
             mark,
             record,
             journal,
-            lane,
+            threads,
             ask,
             report,
             fields=described.fields(),
@@ -166,7 +166,7 @@ def _send(
             warnings += not_passed_on(job.target.type, container, described)
         reporter.tell(Opened(container_id=container.id, link=container.link, title=container.title))
         reach("send-opened")
-        tally = UploadSummary()
+        summary = UploadSummary()
         # what stands in a container that this run has made is ours; in every other only what has
         # our digest
         is_fresh = container.is_new and record.container is None and not record.was_creating
@@ -175,15 +175,15 @@ def _send(
             target,
             container,
             listing,
-            freight,
-            lane,
+            load,
+            threads,
             record,
             journal,
-            tally,
+            summary,
             reporter,
             is_fresh=is_fresh,
         )
-        warnings += freight.warnings + doubts
+        warnings += load.warnings + doubts
         if job.uploads.fts_metadata:
             fts = FtsJob(
                 ticket=job.ticket,
@@ -193,13 +193,13 @@ def _send(
                 source=told.fts,
                 now=datetime.now(UTC),
             )
-            warnings += write_fts_metadata(target, container, there.listing, lane, fts)
+            warnings += write_fts_metadata(target, container, there.listing, threads, fts)
         if job.target.publish != "never":
             journal.flush()  # what cannot be undone comes after what was done
-        link, note, more = publish(job.target, target, container, lane, tally, there.others)
+        link, note, more = publish(job.target, target, container, threads, summary, there.others)
         reporter.end()
-        return tally.result(
-            link=link, algorithm=freight.algorithm, note=note, warnings=warnings + more
+        return summary.result(
+            link=link, algorithm=load.algorithm, note=note, warnings=warnings + more
         )
 
 
@@ -232,7 +232,7 @@ def _load(
     """What is sent; its totals are told."""
     if not target.traits.has_folders:
         reporter.tell(Progress(message="Packing the bag into one zip..."))
-    freight = load_freight(
+    load = load_parcels(
         staged,
         target.traits,
         job.target.name,
@@ -242,12 +242,12 @@ def _load(
         packed=record.packed,
         beat=reporter.pulse,
     )
-    if freight.packed is not None:
-        parcel = freight.packed
+    if load.packed is not None:
+        parcel = load.packed
         journal.have_packed(Packed(name=parcel.name, size=parcel.size, digests=parcel.digests))
-    meter = Meter(files_total=freight.files, bytes_total=freight.size)
+    meter = Meter(files_total=load.files, bytes_total=load.size)
     reporter.begin(meter, f"Uploading files to {job.target.name}...")
-    return freight
+    return load
 
 
 def _deliver(
@@ -255,11 +255,11 @@ def _deliver(
     target: Target,
     container: Container,
     listing: Mapping[PurePosixPath, Item],
-    freight: Load,
-    lane: TargetThreads,
+    load: Load,
+    threads: TargetThreads,
     record: JournalState,
     journal: Journal,
-    tally: UploadSummary,
+    summary: UploadSummary,
     reporter: Reporter,
     *,
     is_fresh: bool,
@@ -269,13 +269,13 @@ def _deliver(
         target,
         container,
         listing,
-        lane.patience,
+        threads.patience,
         reporter.meter,
         action=job.resolved.duplicate_action,
-        algorithm=freight.algorithm,
+        algorithm=load.algorithm,
         record=record,
         journal=journal,
         is_fresh=is_fresh,
     )
-    delivery = Delivery(target, container, freight, lane, journal=journal, tally=tally)
+    delivery = Delivery(target, container, load, threads, journal=journal, summary=summary)
     return delivery.run(transfer, listing), transfer.doubts.warnings()

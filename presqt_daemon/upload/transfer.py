@@ -34,7 +34,7 @@ _COLLISIONS = 3
 
 
 class Transfer:
-    """All that the files of one upload share; `carry` may be called from many threads.
+    """All that the files of one upload share; `deliver` may be called from many threads.
 
     `delivered` names the files that this run has put, each with its outcome; `doubts` is what is to
     be said of single files beside their results.
@@ -74,7 +74,7 @@ class Transfer:
         self.delivered: dict[str, Outcome] = {}
         self.doubts = Doubts()
 
-    def carry(self, parcel: Parcel) -> FileResult:
+    def deliver(self, parcel: Parcel) -> FileResult:
         """The end of one file; of a delivered one only the beginning where puts are deferred.
 
         Raises PresqtError with the file among its findings, PayloadSpoilt, MustWait, BrokenOff.

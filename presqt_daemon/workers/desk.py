@@ -85,7 +85,7 @@ class Desk:
         """Have it said that an ended ticket is not opened again."""
         self._hand_over(lambda: self.clerk.refuse(ticket, refusal))
 
-    def keep_up(self) -> None:
+    def start_missing_threads(self) -> None:
         """Get the thread for what was handed over while none could be had."""
         if self._thread is None and not self._works.empty():
             self._thread = start_thread(self._live, "clerk")
@@ -99,7 +99,7 @@ class Desk:
     def _hand_over(self, work: Callable[[], DeskEvent]) -> None:
         self.busy += 1
         self._works.put(work)
-        self.keep_up()
+        self.start_missing_threads()
 
     def _live(self) -> None:
         while (work := self._works.get()) is not None:

@@ -131,7 +131,7 @@ class Dispatch:
         for item in [item for item in self._later if item[0] <= now]:
             self._later.remove(item)
             item[1]()
-        self._desk.keep_up()
+        self._desk.start_missing_threads()
         for run in list(self.agenda.runs(self.supervisor.permits, now)):
             self._begin(run)
         self.supervisor.permits.have_queued(self.agenda.queued(), self.agenda.is_running)

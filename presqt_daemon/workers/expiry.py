@@ -44,7 +44,7 @@ class Expiry:
         """End within the removal that goes on."""
         self._stopped.set()
 
-    def look(self) -> int:
+    def remove_due(self) -> int:
         """One round over all tickets; how many lost something. Makes a spent reserve again."""
         count = 0
         self._uploads.keep_reserve()
@@ -75,6 +75,6 @@ class Expiry:
         while not self._stopped.wait(wait):
             wait = EVERY_SECONDS
             try:
-                self.look()
+                self.remove_due()
             except OSError as error:
                 ticket_log("-").warning("the tickets cannot be listed: %s", error.strerror)

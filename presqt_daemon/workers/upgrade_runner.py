@@ -97,7 +97,7 @@ class UpgradeRunner:
         """Begin a run that a start waits for; one that was under way goes on."""
         self._want(force=True, is_lowest=False)
 
-    def keep_up(self) -> None:
+    def start_missing_threads(self) -> None:
         """Begin what is wanted, once the last run's thread has gone and there is one to be had."""
         if self._wanted is not None and not self._is_alive():
             force, is_lowest = self._wanted
@@ -120,7 +120,7 @@ class UpgradeRunner:
 
     def _want(self, *, force: bool, is_lowest: bool) -> None:
         self._wanted = (force, is_lowest)
-        self.keep_up()
+        self.start_missing_threads()
 
     def _run(self, force: bool, is_lowest: bool) -> None:
         order = replace(self._order, yields=is_lowest, before_inbox=not is_lowest)

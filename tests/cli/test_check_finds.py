@@ -12,7 +12,7 @@ import pytest
 
 from presqt_daemon.cli.check import limits, rights, targets
 from presqt_daemon.cli.check.as_service import properties_from_unit
-from presqt_daemon.cli.check.row import State
+from presqt_daemon.cli.check.rows import State
 from presqt_daemon.config import Config, TargetConfig
 from tests.cli.program import Program, eventually
 

@@ -10,7 +10,7 @@ import pytest
 
 from presqt_daemon.cli.check import rights
 from presqt_daemon.cli.check.rights import check_rights
-from presqt_daemon.cli.check.row import State
+from presqt_daemon.cli.check.rows import State
 from presqt_daemon.config import Config, TargetConfig
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")

@@ -85,8 +85,8 @@ def test_a_placeholder_waits_while_its_sibling_grows(
     for number in range(8):  # longer in all than a file that rests is waited for
         with part.open("ab") as stream:
             stream.write(content[number * step : (number + 1) * step if number < 7 else None])
-        began = daemon.inbox._desk.clock()
-        until(lambda began=began: daemon.inbox._desk.clock() - began > 0.2)  # type: ignore[misc]
+        began = daemon.inbox._context.clock()
+        until(lambda began=began: daemon.inbox._context.clock() - began > 0.2)  # type: ignore[misc]
         assert daemon.claimed == []
     os.replace(part, place / "x.zip")
     claim = daemon.claim()
@@ -112,8 +112,8 @@ def test_a_copy_that_lacks_its_middle_is_not_taken(tmp_path: Path) -> None:
             stream.write(content[:65_536])
             stream.seek(len(content) - 65_536)
             stream.write(content[-65_536:])
-        began = daemon.inbox._desk.clock()
-        until(lambda: daemon.inbox._desk.clock() - began > 1.5)
+        began = daemon.inbox._context.clock()
+        until(lambda: daemon.inbox._context.clock() - began > 1.5)
         daemon.scanned()
         assert daemon.claimed == []
         with path.open("r+b") as stream:
@@ -140,8 +140,8 @@ def test_a_placeholder_waits_for_a_part_of_another_name(
     for number in range(8):  # longer in all than a file that rests is waited for
         with (place / part).open("ab") as stream:
             stream.write(content[number::8])
-        began = daemon.inbox._desk.clock()
-        until(lambda began=began: daemon.inbox._desk.clock() - began > 0.2)  # type: ignore[misc]
+        began = daemon.inbox._context.clock()
+        until(lambda began=began: daemon.inbox._context.clock() - began > 0.2)  # type: ignore[misc]
         assert daemon.claimed == []
     (place / part).write_bytes(content)
     os.replace(place / part, place / "x.zip")
@@ -157,8 +157,8 @@ def test_a_download_in_pieces_waits_for_its_control_file_to_go(tmp_path: Path, s
     with running(config) as daemon:
         path.with_name(f"x.zip{suffix}").write_bytes(b"pieces")
         path.write_bytes(content[:65_536] + bytes(len(content) - 131_072) + content[-65_536:])
-        began = daemon.inbox._desk.clock()
-        until(lambda: daemon.inbox._desk.clock() - began > 1.0)
+        began = daemon.inbox._context.clock()
+        until(lambda: daemon.inbox._context.clock() - began > 1.0)
         daemon.scanned()
         assert daemon.claimed == []
         path.write_bytes(content)

@@ -455,7 +455,7 @@ def test_a_wall_clock_that_jumps_holds_up_no_status(tmp_path: Path, jump: timede
     holder.note(info)
     wall[0] += jump
     monotonic[0] += 1.0
-    holder.keep_up()
+    holder.write_when_due()
     holder.fact(info)
     assert info_from_bytes(folder.info.read_bytes()).updated_at == NOW + jump
 
@@ -492,7 +492,7 @@ def test_a_wall_clock_that_goes_back_expires_nothing_early(tmp_path: Path, jump:
     folder.receipt.write_bytes(b"{}")
     wall = [NOW + jump]
     expiry = Expiry(uploads, lambda: Config(mediafiles=tmp_path), now=lambda: wall[0])
-    assert expiry.look() == 0
+    assert expiry.remove_due() == 0
     assert (folder.path / "one.zip").exists()
     wall[0] = NOW + timedelta(days=6)
-    assert bool(parts_due(info, wall[0], RetentionConfig())) is bool(expiry.look())
+    assert bool(parts_due(info, wall[0], RetentionConfig())) is bool(expiry.remove_due())

@@ -85,13 +85,13 @@ class Running:
     def scanned(self) -> None:
         """Wait until every folder has been scanned from now on."""
         for _ in range(2):  # the first may have begun before
-            counts = {lane: lane._scanned for lane in self.inbox._lanes.values()}
+            counts = {scanner: scanner._scanned for scanner in self.inbox._scanners.values()}
             self.inbox.wake()
             until(functools.partial(_have_scanned, counts), "a scan")
 
 
 def _have_scanned(counts: dict[FolderScanner, int]) -> bool:
-    return all(lane._scanned > count for lane, count in counts.items())
+    return all(scanner._scanned > count for scanner, count in counts.items())
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ TICKET = "11111111-1111-4111-8111-111111111111"
 
 def taken(folder: Path) -> list[ControlRequest]:
     found: list[ControlRequest] = []
-    ControlFolder(folder, found.append).look()
+    ControlFolder(folder, found.append).take_requests()
     return found
 
 

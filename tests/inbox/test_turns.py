@@ -7,7 +7,7 @@ import pytest
 
 from presqt_daemon.config import Config
 from presqt_daemon.inbox import candidates
-from presqt_daemon.system.whole_mark import mark_whole
+from presqt_daemon.inbox.files.whole_file import mark_whole
 from tests.bags import bag_zip, drop
 from tests.inbox.running import Running, left_in, make_config, until
 
@@ -18,7 +18,7 @@ MANY = 40
 class Newcomer(logging.Handler):
     """Moves one more drop in when the first is taken, in the midst of a scan.
 
-    A lane says in its log what it takes; it goes on when the newcomer's event has been told.
+    A scanner says in its log what it takes; it goes on when the newcomer's event has been told.
     """
 
     def __init__(self, daemon: Running, path: Path) -> None:
@@ -32,12 +32,12 @@ class Newcomer(logging.Handler):
             return
         self.taken.append(Path(record.getMessage()).name)
         if len(self.taken) == 1:
-            lane = self.daemon.inbox._lanes["osf"]
+            scanner = self.daemon.inbox._scanners["osf"]
             path = drop(ZIP, self.path.with_name(".late"))
             with path.open("rb") as stream:
                 mark_whole(stream.fileno())  # or it would have to lie still for a while
             path.rename(self.path)
-            until(lambda: self.path.name in lane._hints.get(self.path.parent, {}), "the event")
+            until(lambda: self.path.name in scanner._hints.get(self.path.parent, {}), "the event")
 
 
 def order_of_taking(config: Config, folder: Path, caplog: pytest.LogCaptureFixture) -> list[str]:

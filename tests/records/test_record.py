@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from presqt_daemon.records.fingerprint import Fingerprint
-from presqt_daemon.records.media_type import media_type_of
+from presqt_daemon.records.receipt import media_type_of
 from presqt_daemon.records.record import (
     RecordError,
     UnreadableRecordError,

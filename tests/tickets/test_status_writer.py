@@ -78,7 +78,7 @@ def test_a_fact_that_may_come_later_is_told_within_a_second_and_never_before_it_
     desk.holder.note(replace(desk.holder.info, message="Uploading..."))
     assert (desk.told, desk.synced) == (Stage.RECEIVED, [])
     desk.moment += 0.1
-    desk.holder.keep_up()
+    desk.holder.write_when_due()
     assert desk.told == Stage.HASHED
     assert desk.synced == ["payload.jsonl", ".process_info.json.tmp", TICKET]
     desk.moment += SOON_SECONDS
@@ -94,10 +94,10 @@ def test_a_fact_that_could_not_be_written_is_tried_again(
     desk.moment += SOON_SECONDS
     with monkeypatch.context() as broken:
         broken.setattr(Uploads, "write_info", _full)
-        desk.holder.keep_up()
+        desk.holder.write_when_due()
     assert desk.told == Stage.RECEIVED
     desk.moment += SOON_SECONDS
-    desk.holder.keep_up()
+    desk.holder.write_when_due()
     assert desk.told == Stage.HASHED
 
 

@@ -55,7 +55,7 @@ MUTANTS = (
         name="lists-before-the-last-put",
         suite="upload/test_ownership",
         module="upload/delivery",
-        old="            listing = listed_by_key(self._target, self._container, self._lane)\n"
+        old="            listing = listed_by_key(self._target, self._container, self._threads)\n"
         "            self._confirm(transfer, listing)\n",
         new="",
     ),

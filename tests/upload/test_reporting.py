@@ -17,11 +17,11 @@ def test_a_wait_is_told_once_and_its_end_too() -> None:
     told: list[Report] = []
     reporter = Reporter(told.append, clock=lambda: 100.0)
     reporter.waits_for("a digest", 7.0)
-    reporter.look()
-    reporter.look()
+    reporter.report_when_due()
+    reporter.report_when_due()
     reporter.waits_for("", 0.0)
-    reporter.look()
-    reporter.look()
+    reporter.report_when_due()
+    reporter.report_when_due()
     waits = [one for one in told if isinstance(one, Delayed)]
     assert waits == [Delayed(waiting_for="a digest", seconds=7.0), Delayed(waiting_for=None)]
 
@@ -33,9 +33,9 @@ def test_of_several_threads_the_wait_that_ends_last_is_told() -> None:
     other.start()
     other.join()
     reporter.waits_for("the shorter", 6.0)
-    reporter.look()
+    reporter.report_when_due()
     reporter.waits_for("", 0.0)
-    reporter.look()
+    reporter.report_when_due()
     assert [one.waiting_for for one in told if isinstance(one, Delayed)] == ["the longer"]
 
 

@@ -86,7 +86,7 @@ def state_of(runner: UpgradeRunner) -> JobState:
 
 def turn(runner: UpgradeRunner) -> bool:
     """The loop's turn; whether the run is over."""
-    runner.keep_up()
+    runner.start_missing_threads()
     return not runner.is_running
 
 

@@ -1,17 +1,14 @@
 """`check`: whether a drop would get through, as a table."""
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 
 from presqt_daemon.cli.check.as_service import INSIDE, command_as_service
 from presqt_daemon.cli.check.deposit import check_deposit
-from presqt_daemon.cli.check.folder_trial import in_words
 from presqt_daemon.cli.check.limits import check_limits
 from presqt_daemon.cli.check.places import check_places
 from presqt_daemon.cli.check.rights import check_rights
-from presqt_daemon.cli.check.row import CheckRow, State
+from presqt_daemon.cli.check.rows import CheckRow, State, without_os_errors
 from presqt_daemon.cli.check.targets import check_targets
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
@@ -43,9 +40,9 @@ def main(context: Context) -> int:
     if INSIDE in context.environment:
         rows.append(CheckRow("checked", State.OK, context.environment[INSIDE]))
     rows += [
-        *_whole("places", check_places(config)),
-        *_whole("rights", check_rights(file, config)),
-        *_whole("limits", check_limits(config)),
+        *without_os_errors("places", check_places(config)),
+        *without_os_errors("rights", check_rights(file, config)),
+        *without_os_errors("limits", check_limits(config)),
         *check_targets(config, context.environment),
     ]
     if options.deposit is not None:
@@ -58,15 +55,6 @@ def main(context: Context) -> int:
         cells = [(row.state.value, shown(row.what), shown(row.detail)) for row in rows]
         pen().print_table(("state", "what", "detail"), cells)
     return Exit.OK if is_well else Exit.FAILED
-
-
-def _whole(what: str, rows: Iterator[CheckRow]) -> Iterator[CheckRow]:
-    """The rows; what the disk refuses meanwhile ends this part, and never the table."""
-    try:
-        yield from rows
-    except OSError as error:
-        place = "" if error.filename is None else f"{os.fsdecode(error.filename)} "
-        yield CheckRow(what, State.WRONG, f"{place}{in_words(error)}")
 
 
 def accept(config: Config, name: str) -> None:

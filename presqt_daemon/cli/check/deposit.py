@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from presqt_daemon.cli.check.row import CheckRow, State
+from presqt_daemon.cli.check.rows import CheckRow, State
 from presqt_daemon.cli.check.trial_deposit import Trial, try_deposit
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.config import Config

@@ -6,19 +6,8 @@ import os
 import uuid
 from pathlib import Path
 
-from presqt_daemon.cli.check.row import CheckRow, State
+from presqt_daemon.cli.check.rows import CheckRow, State, why_unusable
 from presqt_daemon.system.files import sync_folder
-
-_REASONS = {
-    errno.EACCES: "cannot be written by this user",
-    errno.EPERM: "cannot be written by this user",
-    errno.EROFS: "is on a file system that is mounted read-only",
-    errno.ENOSPC: "has no room for another file: the disk is full, or out of inodes",
-    errno.EDQUOT: "has no room for another file: the quota is used up",
-    errno.ENOTCONN: "is on a mount whose server is gone; unmount it and mount it again",
-    errno.ESTALE: "is on a mount whose server is gone; unmount it and mount it again",
-    errno.EIO: "is on a disk or mount that fails",
-}
 
 
 def try_folder(what: str, folder: Path) -> CheckRow:
@@ -26,15 +15,15 @@ def try_folder(what: str, folder: Path) -> CheckRow:
     try:
         above = nearest(folder)
     except OSError as error:
-        return CheckRow(what, State.WRONG, f"{folder} {in_words(error)}")
+        return CheckRow(what, State.WRONG, f"{folder} {why_unusable(error)}")
     if not above.is_dir():
         return CheckRow(what, State.WRONG, f"{above} is not a folder")
     try:
         _try_out(above)
     except OSError as error:
         if above == folder:
-            return CheckRow(what, State.WRONG, f"{folder} {in_words(error)}")
-        detail = f"{folder} is missing and cannot be made in {above}, which {in_words(error)}"
+            return CheckRow(what, State.WRONG, f"{folder} {why_unusable(error)}")
+        detail = f"{folder} is missing and cannot be made in {above}, which {why_unusable(error)}"
         return CheckRow(what, State.WRONG, detail)
     return CheckRow(what, State.OK, str(folder) if above == folder else f"{folder} will be made")
 
@@ -66,12 +55,6 @@ def nearest(path: Path) -> Path:
             continue
         return place
     return Path("/")
-
-
-def in_words(error: OSError) -> str:
-    """Why something in a folder failed, as the end of a sentence that begins with the folder."""
-    known = _REASONS.get(error.errno or 0)
-    return known if known is not None else f"cannot be used: {error.strerror}"
 
 
 def _try_out(folder: Path) -> None:

@@ -6,7 +6,7 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-from presqt_daemon.cli.check.row import CheckRow, State
+from presqt_daemon.cli.check.rows import CheckRow, State
 from presqt_daemon.config import Config
 
 INOTIFY = Path("/proc/sys/fs/inotify")

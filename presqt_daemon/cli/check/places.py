@@ -7,9 +7,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from presqt_daemon.cli.check.folder_trial import can_rename, in_words, nearest, try_folder
+from presqt_daemon.cli.check.folder_trial import can_rename, nearest, try_folder
 from presqt_daemon.cli.check.rights import is_member
-from presqt_daemon.cli.check.row import CheckRow, State
+from presqt_daemon.cli.check.rows import CheckRow, State, why_unusable
 from presqt_daemon.config import Config
 from presqt_daemon.profile import read_profile
 from presqt_daemon.system.files import free_bytes
@@ -62,7 +62,7 @@ def _check_file_systems(config: Config) -> CheckRow:
             return apart
     except OSError as error:
         if error.errno not in {errno.EACCES, errno.EPERM}:
-            return CheckRow("file systems", State.WRONG, f"{config.inbox} {in_words(error)}")
+            return CheckRow("file systems", State.WRONG, f"{config.inbox} {why_unusable(error)}")
     return CheckRow("file systems", State.OK, "inbox and mediafiles are on one")
 
 
@@ -71,7 +71,7 @@ def _check_space(config: Config) -> Iterator[CheckRow]:
         place = nearest(config.mediafiles)
         free, status = free_bytes(place), os.statvfs(place)
     except OSError as error:
-        yield CheckRow("disk", State.WRONG, f"{config.mediafiles} {in_words(error)}")
+        yield CheckRow("disk", State.WRONG, f"{config.mediafiles} {why_unusable(error)}")
         return
     wanted = config.staging.min_free_bytes
     detail = f"{text_from_bytes(free)} free for mediafiles, {text_from_bytes(wanted)} stay free"

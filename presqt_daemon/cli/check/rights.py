@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from presqt_daemon.cli.check.orders import keeps_modes
-from presqt_daemon.cli.check.row import CheckRow, State
+from presqt_daemon.cli.check.rows import CheckRow, State
 from presqt_daemon.config import Config, TargetConfig
 
 TOKENS = Path("/etc/presqt-daemon/tokens")

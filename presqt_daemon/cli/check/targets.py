@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from presqt_daemon.cli.check.folder_trial import try_folder
-from presqt_daemon.cli.check.row import CheckRow, State
+from presqt_daemon.cli.check.rows import CheckRow, State
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.targets.base import connect

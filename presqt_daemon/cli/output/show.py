@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from presqt_daemon.system.files import json_bytes
-from presqt_daemon.system.standard_streams import is_journal
+from presqt_daemon.system.systemd import is_journal
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.upgrade.state import JobState
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from presqt_daemon.system.escape import UNSAFE, escape
+from presqt_daemon.safe_text import UNSAFE, escape
 from presqt_daemon.system.files import printable_name
 
 LISTED = 10

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.inbox.files.names import SIDECAR_SUFFIX
+from presqt_daemon.inbox.files.whole_file import mark_whole
 from presqt_daemon.system.files import create_file, sync_folder
-from presqt_daemon.system.whole_mark import mark_whole
 from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, shorten_name
 from presqt_daemon.tickets.options import choices_from_sidecar
 

@@ -1,4 +1,4 @@
-"""What lanes say in the log: each cause once, until it is gone."""
+"""What scanners say in the log: each cause once, until it is gone."""
 
 import threading
 from collections import Counter

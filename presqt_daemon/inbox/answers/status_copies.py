@@ -47,7 +47,7 @@ class _Followed:
 
 
 class StatusCopies:
-    """The copies of one lane. Only `follow` and `changed` may be called by other threads."""
+    """The copies of one scanner. Only `follow` and `changed` may be called by other threads."""
 
     def __init__(
         self,
@@ -67,11 +67,11 @@ class StatusCopies:
         self._tidied: dict[InboxFolder, float] = {}
 
     def follow(self, record: ClaimRecord, *, is_new: bool = False) -> None:
-        """A ticket was made from a drop of this lane, now or by an earlier daemon."""
+        """A ticket was made from a drop of this scanner, now or by an earlier daemon."""
         self._news.put((record, is_new))
 
     def changed(self, ticket: str) -> None:
-        """A ticket, of whichever lane, has ended or goes again."""
+        """A ticket, of whichever scanner, has ended or goes again."""
         self._news.put(ticket)
 
     def has_news(self) -> bool:
@@ -196,7 +196,7 @@ class StatusCopies:
         return InboxFolder(parts=parts) if len(parts) <= _DEEPEST else None
 
     def _is_below(self, base: InboxFolder, record: ClaimRecord) -> bool:
-        """Whether a lane's folder is the one for the place where the drop lay."""
+        """Whether a scanner's folder is the one for the place where the drop lay."""
         place = self._place_of(record)
         if place is None:
             return False

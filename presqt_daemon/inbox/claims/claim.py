@@ -74,7 +74,7 @@ class UnfinishedError(Exception):
 
 
 class Claimer:
-    """Makes tickets in `uploads/`; used by every lane at once.
+    """Makes tickets in `uploads/`; used by every scanner at once.
 
     `coming` holds the tickets that are begun and not told of yet.
     """

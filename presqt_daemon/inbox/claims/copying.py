@@ -1,4 +1,4 @@
-"""Drops that cannot be renamed into their ticket are copied, each lane's in threads of its own.
+"""Drops that cannot be renamed into their ticket are copied, each scanner's in threads of its own.
 
 The drop lies in the inbox as `.claimed-<ticket>-<name>`; the copy is made under a hidden name and
 gets the drop's name when it is whole, so that what a crash leaves is never taken for a drop.
@@ -69,9 +69,9 @@ class Copier:
         *,
         spare: Callable[[str, int], int] = no_spare,
     ) -> None:
-        """`owners` is shared by all lanes: which copier has a ticket, until it has let go of it.
+        """`owners` is shared by all scanners: which copier has a ticket, until it has let go of it.
 
-        `spare` is as at the desk.
+        `spare` is as at the context.
         """
         self._spare = spare
         self._claimer = claimer
@@ -95,9 +95,9 @@ class Copier:
                 return
             self._tickets[ticket] = copy
             self._push(is_small, self._clock(), _FIRST_PAUSE_SECONDS, copy)
-        self.keep_up()
+        self.start_missing_threads()
 
-    def keep_up(self) -> None:
+    def start_missing_threads(self) -> None:
         """Get the threads for what is to be copied, where none could be had before."""
         with self._change:
             for is_small, queue in self._queues.items():
@@ -108,7 +108,7 @@ class Copier:
                     self._threads[is_small] = thread
 
     def has(self, ticket: str) -> bool:
-        """Whether a ticket's drop is being copied or waits for it, here or in another lane."""
+        """Whether a ticket's drop is being copied or waits for it, here or in another scanner."""
         return ticket in self._owners
 
     def copies(self) -> tuple[Copy, ...]:
@@ -117,7 +117,7 @@ class Copier:
             return tuple(self._tickets.values())
 
     def stop(self, timeout: float) -> None:
-        """Give up what is being copied; another lane goes on with it, or the next start."""
+        """Give up what is being copied; another scanner goes on with it, or the next start."""
         with self._change:
             self._stopped = True
             self._change.notify_all()

@@ -1,4 +1,4 @@
-"""What the last daemon left of claims: finished, undone, or handed to the folder's lane."""
+"""What the last daemon left of claims: finished, undone, or handed to the folder's scanner."""
 
 import json
 import logging
@@ -37,7 +37,7 @@ class Half:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftovers:
-    """What has to be looked for in the inbox, by lanes, since a folder there may hang."""
+    """What has to be looked for in the inbox, by scanners, since a folder there may hang."""
 
     halves: tuple[Half, ...]
     finished: tuple[ClaimRecord, ...]

@@ -6,7 +6,7 @@ import os
 import signal
 
 from presqt_daemon.inbox.files.stability import Content, Probe, Writer
-from presqt_daemon.system.whole_mark import is_marked_whole
+from presqt_daemon.inbox.files.whole_file import is_marked_whole
 from presqt_daemon.zips.end_record import HEAD_BYTES, ZipEndError, read_end
 
 _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

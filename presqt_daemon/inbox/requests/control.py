@@ -76,7 +76,7 @@ class ControlFolder:
             self._thread.join(2.0)
         self._remove_answered()
 
-    def look(self) -> None:
+    def take_requests(self) -> None:
         """Take every request that lies there and is not under way."""
         with os.scandir(self._folder) as entries:
             names = sorted(entry.name for entry in entries)
@@ -167,7 +167,7 @@ class ControlFolder:
                 changed = self._folder.stat().st_mtime_ns
                 if changed != self._seen:
                     self._seen = changed
-                    self.look()
+                    self.take_requests()
             except OSError as error:
                 if self._seen != -1:
                     _log.warning("the control folder cannot be read: %s", error.strerror)

@@ -30,7 +30,7 @@ class NotAllowedError(Exception):
 
 
 class SenderRequests:
-    """Reads requests; used by a lane's thread alone."""
+    """Reads requests; used by a scanner's thread alone."""
 
     def __init__(self, uploads: Uploads) -> None:
         self._marks = TicketMarks(uploads)

@@ -43,10 +43,10 @@ class LooksUp(Protocol):
 
 
 def listed_by_key(
-    target: Target, container: Container, lane: TargetThreads
+    target: Target, container: Container, threads: TargetThreads
 ) -> dict[PurePosixPath, Item]:
     """The container's listing, by the keys under which the target tells names apart."""
-    listing = lane.run(lambda _doubtful: target.listing(container))
+    listing = threads.run(lambda _doubtful: target.listing(container))
     names = target.traits.names
     if names.changes_nothing:
         return dict(listing)
@@ -68,16 +68,16 @@ def find_doubtful(
 
 
 def look_again(
-    doubtful: list[Doubtful], transfer: LooksUp, lane: TargetThreads, algorithm: str | None
+    doubtful: list[Doubtful], transfer: LooksUp, threads: TargetThreads, algorithm: str | None
 ) -> list[Doubtful]:
     """Those that remain after three looks at each by its own address, within a minute."""
     for seconds in LOOK_AGAIN_SECONDS:
         if not doubtful:
             break
-        lane.wait(seconds, UNLISTED)
-        looked = lane.each(
+        threads.wait(seconds, UNLISTED)
+        looked = threads.each(
             lambda one: replace(
-                one, item=lane.patience.call(lambda _doubtful: transfer.look_up(one.parcel))
+                one, item=threads.patience.call(lambda _doubtful: transfer.look_up(one.parcel))
             ),
             doubtful,
         )

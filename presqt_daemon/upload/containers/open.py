@@ -31,7 +31,7 @@ def open_listed(
     mark: str,
     record: JournalState,
     journal: Journal,
-    lane: TargetThreads,
+    threads: TargetThreads,
     ask: Asks,
     report: Callable[[Report], None],
     *,
@@ -44,7 +44,7 @@ def open_listed(
     known = record.container
     is_found = resolved.resource_id is not None or known is not None or record.was_creating
     opened = open_container(
-        target, resolved, mark, record, journal, lane, ask, report, fields=fields
+        target, resolved, mark, record, journal, threads, ask, report, fields=fields
     )
     identity = _identity_of(opened[0])
     if is_found:
@@ -52,14 +52,14 @@ def open_listed(
         ask(WantsContainer(identity=identity))
     journal.have_opened(identity)
     try:
-        return opened[0], listed_by_key(target, opened[0], lane), opened[1]
+        return opened[0], listed_by_key(target, opened[0], threads), opened[1]
     except UserFault as error:
         if known is None or opened[0] is not known or error.code not in _VANISHED:
             raise
     journal.forget()
     record.forget()
     container, warnings = open_container(
-        target, resolved, mark, record, journal, lane, ask, report, fields=fields
+        target, resolved, mark, record, journal, threads, ask, report, fields=fields
     )
     gone = Finding(
         code="made-anew",
@@ -67,7 +67,7 @@ def open_listed(
         "a new one was made, and everything was sent again.",
         severity=Severity.WARNING,
     )
-    return container, listed_by_key(target, container, lane), (gone, *warnings)
+    return container, listed_by_key(target, container, threads), (gone, *warnings)
 
 
 def open_container(
@@ -76,7 +76,7 @@ def open_container(
     mark: str,
     record: JournalState,
     journal: Journal,
-    lane: TargetThreads,
+    threads: TargetThreads,
     ask: Asks,
     report: Callable[[Report], None],
     *,
@@ -91,7 +91,7 @@ def open_container(
         request = ContainerRequest(
             ticket=mark, resource_id=resolved.resource_id, title=resolved.title
         )
-        return lane.run(lambda _doubtful: target.container(request)), ()
+        return threads.run(lambda _doubtful: target.container(request)), ()
     if record.container is not None:
         return record.container, ()
     given, other = chosen_title(target, resolved, str(fields.get("title") or ""))
@@ -104,7 +104,7 @@ def open_container(
     described = {**fields, "title": given, **({"described_title": other} if other else {})}
     try:
         container = _create(
-            target, title, mark, journal, lane, described, was_creating=record.was_creating
+            target, title, mark, journal, threads, described, was_creating=record.was_creating
         )
         identity = _identity_of(container)
     finally:
@@ -150,7 +150,7 @@ def _create(
     title: str,
     mark: str,
     journal: Journal,
-    lane: TargetThreads,
+    threads: TargetThreads,
     fields: Mapping[str, object],
     *,
     was_creating: bool,
@@ -158,7 +158,7 @@ def _create(
     """A new container under the first title that is free, numbered as PresQT does."""
     tried: set[str] = set()
     for _ in range(MAX_TITLES):
-        titles = lane.run(lambda _doubtful: set(_titles(target, title)))
+        titles = threads.run(lambda _doubtful: set(_titles(target, title)))
         traits = target.traits
         name = numbered_title(title, titles | tried, traits.title_format, traits.max_title_length)
         request = ContainerRequest(
@@ -171,7 +171,7 @@ def _create(
         journal.intend_container(name, is_noted=target.traits.creates_alone)
         reach("send-intent")
         try:
-            container = lane.run(
+            container = threads.run(
                 lambda _doubtful, wanted=request: target.container(wanted),  # type: ignore[misc]
                 is_repeatable=target.traits.carries_mark,
             )

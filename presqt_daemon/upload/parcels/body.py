@@ -3,13 +3,14 @@
 import contextlib
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from presqt_daemon.digest import digest_stream, is_known, new_hash, strongest_common
 from presqt_daemon.errors import MachineError, PayloadSpoilt
 from presqt_daemon.system.shortage import is_shortage
+from presqt_daemon.upload.parcels.decide import Parcel
 
 
 class StagedBody(io.RawIOBase):
@@ -136,6 +137,28 @@ def local_digests(
             return digest_stream(cast("BinaryIO", stream), known, size, on_bytes)
         except OSError as error:
             raise PayloadSpoilt(f"{name} cannot be read: {error.strerror}") from error
+
+
+def recheck_payload(
+    parcels: Iterable[Parcel], preferred: str | None, beat: Callable[[], None]
+) -> None:
+    """Read every staged file again, where a reboot leaves doubt about what the disk kept.
+
+    PayloadSpoilt for the first that has not the digest taken at staging.
+    """
+    for parcel in parcels:
+        algorithm = preferred
+        if algorithm is None or algorithm not in parcel.digests:
+            algorithm = strongest_common(parcel.digests, parcel.digests)
+        now = local_digests(
+            parcel.source,
+            name=parcel.name,
+            size=parcel.size,
+            algorithms=() if algorithm is None else (algorithm,),
+            on_bytes=lambda _count: beat(),
+        )
+        if algorithm is not None and now[algorithm] != parcel.digests[algorithm].lower():
+            raise PayloadSpoilt(f"{parcel.name} has another content on the server's disk")
 
 
 @contextlib.contextmanager

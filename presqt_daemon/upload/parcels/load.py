@@ -72,7 +72,7 @@ class Load:
         yield from payload_parcels(self.staged.payload.files(), self.layout, self.staged.root)
 
 
-def load_freight(
+def load_parcels(
     staged: StagedBag,
     traits: Traits,
     target: str,
@@ -93,9 +93,9 @@ def load_freight(
     found = shape_of_payload(staged.payload.files(), staged.head.folders)
     if not traits.has_folders:
         _refuse_zip(traits, target, found.size, packed_name(found))
-        freight = _pack(staged, traits, found, packed, beat)
-        _refuse_zip(traits, target, freight.size, packed_name(found))
-        return freight
+        load = _pack(staged, traits, found, packed, beat)
+        _refuse_zip(traits, target, load.size, packed_name(found))
+        return load
     head = staged.head
     layout = layout_for(found, is_new=is_new, keeps_bag=keeps_bag, bag_folder=head.bag.folder)
     tags: tuple[Parcel, ...] = ()

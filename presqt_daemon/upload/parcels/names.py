@@ -33,7 +33,7 @@ def check_names(
     altered: list[Finding] = []
     taken: dict[PurePosixPath, tuple[str, PurePosixPath]] = {}
 
-    def look(name: str, path: PurePosixPath, *, is_file: bool) -> None:
+    def check(name: str, path: PurePosixPath, *, is_file: bool) -> None:
         stored = rules.stored(path)
         other = taken.setdefault(rules.key(path), (name, path))
         if other[1] != path and is_file:
@@ -47,17 +47,17 @@ def check_names(
 
     seen: set[PurePosixPath] = set()
 
-    def look_above(path: PurePosixPath) -> None:
+    def check_folders_above(path: PurePosixPath) -> None:
         if path.parts and path not in seen:
             seen.add(path)
-            look_above(path.parent)
-            look(str(path), path, is_file=False)
+            check_folders_above(path.parent)
+            check(str(path), path, is_file=False)
 
     for folder in folders:
-        look_above(folder)
+        check_folders_above(folder)
     for name, path in files:
-        look_above(path.parent)
-        look(name, path, is_file=True)
+        check_folders_above(path.parent)
+        check(name, path, is_file=True)
     if refused:
         shown = " ".join(finding.message for finding in refused[:_NAMED])
         more = f" And {len(refused) - _NAMED} more." if len(refused) > _NAMED else ""

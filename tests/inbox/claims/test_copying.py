@@ -158,7 +158,7 @@ def test_a_drop_that_waited_to_be_copied_when_its_target_went_becomes_a_ticket(
     assert left_in(config.inbox / "osf") == []
 
 
-def test_two_lanes_never_copy_the_same_drop(tmp_path: Path) -> None:
+def test_two_scanners_never_copy_the_same_drop(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     claimer = Claimer(Uploads(config.mediafiles), utc_now)
     done: list[str] = []

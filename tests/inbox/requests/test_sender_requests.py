@@ -102,7 +102,7 @@ def test_a_request_that_comes_during_a_scan_is_handed_on_once(
         found = list_folder(folder)
         if folder.place.parts == ("osf",) and not path.exists():
             path.touch()
-            daemon.inbox._lanes["osf"]._hint(Hint(folder=folder.path, name=path.name))
+            daemon.inbox._scanners["osf"]._hint(Hint(folder=folder.path, name=path.name))
         return found
 
     monkeypatch.setattr(scan, "list_folder", list_and_ask)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from presqt_daemon.system.sd_notify import Notifier
+from presqt_daemon.system.systemd import Notifier
 
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])

@@ -1,4 +1,4 @@
-"""`reload`: the running daemon takes over the configuration, or says why it does not."""
+"""`config example`, `config schema`: what may be configured; `reload`: the daemon takes it over."""
 
 import json
 import time
@@ -7,8 +7,11 @@ from pathlib import Path
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.show import print_lines
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.inbox.requests.control import ANSWER_SUFFIX, RELOAD_PREFIX
+from presqt_daemon.settings.example import example
+from presqt_daemon.settings.schema import schema_uri, text_from_schema
 from presqt_daemon.system.files import create_file
 from presqt_daemon.tickets.locks import is_held
 
@@ -17,6 +20,16 @@ POLL_SECONDS = 0.05
 
 
 def main(context: Context) -> int:
+    """0 when printed or taken over. Raises ConfigError and CommandRefusal, of `reload` alone."""
+    if context.options.command == "reload":
+        return _reload(context)
+    wants_schema = context.options.what == "schema"
+    text = text_from_schema() if wants_schema else example(schema_uri())
+    print_lines(text.rstrip("\n").split("\n"))
+    return Exit.OK
+
+
+def _reload(context: Context) -> int:
     """0 when the new configuration is used; ConfigError (78) when the old one stays, Refusal 75.
 
     The file is read here first, so that what is wrong is told with no daemon too.

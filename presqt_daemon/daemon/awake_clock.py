@@ -1,4 +1,7 @@
-"""A clock that stands still while this process does: a container's pause uses up no limit."""
+"""A clock that stands still while this process does.
+
+So a pause of its container, or of the whole machine, uses up no time limit of a ticket.
+"""
 
 import threading
 import time

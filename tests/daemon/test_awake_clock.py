@@ -1,4 +1,4 @@
-from presqt_daemon.system.awake import LONGEST_GAP_SECONDS, AwakeClock
+from presqt_daemon.daemon.awake_clock import LONGEST_GAP_SECONDS, AwakeClock
 
 
 def test_a_clock_that_nobody_can_look_at_stands_still() -> None:

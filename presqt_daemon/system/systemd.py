@@ -1,4 +1,4 @@
-"""Notes to systemd (sd_notify(3)): ready, stopping, status line, watchdog."""
+"""Being a service of systemd: notes to it (sd_notify(3)), and whether its journal reads stderr."""
 
 import os
 import socket
@@ -26,3 +26,12 @@ class Notifier:
                 channel.sendto(text.encode(), self._address)
             except OSError:
                 return
+
+
+def is_journal() -> bool:
+    """Whether standard error goes to systemd's journal (systemd.exec(5), `JOURNAL_STREAM`)."""
+    try:
+        status = os.fstat(2)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
