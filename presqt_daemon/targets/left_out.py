@@ -1,4 +1,8 @@
-"""What a bag says of itself and a target has no place for: noted by an adapter, warned of later."""
+"""What a person must be told of a new container: noted by an adapter, warned of later.
+
+That is what the bag says of itself and the target has no place for, and others that carry the
+ticket's mark.
+"""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,6 +12,14 @@ LEFT_OUT = "left_out"
 
 REMARKS = "remarks"
 """The key for what else a person must be told of a new container: code and sentence each."""
+
+NOT_OURS = "marked-but-not-ours"
+"""The warning's code."""
+
+_TOLD = (
+    "{name} carries the number of this ticket, but {why}: it was left alone, and a new resource "
+    "was made. If it is nothing of yours, somebody tries to get at this deposit."
+)
 
 _LONGEST = 200
 
@@ -35,6 +47,11 @@ def remarks_to(remarks: Iterable[tuple[str, str]]) -> dict[str, str]:
 def remarks_in(state: Mapping[str, str]) -> list[tuple[str, str]]:
     """Code and sentence of every remark."""
     return [(str(code), str(said)) for code, said in json.loads(state.get(REMARKS, "[]"))]
+
+
+def others_to(others: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The entry for a new container's `state`; what each other one is called, and what it is."""
+    return remarks_to((NOT_OURS, _TOLD.format(name=name, why=why)) for name, why in others)
 
 
 def given(fields: Mapping[str, object], *names: str) -> Iterator[tuple[str, object]]:

@@ -12,7 +12,7 @@ from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import HouseFault
 from presqt_daemon.model import DuplicateAction, Resolved
 from presqt_daemon.records.journal import JournalState
-from presqt_daemon.targets.marked import NOT_OURS
+from presqt_daemon.targets.left_out import NOT_OURS
 from presqt_daemon.tickets.store import MARK_NAME, TicketFolder
 from presqt_daemon.upload.containers.mark import container_mark
 from tests.fakes import figshare, github, gitlab, osf

@@ -10,8 +10,7 @@ from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
 from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.article import Terms, article_from, left_out, terms_from
 from presqt_daemon.targets.figshare.entries import base_title, free_title
-from presqt_daemon.targets.left_out import state_from
-from presqt_daemon.targets.marked import others_to
+from presqt_daemon.targets.left_out import others_to, state_from
 from presqt_daemon.targets.web.addresses import page_from
 
 MARK = "presqt-ticket:"

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from presqt_daemon.digest import GIT_BLOB
 from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.targets.base import Item, Sending
+from presqt_daemon.targets.git_host import items_below
 from presqt_daemon.targets.git_names import refuse_git_path
 from presqt_daemon.targets.github.assets import STATE_KEY, Assets
 from presqt_daemon.targets.github.git import EXECUTABLE, PLAIN, Branch, GitEntry, Listed
@@ -69,7 +70,7 @@ class RepositoryDeposit:
         items = {path: _item(path, listed) for path, listed in files.items()}
         if self._assets is not None and head is not None:
             items |= self._assets.items()
-        return self._relative(items)
+        return items_below(self._prefix, items)
 
     def stat(self, path: PurePosixPath) -> Item | None:
         """What stands at one path now, a large file too."""
@@ -128,7 +129,7 @@ class RepositoryDeposit:
             if self._large:
                 large = self._assets.items()
                 found |= {path: large[path] for path in self._large if path in large}
-        return self._relative(found)
+        return items_below(self._prefix, found)
 
     def _entry(self, file: Sending, path: str, mode: str) -> GitEntry:
         """The file's place in the tree; its bytes are sent now unless they travel in the tree."""
@@ -229,16 +230,6 @@ class RepositoryDeposit:
                 with self._lock:
                     self._taken.add(entry.path)
         return fitting
-
-    def _relative(self, items: Mapping[str, Item]) -> dict[PurePosixPath, Item]:
-        """The items below the container's folder, by their paths in it."""
-        found = {}
-        for text, item in items.items():
-            path = PurePosixPath(text)
-            if path != self._prefix and path.is_relative_to(self._prefix):
-                path = path.relative_to(self._prefix)
-                found[path] = replace(item, path=path)
-        return found
 
 
 def _item(path: str, listed: Listed) -> Item:

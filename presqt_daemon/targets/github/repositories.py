@@ -1,32 +1,25 @@
 """The repositories of one account or organisation: found, made, or named by a resource id.
 
-A new one carries `presqt-ticket:<number>` at the end of its description, which the list of
-repositories shows, so that it is found again when the answer to its creation was lost. The number
-is the ticket's secret, so only this account can have put it there; the repository must also be of
-our account or organisation, have our visibility, be no copy, and hold nothing but a README, which
-holds for tickets of earlier versions too, whose number is public.
+One that carries a ticket's mark is ours when it also is of our account or organisation, has our
+visibility, is no copy, and holds nothing but a README.
 Resource ids: `<repository id>` or `owner/name`, with `:<path>` behind it for a folder.
 """
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest
+from presqt_daemon.targets.git_host import MARK, GitContainers, description_of, is_marked
 from presqt_daemon.targets.github.git import Branch
-from presqt_daemon.targets.marked import others_to
 from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.targets.web.answers import fault_from_answer
 from presqt_daemon.targets.web.fields import object_in, text_at
-from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.web.pages import all_pages
 
-MARK = "presqt-ticket:"
 README = "README.md"
 
 TITLE_LENGTH = 88
@@ -38,42 +31,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _NAME = re.compile(r"[A-Za-z0-9_-]+/(?!\.+$)[A-Za-z0-9._-]+")
 
 
-class Repositories:
-    """Those that one token sees; used by one thread until there is a container."""
-
-    def __init__(self, http: Http, config: TargetConfig, api: str) -> None:
-        self._http = http
-        self._config = config
-        self._api = api
-        self._listed: list[dict[str, Any]] | None = None
+class Repositories(GitContainers):
+    """The repositories of one account or organisation."""
 
     def account(self) -> Account:
-        """Whose token it is."""
         answer = self._http.ask("GET", f"{self._api}/user", doing="the question whose token it is")
         return Account(id=text_at(answer, "id"), name=text_at(answer, "login"))
-
-    def titles(self) -> Collection[str]:
-        """The names that a new repository cannot have."""
-        self._listed = self._list()
-        return [str(row.get("name")) for row in self._listed]
-
-    def container(self, request: ContainerRequest) -> Container:
-        """The one asked for, the one that this ticket made before, or a new one.
-
-        Raises FileExistsError when the title is taken, and UserFault in PresQT's words.
-        """
-        if request.resource_id is not None:
-            return self._existing(request.resource_id, request.ticket)
-        known, self._listed = self._listed, None
-        others: list[tuple[str, str]] = []
-        for row in self._list() if known is None else known:
-            if _is_marked(row, request.ticket):
-                why = self._why_not_ours(row, request.ticket)
-                if why is None:
-                    return self._new(row, request.ticket)
-                others.append((f"The repository {row.get('full_name')}", why))
-        made = self._create(request)
-        return replace(made, state={**made.state, **others_to(others)})
 
     def _why_not_ours(self, row: Mapping[str, Any], ticket: str) -> str | None:
         """Why a repository with the mark is none that we have made, None where nothing says so.
@@ -101,7 +64,6 @@ class Repositories:
         return f"{self._api}/repos/{container.state['repository']}"
 
     def _list(self) -> list[dict[str, Any]]:
-        """Every repository among which a new one's name must be free."""
         owner = self._config.organisation
         if owner is None:
             url, params = f"{self._api}/user/repos", {"affiliation": "owner"}
@@ -110,8 +72,10 @@ class Repositories:
         params |= {"per_page": "100"}
         return list(all_pages(self._http, url, params, doing="the list of repositories"))
 
+    def _shown(self, row: Mapping[str, Any]) -> str:
+        return f"The repository {row.get('full_name')}"
+
     def _create(self, request: ContainerRequest) -> Container:
-        """A new repository. Raises FileExistsError when the name is taken."""
         owner = self._config.organisation
         place = "user" if owner is None else f"orgs/{quote(owner, safe='')}"
         is_private = self._config.visibility == "private"
@@ -133,7 +97,7 @@ class Repositories:
                 raise fault_from_answer(
                     422, answer.headers, words_from(row), target=self._config.name, doing=doing
                 )
-            is_ours = _is_marked(taken, request.ticket)
+            is_ours = is_marked(taken, request.ticket)
             if not is_ours or self._why_not_ours(taken, request.ticket) is not None:
                 raise FileExistsError(request.title)
             row = taken
@@ -151,7 +115,6 @@ class Repositories:
         return answer.tree() if answer.status == 200 else None
 
     def _existing(self, resource_id: str, ticket: str) -> Container:
-        """The repository, or a folder of it. Raises UserFault in PresQT's words."""
         name, _, path = resource_id.partition(":")
         if name.isascii() and name.isdecimal():
             url = f"{self._api}/repositories/{name}"
@@ -241,17 +204,9 @@ def _state(row: Mapping[str, Any], folder: PurePosixPath, ticket: str) -> dict[s
 def _description(request: ContainerRequest) -> str:
     """The title as the bag or the sender wrote it, what the bag says of itself, and the mark."""
     mark = f" {MARK}{request.ticket}"
-    title = request.fields.get("described_title") or request.fields.get("title")
-    said = [str(title or request.title)]
-    if request.fields.get("description"):
-        said.append(str(request.fields["description"]))
-    text = _CONTROL.sub(" ", ". ".join(said)).strip()
+    text = _CONTROL.sub(" ", ". ".join(description_of(request))).strip()
     room = _DESCRIPTION_LENGTH - len(mark)
     return (text if len(text) <= room else f"{text[: room - 1]}…") + mark
-
-
-def _is_marked(row: Mapping[str, Any], ticket: str) -> bool:
-    return str(row.get("description") or "").endswith(f"{MARK}{ticket}")
 
 
 def _not_found(resource_id: str) -> UserFault:

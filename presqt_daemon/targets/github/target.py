@@ -6,20 +6,18 @@ release. The branch is only ever moved forward from where it was looked at, so t
 somebody else commits meanwhile is seen first.
 """
 
-import threading
-from collections.abc import Callable, Collection, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.digest import GIT_BLOB
-from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
+from presqt_daemon.targets.base import Container, Item, Traits
+from presqt_daemon.targets.git_host import GitHostTarget
 from presqt_daemon.targets.git_names import why_git_refuses
 from presqt_daemon.targets.github.assets import Assets
 from presqt_daemon.targets.github.deposit import BLOB_BYTES, RepositoryDeposit
 from presqt_daemon.targets.github.repositories import Repositories, title_from, words_from
 from presqt_daemon.targets.names import NameRules
-from presqt_daemon.targets.web.given import GivenAddresses
 from presqt_daemon.targets.web.http import Http, is_same_host
 
 URL = "https://api.github.com"
@@ -50,16 +48,13 @@ def connect(config: TargetConfig, token: str | None) -> "GitHubTarget":
     return GitHubTarget(config, token or "")
 
 
-class GitHubTarget:
+class GitHubTarget(GitHostTarget[RepositoryDeposit]):
     """One account of github.com or of a GitHub Enterprise server."""
 
     def __init__(self, config: TargetConfig, token: str) -> None:
-        self.traits = traits(config)
-        self.heard: Callable[[], None] = lambda: None
-        self.turn: Callable[[], None] = lambda: None
-        self._config = config
+        declared = traits(config)
         api = (config.url or URL).rstrip("/")
-        self._http = Http(
+        http = Http(
             config.name,
             own_urls=own_urls(api),
             credentials={"Authorization": f"Bearer {token}"},
@@ -67,55 +62,13 @@ class GitHubTarget:
                 "Accept": "application/vnd.github+json",
                 "X-GitHub-Api-Version": API_VERSION,
             },
-            connections=self.traits.parallel_puts,
-            heard=lambda: self.heard(),  # noqa: PLW0108  (set later by the caller)
-            turn=lambda: self.turn(),  # noqa: PLW0108  (so is this)
+            connections=declared.parallel_puts,
             counts=_creates_content,
             said=words_from,
         )
-        self._given = GivenAddresses(config.name)
-        self._lock = threading.Lock()
-        self._deposits: dict[tuple[str, str], RepositoryDeposit] = {}
-        self._repositories = Repositories(self._http, config, api)
-
-    def account(self) -> Account:
-        return self._repositories.account()
-
-    def titles(self) -> Collection[str]:
-        return self._repositories.titles()
-
-    def container(self, request: ContainerRequest) -> Container:
-        return self._repositories.container(request)
-
-    def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
-        with self._given.asking("the list of files"):
-            return self._deposit(container).listing()
-
-    def stat(self, container: Container, path: PurePosixPath) -> Item | None:
-        with self._given.asking(f"what is at {path}"):
-            return self._deposit(container).stat(path)
-
-    def make_folder(self, container: Container, path: PurePosixPath) -> None:
-        """Nothing: git knows folders only by their files."""
-
-    def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
-        with self._given.asking(f"the upload of {file.path}"):
-            return self._deposit(container).put(file, replaces)
-
-    def digest(
-        self,
-        container: Container,  # noqa: ARG002  (the listing has told all there is)
-        item: Item,  # noqa: ARG002
-        algorithms: Collection[str],  # noqa: ARG002
-    ) -> Mapping[str, str]:
-        return {}
-
-    def commit(self, container: Container) -> Mapping[PurePosixPath, Item]:
-        with self._given.asking("the commit"):
-            return self._deposit(container).commit()
-
-    def publish(self, container: Container) -> str | None:  # noqa: ARG002  (there are no drafts)
-        return None
+        self._repositories = Repositories(http, config, api)
+        super().__init__(http, declared, self._repositories)
+        self._takes_large = _takes_large(config)
 
     def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
         """The content from git; None also for what lies elsewhere (a release's asset)."""
@@ -130,31 +83,21 @@ class GitHubTarget:
             return False
         answer = self._http.ask(
             "DELETE",
-            self._repositories.address(container),
+            self._address(container),
             doing="the removal of the repository",
             expect=(204, 403, 404),
         )
         return answer.status == 204
 
-    def close(self) -> None:
-        self._http.close()
+    def _address(self, container: Container) -> str:
+        return self._repositories.address(container)
 
-    def _deposit(self, container: Container) -> RepositoryDeposit:
-        key = container.state["repository"], container.state["path"]
-        with self._lock:
-            if key not in self._deposits:
-                assets = None
-                if _takes_large(self._config):
-                    ticket, branch = container.state["ticket"], container.state["branch"]
-                    assets = Assets(
-                        self._http, self._repositories.address(container), ticket, branch
-                    )
-                self._deposits[key] = RepositoryDeposit(
-                    self._repositories.branch(container),
-                    assets,
-                    PurePosixPath(container.state["path"]),
-                )
-            return self._deposits[key]
+    def _open(self, container: Container, prefix: PurePosixPath) -> RepositoryDeposit:
+        assets = None
+        if self._takes_large:
+            ticket, branch = container.state["ticket"], container.state["branch"]
+            assets = Assets(self._http, self._address(container), ticket, branch)
+        return RepositoryDeposit(self._repositories.branch(container), assets, prefix)
 
 
 def own_urls(api: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import Item, Sending
+from presqt_daemon.targets.git_host import items_below
 from presqt_daemon.targets.git_names import refuse_git_path
 from presqt_daemon.targets.gitlab.batches import (
     BATCH_CHARACTERS,
@@ -39,15 +40,12 @@ _COLLISIONS = 3
 class ProjectDeposit:
     """What one container gets; `put` may be called from several threads at once."""
 
-    def __init__(
-        self, http: Http, project: str, *, branch: str, prefix: PurePosixPath, target: str
-    ) -> None:
+    def __init__(self, http: Http, project: str, *, branch: str, prefix: PurePosixPath) -> None:
         """`project` is its address in the API; `prefix` the container's folder."""
         self._http = http
         self._project = project
         self._branch = branch
         self._prefix = prefix
-        self._target = target
         self._lock = threading.Lock()
         self._pending: dict[str, CommitAction] = {}
         self._delivered: set[str] = set()
@@ -57,7 +55,7 @@ class ProjectDeposit:
 
     def listing(self) -> dict[PurePosixPath, Item]:
         """Everything below the container's folder."""
-        return self._relative(self._tree(self._branch))
+        return items_below(self._prefix, self._tree(self._branch))
 
     def put(self, file: Sending, replaces: Item | None) -> Item:
         """Nothing yet: the file is sent by `commit`."""
@@ -153,9 +151,10 @@ class ProjectDeposit:
                 for path in found
                 if path in tree
             }
-            return self._relative(items)
+            return items_below(self._prefix, items)
         raise TargetFault(
-            "target-misbehaved", f"{self._target} says of files that they are there and are not."
+            "target-misbehaved",
+            f"{self._http.target} says of files that they are there and are not.",
         )
 
     def _send_pending(self) -> str | None:
@@ -232,7 +231,7 @@ class ProjectDeposit:
         if answer.status < 300:
             return text_at(answer, "id")
         fault = self._http.fault(answer, "POST", f"the commit of {names}")
-        raise refusal_of_commit(answer, fault, self._target, self._branch)
+        raise refusal_of_commit(answer, fault, self._http.target, self._branch)
 
     def _look_again(self) -> None:
         """Leave out of what is pending all that the branch has by now.
@@ -254,16 +253,6 @@ class ProjectDeposit:
 
     def _tree(self, ref: str) -> dict[str, Item]:
         return tree_at(self._http, self._project, ref)
-
-    def _relative(self, items: Mapping[str, Item]) -> dict[PurePosixPath, Item]:
-        """The items below the container's folder, by their paths in it."""
-        found = {}
-        for text, item in items.items():
-            path = PurePosixPath(text)
-            if path != self._prefix and path.is_relative_to(self._prefix):
-                path = path.relative_to(self._prefix)
-                found[path] = replace(item, path=path)
-        return found
 
 
 def _is_as_seen(action: CommitAction, item: Item) -> bool:

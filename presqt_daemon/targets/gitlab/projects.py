@@ -1,24 +1,21 @@
 """The projects of one account or group: found, made, or named by a resource id."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item
+from presqt_daemon.targets.git_host import MARK, GitContainers, description_of, is_marked
 from presqt_daemon.targets.gitlab.refusals import words
-from presqt_daemon.targets.marked import others_to
+from presqt_daemon.targets.gitlab.tree import tree_at
 from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.targets.web.answers import fault_from_answer
 from presqt_daemon.targets.web.fields import text_at
-from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.web.pages import all_pages
 
-MARK = "presqt-ticket:"
 FIRST_BRANCH = "main"
 """The branch that the first commit makes in a project that names none."""
 
@@ -40,54 +37,25 @@ def title_from(title: str) -> str:
     return _HEAD.sub("", _STRANGE.sub("-", title))[:TITLE_LENGTH].rstrip() or "untitled"
 
 
-class Projects:
-    """Those that one token sees; used by one thread until there is a container."""
+class Projects(GitContainers):
+    """The projects of one account or group."""
 
-    def __init__(
-        self,
-        http: Http,
-        config: TargetConfig,
-        api: str,
-        tree_of: Callable[[Container], Mapping[PurePosixPath, Item]],
-    ) -> None:
-        """`tree_of` lists what is in a container."""
-        self._http = http
-        self._config = config
-        self._api = api
-        self._tree_of = tree_of
-        self._user: str | None = None
-        self._listed: list[dict[str, Any]] | None = None
+    _user: str | None = None
 
     def account(self) -> Account:
-        """Whose token it is."""
         answer = self._http.ask("GET", f"{self._api}/user", doing="the question whose token it is")
         self._user = text_at(answer, "id")
         return Account(id=self._user, name=text_at(answer, "username"))
 
-    def titles(self) -> Collection[str]:
-        """The names that a new project cannot have."""
-        self._listed = self._list()
-        return [str(row.get("name")) for row in self._listed]
+    def address(self, container: Container) -> str:
+        """Where the API has the container's project."""
+        return f"{self._api}/projects/{container.state['project']}"
 
-    def container(self, request: ContainerRequest) -> Container:
-        """The one asked for, the one that this ticket made before, or a new one.
+    def _tree(self, container: Container) -> Mapping[str, Item]:
+        """Everything in the container's project, by its path there."""
+        return tree_at(self._http, self.address(container), container.state["branch"])
 
-        Raises FileExistsError when the title is taken, and UserFault in PresQT's words.
-        """
-        if request.resource_id is not None:
-            return self._existing(request.resource_id)
-        known, self._listed = self._listed, None
-        others: list[tuple[str, str]] = []
-        for row in self._list() if known is None else known:
-            if _is_marked(row, request.ticket):
-                why = self._why_not_ours(row)
-                if why is None:
-                    return _new(row)
-                others.append((f"The project {row.get('path_with_namespace')}", why))
-        made = self._create(request)
-        return replace(made, state={**made.state, **others_to(others)})
-
-    def _why_not_ours(self, row: Mapping[str, Any]) -> str | None:
+    def _why_not_ours(self, row: Mapping[str, Any], ticket: str) -> str | None:
         """Why a project with the mark is none that we have made, None where nothing says so.
 
         In a group, members may make any. Ours has the visibility that we ask for, was created by
@@ -100,10 +68,22 @@ class Projects:
         creator = row.get("creator_id")
         if creator is not None and str(creator) != (self._user or self.account().id):
             return "somebody else has created it"
-        return "there is something in it" if self._tree_of(_new(row)) else None
+        return "there is something in it" if self._tree(self._new(row, ticket)) else None
+
+    def _new(self, row: Mapping[str, Any], ticket: str) -> Container:  # noqa: ARG002
+        return Container(
+            id=str(row["id"]),
+            title=str(row["name"]),
+            link=page_from(row.get("web_url")),
+            is_new=True,
+            identity=str(row["id"]),
+            state=_state(row, PurePosixPath()),
+        )
+
+    def _shown(self, row: Mapping[str, Any]) -> str:
+        return f"The project {row.get('path_with_namespace')}"
 
     def _list(self) -> list[dict[str, Any]]:
-        """Every project among which a new one's name must be free."""
         group = self._config.organisation
         if group is None:
             owner = f"users/{self._user or self.account().id}"
@@ -114,7 +94,7 @@ class Projects:
         return list(all_pages(self._http, url, params, doing="the list of projects"))
 
     def _create(self, request: ContainerRequest) -> Container:
-        """A new, empty project. Raises FileExistsError when the name or its path is taken."""
+        """A new, empty project. Raises FileExistsError when its path is taken, too."""
         tree: dict[str, Any] = {
             "name": request.title,
             "path": _path_from(request),
@@ -143,7 +123,7 @@ class Projects:
                 f"{self._http.target} made the project {request.title} {row['visibility']}, not "
                 f"{self._config.visibility}. Nothing has been sent; remove it there.",
             )
-        return _new(row)
+        return self._new(row, request.ticket)
 
     def _marked(self, request: ContainerRequest, path: str) -> dict[str, Any]:
         """The project that this ticket has made before; lists come later than projects."""
@@ -151,8 +131,9 @@ class Projects:
         url = f"{self._api}/projects/{quote(f'{owner}/{path}', safe='')}"
         answer = self._http.ask("GET", url, doing=f"the project {path}", expect=(200, 404))
         rows = [answer.tree()] if answer.status == 200 else []
-        found = (row for row in rows + self._list() if _is_marked(row, request.ticket))
-        return next((row for row in found if self._why_not_ours(row) is None), {})
+        found = (row for row in rows + self._list() if is_marked(row, request.ticket))
+        ours = (row for row in found if self._why_not_ours(row, request.ticket) is None)
+        return next(ours, {})
 
     def _namespace(self, group: str) -> str:
         url = f"{self._api}/groups/{quote(group, safe='')}"
@@ -164,8 +145,7 @@ class Projects:
             )
         return text_at(answer, "id")
 
-    def _existing(self, resource_id: str) -> Container:
-        """The project, or a folder of it. Raises UserFault in PresQT's words."""
+    def _existing(self, resource_id: str, ticket: str) -> Container:  # noqa: ARG002  (no part of it)
         name, _, path = resource_id.partition(":")
         missing = UserFault("resource-not-found", f"Project with id, {name}, could not be found.")
         if not all(_PROJECT_PART.fullmatch(part) for part in name.split("/")):
@@ -197,27 +177,13 @@ class Projects:
     def _refuse_no_folder(
         self, container: Container, resource_id: str, folder: PurePosixPath
     ) -> None:
-        root = Container(
-            id="", title="", link=None, is_new=False, state={**container.state, "path": ""}
-        )
-        item = self._tree_of(root).get(folder)
+        item = self._tree(container).get(str(folder))
         if item is None:
             raise UserFault(
                 "resource-not-found", f"Resource with id, {resource_id}, could not be found."
             )
         if not item.is_folder:
             raise UserFault("bad-request", f"Resource with id, {resource_id}, belongs to a file.")
-
-
-def _new(row: Mapping[str, Any]) -> Container:
-    return Container(
-        id=str(row["id"]),
-        title=str(row["name"]),
-        link=page_from(row.get("web_url")),
-        is_new=True,
-        identity=str(row["id"]),
-        state=_state(row, PurePosixPath()),
-    )
 
 
 def _state(row: Mapping[str, Any], folder: PurePosixPath) -> dict[str, str]:
@@ -236,13 +202,7 @@ def _path_from(request: ContainerRequest) -> str:
 
 def _description(request: ContainerRequest) -> str:
     """The title as the bag or the sender wrote it, what the bag says of itself, and the mark."""
-    title = request.fields.get("described_title") or request.fields.get("title")
-    said = [str(title or request.title)]
-    if request.fields.get("description"):
-        said.append(str(request.fields["description"]))
     mark = f"{MARK}{request.ticket}"
-    return "\n\n".join(said)[: _DESCRIPTION_LENGTH - len(mark) - 2] + f"\n\n{mark}"
-
-
-def _is_marked(row: Mapping[str, Any], ticket: str) -> bool:
-    return str(row.get("description") or "").endswith(f"{MARK}{ticket}")
+    return (
+        "\n\n".join(description_of(request))[: _DESCRIPTION_LENGTH - len(mark) - 2] + f"\n\n{mark}"
+    )

@@ -18,7 +18,7 @@ from typing import Any
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
-from presqt_daemon.targets.marked import others_to
+from presqt_daemon.targets.left_out import others_to
 from presqt_daemon.targets.names import NameRules
 from presqt_daemon.targets.osf.entries import (
     HASHES,

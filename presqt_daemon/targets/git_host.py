@@ -1,0 +1,170 @@
+"""What GitHub and GitLab have in common: containers that carry a mark, files below a folder of git.
+
+A new repository or project carries `presqt-ticket:<number>` at the end of its description, which
+their lists show, so that it is found again when the answer to its creation was lost. The number is
+the ticket's secret, so only this account can have put it there; each host looks at more besides,
+which holds for tickets of earlier versions too, whose number is public.
+"""
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Any, Generic, Protocol, TypeVar
+
+from presqt_daemon.config import TargetConfig
+from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
+from presqt_daemon.targets.left_out import others_to
+from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.web.target import WebTarget
+
+MARK = "presqt-ticket:"
+
+
+class GitDeposit(Protocol):
+    """One bag's way into one repository."""
+
+    def listing(self) -> Mapping[PurePosixPath, Item]: ...
+    def stat(self, path: PurePosixPath) -> Item | None: ...
+    def put(self, file: Sending, replaces: Item | None) -> Item: ...
+    def commit(self) -> Mapping[PurePosixPath, Item]: ...
+
+
+class GitContainers(ABC):
+    """Those that one token sees; used by one thread until there is a container."""
+
+    def __init__(self, http: Http, config: TargetConfig, api: str) -> None:
+        self._http = http
+        self._config = config
+        self._api = api
+        self._listed: list[dict[str, Any]] | None = None
+
+    def titles(self) -> Collection[str]:
+        """The names that a new one cannot have."""
+        self._listed = self._list()
+        return [str(row.get("name")) for row in self._listed]
+
+    def container(self, request: ContainerRequest) -> Container:
+        """The one asked for, the one that this ticket made before, or a new one.
+
+        Raises FileExistsError when the title is taken, and UserFault in PresQT's words.
+        """
+        if request.resource_id is not None:
+            return self._existing(request.resource_id, request.ticket)
+        # what was listed for the titles serves once: a later go looks anew
+        known, self._listed = self._listed, None
+        others: list[tuple[str, str]] = []
+        for row in self._list() if known is None else known:
+            if is_marked(row, request.ticket):
+                why = self._why_not_ours(row, request.ticket)
+                if why is None:
+                    return self._new(row, request.ticket)
+                others.append((self._shown(row), why))
+        made = self._create(request)
+        return replace(made, state={**made.state, **others_to(others)})
+
+    @abstractmethod
+    def account(self) -> Account:
+        """Whose token it is."""
+
+    @abstractmethod
+    def _list(self) -> list[dict[str, Any]]:
+        """Everything among which a new one's name must be free."""
+
+    @abstractmethod
+    def _existing(self, resource_id: str, ticket: str) -> Container:
+        """The one with this id, or a folder of it. Raises UserFault in PresQT's words."""
+
+    @abstractmethod
+    def _why_not_ours(self, row: Mapping[str, Any], ticket: str) -> str | None:
+        """Why one with the mark is none that we have made, None where nothing says so."""
+
+    @abstractmethod
+    def _create(self, request: ContainerRequest) -> Container:
+        """A new one. Raises FileExistsError when the name is taken."""
+
+    @abstractmethod
+    def _new(self, row: Mapping[str, Any], ticket: str) -> Container:
+        """One that this ticket has made, as a container."""
+
+    @abstractmethod
+    def _shown(self, row: Mapping[str, Any]) -> str:
+        """What a person calls it, at the start of a sentence."""
+
+
+_Deposit = TypeVar("_Deposit", bound=GitDeposit)
+
+
+class GitHostTarget(WebTarget, ABC, Generic[_Deposit]):
+    """One account of a host of git repositories; a bag is a few commits on the default branch."""
+
+    def __init__(self, http: Http, traits: Traits, containers: GitContainers) -> None:
+        super().__init__(http, traits)
+        self._containers = containers
+        self._lock = threading.Lock()
+        self._deposits: dict[tuple[str, str], _Deposit] = {}
+
+    def account(self) -> Account:
+        return self._containers.account()
+
+    def titles(self) -> Collection[str]:
+        return self._containers.titles()
+
+    def container(self, request: ContainerRequest) -> Container:
+        return self._containers.container(request)
+
+    def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
+        with self._given.asking("the list of files"):
+            return self._deposit(container).listing()
+
+    def stat(self, container: Container, path: PurePosixPath) -> Item | None:
+        with self._given.asking(f"what is at {path}"):
+            return self._deposit(container).stat(path)
+
+    def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
+        with self._given.asking(f"the upload of {file.path}"):
+            return self._deposit(container).put(file, replaces)
+
+    def commit(self, container: Container) -> Mapping[PurePosixPath, Item]:
+        with self._given.asking("the commit"):
+            return self._deposit(container).commit()
+
+    def _deposit(self, container: Container) -> _Deposit:
+        """The one of this container; made once, since it remembers what was put."""
+        key = self._address(container), container.state["path"]
+        with self._lock:
+            if key not in self._deposits:
+                self._deposits[key] = self._open(container, PurePosixPath(container.state["path"]))
+            return self._deposits[key]
+
+    @abstractmethod
+    def _address(self, container: Container) -> str:
+        """Where the API has the container's repository."""
+
+    @abstractmethod
+    def _open(self, container: Container, prefix: PurePosixPath) -> _Deposit:
+        """The deposit of a container; `prefix` is its folder in the repository."""
+
+
+def is_marked(row: Mapping[str, Any], ticket: str) -> bool:
+    """Whether the row of a list carries a ticket's mark."""
+    return str(row.get("description") or "").endswith(f"{MARK}{ticket}")
+
+
+def description_of(request: ContainerRequest) -> list[str]:
+    """The title as the bag or the sender wrote it, and what the bag says of itself."""
+    title = request.fields.get("described_title") or request.fields.get("title")
+    about = request.fields.get("description")
+    return [str(title or request.title), *([str(about)] if about else [])]
+
+
+def items_below(folder: PurePosixPath, items: Mapping[str, Item]) -> dict[PurePosixPath, Item]:
+    """The items below a folder of the repository, by their paths in it."""
+    found = {}
+    for text, item in items.items():
+        path = PurePosixPath(text)
+        if path != folder and path.is_relative_to(folder):
+            path = path.relative_to(folder)
+            found[path] = replace(item, path=path)
+    return found
