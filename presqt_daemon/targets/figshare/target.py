@@ -29,8 +29,8 @@ from presqt_daemon.targets.figshare.entries import TITLE_FORMAT, TITLE_LENGTH
 from presqt_daemon.targets.figshare.files import PARTS_AT_ONCE, ArticleFiles
 from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.targets.web.answers import TOKEN_INVALID
-from presqt_daemon.targets.web.given import GivenAddresses
 from presqt_daemon.targets.web.http import Http, is_same_host
+from presqt_daemon.targets.web.target import WebTarget
 
 URL = "https://api.figshare.com/v2"
 REQUESTS_PER_MINUTE = 60
@@ -63,30 +63,24 @@ def connect(config: TargetConfig, token: str | None) -> "FigshareTarget":
     return FigshareTarget(config, token or "")
 
 
-class FigshareTarget:
+class FigshareTarget(WebTarget):
     """One account at Figshare."""
 
     def __init__(
         self, config: TargetConfig, token: str, *, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        self.traits = traits(config)
-        self.heard: Callable[[], None] = lambda: None
-        self.turn: Callable[[], None] = lambda: None
-        self._name = config.name
         self._root = (config.url or URL).rstrip("/")
-        self._http = Http(
+        http = Http(
             config.name,
             own_urls=(config.url or URL,),
             credentials={"Authorization": f"token {token}"},
             connections=PARTS_AT_ONCE,
-            heard=lambda: self.heard(),  # noqa: PLW0108  (the caller sets it later)
-            turn=lambda: self.turn(),  # noqa: PLW0108  (so is this)
             counts=lambda _method, url: url.startswith(self._root),
         )
-        self._api = FigshareApi(self._http, self._root)
+        super().__init__(http, traits(config))
+        self._api = FigshareApi(http, self._root)
         self._deposits = Deposits(self._api)
         self._files = ArticleFiles(self._api, sleep)
-        self._given = GivenAddresses(config.name)
         self._lock = threading.Lock()
         self._names: dict[str, set[PurePosixPath]] = {}
         self._begun = Begun()
@@ -97,7 +91,7 @@ class FigshareTarget:
         doing = "the question whose token it is"
         answer = self._http.ask("GET", f"{self._root}/account", doing=doing, expect=(200, 403))
         if answer.status == 403:
-            raise UserFault("unauthorized", f"{TOKEN_INVALID} (target {self._name}).")
+            raise UserFault("unauthorized", f"{TOKEN_INVALID} (target {self._http.target}).")
         tree = answer.tree()
         identity = str(tree.get("id", ""))
         return Account(id=identity, name=str(tree.get("email") or identity))
@@ -124,12 +118,11 @@ class FigshareTarget:
         """From the article's list, which is the only place that knows files by their names."""
         return self.listing(container).get(path)
 
-    def make_folder(self, container: Container, path: PurePosixPath) -> None:
-        """Nothing: a folder is part of its files' paths."""
-
     def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
         if file.size == 0:
-            raise UserFault("bad-request", f"{self._name} takes no empty files: {file.path}.")
+            raise UserFault(
+                "bad-request", f"{self._http.target} takes no empty files: {file.path}."
+            )
         article, md5 = container.state["article"], _md5_of(file)
         older = self._begin(container, file, replaces, md5)
         with self._given.asking(f"the upload of {file.path}"):
@@ -220,7 +213,7 @@ class FigshareTarget:
 
     def close(self) -> None:
         self._files.close()
-        self._http.close()
+        super().close()
 
     def _begin(
         self, container: Container, file: Sending, replaces: Item | None, md5: str

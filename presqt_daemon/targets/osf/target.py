@@ -10,7 +10,7 @@ for tickets of earlier versions too, whose number is public. Resource ids: `<nod
 
 import contextlib
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -32,9 +32,9 @@ from presqt_daemon.targets.osf.entries import (
 from presqt_daemon.targets.osf.folders import NOT_READY_SECONDS, ROOT, Folders
 from presqt_daemon.targets.osf.nodes import Nodes
 from presqt_daemon.targets.web.fields import object_in
-from presqt_daemon.targets.web.given import GivenAddresses
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.web.pages import FolderBound
+from presqt_daemon.targets.web.target import WebTarget
 
 URL = "https://api.osf.io/v2"
 
@@ -65,30 +65,24 @@ def connect(config: TargetConfig, token: str | None) -> "OsfTarget":
     return OsfTarget(config, token or "")
 
 
-class OsfTarget:
+class OsfTarget(WebTarget):
     """One account at OSF."""
 
     def __init__(self, config: TargetConfig, token: str) -> None:
-        self.traits = TRAITS
-        self.heard: Callable[[], None] = lambda: None
-        self.turn: Callable[[], None] = lambda: None
-        self._name = config.name
         self._url = (config.url or URL).rstrip("/")
-        self._given = GivenAddresses(config.name)
-        self._under_way: set[str] = set()
-        self._one_ended = threading.Condition()
-        self._http = Http(
+        http = Http(
             config.name,
             own_urls=(self._url,),
             credentials={"Authorization": f"Bearer {token}"},
             headers={"Accept": "application/vnd.api+json"},
             connections=TRAITS.parallel_puts,
-            heard=lambda: self.heard(),  # noqa: PLW0108  (the caller sets it later)
-            turn=lambda: self.turn(),  # noqa: PLW0108  (so is this)
             said=words_of,
         )
-        self._nodes = Nodes(self._http, self._url, is_public=config.visibility == "public")
-        self._folders = Folders(self._http)
+        super().__init__(http, TRAITS)
+        self._under_way: set[str] = set()
+        self._one_ended = threading.Condition()
+        self._nodes = Nodes(http, self._url, is_public=config.visibility == "public")
+        self._folders = Folders(http)
 
     def account(self) -> Account:
         user = self._nodes.get(f"{self._url}/users/me/", "the question whose token it is")
@@ -122,7 +116,7 @@ class OsfTarget:
         self._trust_files_host(container)
         found: dict[PurePosixPath, Item] = {}
         waiting = [(ROOT, self._folders.find(container, ROOT))]
-        bound = FolderBound(target=self._name, doing="the list of files")
+        bound = FolderBound(target=self._http.target, doing="the list of files")
         with self._given.asking("the list of files", wait=NOT_READY_SECONDS):
             while waiting:
                 path, folder = waiting.pop()
@@ -158,7 +152,7 @@ class OsfTarget:
             # WaterButler tells nothing of the folder that is there
             self._folders.find(container, path)
         else:
-            entry = data_of(answer.tree(), self._name)
+            entry = data_of(answer.tree(), self._http.target)
             self._folders.keep(container, self._path_of(container, entry, path.parent), entry)
 
     def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
@@ -191,29 +185,15 @@ class OsfTarget:
                 # its web server answers so before WaterButler sees the request
                 raise UserFault(
                     "too-large",
-                    f"{self._name} takes no file of {file.size} bytes: {file.path} "
+                    f"{self._http.target} takes no file of {file.size} bytes: {file.path} "
                     "(400 without a word to the length of the upload).",
                 )
             raise self._http.fault(answer, "PUT", f"the upload of {file.path}")
-        entry = data_of(answer.tree(), self._name)
+        entry = data_of(answer.tree(), self._http.target)
         return replace(
             item_from_entry(entry, self._path_of(container, entry, file.path.parent)),
             has_replaced=replaces is None and answer.status == 200 and has_older_version(entry),
         )
-
-    def digest(
-        self,
-        container: Container,  # noqa: ARG002
-        item: Item,
-        algorithms: Collection[str],
-    ) -> Mapping[str, str]:
-        return {name: value for name, value in item.digests.items() if name in algorithms}
-
-    def commit(self, container: Container) -> Mapping[PurePosixPath, Item]:  # noqa: ARG002
-        return {}
-
-    def publish(self, container: Container) -> str | None:  # noqa: ARG002  (there are no drafts)
-        return None
 
     def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
         if item.size is None or item.size > limit or "upload" not in item.state:
@@ -230,9 +210,6 @@ class OsfTarget:
 
     def discard(self, container: Container) -> bool:
         return container.is_new and self._nodes.remove(container.id)
-
-    def close(self) -> None:
-        self._http.close()
 
     def _place(self, container: Container, path: PurePosixPath, replaces: Item | None) -> str:
         """The address for a file: its own where it gets a new version, else its folder's."""

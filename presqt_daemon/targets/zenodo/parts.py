@@ -7,14 +7,14 @@ file (201) and forbids its parts (403; zenodo-rdm issue 1443).
 
 import json
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.web.http import Http
-from presqt_daemon.targets.zenodo.part import BodyPart
+from presqt_daemon.targets.web.multipart import FilePart, PartSender
 
 STORE_SECONDS = 600.0
 """How long the server may take after the last byte of a content, or to put parts together."""
@@ -82,56 +82,32 @@ def put_parts(
     After a failure no new part begins, and the error flies when those under way have ended.
     """
     done = parts_done(file, part_bytes) or set()
-    missing = [part for part in sorted(parts) if part[0] not in done]
+    missing = [
+        _window(file, number, url, part_bytes)
+        for number, url in sorted(parts)
+        if number not in done
+    ]
     if not missing:
         return None
+    sender = PartSender(http=http, expect=_TAKEN, seconds=STORE_SECONDS)
     if not done:
-        status = _put_part(http, file, missing[0], part_bytes, (*_TAKEN, *REFUSED))
+        # alone, since a site that takes no parts says so only to the first
+        status = sender.send(file, missing[0], also=REFUSED)
         if status in REFUSED:
             return status
-        _note(file, missing.pop(0)[0])
+        _note(file, missing.pop(0))
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="part") as pool:
-        running: dict[Future[int], int] = {
-            pool.submit(_put_part, http, file, part, part_bytes, _TAKEN): part[0]
-            for part in missing
-        }
-        error: BaseException | None = None
-        for future in as_completed(running):
-            if future.cancelled():
-                continue
-            if (failed := future.exception()) is None:
-                _note(file, running[future])
-                continue
-            error = error or failed
-            for other in running:
-                other.cancel()
-        if error is not None:
-            raise error
+        sender.send_all(file, missing, pool, lambda part: _note(file, part))
     return None
 
 
-def _put_part(
-    http: Http, file: Sending, part: tuple[int, str], part_bytes: int, expect: tuple[int, ...]
-) -> int:
-    """The status of a part's answer; each part reads the file through a body of its own."""
-    number, url = part
+def _window(file: Sending, number: int, url: str, part_bytes: int) -> FilePart:
     start = (number - 1) * part_bytes
-    size = min(part_bytes, file.size - start)
-    with file.open() as body:
-        answer = http.ask(
-            "PUT",
-            url,
-            doing=f"part {number} of {file.path}",
-            body=BodyPart(body, start, size),
-            size=size,
-            expect=expect,
-            read_seconds=STORE_SECONDS,
-        )
-    return answer.status
+    return FilePart(number=number, start=start, size=min(part_bytes, file.size - start), url=url)
 
 
-def _note(file: Sending, number: int) -> None:
-    file.notes.add(f"{_PART}{number}")
+def _note(file: Sending, part: FilePart) -> None:
+    file.notes.add(f"{_PART}{part.number}")
     reach("zenodo-part")
 
 
