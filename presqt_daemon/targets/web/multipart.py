@@ -1,4 +1,4 @@
-"""A large file in parts: windows of its body, several under way at once, each sent as often as need.
+"""A large file in parts: windows of its body, several under way at once.
 
 What has arrived is known by the caller: from what the server lists, or from notes where it lists
 nothing. So an interrupted file is gone on with, and no part is sent a second time.

@@ -1,77 +1,41 @@
 """The files of one deposition in Zenodo's older API: a PUT into its bucket for each."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import Container, Item, Sending
-from presqt_daemon.targets.web.given import GivenAddresses
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.content import faults_by_name
+from presqt_daemon.targets.zenodo.keyed_files import KeyedFiles
 from presqt_daemon.targets.zenodo.keys import (
     StoredFile,
-    forms_of,
     has_digest_in_key,
-    item_of,
     items_of,
     keys_for,
-    let_go_with,
     size_from,
 )
 from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
 from presqt_daemon.targets.zenodo.words import VANISHED, draft_gone, link_in, md5_from, rows_in
 
 
-class BucketFiles:
+class BucketFiles(KeyedFiles):
     """The files of the depositions below `depositions`, the address of all of them."""
 
     def __init__(self, http: Http, depositions: str) -> None:
-        self._http = http
+        super().__init__(http)
         self._depositions = depositions
-        self._ours: dict[str, dict[str, PurePosixPath]] = {}
-        self._given = GivenAddresses(http.target)
 
     def listing(self, container: Container) -> dict[PurePosixPath, Item]:
-        """The deposition's files. Raises UserFault `resource-gone`."""
         return items_of(self._stored(container).values(), self._keys(container))
 
-    def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
-        """Store a file; a packed bag that it replaces is let go when the new one is verified.
-
-        Raises FileExistsError when another content stands for the path and is not to be replaced.
-        """
-        md5 = file.digests["md5"].lower()
-        there = self._stored(container)
-        forms = forms_of(file.path, there.values(), self._keys(container))
-        if replaces is None and any(form.md5 != md5 for form in forms):
-            raise FileExistsError(str(file.path))
-        old = let_go_with(replaces)
-        key = str(file.path)
-        if has_digest_in_key(file.path):
-            key = _free_key(file, md5, there, old)
-        self._keys(container)[key] = file.path
-        self._keys(container)[key] = file.path
-        stored = there.get(key)
-        if stored is None or stored.md5 != md5:
-            stored = self._put_object(container, key, file)
-        if stored.md5 != md5:
-            kept = [there[one] for one in old if one != key and one in there]
-            return item_of(file.path, stored, (stored, *kept))
-        for one, known in old.items():
-            if one != key and one in there and there[one].md5 == known:
-                self._remove(container, one)
-        return item_of(file.path, stored, (stored,))
-
-    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
-        """The content of a stored file, None for one of more than `limit` bytes."""
-        if item.size is None or item.size > limit:
-            return None
-        key = str(item.path)
-        url = self._object(container, key)
-        content = self._http.ask("GET", url, doing=f"the content of {key}").content
-        return content if len(content) <= limit else None
+    def digest(
+        self, container: Container, item: Item, algorithms: Collection[str]
+    ) -> Mapping[str, str]:
+        found = self.stat(container, item.path) if "md5" in algorithms else None
+        return found.digests if found is not None else {}
 
     def read(self, container: Container) -> dict[str, Any]:
         """The deposition. Raises UserFault `resource-gone` when it is none any more."""
@@ -84,6 +48,20 @@ class BucketFiles:
         if answer.status in VANISHED:
             raise draft_gone(container.link or container.id)
         return answer.tree()
+
+    def _store(
+        self, container: Container, file: Sending, md5: str, old: Mapping[str, str | None]
+    ) -> StoredFile:
+        there = self._stored(container)
+        self._refuse_taken(container, file, md5, old, there.values())
+        key = str(file.path)
+        if has_digest_in_key(file.path):
+            key = _free_key(file, md5, there, old)
+        self._keys(container)[key] = file.path
+        stored = there.get(key)
+        if stored is None or stored.md5 != md5:
+            stored = self._put_object(container, key, file)
+        return stored
 
     def _put_object(self, container: Container, key: str, file: Sending) -> StoredFile:
         url = self._object(container, key)
@@ -106,9 +84,11 @@ class BucketFiles:
             digests=md5_from(stored.get("checksum")),
         )
 
-    def _remove(self, container: Container, key: str) -> None:
-        url = self._object(container, key)
-        self._http.ask("DELETE", url, doing=f"the old {key}", expect=(200, 204, *VANISHED))
+    def _let_go(self, container: Container, key: str, known: str | None) -> None:
+        stored = self._stored(container).get(key)
+        if stored is not None and stored.md5 == known:
+            url = self._object(container, key)
+            self._http.ask("DELETE", url, doing=f"the old {key}", expect=(200, 204, *VANISHED))
 
     def _stored(self, container: Container) -> dict[str, StoredFile]:
         """The deposition's files by key."""
@@ -123,9 +103,8 @@ class BucketFiles:
         ]
         return {file.key: file for file in files}
 
-    def _keys(self, container: Container) -> dict[str, PurePosixPath]:
-        """The keys that this connection has given, and the paths for which they stand."""
-        return self._ours.setdefault(container.id, {})
+    def _content_url(self, container: Container, key: str) -> str:
+        return self._object(container, key)
 
     def _object(self, container: Container, key: str) -> str:
         """Where a file's bytes go; a container opened by the other API has no bucket noted yet."""

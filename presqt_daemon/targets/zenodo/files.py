@@ -16,15 +16,14 @@ from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Container, Item, Sending
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.content import DraftContent, KeyStuckError
+from presqt_daemon.targets.zenodo.keyed_files import KeyedFiles
 from presqt_daemon.targets.zenodo.keys import (
     StoredFile,
-    forms_of,
     has_digest_in_key,
     item_of,
     items_of,
     keys_for,
     left_spares,
-    let_go_with,
     size_from,
 )
 from presqt_daemon.targets.zenodo.words import draft_gone, md5_from
@@ -41,7 +40,7 @@ _POLL_SECONDS = (1.0, 2.0, 5.0, 10.0, 15.0)
 Entries = Mapping[str, Mapping[str, Any]]
 
 
-class DraftFiles:
+class DraftFiles(KeyedFiles):
     """The files of the drafts below `records`, the address of all records."""
 
     def __init__(
@@ -53,11 +52,10 @@ class DraftFiles:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._http = http
+        super().__init__(http)
         self._records = records
         self._content = content or DraftContent(http)
         self._published: set[str] = set()
-        self._ours: dict[str, dict[str, PurePosixPath]] = {}
         self.wait: Callable[[float, str], None] = lambda seconds, _sentence: sleep(seconds)
         self._clock = clock
 
@@ -71,10 +69,6 @@ class DraftFiles:
         shown = [file for file in files if file.key not in spares]
         return items_of(shown, self._keys(container))
 
-    def stat(self, container: Container, path: PurePosixPath) -> Item | None:
-        """What stands for a path; one request, since the server lists a draft's files at once."""
-        return self.listing(container).get(path)
-
     def pending(self, container: Container) -> list[str]:
         """The keys of files that were begun and never ended."""
         return [key for key, entry in self._entries(container).items() if not _is_complete(entry)]
@@ -87,40 +81,6 @@ class DraftFiles:
     def remove(self, container: Container, key: str) -> None:
         """Take a file away."""
         self._content.delete(self._files(container), key)
-
-    def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
-        """Store a file; what it replaces is let go when the new one is there with its digest.
-
-        What an earlier go has begun is gone on with. Raises FileExistsError when another content
-        stands for the path and is not to be replaced.
-        """
-        md5 = file.digests["md5"].lower()
-        entries = self._entries(container)
-        forms = forms_of(file.path, _complete(entries), self._keys(container))
-        if replaces is None and any(form.md5 not in {md5, None} for form in forms):
-            raise FileExistsError(str(file.path))
-        old = let_go_with(replaces)
-        plain = str(file.path)
-        if has_digest_in_key(file.path):
-            stored = self._at_free_key(container, file, md5, entries, old)
-        elif plain not in entries or not _is_complete(entries[plain]):
-            stored = self._at_plain_key(container, plain, file, entries.get(plain))
-        elif (there := _stored(entries[plain])).md5 == md5:
-            stored = there
-        else:
-            stored = self._swapped(container, file, md5, entries, old)
-        if stored.md5 != md5:
-            # judged, and sent again, by whoever asked for it: all that it replaces still stands
-            kept = [
-                StoredFile(key=key, size=None, digests={"md5": known} if known else {})
-                for key, known in old.items()
-                if key != stored.key
-            ]
-            return item_of(file.path, stored, (stored, *kept))
-        for key, known in old.items():
-            if key != stored.key:
-                self._let_go(container, key, known)
-        return item_of(file.path, stored, (stored,))
 
     def digest(
         self, container: Container, item: Item, algorithms: Collection[str]
@@ -146,14 +106,20 @@ class DraftFiles:
             self.wait(wait, f"the target's own digest of {key}")
             wait = next(waits, wait)
 
-    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
-        """The content of a stored file, None for one of more than `limit` bytes."""
-        if item.size is None or item.size > limit:
-            return None
-        key = str(item.path)
-        url = f"{self._files(container)}/{quote(key, safe='')}/content"
-        content = self._http.ask("GET", url, doing=f"the content of {key}").content
-        return content if len(content) <= limit else None
+    def _store(
+        self, container: Container, file: Sending, md5: str, old: Mapping[str, str | None]
+    ) -> StoredFile:
+        """What an earlier go has begun is gone on with."""
+        entries = self._entries(container)
+        self._refuse_taken(container, file, md5, old, _complete(entries))
+        plain = str(file.path)
+        if has_digest_in_key(file.path):
+            return self._at_free_key(container, file, md5, entries, old)
+        if plain not in entries or not _is_complete(entries[plain]):
+            return self._at_plain_key(container, plain, file, entries.get(plain))
+        if (there := _stored(entries[plain])).md5 == md5:
+            return there
+        return self._swapped(container, file, md5, entries, old)
 
     def _at_free_key(
         self,
@@ -235,7 +201,7 @@ class DraftFiles:
         return StoredFile(key=stored.key, size=stored.size, digests=digests, created=stored.created)
 
     def _let_go(self, container: Container, key: str, known: str | None) -> None:
-        """Remove what has been replaced, unless it is another content by now."""
+        """FileExistsError where it is another content by now."""
         entry = self._entries(container).get(key)
         if entry is None:
             return
@@ -260,9 +226,8 @@ class DraftFiles:
             rows = ()
         return {str(row["key"]): row for row in rows if isinstance(row, dict) and row.get("key")}
 
-    def _keys(self, container: Container) -> dict[str, PurePosixPath]:
-        """The keys that this connection has given, and the paths for which they stand."""
-        return self._ours.setdefault(container.id, {})
+    def _content_url(self, container: Container, key: str) -> str:
+        return f"{self._files(container)}/{quote(key, safe='')}/content"
 
     def _files(self, container: Container) -> str:
         record = f"{self._records}/{quote(container.id, safe='')}"

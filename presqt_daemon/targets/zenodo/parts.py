@@ -82,11 +82,7 @@ def put_parts(
     After a failure no new part begins, and the error flies when those under way have ended.
     """
     done = parts_done(file, part_bytes) or set()
-    missing = [
-        _window(file, number, url, part_bytes)
-        for number, url in sorted(parts)
-        if number not in done
-    ]
+    missing = [_window(file, part, part_bytes) for part in sorted(parts) if part[0] not in done]
     if not missing:
         return None
     sender = PartSender(http=http, expect=_TAKEN, seconds=STORE_SECONDS)
@@ -101,7 +97,8 @@ def put_parts(
     return None
 
 
-def _window(file: Sending, number: int, url: str, part_bytes: int) -> FilePart:
+def _window(file: Sending, part: tuple[int, str], part_bytes: int) -> FilePart:
+    number, url = part
     start = (number - 1) * part_bytes
     return FilePart(number=number, start=start, size=min(part_bytes, file.size - start), url=url)
 

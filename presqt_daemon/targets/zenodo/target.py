@@ -17,6 +17,7 @@ from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
 from presqt_daemon.targets.web.answers import TOKEN_INVALID, Answer
 from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.web.target import WebTarget
 from presqt_daemon.targets.zenodo.deposit import DepositTarget
 from presqt_daemon.targets.zenodo.description.metadata import LEAST_TEXT
 from presqt_daemon.targets.zenodo.records import RecordsTarget
@@ -65,33 +66,16 @@ def api_url(url: str) -> str:
     return url if urlsplit(url).path else f"{url}/api"
 
 
-class ZenodoTarget:
+class ZenodoTarget(WebTarget):
     """One connection, by whichever API the server has."""
 
     def __init__(self, http: Http, api: str, config: TargetConfig) -> None:
-        self.traits = TRAITS
-        self._http = http
+        super().__init__(http, TRAITS)
         self._api = api
         self._config = config
         self._lock = threading.Lock()
         self._chosen: RecordsTarget | DepositTarget | None = None
         self.waits_for: Callable[[str, float], None] = lambda _what, _seconds: None
-
-    @property
-    def heard(self) -> Callable[[], None]:
-        return self._http.heard
-
-    @heard.setter
-    def heard(self, call: Callable[[], None]) -> None:
-        self._http.heard = call
-
-    @property
-    def turn(self) -> Callable[[], None]:
-        return self._http.turn
-
-    @turn.setter
-    def turn(self, call: Callable[[], None]) -> None:
-        self._http.turn = call
 
     def account(self) -> Account:
         return self._side().account()
@@ -111,9 +95,6 @@ class ZenodoTarget:
     def stat(self, container: Container, path: PurePosixPath) -> Item | None:
         return self._side().stat(container, path)
 
-    def make_folder(self, container: Container, path: PurePosixPath) -> None:
-        self._side().make_folder(container, path)
-
     def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
         return self._side().put(container, file, replaces)
 
@@ -125,17 +106,11 @@ class ZenodoTarget:
     def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
         return self._side().fetch(container, item, limit)
 
-    def commit(self, container: Container) -> Mapping[PurePosixPath, Item]:
-        return self._side().commit(container)
-
     def publish(self, container: Container) -> str | None:
         return self._side().publish(container)
 
     def discard(self, container: Container) -> bool:
         return self._side().discard(container)
-
-    def close(self) -> None:
-        self._http.close()
 
     def _wait(self, seconds: float, what: str) -> None:
         """A wait between two questions, told where it is a long one."""
