@@ -14,6 +14,7 @@ from presqt_daemon.errors import ConfigError, PresqtError
 from presqt_daemon.system.standard_streams import open_missing_streams, start_again_in_utf8
 
 MODULES = {
+    "help": "pages",
     "run": "run",
     "submit": "submit",
     "status": "status",

@@ -11,6 +11,7 @@ from pathlib import Path
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.output.show import print_lines
+from presqt_daemon.cli.shipped import shipped
 from presqt_daemon.settings.example import example
 from presqt_daemon.settings.schema import schema_uri
 from presqt_daemon.system.files import replace_file
@@ -81,26 +82,15 @@ def main(context: Context) -> int:
 
 def parts(room: Path) -> Iterator[ServiceFile]:
     """Every file, for a program that is installed in `room`."""
-    unit = ready_made(UNIT).replace(str(ROOM), str(room))
+    unit = shipped(f"systemd/{UNIT}").replace(str(ROOM), str(room))
     yield ServiceFile(path=Path("/etc/systemd/system") / UNIT, content=unit.encode())
     for kind in ("sysusers", "tmpfiles"):
-        content = ready_made(f"presqt-daemon.{kind}.conf")
+        content = shipped(f"systemd/presqt-daemon.{kind}.conf")
         yield ServiceFile(path=Path(f"/etc/{kind}.d/presqt-daemon.conf"), content=content.encode())
     places = {name: str(STATE / name) for name in ("inbox", "mediafiles", "archive")}
     # file names of one group's bags are not every local user's business
     text = example(schema_uri(), {**places, "permissions.status": "0640"})
     yield ServiceFile(path=CONFIG, content=text.encode(), is_yours=True)
-
-
-def ready_made(name: str) -> str:
-    """A file of `systemd/`, out of the package or, beside a checkout, out of that."""
-    package = Path(__file__).parents[1]
-    for folder in (package / "systemd", package.parent / "systemd"):
-        if (folder / name).is_file():
-            return (folder / name).read_text(encoding="utf-8")
-    raise CommandRefusal(
-        f"{name} is missing in this installation; install the program again", Exit.FILES
-    )
 
 
 def _write(part: ServiceFile, prefix: Path, *, is_trial: bool) -> str:

@@ -1,4 +1,4 @@
-"""A Samba share as inbox, as the README's recipe has it, on the loopback address."""
+"""A Samba share as inbox, as the recipe of the service's page has it, on the loopback address."""
 
 import contextlib
 import os
@@ -47,7 +47,7 @@ CONFIG = """
 """
 
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "systemd" / "README.md"
 GUESTS = """
   guest ok = yes
   guest only = yes
@@ -57,8 +57,8 @@ GUESTS = """
 
 
 def recipe(inbox: Path, user: str) -> str:
-    """The README's share, for this folder and this user."""
-    text = README.read_text(encoding="utf-8")
+    """The page's share, for this folder and this user."""
+    text = PAGE.read_text(encoding="utf-8")
     share = text[text.index("[thesis-drop]") :]
     lines = share[: share.index("```")].splitlines()
     named = [f"  path = {inbox}" if line.startswith("  path =") else line for line in lines]

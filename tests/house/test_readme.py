@@ -1,4 +1,4 @@
-"""The first command of the README, word for word, on a copy of the tree with nothing else there."""
+"""The README's commands, word for word, on a copy of the tree with nothing else there."""
 
 import contextlib
 import os
@@ -6,15 +6,19 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
-from tests.bags import bag_zip, drop
+from presqt_daemon.cli.pages import TOPICS
+from tests.bags import bag_zip
 from tests.house.house import House, wait_until
+from tests.pages.pages import blocks, first_block, links, section, text_of
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = (
     "presqt_daemon",
     "README.md",
+    "CHANGELOG.md",
     "LICENSE",
     "pyproject.toml",
     "config.example.yaml",
@@ -22,19 +26,24 @@ SHIPPED = (
 )
 
 
-def first_command() -> str:
-    block = re.search(r"```sh\n(.+?)\n```", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert block is not None
-    return block.group(1)
+def run_block(block: str, tree: Path, environment: Mapping[str, str]) -> str:
+    """What the commands print; fails when the last one does."""
+    ended = subprocess.run(
+        ["bash", "-euc", block],
+        cwd=tree, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=240, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, f"{block}\n{ended.stdout}{ended.stderr}"
+    return ended.stdout
 
 
-def test_the_first_command_of_the_readme_leads_to_a_verified_deposit(tmp_path: Path) -> None:
+def test_the_commands_of_the_readme_lead_to_verified_deposits(tmp_path: Path) -> None:
     tree = tmp_path / "fresh"
     tree.mkdir()
     for name in SHIPPED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, tree / name)
-    command = first_command()
+    command = first_block("README.md", "Two commands")
     assert command.startswith("python3 -m venv .venv")
     # what a newcomer's shell has, and how this machine reaches the package index
     kept = re.compile(r"PATH|HOME|TERM|LANG|PIP_.*|UV_.*|SSL_.*|REQUESTS_CA_BUNDLE|(?i:.*_proxy)")
@@ -53,10 +62,27 @@ def test_the_first_command_of_the_readme_leads_to_a_verified_deposit(tmp_path: P
     try:
         wait_until(lambda: "ready: " in house.log or shell.poll() is not None, 240, what=house.log)
         assert shell.poll() is None, house.log
-        drop(bag_zip(), house.inbox / "archive" / "thesis.zip")
+        first_bag, a_zip = list(blocks(section("README.md", "The first bag"), "sh"))
+        told = run_block(first_bag, tree, environment)
+        assert "Upload successful." in told
+        assert "archive/Field notes:\nmonday.txt" in told
+        (tree / "thesis.zip").write_bytes(bag_zip())
+        assert "Field notes.zip" in run_block(a_zip, tree, environment)
         info = house.ended("thesis.zip")
         assert info["message"] == "Upload successful."
         assert house.deposited("Project") == {"a.txt": b"alpha\n", "sub/b.txt": b"beta\n"}
+        for topic, (page, _about) in TOPICS.items():
+            told = run_block(f".venv/bin/presqt-daemon help {topic}", tree, environment)
+            assert told == text_of(page), topic
+        documents = tree / ".venv/share/doc/presqt-daemon"
+        for document in documents.rglob("*.md"):
+            for link in links(document.read_text(encoding="utf-8")):
+                # the tests come with the source alone
+                if not link.startswith("https:") and "tests/" not in link:
+                    assert (document.parent / link.partition("#")[0]).exists(), (
+                        f"{document}: {link}"
+                    )
+        assert (documents / "systemd/README.md").exists()
         os.killpg(shell.pid, signal.SIGTERM)
         shell.wait(40)
         assert "stopped" in house.log

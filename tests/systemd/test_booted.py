@@ -1,4 +1,4 @@
-"""The service under a systemd that has really booted, installed as the README says."""
+"""The service under a systemd that has really booted, installed as the pages say."""
 
 import json
 import os
@@ -12,6 +12,7 @@ import pytest
 
 from tests.bags import bag_zip
 from tests.house.house import wait_until
+from tests.pages.pages import first_block
 from tests.systemd.machine import PYTHONS, Machine, booted, fetch_wheels
 
 ROOT = Path(__file__).parents[2]
@@ -24,10 +25,7 @@ pytestmark = pytest.mark.timeout(900)
 
 def readme_block() -> str:
     """The one block of the README that installs the service, literally."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"^## Under systemd\n.*?^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    assert found is not None
-    return found.group(1)
+    return first_block("README.md", "A service")
 
 
 def put_checkout(machine: Machine, release: str) -> None:

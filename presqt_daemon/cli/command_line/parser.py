@@ -1,7 +1,7 @@
 """What may be typed: the commands and their options."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,7 +16,7 @@ PROGRAM = "presqt-daemon"
 _TICKET = "ticket number, four or more of its first characters, a drop's name or its inbox note"
 
 
-class _Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """Says what is wrong on one line, and exits by a number that no ticket's state has."""
 
     def error(self, message: str) -> NoReturn:
@@ -27,7 +27,12 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The command and its options; exits after `--help`, `--version` and wrong usage."""
-    parser = _Parser(
+    return build_parser()[0].parse_args(arguments)
+
+
+def build_parser() -> tuple[CommandParser, Mapping[str, CommandParser]]:
+    """The program's parser, and each command's by name."""
+    parser = CommandParser(
         prog=PROGRAM,
         description="Drop a zipped BagIt bag into a folder; get a verified deposit and a status.",
         allow_abbrev=False,
@@ -36,7 +41,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _add_shared(parser, is_first=True)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def command(name: str, summary: str) -> _Parser:
+    def command(name: str, summary: str) -> CommandParser:
         added = commands.add_parser(
             name,
             help=summary,
@@ -46,6 +51,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         _add_shared(added, is_first=False)
         return added
 
+    about = command("help", "show a page about a topic, or a command's options; none: list them")
+    about.add_argument("topic", nargs="?", metavar="TOPIC|COMMAND")
     _add_run(command("run", "run the daemon in the foreground"))
     _add_submit(command("submit", "drop a bag zip, or a folder, for a target"))
     status = command("status", "show one ticket, or a table of all")
@@ -91,7 +98,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="FOLDER",
         help="remove the zips of rejected drops of this inbox folder before their time",
     )
-    return parser.parse_args(arguments)
+    return parser, commands.choices
 
 
 def _add_shared(parser: argparse.ArgumentParser, *, is_first: bool) -> None:

@@ -61,3 +61,8 @@ def following_table(columns: Row) -> Iterator[Callable[[Sequence[Row]], None]]:
         known.update(rows)
 
     yield update
+
+
+def print_page(text: str) -> None:
+    """Print the page as it is written."""
+    print(text, end="")

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.live import Live
+from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -73,6 +74,13 @@ def following_table(columns: Row) -> Iterator[Callable[[Sequence[Row]], None]]:
             live.update(_table(columns, rows), refresh=True)
 
         yield update
+
+
+def print_page(text: str) -> None:
+    """Show the page laid out for this terminal, through the pager of the user's choice."""
+    console = _console()
+    with console.pager():
+        console.print(Markdown(text, hyperlinks=False))
 
 
 def _console() -> Console:

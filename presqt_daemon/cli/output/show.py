@@ -35,6 +35,10 @@ class Pen(Protocol):
         """Show how far `prepare-upgrade` is as it is told."""
         ...
 
+    def print_page(self, text: str) -> None:
+        """Show a page of Markdown."""
+        ...
+
 
 def is_terminal() -> bool:
     """Whether a person reads standard output."""

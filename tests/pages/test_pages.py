@@ -1,0 +1,100 @@
+import re
+
+import pytest
+
+from presqt_daemon.cli.pages import TOPICS
+from presqt_daemon.tickets.process_info import ProcessInfo
+from tests.pages.commands import COMMANDS, options_of
+from tests.pages.faults import faults
+from tests.pages.names import CODES
+from tests.pages.pages import PAGES, first_block, section, text_of
+
+SHARED = {"--config", "--set", "-v", "--verbose", "-h", "--help", "--version"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_all_that_a_page_names_is_there(page: str) -> None:
+    assert faults(text_of(page), page) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("```sh\npresqt-daemon submitt x.zip\n```\n", "invalid choice"),
+        ("```sh\nmkdir a && .venv/bin/presqt-daemon status --jsn\n```\n", "unrecognized"),
+        ("```sh\npython -m presqt_daemon --set staging.worker=2 check\n```\n", "no key staging"),
+        ("    presqt-daemon check --deposits NAME\n", "unrecognized"),
+        ("Say `status --watchful`.", "status has no --watchful"),
+        ("Say `presqt-daemon statu`.", "no command statu"),
+        ("Say `submit PATH [--titel T]`.", "submit has no --titel"),
+        ("Say `--dry-runs`.", "no command has --dry-runs"),
+        ("Set `staging.worker`.", "no key staging.worker"),
+        ("Set `stagin.workers`.", "no key stagin.workers"),
+        ("Set `token_fil`.", "no key or name token_fil"),
+        ("Set `publishing: never`.", "no key publishing"),
+        ("Set `PRESQT_DAEMON__STAGING__WORKER=2`.", "no key for PRESQT_DAEMON__STAGING__WORKER"),
+        ("Set `PRESQT_REAL_CASH`.", "nothing reads PRESQT_REAL_CASH"),
+        ("An entry `z: {type: zenodo, token_fil: x}`.", "token_fil"),
+        ("```yaml\nstaging: {worker: 2}\n```\n", "staging.worker"),
+        ("It ends as `not-zip`.", "no code not-zip"),
+        ("It is a warning `zip-normalized`.", "no code zip-normalized"),
+        ("See `presqt_daemon/inbox/clam.py`.", "no file presqt_daemon/inbox/clam.py"),
+        ("See `house/test_nothing.py`.", "no file house/test_nothing.py"),
+        ("See tests/house/test_nothing.py.", "no file tests/house/test_nothing.py"),
+        ("See [here](nowhere/README.md).", "a link to nowhere"),
+        ("See [here](LICENSE#nothing).", "no heading"),
+        ("See [here](https://example).", "no address"),
+        ("A `FolderScaner` does it.", "nothing is called FolderScaner"),
+    ],
+)
+def test_a_mistake_of_each_kind_is_found(text: str, said: str) -> None:
+    assert any(said in fault for fault in faults(text, "README.md")), faults(text, "README.md")
+
+
+def test_every_failure_stands_with_its_number_in_the_page_on_tickets() -> None:
+    listed: dict[str, int] = {}
+    for row in section("presqt_daemon/tickets/README.md", "When a ticket fails").split("\n"):
+        cells = row.split("|")
+        if len(cells) > 3 and re.match(r" \d", cells[1]):
+            numbers = [int(one) for one in re.findall(r"\d+", cells[1])]
+            codes = re.findall(r"`([a-z-]+)`", cells[2])
+            # one number for all codes of the row, or one for each
+            numbers = numbers * len(codes) if len(numbers) == 1 else numbers
+            listed.update(zip(codes, numbers, strict=True))
+    assert listed == CODES
+
+
+def test_every_key_of_the_status_stands_in_the_page_on_tickets() -> None:
+    rows = section("presqt_daemon/tickets/README.md", "The status file").split("\n")
+    listed = [key for row in rows if row.startswith("| `") for key in row.split("|")[1].split("`")]
+    assert {key for key in listed if key.strip(" ,")} == set(ProcessInfo.__slots__)
+
+
+def test_every_command_and_each_of_its_options_stand_in_the_page_on_commands() -> None:
+    text = text_of("presqt_daemon/cli/README.md")
+    rows = [row for row in text.split("\n") if row.startswith("| `")]
+    for command in COMMANDS:
+        own = "\n".join(row for row in rows if re.search(rf"`{command}[ `]", row.split("|")[1]))
+        assert own, command
+        missing = {one for one in options_of(command) - SHARED if not re.search(f"{one}\\b", own)}
+        assert not missing, f"{command}: {missing}"
+
+
+def test_the_readme_and_help_have_the_same_topics_and_no_page_is_without_one() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| \[(\S+)\]\((\S+)\)", text_of("README.md"), re.MULTILINE)
+    assert all(shown == link for _topic, shown, link in rows)
+    assert {topic: link for topic, _shown, link in rows} == {
+        topic: page for topic, (page, _about) in TOPICS.items() if topic != "start"
+    }
+    shown_by_help = {page for page, _about in TOPICS.values()}
+    assert {page for page in PAGES if not page.startswith("tests/")} <= shown_by_help
+    for page in PAGES:
+        assert page == "README.md" or f"({page})" in text_of("README.md"), page
+
+
+def test_the_readme_is_two_pages() -> None:
+    assert len(text_of("README.md").split("\n")) <= 125
+
+
+def test_the_service_of_the_readme_is_that_of_its_own_page() -> None:
+    assert first_block("README.md", "A service") == first_block("systemd/README.md", "Install")
