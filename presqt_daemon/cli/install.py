@@ -11,7 +11,7 @@ from pathlib import Path
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.output.show import print_lines
-from presqt_daemon.cli.shipped import shipped
+from presqt_daemon.cli.pages import shipped
 from presqt_daemon.settings.example import example
 from presqt_daemon.settings.schema import schema_uri
 from presqt_daemon.system.files import replace_file

@@ -1,14 +1,14 @@
-"""`help`: a user's pages, out of the installation itself."""
+"""`help`: a user's pages, and what else comes along with the program and is no code."""
 
 import difflib
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.command_line.parser import PROGRAM, build_parser
 from presqt_daemon.cli.output.show import pen, print_lines
-from presqt_daemon.cli.shipped import shipped
 
 TOPICS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -30,6 +30,13 @@ OTHER_WORDS: Mapping[str, str] = MappingProxyType(
     {"readme": "start", "inbox": "drops", "bagit": "bags", "systemd": "service",
      "config.yaml": "configuration", "settings": "configuration", "changelog": "changes"}
 )  # fmt: skip
+
+_PACKAGE = Path(__file__).parents[1]
+_PLACES = (_PACKAGE / "shipped", _PACKAGE.parent)
+"""Where the build puts what lies outside of the package, then a checkout.
+
+In this order: a README.md beside an installed package may be anybody's.
+"""
 
 
 def main(context: Context) -> int:
@@ -60,3 +67,13 @@ def main(context: Context) -> int:
     likely = difflib.get_close_matches(word, (*TOPICS, *OTHER_WORDS, *commands), 1)
     meant = f"did you mean {likely[0]}?" if likely else f"topics: {', '.join(TOPICS)}"
     raise CommandRefusal(f"there is no page about {asked}; {meant}", Exit.USAGE)
+
+
+def shipped(path: str) -> str:
+    """A file's text by its path in a checkout. Refusal 74 where the installation lacks it."""
+    for place in _PLACES:
+        if (place / path).is_file():
+            return (place / path).read_text(encoding="utf-8")
+    raise CommandRefusal(
+        f"{path} is missing in this installation; install the program again", Exit.FILES
+    )
