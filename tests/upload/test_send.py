@@ -14,7 +14,7 @@ from presqt_daemon.records.payload import PayloadError
 from presqt_daemon.targets.base import Traits
 from presqt_daemon.upload.calls.patience import MustWait
 from tests.targets.memory import MemoryStore, MemoryTarget, Room
-from tests.upload.tickets import Supervisor, job_for, staged
+from tests.upload.tickets import Supervisor, folder_config, job_for, staged
 
 UPDATE = DuplicateAction.UPDATE
 DOWN = TargetFault("target-unavailable", "The target is down.", retryable=True)
@@ -722,3 +722,13 @@ def test_a_failed_publication_is_a_warning(tmp_path: Path) -> None:
         ("not-published", "All files are there, but publishing failed: Licence is missing.")
     ]
     assert result.note is not None
+
+
+def test_a_folder_asks_nobody_before_it_makes_a_deposit(
+    tmp_path: Path, supervisor: Supervisor
+) -> None:
+    job = job_for(staged(tmp_path), folder_config(tmp_path / "archive"))
+    supervisor.send(job)
+    assert supervisor.asked == 0
+    (created,) = (told for told in supervisor.reports if isinstance(told, Created))
+    assert created.identity is not None, "it is known as this ticket's all the same"
