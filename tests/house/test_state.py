@@ -370,7 +370,7 @@ def test_a_wait_by_the_wall_clock_would_be_seen(line: str) -> None:
 AGES = {
     # how long a file has lain is told by the file system, and by no other clock; what comes of it
     # is a wait that is a little shorter or longer, once
-    "reception.py": ["look_at_drop"],
+    "candidates.py": ["look_at_drop"],
     # days, and the minute in which a sender is told
     "status_copies.py": ["_seconds_since", "tidy"],
 }
@@ -380,7 +380,7 @@ def test_nothing_that_waits_or_reaps_looks_at_the_wall_clock() -> None:
     package = Path(presqt_daemon.__file__).parent
     found = {}
     for room in ("inbox", "workers", "system"):
-        sources = list((package / room).glob("*.py"))
+        sources = list((package / room).rglob("*.py"))
         assert len(sources) > 7
         for path in sources:
             # an arbiter's `now` is a number handed to it; only calls are followed
