@@ -37,7 +37,7 @@ class EndedRuns:
     uploads: Uploads
     limits: SharedLimits
 
-    def settle(
+    def write_end(
         self, job: WorkerJob, holder: StatusWriter, end: End | Staged | Broken, *, progress: bool
     ) -> RunEnd:
         """What the worker's last word means for the ticket. Raises PresqtError, ParkError."""

@@ -158,7 +158,7 @@ class Supervisor:
             end = self._converse(conversation)
             progress = holder.info.upload_files_finished > started_with
             found = EndedRuns(self.config, self.uploads, self.limits)
-            return found.settle(conversation.job, holder, end, progress=progress)
+            return found.write_end(conversation.job, holder, end, progress=progress)
         except PresqtError as error:
             end_failed(holder, error, self.config)
         except ParkError as cause:
