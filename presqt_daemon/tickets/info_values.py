@@ -1,88 +1,43 @@
 """The values in a status file as the types of its fields; wrong ones are told from right ones."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from presqt_daemon.model import DuplicateAction, Finding, Stage, Status
-
-_TIMES = frozenset(
-    {
-        "expiration",
-        "next_attempt_at",
-        "waiting_since",
-        "received_at",
-        "updated_at",
-        "finished_at",
-    }
-)
-_COUNTS = frozenset(
-    {
-        "errors_total",
-        "warnings_total",
-        "staging_attempt",
-        "attempt",
-        "resumes",
-        "staging_total_bytes",
-        "staging_bytes_finished",
-        "upload_total_files",
-        "upload_files_finished",
-        "upload_total_bytes",
-        "upload_bytes_finished",
-        "job_percentage",
-        "waited_seconds",
-    }
-)
-_NEVER_NULL = frozenset({"ticket_number", "message", "source_file", "received_at", "updated_at"})
-_LISTS = frozenset(
-    {
-        "failed_fixity",
-        "unverified_fixity",
-        "resources_ignored",
-        "resources_updated",
-        "ignored_different",
-    }
-)
-
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2970
 
 
-def value_from_json(name: str, raw: Any) -> Any:
-    """A key's value as the field's type. Raises ValueError, or what comes of a wrong type."""
-    if name in {"errors", "warnings"}:
-        return tuple(
-            Finding(code=_text(f["code"]), path=_text(f["path"]), message=_text(f["message"]))
-            for f in raw
-        )
-    if name in _LISTS:
-        return tuple(_text(item) for item in raw)
-    if name == "status":
-        return Status(raw)
-    if name == "stage":
-        return Stage(raw)
-    if name in {"options_from", "dropped_by"}:
-        return {_text(key): _text(v) if isinstance(v, str) else v for key, v in dict(raw).items()}
-    if name in _COUNTS:
-        return _whole(raw)
-    if raw is None:
-        if name in _NEVER_NULL:
-            raise ValueError(f"{name} is null")
-        return None
-    if name in _TIMES:
-        return time_from_text(raw)
-    if name == "file_duplicate_action":
-        return DuplicateAction(raw)
-    if name in {"status_code", "function_process_id"}:
-        return _whole(raw)
-    if not isinstance(raw, str):
-        raise ValueError(f"{name} is no text")  # noqa: TRY004  (a damaged file like any other)
-    return _text(raw)
+def reader_for(kind: Any) -> Callable[[Any], Any]:
+    """What makes a JSON value one of this type; null is for the types that allow None.
+
+    It raises ValueError, or what comes of a wrong type.
+    """
+    kinds = get_args(kind) if NoneType in get_args(kind) else (kind,)
+    read = _READERS[kinds[0]]
+    return read if NoneType not in kinds else lambda raw: None if raw is None else read(raw)
+
+
+def _finding(raw: Any) -> Finding:
+    return Finding(code=_text(raw["code"]), path=_text(raw["path"]), message=_text(raw["message"]))
+
+
+def _object(raw: Any) -> dict[str, Any]:
+    return {_text(key): _text(v) if isinstance(v, str) else v for key, v in dict(raw).items()}
 
 
 def _text(raw: Any) -> str:
     """Text that can be shown and written again: what UTF-8 cannot hold is escaped."""
     text = str(raw)
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _only_text(raw: Any) -> str:
+    if not isinstance(raw, str):
+        raise ValueError(f"{raw!r} is no text")  # noqa: TRY004  (a damaged file like any other)
+    return _text(raw)
 
 
 def _whole(raw: Any) -> int:
@@ -107,3 +62,17 @@ def time_from_text(text: str) -> datetime:
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise ValueError(f"no time of ours: {text!r}")
     return moment
+
+
+_READERS: Mapping[Any, Callable[[Any], Any]] = {
+    str: _only_text,
+    int: _whole,
+    datetime: time_from_text,
+    Status: Status,
+    Stage: Stage,
+    DuplicateAction: DuplicateAction,
+    tuple[str, ...]: lambda raw: tuple(map(_text, raw)),
+    tuple[Finding, ...]: lambda raw: tuple(map(_finding, raw)),
+    Mapping[str, str]: _object,
+    Mapping[str, int | str | None]: _object,
+}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_type_hints
 
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import (
@@ -16,7 +16,7 @@ from presqt_daemon.model import (
     Status,
     UploadResult,
 )
-from presqt_daemon.tickets.info_values import text_from_time, value_from_json
+from presqt_daemon.tickets.info_values import reader_for, text_from_time
 
 SCHEMA_VERSION = 2
 OLDEST_VERSION = 1
@@ -113,6 +113,10 @@ class ProcessInfo:
         """Whether it is known what goes where, as staging finds out."""
         options = (self.target, self.title, self.file_duplicate_action)
         return bool(self.source_file) and None not in options
+
+
+_READERS = {name: reader_for(kind) for name, kind in get_type_hints(ProcessInfo).items()}
+"""What reads a key's value: its field's type says it."""
 
 
 def advance(info: ProcessInfo, stage: Stage) -> ProcessInfo:
@@ -239,9 +243,9 @@ def info_from_bytes(content: bytes) -> ProcessInfo:
         raise NewerInfoError(f"schema version {version}; this program knows {SCHEMA_VERSION}")
     if not isinstance(version, int) or version < OLDEST_VERSION:
         raise InfoError(f"schema version {version!r}")
-    names = set(ProcessInfo.__slots__) - (_LATER_KEYS - tree.keys()) - {"schema_version"}
+    names = _READERS.keys() - (_LATER_KEYS - tree.keys()) - {"schema_version"}
     try:
-        info = ProcessInfo(**{name: value_from_json(name, tree[name]) for name in names})
+        info = ProcessInfo(**{name: _READERS[name](tree[name]) for name in names})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InfoError(f"not a status file of ours: {error!r}") from None
     if info.is_open and info.stage in {Stage.HASHED, Stage.UPLOADED} and not info.is_resolved:
