@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from presqt_daemon.model import FileResult, Fixity, Outcome
-from presqt_daemon.records.journal import Journal
-from presqt_daemon.targets.base import Container, Item, Target
+from presqt_daemon.targets.base import Item
 from presqt_daemon.upload.calls.threads import TargetThreads
 from presqt_daemon.upload.containers.confirm import (
     Remaining,
@@ -31,44 +30,40 @@ class Delivery:
     """One container's upload; its results go to the summary and the journal."""
 
     def __init__(
-        self,
-        target: Target,
-        container: Container,
-        load: Load,
-        threads: TargetThreads,
-        *,
-        journal: Journal,
-        summary: UploadSummary,
+        self, transfer: Transfer, load: Load, threads: TargetThreads, summary: UploadSummary
     ) -> None:
-        self._target = target
-        self._container = container
+        self._transfer = transfer
+        self._target = transfer.target
+        self._container = transfer.container
+        self._journal = transfer.journal
         self._load = load
         self._threads = threads
-        self._journal = journal
         self._summary = summary
 
-    def run(self, transfer: Transfer, listing: Mapping[PurePosixPath, Item]) -> Remaining:
+    def run(self) -> Remaining:
         """Send everything that is not there; what the container then holds.
 
-        `listing` is by the keys of the target's `names`. Raises what `send` raises.
+        Raises what `send` raises.
         """
+        transfer, listing = self._transfer, self._transfer.listing
         refuse_conflicts(self._load, self._target.traits, listing)
         self._make_folders(listing)
         for result in self._threads.each(transfer.deliver, self._load.parcels()):
             if not transfer.is_open(result):
                 self._settle(result)
         self._journal.flush(durable=False)
-        self._judge_committed(transfer, self._commit())
+        self._judge_committed(self._commit())
         self._journal.flush(durable=False)
         if transfer.delivered:
             # after the last put: only what the target shows then is there
             listing = listed_by_key(self._target, self._container, self._threads)
-            self._confirm(transfer, listing)
+            self._confirm(listing)
             self._journal.flush(durable=False)
         return remaining(listing, self._load.parcels(), self._target.traits.names)
 
-    def _confirm(self, transfer: Transfer, listing: Mapping[PurePosixPath, Item]) -> None:
+    def _confirm(self, listing: Mapping[PurePosixPath, Item]) -> None:
         """Look again for what the listing does not show as stored; then send it once more."""
+        transfer = self._transfer
         sent = (
             (parcel, outcome)
             for parcel in self._load.parcels()
@@ -106,13 +101,14 @@ class Delivery:
     def _commit(self) -> Mapping[PurePosixPath, Item]:
         return self._threads.run(lambda _doubtful: self._target.commit(self._container))
 
-    def _judge_committed(self, transfer: Transfer, committed: Mapping[PurePosixPath, Item]) -> None:
+    def _judge_committed(self, committed: Mapping[PurePosixPath, Item]) -> None:
         """Put the commit's word in place of the puts'; what arrived wrong is sent once more."""
+        transfer = self._transfer
         is_deferred = self._target.traits.deferred
         if not committed and not is_deferred:
             return
         wrong: dict[str, _Delivered] = {}
-        jobs = self._delivered(transfer, committed, is_all=is_deferred)
+        jobs = self._delivered(committed, is_all=is_deferred)
         for job, result in self._threads.each(lambda job: (job, transfer.judge(*job)), jobs):
             # what was left to others differs as well, and stays theirs
             if result.fixity is Fixity.MISMATCHED and result.outcome is not Outcome.IGNORED:
@@ -133,11 +129,11 @@ class Delivery:
             transfer.finish(parcel.name)
 
     def _delivered(
-        self, transfer: Transfer, committed: Mapping[PurePosixPath, Item], *, is_all: bool
+        self, committed: Mapping[PurePosixPath, Item], *, is_all: bool
     ) -> Iterator[_Delivered]:
         """This run's puts that the commit speaks of; with `is_all` also those it passes over."""
         for parcel in self._load.parcels():
-            outcome = transfer.delivered.get(parcel.name)
+            outcome = self._transfer.delivered.get(parcel.name)
             item = committed.get(parcel.remote)
             if outcome is not None and (item is not None or is_all):
                 yield parcel, item or Item(path=parcel.remote), outcome

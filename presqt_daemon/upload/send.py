@@ -4,29 +4,28 @@ import contextlib
 import errno
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.messages import Limited, Opened, Progress, Report
 from presqt_daemon.metadata.bag_metadata import bag_description, read_bag_metadata
 from presqt_daemon.metadata.description_warnings import not_passed_on, required_but_missing
-from presqt_daemon.model import Finding, Resolved, UploadResult
+from presqt_daemon.model import Resolved, UploadResult
 from presqt_daemon.records.journal import Journal, JournalState, Packed, replay
 from presqt_daemon.records.payload import Payload
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets import base
 from presqt_daemon.targets.abilities import CanTakeTurns, CanTellOfWaits
-from presqt_daemon.targets.base import Container, Item, Target
+from presqt_daemon.targets.base import Target
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.calls.patience import PACE, MustWait, Patience
 from presqt_daemon.upload.calls.threads import TargetThreads
 from presqt_daemon.upload.calls.whole_target import pause_named
-from presqt_daemon.upload.containers.confirm import Remaining
 from presqt_daemon.upload.containers.mark import container_mark
-from presqt_daemon.upload.containers.open import Asks, open_listed
+from presqt_daemon.upload.containers.open import Asks, ContainerOpening
 from presqt_daemon.upload.delivery import Delivery
 from presqt_daemon.upload.fts_metadata import FtsJob, write_fts_metadata
 from presqt_daemon.upload.parcels.body import recheck_payload
@@ -150,17 +149,18 @@ def _send(
         load = _load(job, staged, target, record, journal, reporter)
         told = read_bag_metadata(staged.root)
         described, told_of_it = bag_description(told, head.bag.info)
-        container, listing, warnings = open_listed(
-            target,
-            job.resolved,
-            mark,
-            record,
-            journal,
-            threads,
-            ask,
-            report,
+        opening = ContainerOpening(
+            target=target,
+            resolved=job.resolved,
+            mark=mark,
+            record=record,
+            journal=journal,
+            threads=threads,
+            ask=ask,
+            report=report,
             fields=described.fields(),
         )
+        container, listing, warnings = opening.open_listed()
         if container.is_new:
             warnings += told_of_it + required_but_missing(job.target.type, described)
             warnings += not_passed_on(job.target.type, container, described)
@@ -170,20 +170,20 @@ def _send(
         # what stands in a container that this run has made is ours; in every other only what has
         # our digest
         is_fresh = container.is_new and record.container is None and not record.was_creating
-        there, doubts = _deliver(
-            job,
+        transfer = Transfer(
             target,
             container,
             listing,
-            load,
-            threads,
-            record,
-            journal,
-            summary,
-            reporter,
+            threads.patience,
+            reporter.meter,
+            action=job.resolved.duplicate_action,
+            algorithm=load.algorithm,
+            record=record,
+            journal=journal,
             is_fresh=is_fresh,
         )
-        warnings += load.warnings + doubts
+        there = Delivery(transfer, load, threads, summary).run()
+        warnings += load.warnings + transfer.doubts.warnings()
         if job.uploads.fts_metadata:
             fts = FtsJob(
                 ticket=job.ticket,
@@ -248,34 +248,3 @@ def _load(
     meter = Meter(files_total=load.files, bytes_total=load.size)
     reporter.begin(meter, f"Uploading files to {job.target.name}...")
     return load
-
-
-def _deliver(
-    job: SendJob,
-    target: Target,
-    container: Container,
-    listing: Mapping[PurePosixPath, Item],
-    load: Load,
-    threads: TargetThreads,
-    record: JournalState,
-    journal: Journal,
-    summary: UploadSummary,
-    reporter: Reporter,
-    *,
-    is_fresh: bool,
-) -> tuple[Remaining, tuple[Finding, ...]]:
-    """Bring everything there; what the container then holds, and warnings about single files."""
-    transfer = Transfer(
-        target,
-        container,
-        listing,
-        threads.patience,
-        reporter.meter,
-        action=job.resolved.duplicate_action,
-        algorithm=load.algorithm,
-        record=record,
-        journal=journal,
-        is_fresh=is_fresh,
-    )
-    delivery = Delivery(target, container, load, threads, journal=journal, summary=summary)
-    return delivery.run(transfer, listing), transfer.doubts.warnings()

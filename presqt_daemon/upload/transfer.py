@@ -55,17 +55,17 @@ class Transfer:
         is_fresh: bool,
     ) -> None:
         """`listing` has the keys of the target's `names`; `is_fresh`: this run has made it."""
-        self._target = target
-        self._container = container
+        self.target = target
+        self.container = container
         self._names = target.traits.names
-        self._listing = listing
+        self.listing = listing
         self._patience = patience
         self._meter = meter
         self._action = action
         self._algorithm = algorithm
         self._weighing = Comparison(target, container, patience, algorithm)
         self._record = record
-        self._journal = journal
+        self.journal = journal
         self._is_fresh = is_fresh
         self._notes = {name: self._notes_of(name, told) for name, told in record.notes.items()}
         self._look_lock = threading.Lock()
@@ -80,7 +80,7 @@ class Transfer:
         Raises PresqtError with the file among its findings, PayloadSpoilt, MustWait, BrokenOff.
         """
         track = self._meter.track(parcel.size)
-        item = in_the_way(self._listing.get(self._names.key(parcel.remote)), self._target.traits)
+        item = in_the_way(self.listing.get(self._names.key(parcel.remote)), self.target.traits)
         try:
             result = self._carry(parcel, item, self._claim(parcel), track)
         except PresqtError as error:
@@ -149,9 +149,7 @@ class Transfer:
     def look_up(self, parcel: Parcel) -> Item | None:
         """What stands at a file's place now."""
         with self._look_lock:
-            return in_the_way(
-                self._target.stat(self._container, parcel.remote), self._target.traits
-            )
+            return in_the_way(self.target.stat(self.container, parcel.remote), self.target.traits)
 
     def _carry(
         self, parcel: Parcel, item: Item | None, claim: Claim | None, track: Track
@@ -177,11 +175,11 @@ class Transfer:
         )
 
     def _is_deferred(self, name: str) -> bool:
-        return self._target.traits.deferred and name in self.delivered
+        return self.target.traits.deferred and name in self.delivered
 
     def _claim(self, parcel: Parcel) -> Claim | None:
         """What this ticket knows of the file from earlier goes, or of its own new container."""
-        record, name, is_new = self._record, parcel.name, self._container.is_new
+        record, name, is_new = self._record, parcel.name, self.container.is_new
         outcome = record.planned.get(name)
         if outcome is None and not is_new:
             return None
@@ -195,7 +193,7 @@ class Transfer:
             digests=record.stored.get(name, {}),
             holds_all=self._is_fresh
             or was_broken_off
-            or str(parcel.remote) in self._container.added,
+            or str(parcel.remote) in self.container.added,
         )
 
     def _deliver(
@@ -207,7 +205,7 @@ class Transfer:
             replaces = self._still(parcel, replaces)
         item = self._put(parcel, replaces, outcome, track)
         self.delivered[parcel.name] = outcome
-        if self._target.traits.deferred:
+        if self.target.traits.deferred:
             return result_from(parcel, item, outcome, compare(parcel, item))
         result = self.judge(parcel, item, outcome)
         if result.fixity is Fixity.MISMATCHED and self.is_in_place(parcel, item):
@@ -245,8 +243,8 @@ class Transfer:
                         return place
                     if not may_replace:
                         raise _NameTaken(place, None)
-            self._journal.intend_file(parcel.name, outcome, parcel.digests)
-            return self._target.put(self._container, sending, place)
+            self.journal.intend_file(parcel.name, outcome, parcel.digests)
+            return self.target.put(self.container, sending, place)
 
         try:
             return self._patience.call(request)
@@ -278,7 +276,7 @@ class Transfer:
         return item if is_same_content(there, item.digests) else there
 
     def _notes_of(self, name: str, told: Collection[str]) -> Notes:
-        return Notes(told, lambda note: self._journal.have_note(name, note))
+        return Notes(told, lambda note: self.journal.have_note(name, note))
 
     def _open(self, parcel: Parcel, track: Track) -> AbstractContextManager[Body]:
         return open_body(

@@ -56,7 +56,7 @@ MUTANTS = (
         suite="upload/test_ownership",
         module="upload/delivery",
         old="            listing = listed_by_key(self._target, self._container, self._threads)\n"
-        "            self._confirm(transfer, listing)\n",
+        "            self._confirm(listing)\n",
         new="",
     ),
     RuleMutant(

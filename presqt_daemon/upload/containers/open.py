@@ -1,8 +1,8 @@
 """The place at the target: opened, found again after a crash, or created once."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from types import MappingProxyType
 
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.messages import Created, Go, Report, WantsContainer, WantsCreate
@@ -25,92 +25,108 @@ Asks = Callable[[WantsCreate | WantsContainer], Go]
 _VANISHED = frozenset({"resource-not-found", "resource-gone"})
 
 
-def open_listed(
-    target: Target,
-    resolved: Resolved,
-    mark: str,
-    record: JournalState,
-    journal: Journal,
-    threads: TargetThreads,
-    ask: Asks,
-    report: Callable[[Report], None],
-    *,
-    fields: Mapping[str, object] = MappingProxyType({}),
-) -> tuple[Container, dict[PurePosixPath, Item], tuple[Finding, ...]]:
-    """The container, what it holds by key, and warnings; as `open_container`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerOpening:
+    """What it takes to open a ticket's container; `fields` describe a new one."""
 
-    One that this ticket has made and that is gone by now is made anew: nothing of it is left.
-    """
-    known = record.container
-    is_found = resolved.resource_id is not None or known is not None or record.was_creating
-    opened = open_container(
-        target, resolved, mark, record, journal, threads, ask, report, fields=fields
-    )
-    identity = _identity_of(opened[0])
-    if is_found:
-        # one that was made just now is in nobody else's hands
-        ask(WantsContainer(identity=identity))
-    journal.have_opened(identity)
-    try:
-        return opened[0], listed_by_key(target, opened[0], threads), opened[1]
-    except UserFault as error:
-        if known is None or opened[0] is not known or error.code not in _VANISHED:
-            raise
-    journal.forget()
-    record.forget()
-    container, warnings = open_container(
-        target, resolved, mark, record, journal, threads, ask, report, fields=fields
-    )
-    gone = Finding(
-        code="made-anew",
-        message=f"The resource {known.id} of an earlier attempt is gone at the target: "
-        "a new one was made, and everything was sent again.",
-        severity=Severity.WARNING,
-    )
-    return container, listed_by_key(target, container, threads), (gone, *warnings)
+    target: Target
+    resolved: Resolved
+    mark: str
+    record: JournalState
+    journal: Journal
+    threads: TargetThreads
+    ask: Asks
+    report: Callable[[Report], None]
+    fields: Mapping[str, object]
 
+    def open_listed(self) -> tuple[Container, dict[PurePosixPath, Item], tuple[Finding, ...]]:
+        """The container, what it holds by key, and warnings about earlier goes.
 
-def open_container(
-    target: Target,
-    resolved: Resolved,
-    mark: str,
-    record: JournalState,
-    journal: Journal,
-    threads: TargetThreads,
-    ask: Asks,
-    report: Callable[[Report], None],
-    *,
-    fields: Mapping[str, object] = MappingProxyType({}),
-) -> tuple[Container, tuple[Finding, ...]]:
-    """The container, and warnings about what an earlier go may have left behind.
-
-    An existing one is opened anew in each run, one that this ticket created is taken from the
-    journal, else it is created, described by `fields`. Raises what the target says.
-    """
-    if resolved.resource_id is not None:
-        request = ContainerRequest(
-            ticket=mark, resource_id=resolved.resource_id, title=resolved.title
-        )
-        return threads.run(lambda _doubtful: target.container(request)), ()
-    if record.container is not None:
-        return record.container, ()
-    given, other = chosen_title(target, resolved, str(fields.get("title") or ""))
-    title = check_title_length(target, given)
-    warnings = _left_behind(target, record)
-    if not target.traits.creates_alone:
-        ask(WantsCreate())
-    identity = None
-    # the target may write the title in another way, so it also goes along as it was given
-    described = {**fields, "title": given, **({"described_title": other} if other else {})}
-    try:
-        container = _create(
-            target, title, mark, journal, threads, described, was_creating=record.was_creating
-        )
+        An existing one is opened anew in each run, one that this ticket created is taken from the
+        journal, else it is created. One that this ticket has made and that is gone by now is made
+        anew: nothing of it is left. Raises what the target says.
+        """
+        record, known = self.record, self.record.container
+        is_found = known is not None or record.was_creating
+        container, warnings = self._open()
         identity = _identity_of(container)
-    finally:
-        report(Created(identity=identity))
-    journal.have_container(container, is_found_again=target.traits.carries_mark)
-    return container, warnings
+        if is_found or self.resolved.resource_id is not None:
+            # one that was made just now is in nobody else's hands
+            self.ask(WantsContainer(identity=identity))
+        self.journal.have_opened(identity)
+        try:
+            return container, listed_by_key(self.target, container, self.threads), warnings
+        except UserFault as error:
+            if known is None or container is not known or error.code not in _VANISHED:
+                raise
+        self.journal.forget()
+        record.forget()
+        container, warnings = self._open()
+        gone = Finding(
+            code="made-anew",
+            message=f"The resource {known.id} of an earlier attempt is gone at the target: "
+            "a new one was made, and everything was sent again.",
+            severity=Severity.WARNING,
+        )
+        listing = listed_by_key(self.target, container, self.threads)
+        return container, listing, (gone, *warnings)
+
+    def _open(self) -> tuple[Container, tuple[Finding, ...]]:
+        """The container, and warnings about what an earlier go may have left behind."""
+        target, record, resolved = self.target, self.record, self.resolved
+        if resolved.resource_id is not None:
+            request = ContainerRequest(
+                ticket=self.mark, resource_id=resolved.resource_id, title=resolved.title
+            )
+            return self.threads.run(lambda _doubtful: target.container(request)), ()
+        if record.container is not None:
+            return record.container, ()
+        given, other = chosen_title(target, resolved, str(self.fields.get("title") or ""))
+        title = check_title_length(target, given)
+        warnings = _left_behind(target, record)
+        if not target.traits.creates_alone:
+            self.ask(WantsCreate())
+        identity = None
+        # the target may write the title in another way, so it also goes along as it was given
+        described = {**self.fields, "title": given, **({"described_title": other} if other else {})}
+        try:
+            container = self._create(title, described)
+            identity = _identity_of(container)
+        finally:
+            self.report(Created(identity=identity))
+        self.journal.have_container(container, is_found_again=target.traits.carries_mark)
+        return container, warnings
+
+    def _create(self, title: str, described: Mapping[str, object]) -> Container:
+        """A new container under the first title that is free, numbered as PresQT does."""
+        target, traits = self.target, self.target.traits
+        tried: set[str] = set()
+        for _ in range(MAX_TITLES):
+            titles = self.threads.run(lambda _doubtful: set(_titles(target, title)))
+            taken = titles | tried
+            name = numbered_title(title, taken, traits.title_format, traits.max_title_length)
+            request = ContainerRequest(
+                ticket=self.mark,
+                resource_id=None,
+                title=name,
+                was_creating=self.record.was_creating,
+                fields=described,
+            )
+            self.journal.intend_container(name, is_noted=traits.creates_alone)
+            reach("send-intent")
+            try:
+                container = self.threads.run(
+                    lambda _doubtful, wanted=request: target.container(wanted),  # type: ignore[misc]
+                    is_repeatable=traits.carries_mark,
+                )
+            except FileExistsError:
+                tried.add(name)
+                continue
+            reach("send-created")
+            return container
+        raise TargetFault(
+            "target-misbehaved", f"The target says of {MAX_TITLES} titles that they are taken."
+        )
 
 
 def _identity_of(container: Container) -> str:
@@ -143,46 +159,6 @@ def check_title_length(target: Target, title: str) -> str:
             "Give another with PresQT-Title in bag-info.txt or `title` in a side-car.",
         )
     return written
-
-
-def _create(
-    target: Target,
-    title: str,
-    mark: str,
-    journal: Journal,
-    threads: TargetThreads,
-    fields: Mapping[str, object],
-    *,
-    was_creating: bool,
-) -> Container:
-    """A new container under the first title that is free, numbered as PresQT does."""
-    tried: set[str] = set()
-    for _ in range(MAX_TITLES):
-        titles = threads.run(lambda _doubtful: set(_titles(target, title)))
-        traits = target.traits
-        name = numbered_title(title, titles | tried, traits.title_format, traits.max_title_length)
-        request = ContainerRequest(
-            ticket=mark,
-            resource_id=None,
-            title=name,
-            was_creating=was_creating,
-            fields=fields,
-        )
-        journal.intend_container(name, is_noted=target.traits.creates_alone)
-        reach("send-intent")
-        try:
-            container = threads.run(
-                lambda _doubtful, wanted=request: target.container(wanted),  # type: ignore[misc]
-                is_repeatable=target.traits.carries_mark,
-            )
-        except FileExistsError:
-            tried.add(name)
-            continue
-        reach("send-created")
-        return container
-    raise TargetFault(
-        "target-misbehaved", f"The target says of {MAX_TITLES} titles that they are taken."
-    )
 
 
 def _titles(target: Target, title: str) -> Collection[str]:
