@@ -27,6 +27,8 @@ from unittest import mock
 import requests
 from requests.adapters import HTTPAdapter
 
+from presqt_daemon.targets.web.wire import BodyAdapter
+
 DOCUMENTS = Path(__file__).resolve().parents[2].parent / "shared" / "contracts"
 TOTALS: Counter[tuple[str, str]] = Counter()
 """(document, "checked" | "skipped" | "undescribed") -> calls, in this process so far."""
@@ -92,21 +94,25 @@ class Contract:
         return self._judge is not None
 
     def __enter__(self) -> Self:
-        contract, before = self, HTTPAdapter.send
-
-        def send(adapter: HTTPAdapter, request: Any, **options: Any) -> requests.Response:
-            answer = before(adapter, request, **options)
-            if str(request.url).startswith(contract.url):
-                contract.hear(request, answer)
-            return answer
-
-        self._stack.enter_context(mock.patch.object(HTTPAdapter, "send", send))
+        self._listen_to(HTTPAdapter, "send")
+        self._listen_to(BodyAdapter, "send_body")
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
         self._stack.close()
         if self.broken and kind is None:
             raise ContractBroken("\n\n".join(self.broken))
+
+    def _listen_to(self, kind: type[HTTPAdapter], name: str) -> None:
+        contract, before = self, getattr(kind, name)
+
+        def send(adapter: HTTPAdapter, request: Any, **options: Any) -> requests.Response:
+            answer: requests.Response = before(adapter, request, **options)
+            if str(request.url).startswith(contract.url):
+                contract.hear(request, answer)
+            return answer
+
+        self._stack.enter_context(mock.patch.object(kind, name, send))
 
     def hear(self, request: requests.PreparedRequest, answer: requests.Response) -> None:
         """Check one finished call; reads the whole answer, which stays readable."""

@@ -27,9 +27,9 @@ from presqt_daemon.targets.figshare.begun import Begun
 from presqt_daemon.targets.figshare.deposits import Deposits
 from presqt_daemon.targets.figshare.entries import TITLE_FORMAT, TITLE_LENGTH
 from presqt_daemon.targets.figshare.files import PARTS_AT_ONCE, ArticleFiles
-from presqt_daemon.targets.web.addresses import page_from
+from presqt_daemon.targets.web.addresses import is_same_host, page_from
 from presqt_daemon.targets.web.answers import TOKEN_INVALID
-from presqt_daemon.targets.web.http import Http, is_same_host
+from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.web.target import WebTarget
 
 URL = "https://api.figshare.com/v2"

@@ -18,7 +18,8 @@ from presqt_daemon.targets.github.assets import Assets
 from presqt_daemon.targets.github.deposit import BLOB_BYTES, RepositoryDeposit
 from presqt_daemon.targets.github.repositories import Repositories, title_from, words_from
 from presqt_daemon.targets.names import NameRules
-from presqt_daemon.targets.web.http import Http, is_same_host
+from presqt_daemon.targets.web.addresses import is_same_host
+from presqt_daemon.targets.web.http import Http
 
 URL = "https://api.github.com"
 REQUESTS_PER_MINUTE = 80

@@ -59,3 +59,8 @@ def no_address(target: str, doing: str) -> TargetFault:
         "target-misbehaved",
         f"{target} names an address that is none on the web in its answer to {doing}.",
     )
+
+
+def is_same_host(url: str, other: str) -> bool:
+    """Whether two addresses are one server's."""
+    return origin_of(url, url) == origin_of(other, other)

@@ -17,7 +17,7 @@ from requests.structures import CaseInsensitiveDict
 from presqt_daemon import __version__
 from presqt_daemon.errors import PayloadSpoilt, PresqtError, TargetFault
 from presqt_daemon.targets.base import Body
-from presqt_daemon.targets.web.addresses import Origin, joined, no_address, origin_of
+from presqt_daemon.targets.web.addresses import Origin, is_same_host, joined, no_address, origin_of
 from presqt_daemon.targets.web.answers import (
     Answer,
     fault_from_answer,
@@ -27,7 +27,13 @@ from presqt_daemon.targets.web.answers import (
 )
 from presqt_daemon.targets.web.in_between import fault_from_page, is_page_in_between, page_title
 from presqt_daemon.targets.web.no_answer import is_unsent, reason_in_words
-from presqt_daemon.targets.web.wire import BLOCK_BYTES, Blocks, open_session
+from presqt_daemon.targets.web.wire import (
+    BLOCK_BYTES,
+    Blocks,
+    open_session,
+    send_request,
+    surroundings_of,
+)
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 120.0
@@ -216,15 +222,14 @@ class Http:
         secrets = self._credentials if origin in self._own else {}
         session = self._session()
         try:
-            with session.request(
+            with send_request(
+                session,
                 method,
                 url,
-                data=data,
-                params=params,
+                data,
                 headers={**headers, **secrets},
+                params=params,
                 timeout=(CONNECT_SECONDS, read_seconds),
-                allow_redirects=False,
-                stream=True,
                 **self._surroundings(url, origin),
             ) as response:
                 content = self._read(response, doing)
@@ -271,10 +276,7 @@ class Http:
         """
         known = self._environment.get(origin)
         if known is None:
-            with requests.Session() as session:
-                found = session.merge_environment_settings(url, {}, None, None, None)
-            known = {"proxies": found["proxies"], "verify": found["verify"]}
-            self._environment[origin] = known
+            known = self._environment[origin] = surroundings_of(url)
         return known
 
     def _session(self) -> requests.Session:
@@ -286,8 +288,3 @@ class Http:
             with self._lock:
                 self._sessions.append(session)
         return session
-
-
-def is_same_host(url: str, other: str) -> bool:
-    """Whether two addresses are one server's."""
-    return origin_of(url, url) == origin_of(other, other)

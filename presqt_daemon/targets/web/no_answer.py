@@ -29,7 +29,7 @@ def reason_in_words(error: BaseException) -> str:
             return "no route to its host"
     if any(isinstance(one, ssl.SSLError | requests.exceptions.SSLError) for one in found):
         return "no encrypted connection came about"
-    if any(isinstance(one, requests.exceptions.Timeout | TimeoutError) for one in found):
+    if any(isinstance(one, _TIMEOUTS) for one in found):
         return "no answer in time"
     return "the connection was closed before the answer"
 
@@ -39,18 +39,23 @@ def is_unsent(error: BaseException) -> bool:
     return any(isinstance(one, _UNSENT) for one in _reasons(error))
 
 
+_TIMEOUTS = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
 _UNSENT = (
     requests.exceptions.ConnectTimeout,
     requests.exceptions.ProxyError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.ProxyError,
     urllib3.exceptions.NewConnectionError,
     ssl.SSLCertVerificationError,
 )
 _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (requests.exceptions.ProxyError, "the proxy could not be reached, or refused"),
+    (urllib3.exceptions.ProxyError, "the proxy could not be reached, or refused"),
     (socket.gaierror, "its name cannot be looked up"),
     (urllib3.exceptions.NameResolutionError, "its name cannot be looked up"),
     (ConnectionRefusedError, "connection refused"),
     (requests.exceptions.ConnectTimeout, "no connection in time"),
+    (urllib3.exceptions.ConnectTimeoutError, "no connection in time"),
 )
 
 
