@@ -2,8 +2,12 @@ import re
 
 import pytest
 
+from presqt_daemon.cli.command_line.exits import Exit
 from presqt_daemon.cli.pages import TOPICS
+from presqt_daemon.config import Config, TargetConfig
+from presqt_daemon.targets.base import OWN_MODULES, traits_of
 from presqt_daemon.tickets.process_info import ProcessInfo
+from presqt_daemon.units import seconds_from_text
 from tests.pages.commands import COMMANDS, options_of
 from tests.pages.faults import faults
 from tests.pages.names import CODES
@@ -36,6 +40,7 @@ def test_all_that_a_page_names_is_there(page: str) -> None:
         ("Set `PRESQT_REAL_CASH`.", "nothing reads PRESQT_REAL_CASH"),
         ("An entry `z: {type: zenodo, token_fil: x}`.", "token_fil"),
         ("```yaml\nstaging: {worker: 2}\n```\n", "staging.worker"),
+        ('```json\n{"upload_jobs": 1}\n```\n', "nothing writes upload_jobs"),
         ("It ends as `not-zip`.", "no code not-zip"),
         ("It is a warning `zip-normalized`.", "no code zip-normalized"),
         ("See `presqt_daemon/inbox/clam.py`.", "no file presqt_daemon/inbox/clam.py"),
@@ -98,3 +103,39 @@ def test_the_readme_is_two_pages() -> None:
 
 def test_the_service_of_the_readme_is_that_of_its_own_page() -> None:
     assert first_block("README.md", "A service") == first_block("systemd/README.md", "Install")
+
+
+def test_the_exit_codes_of_the_page_are_those_of_the_program() -> None:
+    listed = re.findall(r"^\| (\d+) \|", text_of("presqt_daemon/cli/README.md"), re.MULTILINE)
+    # a reader of our output that has gone does not see ours
+    assert [int(number) for number in listed] == [*sorted(set(Exit) - {Exit.BROKEN_PIPE})]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_value_told_beside_a_key_is_its_default(page: str) -> None:
+    told = re.findall(
+        r"`([a-z]+)\.([a-z_]+)`(?: \(|, )(\d+)(?: (s|days?|minutes?|hours?)\b)?", text_of(page)
+    )
+    for part, key, number, unit in told:
+        default = getattr(getattr(Config(), part), key)
+        words = f"{number}{unit[:1]}" if unit else None
+        wanted = int(number, 8) if words is None else seconds_from_text(words)
+        assert wanted == default, f"{part}.{key}"
+
+
+def test_the_table_of_targets_says_what_their_traits_say() -> None:
+    rows = [
+        [cell.strip() for cell in row.split("|")[2:-1]]
+        for row in text_of("presqt_daemon/targets/README.md").split("\n")
+        if re.match(r"\| (parallel puts|a title taken already|empty folders|empty files) ", row)
+    ]
+    folders, files, puts, titles = rows
+    types = ("folder", "osf", "github", "gitlab", "zenodo", "figshare")
+    assert set(types) == set(OWN_MODULES)
+    for number, kind in enumerate(types):
+        traits = traits_of(TargetConfig(name=kind, type=kind))
+        taken = traits.title_format.format(title="T", number=1)
+        assert titles[number] == f"`{taken}`", kind
+        assert kind == "gitlab" or puts[number].split()[0] == str(traits.parallel_puts), kind
+        assert (folders[number] == "kept") == (traits.keeps_empty_folders), kind
+        assert files[number].startswith("refused") != traits.takes_empty_files, kind
