@@ -89,6 +89,15 @@ def test_no_configuration_is_needed(program: Program) -> None:
     assert program.run("help", "start").returncode == 0
 
 
+@pytest.mark.parametrize("topic", TOPICS)
+def test_nothing_is_cut_at_the_width_of_a_terminal(
+    program: Program, pager: Path, topic: str
+) -> None:
+    text = on_a_terminal(program, "help", topic, PAGER=str(pager)).replace("\r", "")
+    assert max(map(len, text.split("\n"))) <= 80
+    assert "…" not in text
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 def test_a_terminal_gets_the_page_laid_out_for_its_width_and_through_the_pager(
     program: Program, pager: Path, columns: int

@@ -11,7 +11,7 @@ from presqt_daemon.units import seconds_from_text
 from tests.pages.commands import COMMANDS, options_of
 from tests.pages.faults import faults
 from tests.pages.names import CODES
-from tests.pages.pages import PAGES, first_block, section, text_of
+from tests.pages.pages import PAGES, blocks, first_block, section, text_of
 
 SHARED = {"--config", "--set", "-v", "--verbose", "-h", "--help", "--version"}
 
@@ -99,6 +99,11 @@ def test_the_readme_and_help_have_the_same_topics_and_no_page_is_without_one() -
 
 def test_the_readme_is_two_pages() -> None:
     assert len(text_of("README.md").split("\n")) <= 125
+
+
+def test_the_picture_of_the_readme_fits_a_terminal() -> None:
+    (picture,) = blocks(text_of("README.md"), "text")
+    assert max(map(len, picture.split("\n"))) <= 76
 
 
 def test_the_service_of_the_readme_is_that_of_its_own_page() -> None:

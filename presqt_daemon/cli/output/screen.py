@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import ClassVar
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
-from rich.markdown import Markdown
+from rich.markdown import Markdown, TableElement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -80,7 +81,22 @@ def print_page(text: str) -> None:
     """Show the page laid out for this terminal, through the pager of the user's choice."""
     console = _console()
     with console.pager():
-        console.print(Markdown(text, hyperlinks=False))
+        console.print(_Page(text, hyperlinks=False))
+
+
+class _WholeTable(TableElement):
+    """A table in which long words go on in the next line; rich would cut them."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for part in super().__rich_console__(console, options):
+            if isinstance(part, Table):
+                for column in part.columns:
+                    column.overflow = "fold"
+            yield part
+
+
+class _Page(Markdown):
+    elements: ClassVar = {**Markdown.elements, "table_open": _WholeTable}
 
 
 def _console() -> Console:
