@@ -101,9 +101,10 @@ def test_the_readme_is_two_pages() -> None:
     assert len(text_of("README.md").split("\n")) <= 125
 
 
-def test_the_picture_of_the_readme_fits_a_terminal() -> None:
-    (picture,) = blocks(text_of("README.md"), "text")
-    assert max(map(len, picture.split("\n"))) <= 76
+@pytest.mark.parametrize("page", PAGES)
+def test_what_is_drawn_in_letters_fits_a_terminal(page: str) -> None:
+    for picture in blocks(text_of(page), "text"):
+        assert max(map(len, picture.split("\n"))) <= 78, picture
 
 
 def test_the_service_of_the_readme_is_that_of_its_own_page() -> None:
