@@ -29,7 +29,7 @@ from presqt_daemon.targets.base import connect
 from presqt_daemon.tickets.locks import HeldError, lease_ended
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import RECEIPT_NAME, TicketFolder, Uploads
-from presqt_daemon.upload.ask_again import Now, PlaceAtTarget, ask_again
+from presqt_daemon.upload.ask_again import Now, PlaceAtTarget, ask_again, place_from_record
 from presqt_daemon.upload.calls.archive_disk import missing_archive
 from presqt_daemon.workers.limits.tokens import MissingTokenError, Tokens
 
@@ -214,16 +214,10 @@ def _place(record: Record, ticket: str) -> tuple[PlaceAtTarget, str]:
     try:
         if tree["same_as"] is not None:
             raise NothingThereError(f"its content was brought by ticket {tree['same_as']}")
-        resource, target = tree["resource"], tree["target"]
-        if resource is None or target is None or not record.files:
+        target = tree["target"]
+        if tree["resource"] is None or target is None or not record.files:
             raise _nothing_told(tree["status"])
-        place = PlaceAtTarget(
-            ticket=ticket,
-            resource_id=resource["id"],
-            title=resource["title"],
-            link=resource["link"],
-            state=dict(resource["state"]),
-        )
+        place = place_from_record(tree, ticket)
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{RECEIPT_NAME} is damaged ({error!r})") from None
     return place, str(target)

@@ -37,6 +37,21 @@ class PlaceAtTarget:
     state: Mapping[str, str]
 
 
+def place_from_record(tree: Mapping[str, Any], ticket: str) -> PlaceAtTarget:
+    """Where a ticket's record says that its files are.
+
+    KeyError, TypeError or ValueError where it does not.
+    """
+    resource = tree["resource"]
+    return PlaceAtTarget(
+        ticket=ticket,
+        resource_id=resource["id"],
+        title=resource["title"],
+        link=resource["link"],
+        state=dict(resource["state"]),
+    )
+
+
 class Caller(Protocol):
     """Makes a call to a target, as often and as late as that takes."""
 

@@ -12,11 +12,10 @@ from presqt_daemon.messages import Delayed, Report
 from presqt_daemon.model import Finding, Severity
 from presqt_daemon.records.record import RecordError, open_record
 from presqt_daemon.targets import base
-from presqt_daemon.targets.abilities import CanTakeTurns
 from presqt_daemon.targets.base import Target
-from presqt_daemon.upload.ask_again import Now, PlaceAtTarget, ask_again
-from presqt_daemon.upload.calls.patience import PACE, Patience
-from presqt_daemon.upload.calls.whole_target import pause_named
+from presqt_daemon.upload.ask_again import Now, ask_again, place_from_record
+from presqt_daemon.upload.calls.connection import connected
+from presqt_daemon.upload.calls.patience import Patience
 from presqt_daemon.upload.reporting import Reporter
 from presqt_daemon.upload.send import WAIT_SHARE, SendJob
 
@@ -65,34 +64,21 @@ def is_still_there(
         waits_for=lambda what, seconds: report(Delayed(waiting_for=what or None, seconds=seconds)),
     )
     reporter = Reporter(report, clock)
-    is_path = job.target.path is not None
-    with pause_named(None, patience, is_path=is_path):
-        target = patience.call(lambda _doubtful: connect(job.target, job.token))
     try:
-        # asked from this thread alone, so what is heard may be told at once
-        target.heard = reporter.pulse
-        pace = job.target.requests_per_minute or target.traits.requests_per_minute
-        if pace is not None and isinstance(target, CanTakeTurns):
-            target.turn = lambda: patience.wait(book_turn(pace), PACE)
-        with pause_named(target, patience, is_path=is_path):
+        with connected(
+            job.target, job.token, patience, connect=connect, book_turn=book_turn
+        ) as target:
+            # asked from this thread alone, so what is heard may be told at once
+            target.heard = reporter.pulse
             return patience.call(lambda _doubtful: _all_same(target, earlier))
     except (UserFault, RecordError):
         return False
-    finally:
-        target.close()
 
 
 def _all_same(target: Target, earlier: EarlierDeposit) -> bool:
     with open_record(earlier.receipt) as record:
         try:
-            resource = record.tree["resource"]
-            place = PlaceAtTarget(
-                ticket=earlier.ticket,
-                resource_id=resource["id"],
-                title=resource["title"],
-                link=resource["link"],
-                state=dict(resource["state"]),
-            )
+            place = place_from_record(record.tree, earlier.ticket)
         except (KeyError, TypeError, ValueError):
             return False
         found = False

@@ -18,12 +18,12 @@ from presqt_daemon.records.journal import Journal, JournalState, Packed, replay
 from presqt_daemon.records.payload import Payload
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets import base
-from presqt_daemon.targets.abilities import CanTakeTurns, CanTellOfWaits
+from presqt_daemon.targets.abilities import CanTellOfWaits
 from presqt_daemon.targets.base import Target
 from presqt_daemon.tickets.store import TicketFolder
-from presqt_daemon.upload.calls.patience import PACE, MustWait, Patience
+from presqt_daemon.upload.calls.connection import connected
+from presqt_daemon.upload.calls.patience import MustWait, Patience
 from presqt_daemon.upload.calls.threads import TargetThreads
-from presqt_daemon.upload.calls.whole_target import pause_named
 from presqt_daemon.upload.containers.mark import container_mark
 from presqt_daemon.upload.containers.open import Asks, ContainerOpening
 from presqt_daemon.upload.delivery import Delivery
@@ -126,20 +126,19 @@ def _send(
         stack.push(lambda _kind, error, _trace: _drop_packed(staged, error))
         _recheck_after_reboot(job, staged, record, journal, reporter)
         retries = 0 if job.is_asking else None
-        is_path = job.target.path is not None
-        with pause_named(None, patience, is_path=is_path):
-            target = patience.call(
-                lambda _doubtful: connect(job.target, job.token), retries=retries
+        target = stack.enter_context(
+            connected(
+                job.target,
+                job.token,
+                patience,
+                connect=connect,
+                book_turn=book_turn,
+                retries=retries,
             )
-        stack.callback(target.close)
-        # while the connection is still open it is asked whose trouble has ended the run
-        stack.enter_context(pause_named(target, patience, is_path=is_path))
+        )
         target.heard = reporter.heard
         if isinstance(target, CanTellOfWaits):
             target.waits_for = reporter.waits_for
-        pace = job.target.requests_per_minute or target.traits.requests_per_minute
-        if pace is not None and isinstance(target, CanTakeTurns):
-            target.turn = lambda: patience.wait(book_turn(pace), PACE)
         # after a deposit that is whole, the receipt tells durably what the journal would
         stack.push(lambda kind, _error, _trace: journal.flush(durable=kind is not None))
         width = min(job.target.connections or job.uploads.connections, target.traits.parallel_puts)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from presqt_daemon.cli.check.folder_trial import can_rename, nearest, try_folder
-from presqt_daemon.cli.check.rights import is_member
+from presqt_daemon.cli.check.rights import group_name, is_member
 from presqt_daemon.cli.check.rows import CheckRow, State, why_unusable
 from presqt_daemon.config import Config
 from presqt_daemon.profile import read_profile
@@ -109,10 +109,7 @@ def _check_senders(config: Config) -> Iterator[CheckRow]:
         except OSError:
             continue
         if not is_member(group):
-            try:
-                shown = grp.getgrgid(group).gr_name
-            except KeyError:
-                shown = str(group)
+            shown = group_name(group)
             detail = (
                 f"the senders of {name}/ cannot read their status: the service is not in their "
                 f"group {shown}; usermod -aG {shown} the service's user, and restart it"

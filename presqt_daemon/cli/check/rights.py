@@ -53,7 +53,7 @@ def _check_orders(file: Path | None, config: Config) -> Iterator[CheckRow]:
         except OSError:
             continue
         if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and keeps_modes(config.mediafiles):
-            whose = _group_name(status.st_gid)
+            whose = group_name(status.st_gid)
             detail = f"{place} can be changed by the group {whose}: chmod g-w,o-w it"
             yield CheckRow(f"rights of {what}", State.WRONG, detail)
 
@@ -91,7 +91,7 @@ def _check_inbox(config: Config) -> Iterator[CheckRow]:
         if is_open:
             detail = (
                 f"whoever may write {config.inbox} can put another folder in the place of {name}/, "
-                f"which is the group {_group_name(folder.st_gid)}'s: chmod g-w,o-w the inbox"
+                f"which is the group {group_name(folder.st_gid)}'s: chmod g-w,o-w the inbox"
             )
             yield CheckRow(f"inbox of {name}", State.WRONG, detail)
         if not folder.st_mode & stat.S_ISGID and folder.st_mode & stat.S_IWGRP:
@@ -122,7 +122,8 @@ def _files_in(folder: Path) -> list[Path]:
         return []
 
 
-def _group_name(number: int) -> str:
+def group_name(number: int) -> str:
+    """A group as a person knows it; its number where it has no name."""
     try:
         return grp.getgrgid(number).gr_name
     except KeyError:

@@ -14,7 +14,7 @@ from presqt_daemon.config import StagingConfig, TargetConfig, UploadsConfig
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.messages import Go
 from presqt_daemon.model import DuplicateAction, Resolved, UploadResult
-from presqt_daemon.records.file_rows import ResultIndex
+from presqt_daemon.records.file_rows import ResultIndex, row_from_result
 from presqt_daemon.records.journal import replay
 from presqt_daemon.staging.make import bag_and_zip
 from presqt_daemon.staging.stage import StageJob, stage
@@ -216,17 +216,7 @@ def _names_at(job: SendJob, folder: TicketFolder) -> tuple[NamesSeen | None, tup
 def _row(index: ResultIndex, name: str) -> Mapping[str, Any]:
     result = index.read(name)
     assert result is not None
-    return {
-        "path": name,
-        "outcome": result.outcome,
-        "fixity": result.fixity,
-        "size": result.size,
-        "algorithm": result.algorithm,
-        "local_digest": result.local_digest,
-        "remote_digest": result.remote_digest,
-        "remote_path": result.remote_path,
-        "digests": {},
-    }
+    return {**row_from_result(result), "path": name, "digests": {}}
 
 
 def _notes_in(result: UploadResult | None) -> Iterator[str]:

@@ -4,7 +4,7 @@ They are put by the adapter alone, since a bag with some of them is refused befo
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import BytesIO
@@ -45,9 +45,7 @@ TRIALS = (
 )
 
 
-def try_names(
-    target: Target, container: Container, sleep: Callable[[float], None] = time.sleep
-) -> NamesSeen:
+def try_names(target: Target, container: Container) -> NamesSeen:
     """Put every name into a new container of ours and look at what is there then.
 
     Raises what the target says to anything but a name.
@@ -56,7 +54,7 @@ def try_names(
         return NamesSeen(said="names travel inside one zip, as they are")
     pace = target.traits.requests_per_minute
     if pace is not None and isinstance(target, CanTakeTurns):
-        target.turn = lambda: sleep(60.0 / pace)
+        target.turn = lambda: time.sleep(60.0 / pace)
     target.listing(container)
     if target.traits.needs_folders:
         target.make_folder(container, PurePosixPath(FOLDER))

@@ -28,17 +28,15 @@ def follow(
     each: Callable[[ProcessInfo], None],
     *,
     until: float | None = None,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> ProcessInfo:
-    """The status at the ticket's end, or at the moment `until` of the clock.
+    """The status at the ticket's end, or at the moment `until` of the monotonic clock.
 
     `each` is given every status read. Raises Refusal when the status cannot be read.
     """
     while True:
         info = read_status(folder)
         each(info)
-        left = float("inf") if until is None else until - clock()
+        left = float("inf") if until is None else until - time.monotonic()
         if not info.is_open or left <= 0:
             return info
-        sleep(min(POLL_SECONDS, left))
+        time.sleep(min(POLL_SECONDS, left))

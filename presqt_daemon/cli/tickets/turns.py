@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from presqt_daemon.cli.output.show import complain
 from presqt_daemon.config import TargetConfig
-from presqt_daemon.targets.abilities import CanTakeTurns
 from presqt_daemon.targets.base import Target
 from presqt_daemon.units import text_from_seconds
 from presqt_daemon.upload.ask_again import Caller
+from presqt_daemon.upload.calls.connection import keep_pace
 from presqt_daemon.upload.calls.patience import MustWait, Patience
 from presqt_daemon.workers.limits.rate_limit import book
 
@@ -34,10 +34,8 @@ class Turns:
 
     def of(self, config: TargetConfig, target: Target, retries: int) -> Caller:
         """Have a connection keep to its pace; makes calls, and waits for what will pass."""
-        pace = config.requests_per_minute or target.traits.requests_per_minute
-        if pace is not None and isinstance(target, CanTakeTurns):
-            server = f"{config.type} {config.url}"
-            target.turn = lambda: self.sleep(self._book(server, pace))
+        server = f"{config.type} {config.url}"
+        keep_pace(config, target, lambda pace: self.sleep(self._book(server, pace)))
         patience = Patience(
             target=config.name,
             retries=retries,
