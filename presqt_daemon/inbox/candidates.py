@@ -3,13 +3,11 @@
 import os
 import stat
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from presqt_daemon.errors import UserFault
-from presqt_daemon.inbox.answers.notices import Notices
 from presqt_daemon.inbox.claims.claim import DropChangedError, Taken, UnfinishedError
-from presqt_daemon.inbox.claims.copying import Copier, Copy
+from presqt_daemon.inbox.claims.copying import Copy
 from presqt_daemon.inbox.claims.new_ticket import Drop
 from presqt_daemon.inbox.files.names import is_tag_file_name, is_zip_name
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, unknown_target
@@ -27,7 +25,7 @@ from presqt_daemon.inbox.files.stability import (
     remember_beside,
 )
 from presqt_daemon.inbox.placeholders import control_beside, growing_beside, part_for
-from presqt_daemon.inbox.scan_context import ScanContext
+from presqt_daemon.inbox.scan_context import FolderContext
 from presqt_daemon.model import Finding, Severity
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.logs import shared_log
@@ -58,17 +56,8 @@ class Candidate:
 class Candidates:
     """The files one scanner waits for; used by its thread alone."""
 
-    def __init__(
-        self,
-        context: ScanContext,
-        copier: Copier,
-        notices: Notices,
-        announce: Callable[[OpenPlace, Taken], None],
-    ) -> None:
-        self._announce = announce
+    def __init__(self, context: FolderContext) -> None:
         self._context = context
-        self._copier = copier
-        self._notices = notices
         self.candidates: dict[InboxFolder, dict[str, Candidate]] = {}
         self._unfinished: dict[InboxFolder, list[Taken]] = {}
         self._group: list[tuple[Drop, History]] = []
@@ -112,11 +101,11 @@ class Candidates:
         for (drop, history), result in zip(group, taken, strict=True):
             if isinstance(result, Taken):
                 self.forget((folder.place, drop.name))
-                self._notices.clear((folder.place, drop.name))
+                self._context.notices.clear((folder.place, drop.name))
                 if result.aside is None:
-                    self._announce(folder, result)
+                    self._context.announce(folder, result)
                 else:
-                    self._copier.put(Copy(place=folder.place, taken=result))
+                    self._context.copier.put(Copy(place=folder.place, taken=result))
             else:
                 self._cannot_take(folder, drop.name, history, result)
 
@@ -133,7 +122,7 @@ class Candidates:
             case UnfinishedError():
                 self.forget(key)
                 self._unfinished.setdefault(folder.place, []).append(error.taken)
-                self._notices.warn(
+                self._context.notices.warn(
                     (folder.place, _UNFINISHED),
                     f"a ticket cannot be finished yet: {error}; trying again",
                     "unfinished",
@@ -144,7 +133,7 @@ class Candidates:
                 self._wait(key, history, now + intake.settle, "it is locked")
             case OSError():
                 reason = error.strerror or str(error)
-                self._notices.warn(
+                self._context.notices.warn(
                     key, f"{shown} cannot be taken yet: {reason}; trying again", "drop"
                 )
                 is_stuck = isinstance(error, PermissionError)
@@ -166,8 +155,8 @@ class Candidates:
             if isinstance(result, UnfinishedError):
                 self._unfinished.setdefault(folder.place, []).append(result.taken)
             elif isinstance(result, Taken):
-                self._notices.clear((folder.place, _UNFINISHED))
-                self._announce(folder, result)
+                self._context.notices.clear((folder.place, _UNFINISHED))
+                self._context.announce(folder, result)
 
     def forget(self, key: Key) -> None:
         """The file is gone or taken."""

@@ -11,15 +11,14 @@ from pathlib import Path
 from presqt_daemon.inbox.answers.events import Waiting
 from presqt_daemon.inbox.answers.notices import Notices
 from presqt_daemon.inbox.answers.status_copies import StatusCopies
+from presqt_daemon.inbox.answers.ticket_names import TicketMarks
 from presqt_daemon.inbox.candidates import Candidates
-from presqt_daemon.inbox.claims.claim import Taken
 from presqt_daemon.inbox.claims.copying import Copier
 from presqt_daemon.inbox.files.names import NameKind, kind_of
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, make_target_folder, open_place
-from presqt_daemon.inbox.found_beside import FoundBeside
 from presqt_daemon.inbox.leftovers import FolderLeftovers
 from presqt_daemon.inbox.scan import Hints, Scan
-from presqt_daemon.inbox.scan_context import ScanContext
+from presqt_daemon.inbox.scan_context import FolderContext, ScanContext
 from presqt_daemon.inbox.watcher import FolderWatch, Hint
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.system.shortage import start_thread
@@ -35,31 +34,31 @@ class FolderScanner:
         self._context = context
         self._base = InboxFolder(parts=() if target is None else (target,))
         self._notices = Notices()
+        uploads = context.claimer.uploads
+        marks = TicketMarks(uploads)
         self._copies = StatusCopies(
-            context.claimer.uploads, lambda: context.config, self._notices, context.clock
+            uploads, marks, lambda: context.config, self._notices, context.clock
         )
         self._copier = Copier(
             context.claimer,
             lambda: context.config,
             context.clock,
-            self._announce,
+            lambda folder, taken: context.announce(folder, taken, self._copies),
             context.copying,
             spare=context.spare,
         )
-        self._candidates = Candidates(context, self._copier, self._notices, self._announce)
-        self._watch = FolderWatch(self._base, self._hint, context.watches)
-        self.leftovers = FolderLeftovers(context)
-        beside = FoundBeside(context, self._copier, self._notices, self.wake)
-        self._scan = Scan(
-            context,
-            self._candidates,
-            beside,
-            self._notices,
-            self.leftovers,
-            self._announce,
-            self._copies,
-            self._hinted_in,
+        own = FolderContext(
+            shared=context,
+            notices=self._notices,
+            marks=marks,
+            copies=self._copies,
+            copier=self._copier,
+            wake=self.wake,
         )
+        self._candidates = Candidates(own)
+        self._watch = FolderWatch(self._base, self._hint, context.watches)
+        self.leftovers = FolderLeftovers(own)
+        self._scan = Scan(own, self._candidates, self.leftovers, self._hinted_in)
         self._lock = threading.Lock()
         self._hints: Hints = {}
         self._hint_count = 0
@@ -251,10 +250,6 @@ class FolderScanner:
     def _closed(self, place: InboxFolder, reason: str) -> None:
         self._scan.closed[place] = f"it cannot be read: {reason}"
         self._notices.warn(place, f"{place.shown} cannot be read: {reason}", "folder")
-
-    def _announce(self, folder: OpenPlace, taken: Taken) -> None:
-        """Called by a copying thread too: the drop is in its ticket now."""
-        self._context.announce(folder, taken, self._copies)
 
 
 def _disk_of(folder: Path) -> int | None:

@@ -7,7 +7,7 @@ from presqt_daemon.inbox.answers.note import write_note
 from presqt_daemon.inbox.claims.recover import Half, holds_only_sidecar, remove_twin_sidecar
 from presqt_daemon.inbox.files.names import ticket_of_aside
 from presqt_daemon.inbox.files.places import OpenPlace
-from presqt_daemon.inbox.scan_context import ScanContext
+from presqt_daemon.inbox.scan_context import FolderContext
 from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.claim_record import ClaimRecord
@@ -16,7 +16,7 @@ from presqt_daemon.tickets.claim_record import ClaimRecord
 class FolderLeftovers:
     """Halves of claims, side-cars taken twice and missing notes, by the folder they lie in."""
 
-    def __init__(self, context: ScanContext) -> None:
+    def __init__(self, context: FolderContext) -> None:
         self._context = context
         self._halves: defaultdict[str, list[Half]] = defaultdict(list)
         self._finished: defaultdict[str, list[ClaimRecord]] = defaultdict(list)

@@ -3,13 +3,12 @@
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 
-from presqt_daemon.inbox.answers.notices import Notices
 from presqt_daemon.inbox.claims.claim import Taken, put_back
-from presqt_daemon.inbox.claims.copying import Copier, Copy
+from presqt_daemon.inbox.claims.copying import Copy
 from presqt_daemon.inbox.claims.recover import is_alive, remove_twin_sidecar
 from presqt_daemon.inbox.claims.set_aside import is_claimed_file, is_copied, names_this
 from presqt_daemon.inbox.claims.sidecar import LATE_AFTER_SECONDS, UNUSED_AFTER_SECONDS, put_aside
@@ -24,7 +23,7 @@ from presqt_daemon.inbox.files.names import (
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace
 from presqt_daemon.inbox.files.whole_file import create_whole
 from presqt_daemon.inbox.requests.sender_requests import NotAllowedError, SenderRequests
-from presqt_daemon.inbox.scan_context import ScanContext
+from presqt_daemon.inbox.scan_context import FolderContext
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import printable_name, remove_tree
 from presqt_daemon.tickets.claim_record import NOTE_SUFFIX, ClaimRecordError
@@ -35,15 +34,9 @@ _MARK_LENGTH = len(".01234567")
 class FoundBeside:
     """The files of one scanner that are no drops themselves; used by its thread alone."""
 
-    def __init__(
-        self, context: ScanContext, copier: Copier, notices: Notices, wake: Callable[[], None]
-    ) -> None:
-        """`wake` has the folders scanned soon; it is called from another thread."""
+    def __init__(self, context: FolderContext) -> None:
         self._context = context
-        self._copier = copier
-        self._notices = notices
-        self._wake = wake
-        self._senders = SenderRequests(context.claimer.uploads)
+        self._senders = SenderRequests(context.marks)
         self._sidecars: dict[InboxFolder, dict[tuple[str, int], float]] = {}
         self._asked: dict[InboxFolder, set[str]] = {}
         self._answered: set[tuple[InboxFolder, str]] = set()
@@ -54,7 +47,7 @@ class FoundBeside:
         Then it is a drop like any other: nobody but the daemon chooses a ticket's number.
         """
         ticket = ticket_of_aside(name)
-        if ticket is None or self._copier.has(ticket):
+        if ticket is None or self._context.copier.has(ticket):
             return
         shown = f"{folder.place.shown}/{printable_name(name)}"
         key = (folder.place, name)
@@ -66,14 +59,16 @@ class FoundBeside:
         except FileNotFoundError:
             return
         except BlockingIOError:
-            self._notices.warn(key, f"{shown} must wait: another daemon has it", "set aside")
+            self._context.notices.warn(
+                key, f"{shown} must wait: another daemon has it", "set aside"
+            )
         except OSError as error:
-            self._notices.warn(key, f"{shown} must wait: {error.strerror}", "set aside")
+            self._context.notices.warn(key, f"{shown} must wait: {error.strerror}", "set aside")
         else:
-            self._notices.warn(
+            self._context.notices.warn(
                 key, f"{shown} is no claim of ours: it has its own name again", "set aside"
             )
-            self._wake()
+            self._context.wake()
 
     def _resume(self, folder: OpenPlace, name: str, ticket: str, status: os.stat_result) -> bool:
         """Whether a claim names this file; then it is copied, or gone when it was copied already.
@@ -100,7 +95,7 @@ class FoundBeside:
                 return False
             remove_twin_sidecar(folder, record, place)
             taken = Taken(folder=place, record=record, size=status.st_size, aside=name)
-            self._copier.put(Copy(place=folder.place, taken=taken))
+            self._context.copier.put(Copy(place=folder.place, taken=taken))
             return True
         return False
 
@@ -118,17 +113,17 @@ class FoundBeside:
             elif name not in asked:
                 request = self._senders.read(name, folder)
                 asked.add(name)
-                self._context.emit(replace(request, answered=partial(self._answer, key)))
-            self._notices.clear(key)
+                self._context.shared.emit(replace(request, answered=partial(self._answer, key)))
+            self._context.notices.clear(key)
         except FileNotFoundError:
             return
         except NotAllowedError as error:
             if error.answer is None:
-                self._notices.warn(key, f"{shown} is left alone: {error}", "request")
+                self._context.notices.warn(key, f"{shown} is left alone: {error}", "request")
             else:
                 self._tell(folder, name, error.answer)
         except OSError as error:
-            self._notices.warn(key, f"{shown} cannot be taken: {error.strerror}", "request")
+            self._context.notices.warn(key, f"{shown} cannot be taken: {error.strerror}", "request")
 
     def _tell(self, folder: OpenPlace, name: str, answer: str) -> None:
         """Answer the drop's owner, once: the request goes and a sentence takes its place."""
@@ -140,7 +135,7 @@ class FoundBeside:
     def _answer(self, key: tuple[InboxFolder, str]) -> None:
         """Called by the arbiter's thread."""
         self._answered.add(key)
-        self._wake()
+        self._context.wake()
 
     def look_at_sidecar(
         self, folder: OpenPlace, name: str, inode: int, *, is_awaited: bool
@@ -181,9 +176,13 @@ class FoundBeside:
         try:
             put_aside(name, folder.handle)
         except OSError as error:
-            self._notices.warn(key, f"{shown} cannot be renamed: {error.strerror}", "side-car")
+            self._context.notices.warn(
+                key, f"{shown} cannot be renamed: {error.strerror}", "side-car"
+            )
             return
-        self._notices.warn(key, f"{shown}: {why}, so it is {UNUSED_SUFFIX[1:]} now", "side-car")
+        self._context.notices.warn(
+            key, f"{shown}: {why}, so it is {UNUSED_SUFFIX[1:]} now", "side-car"
+        )
 
     def keep_only(self, folder: OpenPlace, sidecars: set[str], requests: set[str]) -> None:
         """All side-cars and requests of a folder that are not among these names are gone.

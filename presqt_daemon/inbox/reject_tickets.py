@@ -5,15 +5,11 @@ What comes into a folder that has been told already is a drop of its own, so it 
 
 import os
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from presqt_daemon.errors import UserFault
-from presqt_daemon.inbox.answers.notices import Notices
-from presqt_daemon.inbox.answers.ticket_names import TicketMarks
-from presqt_daemon.inbox.claims.claim import Taken
 from presqt_daemon.inbox.files.places import OpenPlace
-from presqt_daemon.inbox.scan_context import ScanContext
+from presqt_daemon.inbox.scan_context import FolderContext
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.claim_record import (
     NAME_MAX_BYTES,
@@ -42,13 +38,8 @@ class _News:
 class TurnedAway:
     """What has been told already: by inode while we run, by the notes beside after a restart."""
 
-    def __init__(
-        self, context: ScanContext, notices: Notices, announce: Callable[[OpenPlace, Taken], None]
-    ) -> None:
-        self._announce = announce
+    def __init__(self, context: FolderContext) -> None:
         self._context = context
-        self._notices = notices
-        self._marks = TicketMarks(context.claimer.uploads)
         self._told: dict[Identity, frozenset[str]] = {}
         self._news: dict[Identity, _News] = {}
 
@@ -89,14 +80,14 @@ class TurnedAway:
             )
         except OSError as error:
             shown = f"{folder.place.shown}/{printable_name(name)}"
-            self._notices.warn(
+            self._context.notices.warn(
                 (folder.place, name),
                 f"no ticket for {shown} can be made: {error.strerror}",
                 "no ticket",
             )
             return False
-        self._announce(folder, taken)
-        self._notices.clear((folder.place, name))
+        self._context.announce(folder, taken)
+        self._context.notices.clear((folder.place, name))
         self._remember(identity, parts)
         return True
 
@@ -128,7 +119,7 @@ class TurnedAway:
             record
             for note in notes
             if (stem := note.removesuffix(NOTE_SUFFIX))[:-_MARK_LENGTH] == own
-            for record in self._marks.by_stem(stem, str(folder.path))
+            for record in self._context.marks.by_stem(stem, str(folder.path))
             if record.left_inode == status.st_ino
         ]
         return max(found, key=lambda record: record.received_at, default=None)

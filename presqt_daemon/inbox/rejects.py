@@ -2,14 +2,11 @@
 
 import os
 import stat
-from collections.abc import Callable
 
 from presqt_daemon.errors import UserFault
-from presqt_daemon.inbox.answers.notices import Notices
-from presqt_daemon.inbox.claims.claim import Taken
 from presqt_daemon.inbox.files.names import NameKind, is_tag_file_name, is_zip_name, kind_of
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, holds_bag, unknown_target
-from presqt_daemon.inbox.scan_context import ScanContext
+from presqt_daemon.inbox.scan_context import FolderContext
 from presqt_daemon.inbox.turned_away import (
     TurnedAway,
     deep_folder_fault,
@@ -27,17 +24,11 @@ PAYLOAD_FOLDER = "data"
 class Rejects:
     """Tells folders to be visited from those to be turned away; for one scanner's thread."""
 
-    def __init__(
-        self,
-        context: ScanContext,
-        notices: Notices,
-        closed: dict[InboxFolder, str],
-        announce: Callable[[OpenPlace, Taken], None],
-    ) -> None:
+    def __init__(self, context: FolderContext, closed: dict[InboxFolder, str]) -> None:
+        """`closed` takes the folders that cannot be read, and why."""
         self._context = context
-        self._notices = notices
         self._closed = closed
-        self._turned_away = TurnedAway(context, notices, announce)
+        self._turned_away = TurnedAway(context)
         self.is_waiting = False
         """Whether something is to be turned away when it has been there for `settle`."""
 
@@ -47,7 +38,7 @@ class Rejects:
             return
         shown = f"{folder.place.shown}/{printable_name(name)}"
         kind = "a link" if stat.S_ISLNK(mode) else "no plain file"
-        self._notices.warn(
+        self._context.notices.warn(
             (folder.place, name), f"{shown} is {kind} and is left alone", "no plain file"
         )
 
@@ -96,7 +87,7 @@ class Rejects:
             return None
         except OSError as error:
             self._closed[InboxFolder(parts=parts)] = f"it cannot be read: {error.strerror}"
-            self._notices.warn(
+            self._context.notices.warn(
                 (folder.place, name), f"{shown} cannot be read: {error.strerror}", "folder"
             )
         return None

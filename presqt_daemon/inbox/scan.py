@@ -5,10 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from presqt_daemon.inbox.answers.notices import Notices
-from presqt_daemon.inbox.answers.status_copies import StatusCopies
 from presqt_daemon.inbox.candidates import Candidates
-from presqt_daemon.inbox.claims.claim import Taken
 from presqt_daemon.inbox.files.names import (
     NameKind,
     is_system_folder,
@@ -21,7 +18,7 @@ from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, is_bag, lis
 from presqt_daemon.inbox.found_beside import FoundBeside
 from presqt_daemon.inbox.leftovers import FolderLeftovers
 from presqt_daemon.inbox.rejects import PAYLOAD_FOLDER, Rejects
-from presqt_daemon.inbox.scan_context import ScanContext
+from presqt_daemon.inbox.scan_context import FolderContext
 
 TURN_SECONDS = 2.0
 """After so long in one folder the others, and the requests in it, get a look."""
@@ -45,26 +42,20 @@ class Scan:
 
     def __init__(
         self,
-        context: ScanContext,
+        context: FolderContext,
         candidates: Candidates,
-        beside: FoundBeside,
-        notices: Notices,
         leftovers: FolderLeftovers,
-        announce: Callable[[OpenPlace, Taken], None],
-        copies: StatusCopies,
         hinted_in: Callable[[Path], dict[str, None]],
     ) -> None:
         """`hinted_in` hands over what events have named in a folder meanwhile."""
         self._context = context
         self._candidates = candidates
-        self._beside = beside
-        self._notices = notices
+        self._beside = FoundBeside(context)
         self._leftovers = leftovers
         self._hinted_in = hinted_in
-        self._copies = copies
         self.closed: dict[InboxFolder, str] = {}
         """The folders that could not be looked into in the last round, and why."""
-        self._rejects = Rejects(context, notices, self.closed, announce)
+        self._rejects = Rejects(context, self.closed)
         self._places: dict[Path, tuple[InboxFolder, tuple[int, int]]] = {}
         self._kept: Hints = {}
         self._came: dict[tuple[int, int], float] = {}
@@ -96,8 +87,8 @@ class Scan:
             self._beside.look_at_request(folder, name)
         for name in found.kinds[NameKind.ASIDE]:
             self._beside.look_at_aside(folder, name)
-        self._copies.find(folder, found.kinds[NameKind.NOTE], found.kinds[NameKind.COPY])
-        self._copies.tidy(folder, found.kinds[NameKind.NOTE], found.kinds[NameKind.COPY])
+        self._context.copies.find(folder, found.kinds[NameKind.NOTE], found.kinds[NameKind.COPY])
+        self._context.copies.tidy(folder, found.kinds[NameKind.NOTE], found.kinds[NameKind.COPY])
         drops = [name for name in found.kinds[NameKind.DROP] if _is_drop_in(folder.place, name)]
         if self._rejects.turn_unpacked_bag_away(
             folder, found.folders, drops, found.kinds[NameKind.NOTE]

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.answers.events import Claimed, Event
 from presqt_daemon.inbox.answers.note import write_note
+from presqt_daemon.inbox.answers.notices import Notices
 from presqt_daemon.inbox.answers.status_copies import StatusCopies
+from presqt_daemon.inbox.answers.ticket_names import TicketMarks
 from presqt_daemon.inbox.claims.claim import Claimer, Taken
-from presqt_daemon.inbox.claims.copying import no_spare
+from presqt_daemon.inbox.claims.copying import Copier, no_spare
 from presqt_daemon.inbox.files.places import OpenPlace
 from presqt_daemon.inbox.files.stability import Rules
 from presqt_daemon.inbox.watcher import WatchInstances
@@ -71,3 +73,41 @@ class ScanContext:
         copies.follow(record, is_new=True)
         self.emit(claim)
         self.claimer.coming.discard(record.ticket)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderContext:
+    """What the parts of one scanner share, beside what all scanners do.
+
+    `wake` has the folders scanned soon; it may be called from any thread.
+    """
+
+    shared: ScanContext
+    notices: Notices
+    marks: TicketMarks
+    copies: StatusCopies
+    copier: Copier
+    wake: Callable[[], None]
+
+    @property
+    def config(self) -> Config:
+        """The configuration of now."""
+        return self.shared.config
+
+    @property
+    def claimer(self) -> Claimer:
+        """What makes tickets."""
+        return self.shared.claimer
+
+    @property
+    def rules(self) -> Rules:
+        """How long to wait for what."""
+        return self.shared.rules
+
+    def clock(self) -> float:
+        """Now, in monotonic seconds."""
+        return self.shared.clock()
+
+    def announce(self, folder: OpenPlace, taken: Taken) -> None:
+        """Leave the note in the inbox and tell the daemon of a ticket."""
+        self.shared.announce(folder, taken, self.copies)

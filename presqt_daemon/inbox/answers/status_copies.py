@@ -52,6 +52,7 @@ class StatusCopies:
     def __init__(
         self,
         uploads: Uploads,
+        marks: TicketMarks,
         config: Callable[[], Config],
         notices: Notices,
         clock: Callable[[], float],
@@ -62,7 +63,7 @@ class StatusCopies:
         self._clock = clock
         self._news: queue.SimpleQueue[tuple[ClaimRecord, bool] | str] = queue.SimpleQueue()
         self._followed: dict[str, _Followed] = {}
-        self._marks = TicketMarks(uploads)
+        self._marks = marks
         self._found: set[InboxFolder] = set()
         self._tidied: dict[InboxFolder, float] = {}
 

@@ -13,7 +13,6 @@ from presqt_daemon.inbox.files.ownership import NotOwnError, owner_name, status_
 from presqt_daemon.inbox.files.places import OpenPlace
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.claim_record import ClaimRecord
-from presqt_daemon.tickets.store import Uploads
 
 _MARK = re.compile(r"(?s).+\.[0-9a-f]{8}")
 
@@ -32,8 +31,8 @@ class NotAllowedError(Exception):
 class SenderRequests:
     """Reads requests; used by a scanner's thread alone."""
 
-    def __init__(self, uploads: Uploads) -> None:
-        self._marks = TicketMarks(uploads)
+    def __init__(self, marks: TicketMarks) -> None:
+        self._marks = marks
 
     def read(self, name: str, folder: OpenPlace) -> Request:
         """The request that a file in an open folder makes.
