@@ -11,9 +11,9 @@ from presqt_daemon.daemon.events import Event, ReloadAsked, StopAsked, listen_to
 from presqt_daemon.daemon.gate import GateError, open_gate
 from presqt_daemon.daemon.start import (
     begin_start,
-    look_at_tickets,
+    find_all_tickets,
     make_mediafiles_folders,
-    take_up_open_tickets,
+    resume_open_tickets,
 )
 from presqt_daemon.daemon.summary import ready_line
 from presqt_daemon.daemon.wiring import Rooms, join_rooms
@@ -95,7 +95,7 @@ class Daemon:
             rooms.in_hand.close()
             rooms.dispatch.verdicts.append(Verdict.OPEN)
             return self._exit_code()
-        take_up_open_tickets(rooms, found)
+        resume_open_tickets(rooms, found)
         rooms.in_hand.close()
         rooms.open()
         self._notifier.send(READY="1", STATUS=rooms.summary())
@@ -115,7 +115,7 @@ class Daemon:
         """What is there, once it can be served; None when the start must go no further."""
         rooms = self._rooms
         begin_start(rooms)
-        before = look_at_tickets(rooms)
+        before = find_all_tickets(rooms)
         make_mediafiles_folders(self.config)
         rooms.uploads.keep_reserve()
         rooms.inbox.recover()
@@ -207,7 +207,7 @@ class Daemon:
         opened = None
         try:
             opened = open_gate(
-                found, self._rooms.upgrade, lambda: look_at_tickets(self._rooms), wait
+                found, self._rooms.upgrade, lambda: find_all_tickets(self._rooms), wait
             )
         finally:
             if opened is None:

@@ -33,7 +33,7 @@ def begin_start(rooms: Rooms) -> None:
         give_up(rooms.uploads, ticket, deaths, rooms.supervisor.now())
 
 
-def look_at_tickets(rooms: Rooms) -> FoundTickets:
+def find_all_tickets(rooms: Rooms) -> FoundTickets:
     """What is there, before anything is changed. Raises NewerInfoError."""
     try:
         found = find_tickets(rooms.uploads, rooms.in_hand.take)
@@ -45,7 +45,7 @@ def look_at_tickets(rooms: Rooms) -> FoundTickets:
     return found
 
 
-def take_up_open_tickets(rooms: Rooms, found: FoundTickets) -> None:
+def resume_open_tickets(rooms: Rooms, found: FoundTickets) -> None:
     """Let every ticket go on that has not ended; end what its last worker left running."""
     names = found.open | (set(rooms.uploads.tickets()) - found.tickets)
     tickets = list(find_open(rooms.uploads, names, rooms.in_hand.take))

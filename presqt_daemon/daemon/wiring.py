@@ -163,7 +163,7 @@ def join_rooms(
         dispatch=dispatch,
         asked=OpenRequests(
             lambda ticket: ticket in dispatch.agenda.tickets,
-            inbox.is_coming,
+            inbox.is_being_claimed,
             dispatch.cancel,
             dispatch.retry,
         ),

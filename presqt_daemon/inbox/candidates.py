@@ -24,7 +24,7 @@ from presqt_daemon.inbox.files.stability import (
     remember,
     remember_beside,
 )
-from presqt_daemon.inbox.placeholders import control_beside, growing_beside, part_for
+from presqt_daemon.inbox.placeholders import control_file_of, growing_file_of, part_file_of
 from presqt_daemon.inbox.scan_context import FolderContext
 from presqt_daemon.model import Finding, Severity
 from presqt_daemon.system.files import printable_name
@@ -62,7 +62,7 @@ class Candidates:
         self._unfinished: dict[InboxFolder, list[Taken]] = {}
         self._group: list[tuple[Drop, History]] = []
 
-    def look_at_drop(self, folder: OpenPlace, name: str, *, is_hinted: bool) -> None:
+    def consider_drop(self, folder: OpenPlace, name: str, *, is_hinted: bool) -> None:
         """Put the file into this turn's group if it may be taken now, else look again later.
 
         `take_group` has to follow before the folder is closed.
@@ -149,7 +149,7 @@ class Candidates:
         """Whether a drop is ours, but its ticket could not be finished yet."""
         return bool(self._unfinished)
 
-    def finish_again(self, folder: OpenPlace) -> None:
+    def finish_unfinished(self, folder: OpenPlace) -> None:
         """Finish the tickets of this place whose drop is ours already, if that can be done now."""
         for result in self._context.claimer.finish(self._unfinished.pop(folder.place, [])):
             if isinstance(result, UnfinishedError):
@@ -162,7 +162,7 @@ class Candidates:
         """The file is gone or taken."""
         self.candidates.get(key[0], {}).pop(key[1], None)
 
-    def keep_only(self, place: InboxFolder, names: set[str]) -> None:
+    def forget_all_but(self, place: InboxFolder, names: set[str]) -> None:
         """All files of a place that are not among these names are gone."""
         waiting = self.candidates.get(place, {})
         for name in waiting.keys() - names:
@@ -173,13 +173,13 @@ class Candidates:
         waiting = self.candidates.get(place, {})
         return [name for name, candidate in waiting.items() if candidate.due <= now]
 
-    def put_off(self, place: InboxFolder, until: float) -> None:
+    def postpone(self, place: InboxFolder, until: float) -> None:
         """The place cannot be looked at: nothing in it is due before this."""
         waiting = self.candidates.get(place, {})
         for name, candidate in waiting.items():
             waiting[name] = replace(candidate, due=max(candidate.due, until))
 
-    def keep_only_places(self, places: set[InboxFolder]) -> None:
+    def forget_places_but(self, places: set[InboxFolder]) -> None:
         """Places that are not among these are gone, with all that was in them."""
         for place in self.candidates.keys() - places:
             del self.candidates[place]
@@ -198,14 +198,14 @@ class Candidates:
             history = remember(history, status, now)
             probe = probe_file(handle, sees_writers=folder.sees_writers)
             if probe.content is Content.WHOLE:
-                control = control_beside(name, folder.handle)
+                control = control_file_of(name, folder.handle)
                 history = remember_beside(history, control, now)
                 probe = replace(probe, has_holes=probe.has_holes or control is not None)
             else:
-                history = remember_beside(history, growing_beside(name, folder.handle), now)
+                history = remember_beside(history, growing_file_of(name, folder.handle), now)
             decision = self._decide(probe, history, now, name)
             if isinstance(decision, TakeAsFailed) and probe.content is Content.EMPTY:
-                history = remember_beside(history, part_for(name, folder.handle), now)
+                history = remember_beside(history, part_file_of(name, folder.handle), now)
                 decision = self._decide(probe, history, now, name)
             if isinstance(decision, Wait):
                 self._wait(key, history, decision.until, decision.why)

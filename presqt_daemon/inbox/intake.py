@@ -129,7 +129,7 @@ class Inbox:
         """Whether all folders have been scanned and nothing waits."""
         return not self.pending()
 
-    def is_coming(self, ticket: str) -> bool:
+    def is_being_claimed(self, ticket: str) -> bool:
         """Whether a claim is being made and will be told of at once."""
         return ticket in self._context.claimer.coming
 

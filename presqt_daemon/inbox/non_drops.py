@@ -10,7 +10,7 @@ from functools import partial
 from presqt_daemon.inbox.claims.claim import Taken, put_back
 from presqt_daemon.inbox.claims.copying import Copy
 from presqt_daemon.inbox.claims.recover import is_alive, remove_twin_sidecar
-from presqt_daemon.inbox.claims.set_aside import is_claimed_file, is_copied, names_this
+from presqt_daemon.inbox.claims.set_aside import is_claimed_file, is_copied, is_set_aside_as
 from presqt_daemon.inbox.claims.sidecar import LATE_AFTER_SECONDS, UNUSED_AFTER_SECONDS, put_aside
 from presqt_daemon.inbox.files.names import (
     UNUSED_SUFFIX,
@@ -31,7 +31,7 @@ from presqt_daemon.tickets.claim_record import NOTE_SUFFIX, ClaimRecordError
 _MARK_LENGTH = len(".01234567")
 
 
-class FoundBeside:
+class NonDrops:
     """The files of one scanner that are no drops themselves; used by its thread alone."""
 
     def __init__(self, context: FolderContext) -> None:
@@ -41,7 +41,7 @@ class FoundBeside:
         self._asked: dict[InboxFolder, set[str]] = {}
         self._answered: set[tuple[InboxFolder, str]] = set()
 
-    def look_at_aside(self, folder: OpenPlace, name: str) -> None:
+    def resume_set_aside(self, folder: OpenPlace, name: str) -> None:
         """Go on with a drop of ours; what no claim names gets its plain name back.
 
         Then it is a drop like any other: nobody but the daemon chooses a ticket's number.
@@ -81,7 +81,7 @@ class FoundBeside:
                 record = place.read_claim()
             except ClaimRecordError:
                 continue
-            if not names_this(record, str(folder.path), name):
+            if not is_set_aside_as(record, str(folder.path), name):
                 return False
             if place.path.name == ticket:
                 if not is_copied(status, record, place):
@@ -99,7 +99,7 @@ class FoundBeside:
             return True
         return False
 
-    def look_at_request(self, folder: OpenPlace, name: str) -> None:
+    def hand_on_request(self, folder: OpenPlace, name: str) -> None:
         """Hand on what a sender asks for; the file goes when it has been answered."""
         shown = f"{folder.place.shown}/{printable_name(name)}"
         key = (folder.place, name)
@@ -137,7 +137,7 @@ class FoundBeside:
         self._answered.add(key)
         self._context.wake()
 
-    def look_at_sidecar(
+    def put_unused_sidecar_aside(
         self, folder: OpenPlace, name: str, inode: int, *, is_awaited: bool
     ) -> None:
         """Put a side-car away whose zip has not come for an hour."""
@@ -149,7 +149,7 @@ class FoundBeside:
         now = self._context.clock()
         return now - self._sidecars.setdefault(folder.place, {}).setdefault((name, inode), now)
 
-    def look_at_near_sidecars(
+    def put_misnamed_sidecars_aside(
         self,
         folder: OpenPlace,
         names: Collection[str],
@@ -168,7 +168,7 @@ class FoundBeside:
             if is_late and self._has_lain(folder, name, inode) >= LATE_AFTER_SECONDS:
                 self._put_aside(folder, name, "its zip was taken before it and it has another name")
             elif not is_late:
-                self.look_at_sidecar(folder, name, inode, is_awaited=zip_name in wanted)
+                self.put_unused_sidecar_aside(folder, name, inode, is_awaited=zip_name in wanted)
 
     def _put_aside(self, folder: OpenPlace, name: str, why: str) -> None:
         key = (folder.place, name)
@@ -184,7 +184,7 @@ class FoundBeside:
             key, f"{shown}: {why}, so it is {UNUSED_SUFFIX[1:]} now", "side-car"
         )
 
-    def keep_only(self, folder: OpenPlace, sidecars: set[str], requests: set[str]) -> None:
+    def forget_all_but(self, folder: OpenPlace, sidecars: set[str], requests: set[str]) -> None:
         """All side-cars and requests of a folder that are not among these names are gone.
 
         But a request that came after the names were listed has been handed on already.
@@ -199,7 +199,7 @@ class FoundBeside:
             self._asked[place].discard(name)
             self._answered.discard((place, name))
 
-    def keep_only_places(self, places: set[InboxFolder]) -> None:
+    def forget_places_but(self, places: set[InboxFolder]) -> None:
         """Places that are not among these are gone, with all that was in them."""
         for place in self._sidecars.keys() - places:
             del self._sidecars[place]

@@ -10,17 +10,17 @@ from presqt_daemon.inbox.files.stability import Sight, sight_of
 _RANDOM_PART = re.compile(r"[\w+-]{8}\.zip\.part")
 
 
-def growing_beside(name: str, folder: int) -> Sight | None:
+def growing_file_of(name: str, folder: int) -> Sight | None:
     """The file that grows beside a placeholder, as `x.zip.part` beside `x.zip`; None without."""
     return _first(name, GROWING_SUFFIXES, folder)
 
 
-def control_beside(name: str, folder: int) -> Sight | None:
+def control_file_of(name: str, folder: int) -> Sight | None:
     """The control file of a download in pieces, which goes when all have come; None without."""
     return _first(name, CONTROL_SUFFIXES, folder)
 
 
-def part_for(name: str, folder: int) -> Sight | None:
+def part_file_of(name: str, folder: int) -> Sight | None:
     """Of the parts of downloads that may become this file, the one that has grown last.
 
     Firefox names it after eight random characters, with or without the file's own name before them

@@ -35,7 +35,7 @@ class _News:
     first: float
 
 
-class TurnedAway:
+class RejectTickets:
     """What has been told already: by inode while we run, by the notes beside after a restart."""
 
     def __init__(self, context: FolderContext) -> None:
@@ -43,7 +43,7 @@ class TurnedAway:
         self._told: dict[Identity, frozenset[str]] = {}
         self._news: dict[Identity, _News] = {}
 
-    def tell(
+    def make_once(
         self,
         folder: OpenPlace,
         name: str,

@@ -6,15 +6,15 @@ import stat
 from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.files.names import NameKind, is_tag_file_name, is_zip_name, kind_of
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, holds_bag, unknown_target
-from presqt_daemon.inbox.scan_context import FolderContext
-from presqt_daemon.inbox.turned_away import (
-    TurnedAway,
+from presqt_daemon.inbox.reject_tickets import (
+    RejectTickets,
     deep_folder_fault,
     folder_fault,
     no_id_fault,
     odd_file_fault,
     unpacked_bag_fault,
 )
+from presqt_daemon.inbox.scan_context import FolderContext
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.targets.resource_ids import why_no_id
 
@@ -28,11 +28,11 @@ class Rejects:
         """`closed` takes the folders that cannot be read, and why."""
         self._context = context
         self._closed = closed
-        self._turned_away = TurnedAway(context)
+        self._tickets = RejectTickets(context)
         self.is_waiting = False
         """Whether something is to be turned away when it has been there for `settle`."""
 
-    def turn_odd_away(self, folder: OpenPlace, name: str, mode: int, notes: list[str]) -> None:
+    def reject_odd_file(self, folder: OpenPlace, name: str, mode: int, notes: list[str]) -> None:
         if is_zip_name(name):
             self._tell(folder, name, odd_file_fault(name, mode), notes)
             return
@@ -42,7 +42,7 @@ class Rejects:
             (folder.place, name), f"{shown} is {kind} and is left alone", "no plain file"
         )
 
-    def turn_unpacked_bag_away(
+    def reject_unpacked_bag(
         self, folder: OpenPlace, folders: list[str], files: list[str], notes: list[str]
     ) -> bool:
         """Whether a bag lies unpacked among the drops of a folder; it is told to be zipped.
@@ -120,5 +120,5 @@ class Rejects:
         notes: list[str],
         parts: frozenset[str] = frozenset(),
     ) -> None:
-        if not self._turned_away.tell(folder, name, fault, notes, parts):
+        if not self._tickets.make_once(folder, name, fault, notes, parts):
             self.is_waiting = True

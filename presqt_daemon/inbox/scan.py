@@ -15,8 +15,8 @@ from presqt_daemon.inbox.files.names import (
     sidecar_stem,
 )
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, is_bag, list_folder, open_place
-from presqt_daemon.inbox.found_beside import FoundBeside
 from presqt_daemon.inbox.leftovers import FolderLeftovers
+from presqt_daemon.inbox.non_drops import NonDrops
 from presqt_daemon.inbox.rejects import PAYLOAD_FOLDER, Rejects
 from presqt_daemon.inbox.scan_context import FolderContext
 
@@ -50,7 +50,7 @@ class Scan:
         """`hinted_in` hands over what events have named in a folder meanwhile."""
         self._context = context
         self._candidates = candidates
-        self._beside = FoundBeside(context)
+        self._non_drops = NonDrops(context)
         self._leftovers = leftovers
         self._hinted_in = hinted_in
         self.closed: dict[InboxFolder, str] = {}
@@ -82,15 +82,15 @@ class Scan:
         self._places[folder.path] = (folder.place, folder.identity)
         found = self._list(folder)
         self._leftovers.finish_in(folder, found.kinds[NameKind.ASIDE])
-        self._candidates.finish_again(folder)
+        self._candidates.finish_unfinished(folder)
         for name in found.kinds[NameKind.REQUEST]:
-            self._beside.look_at_request(folder, name)
+            self._non_drops.hand_on_request(folder, name)
         for name in found.kinds[NameKind.ASIDE]:
-            self._beside.look_at_aside(folder, name)
+            self._non_drops.resume_set_aside(folder, name)
         self._context.copies.find(folder, found.kinds[NameKind.NOTE], found.kinds[NameKind.COPY])
         self._context.copies.tidy(folder, found.kinds[NameKind.NOTE], found.kinds[NameKind.COPY])
         drops = [name for name in found.kinds[NameKind.DROP] if _is_drop_in(folder.place, name)]
-        if self._rejects.turn_unpacked_bag_away(
+        if self._rejects.reject_unpacked_bag(
             folder, found.folders, drops, found.kinds[NameKind.NOTE]
         ):
             drops = [name for name in drops if is_zip_name(name)]
@@ -98,18 +98,18 @@ class Scan:
         newcomers = self._look_at_drops(folder, drops, {})
         waiting = {same_name(name) for name in self._candidates.candidates.get(folder.place, {})}
         for name in found.kinds[NameKind.SIDECAR]:
-            self._beside.look_at_sidecar(
+            self._non_drops.put_unused_sidecar_aside(
                 folder, name, found.inodes[name], is_awaited=sidecar_stem(name) in waiting
             )
-        self._beside.look_at_near_sidecars(
+        self._non_drops.put_misnamed_sidecars_aside(
             folder,
             found.kinds[NameKind.NEAR_SIDECAR],
             found.inodes,
             found.kinds[NameKind.NOTE],
             waiting,
         )
-        self._candidates.keep_only(folder.place, {*drops, *newcomers})
-        self._beside.keep_only(
+        self._candidates.forget_all_but(folder.place, {*drops, *newcomers})
+        self._non_drops.forget_all_but(
             folder,
             {*found.kinds[NameKind.SIDECAR], *found.kinds[NameKind.NEAR_SIDECAR]},
             set(found.kinds[NameKind.REQUEST]),
@@ -119,7 +119,7 @@ class Scan:
             if self._is_halted or self._context.clock() - began > TURN_SECONDS:
                 self._go_on_in(0.0)
                 break
-            self._rejects.turn_odd_away(folder, name, mode, found.kinds[NameKind.NOTE])
+            self._rejects.reject_odd_file(folder, name, mode, found.kinds[NameKind.NOTE])
         inner = [
             place
             for name in found.folders
@@ -152,13 +152,13 @@ class Scan:
             except OSError:
                 pass  # the next scan says what is wrong
             self._kept.setdefault(path, {}).update(names)
-            self._candidates.put_off(place, now + self._context.config.intake.rescan)
+            self._candidates.postpone(place, now + self._context.config.intake.rescan)
             self._go_on_in(0.0)
 
     def end_round(self, places: set[InboxFolder]) -> None:
         """Folders that are not among these are gone."""
-        self._candidates.keep_only_places(places)
-        self._beside.keep_only_places(places)
+        self._candidates.forget_places_but(places)
+        self._non_drops.forget_places_but(places)
         self._places = {path: known for path, known in self._places.items() if known[0] in places}
         self._kept = {path: names for path, names in self._kept.items() if path in self._places}
         identities = {identity for _, identity in self._places.values()}
@@ -174,7 +174,7 @@ class Scan:
         ignore = self._context.config.intake.ignore
         kinds = {name: kind_of(name, ignore) for name in hinted}
         for name in [name for name, kind in kinds.items() if kind is NameKind.REQUEST]:
-            self._beside.look_at_request(folder, name)
+            self._non_drops.hand_on_request(folder, name)
         return {
             name: None
             for name in hinted
@@ -202,7 +202,7 @@ class Scan:
             if name is None:
                 self._candidates.take_group(folder)
                 return newcomers
-            self._candidates.look_at_drop(folder, name, is_hinted=name in hinted)
+            self._candidates.consider_drop(folder, name, is_hinted=name in hinted)
             if self._is_halted or self._context.clock() - began > TURN_SECONDS:
                 self._candidates.take_group(folder)
                 untold = (name for name in (*urgent, *rest) if name in hinted)

@@ -70,7 +70,7 @@ class JournalState:
             known.clear()
 
 
-def replay(path: Path) -> JournalState:
+def read_journal(path: Path) -> JournalState:
     """The record so far, an empty one without a journal.
 
     A damaged line loses nothing that stands behind it; a torn end is cut off for good.
@@ -124,7 +124,7 @@ def read_start(path: Path) -> Start:
 
 
 class Journal:
-    """The writing end. Called from one thread, but for `have_note` and `intend_file`."""
+    """The writing end; from any thread only `write_file_note` and `write_file_intent`."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
@@ -134,17 +134,17 @@ class Journal:
         self._since = 0.0
         self._lock = threading.Lock()
 
-    def intend_container(self, title: str, *, is_noted: bool = False) -> None:
+    def write_container_intent(self, title: str, *, is_noted: bool = False) -> None:
         """A container is about to be created; `is_noted`: the target's adapter notes it durably."""
         self._write({"creating": title}, durable=not is_noted)
 
-    def have_container(self, container: Container, *, is_found_again: bool = False) -> None:
+    def write_container(self, container: Container, *, is_found_again: bool = False) -> None:
         """The container exists; one that is found by its mark need not outlive a power cut."""
         tree = asdict(container)
         tree["state"] = dict(container.state)
         self._write({"container": tree}, durable=not is_found_again)
 
-    def have_opened(self, identity: str) -> None:
+    def write_opened(self, identity: str) -> None:
         """The container has been opened for this ticket: by this text it is known under any id.
 
         It need not outlive a power cut: the next go opens it again.
@@ -156,20 +156,20 @@ class Journal:
         """The container is gone at the target, with all that was in it."""
         self._write({"gone": True})
 
-    def have_verified(self, boot_id: str) -> None:
+    def write_verified(self, boot_id: str) -> None:
         """The payload on disk was verified under this boot."""
         self._write({"verified": boot_id})
 
-    def have_packed(self, packed: Packed) -> None:
+    def write_packed(self, packed: Packed) -> None:
         """The whole bag travels as this one file."""
         digests = dict(packed.digests)
         self._write({PACKED_KEY: packed.name, "size": packed.size, "digests": digests})
 
-    def have_note(self, name: str, note: str) -> None:
+    def write_file_note(self, name: str, note: str) -> None:
         """An adapter's note on a file under way; may be called from any thread."""
         self._write({"noted": name, "note": note})
 
-    def intend_file(self, name: str, outcome: Outcome, digests: Mapping[str, str]) -> None:
+    def write_file_intent(self, name: str, outcome: Outcome, digests: Mapping[str, str]) -> None:
         """This file is about to be sent; may be called from any thread.
 
         It says under which outcome a file with our digest is ours, and never that another is. So it
@@ -179,7 +179,7 @@ class Journal:
         with self._lock:
             append_lines(self._path, [row], durable=False)
 
-    def have_file(self, result: FileResult) -> None:
+    def write_file_result(self, result: FileResult) -> None:
         """A file's end is known; durable with its group."""
         with self._lock:
             if not self._rows:

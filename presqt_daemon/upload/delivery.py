@@ -8,9 +8,9 @@ from presqt_daemon.targets.base import Item
 from presqt_daemon.upload.calls.threads import TargetThreads
 from presqt_daemon.upload.containers.confirm import (
     Remaining,
+    ask_until_shown,
     find_doubtful,
     listed_by_key,
-    look_again,
     remaining,
 )
 from presqt_daemon.upload.containers.folders import (
@@ -71,7 +71,7 @@ class Delivery:
             and not self._summary.has_failed(parcel.name)
         )
         doubtful = find_doubtful(sent, listing, self._target.traits.names, self._load.algorithm)
-        doubtful = look_again(doubtful, transfer, self._threads, self._load.algorithm)
+        doubtful = ask_until_shown(doubtful, transfer, self._threads, self._load.algorithm)
         missing = [one for one in doubtful if one.item is None]
         for result in self._threads.each(
             lambda one: transfer.send_again(one.parcel, None, one.outcome), missing
@@ -81,7 +81,7 @@ class Delivery:
         if missing:
             self._commit()
             doubtful = [one for one in doubtful if one.item is not None]
-            doubtful += look_again(missing, transfer, self._threads, self._load.algorithm)
+            doubtful += ask_until_shown(missing, transfer, self._threads, self._load.algorithm)
         for one in doubtful:
             self._settle(transfer.give_up(one.parcel, one.item, one.outcome))
 
@@ -140,4 +140,4 @@ class Delivery:
 
     def _settle(self, result: FileResult) -> None:
         self._summary.add(result)
-        self._journal.have_file(result)
+        self._journal.write_file_result(result)

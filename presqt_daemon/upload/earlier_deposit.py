@@ -28,7 +28,7 @@ class EarlierDeposit:
     receipt: Path
 
 
-def bringer(earlier: EarlierDeposit) -> EarlierDeposit:
+def original_deposit(earlier: EarlierDeposit) -> EarlierDeposit:
     """The ticket that has sent the files: another one where this ticket only points at it."""
     try:
         with open_record(earlier.receipt) as record:
@@ -89,7 +89,7 @@ def _all_same(target: Target, earlier: EarlierDeposit) -> bool:
         return found
 
 
-def sent_again(earlier: EarlierDeposit) -> Finding:
+def sent_again_warning(earlier: EarlierDeposit) -> Finding:
     """The warning of a ticket that brought a content anew."""
     return Finding(
         code="same-content-gone",

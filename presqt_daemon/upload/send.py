@@ -14,7 +14,7 @@ from presqt_daemon.messages import Limited, Opened, Progress, Report
 from presqt_daemon.metadata.bag_metadata import bag_description, read_bag_metadata
 from presqt_daemon.metadata.description_warnings import not_passed_on, required_but_missing
 from presqt_daemon.model import Resolved, UploadResult
-from presqt_daemon.records.journal import Journal, JournalState, Packed, replay
+from presqt_daemon.records.journal import Journal, JournalState, Packed, read_journal
 from presqt_daemon.records.payload import Payload
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets import base
@@ -102,7 +102,7 @@ def _send(
     payload = Payload(folder.payload)
     head = payload.head
     staged = StagedBag(payload=payload, root=job.folder / head.bag.folder)
-    record = replay(folder.journal)
+    record = read_journal(folder.journal)
     mark = container_mark(folder, job.resolved, record)
     journal = Journal(folder.journal, clock)
     reporter = Reporter(report, clock)
@@ -217,7 +217,7 @@ def _recheck_after_reboot(
     reporter.tell(Progress(message="Verifying the files again after a restart..."))
     parcels = payload_parcels(staged.payload.files(), Layout(), staged.root)
     recheck_payload(parcels, staged.head.algorithm, reporter.pulse)
-    journal.have_verified(job.boot_id)
+    journal.write_verified(job.boot_id)
 
 
 def _load(
@@ -243,7 +243,7 @@ def _load(
     )
     if load.packed is not None:
         parcel = load.packed
-        journal.have_packed(Packed(name=parcel.name, size=parcel.size, digests=parcel.digests))
+        journal.write_packed(Packed(name=parcel.name, size=parcel.size, digests=parcel.digests))
     meter = Meter(files_total=load.files, bytes_total=load.size)
     reporter.begin(meter, f"Uploading files to {job.target.name}...")
     return load

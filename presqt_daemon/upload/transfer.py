@@ -114,7 +114,7 @@ class Transfer:
 
     def judge(self, parcel: Parcel, item: Item, outcome: Outcome) -> FileResult:
         """The file's result by what the target says of it, now or when it is asked."""
-        parcel, item, verdict = self._weighing.weigh(parcel, item)
+        parcel, item, verdict = self._weighing.compare_at_target(parcel, item)
         if item.is_taken and verdict.fixity is not Fixity.MATCHED:
             if self._action is DuplicateAction.IGNORE:
                 return ignored_from(parcel, item, verdict)
@@ -157,7 +157,7 @@ class Transfer:
         for _ in range(_COLLISIONS):
             verdict = Decision(fixity=Fixity.UNKNOWN)
             if item is not None:
-                parcel, item, verdict = self._weighing.weigh(parcel, item)
+                parcel, item, verdict = self._weighing.compare_at_target(parcel, item)
             choice = choose(item, verdict.fixity, action=self._action, claim=claim)
             if item is not None and isinstance(choice, Keep):
                 return result_from(parcel, item, choice.outcome, verdict)
@@ -235,7 +235,7 @@ class Transfer:
                 was_doubtful = True
                 place = self.look_up(parcel)
                 if place is not None:
-                    _ours, place, verdict = self._weighing.weigh(parcel, place)
+                    _ours, place, verdict = self._weighing.compare_at_target(parcel, place)
                     may_replace = self._may_replace(place, replaces)
                     if verdict.fixity is Fixity.MATCHED or (
                         verdict.fixity is Fixity.UNKNOWN and not may_replace
@@ -243,7 +243,7 @@ class Transfer:
                         return place
                     if not may_replace:
                         raise _NameTaken(place, None)
-            self.journal.intend_file(parcel.name, outcome, parcel.digests)
+            self.journal.write_file_intent(parcel.name, outcome, parcel.digests)
             return self.target.put(self.container, sending, place)
 
         try:
@@ -269,14 +269,14 @@ class Transfer:
         there = self._patience.call(lambda _doubtful: self.look_up(parcel))
         if there is None:
             return None
-        _ours, there, _verdict = self._weighing.weigh(parcel, there)
+        _ours, there, _verdict = self._weighing.compare_at_target(parcel, there)
         if not self._may_replace(there, item):
             raise _NameTaken(there, None)
         # what the put itself has told says more to its adapter than a look
         return item if is_same_content(there, item.digests) else there
 
     def _notes_of(self, name: str, told: Collection[str]) -> Notes:
-        return Notes(told, lambda note: self.journal.have_note(name, note))
+        return Notes(told, lambda note: self.journal.write_file_note(name, note))
 
     def _open(self, parcel: Parcel, track: Track) -> AbstractContextManager[Body]:
         return open_body(

@@ -370,7 +370,7 @@ def test_a_wait_by_the_wall_clock_would_be_seen(line: str) -> None:
 AGES = {
     # how long a file has lain is told by the file system, and by no other clock; what comes of it
     # is a wait that is a little shorter or longer, once
-    "candidates.py": ["look_at_drop"],
+    "candidates.py": ["consider_drop"],
     # days, and the minute in which a sender is told
     "status_copies.py": ["_seconds_since", "tidy"],
 }

@@ -15,7 +15,7 @@ from presqt_daemon.errors import PresqtError
 from presqt_daemon.messages import Go
 from presqt_daemon.model import DuplicateAction, Resolved, UploadResult
 from presqt_daemon.records.file_rows import ResultIndex, row_from_result
-from presqt_daemon.records.journal import replay
+from presqt_daemon.records.journal import read_journal
 from presqt_daemon.staging.make import bag_and_zip
 from presqt_daemon.staging.stage import StageJob, stage
 from presqt_daemon.system.host import boot_id
@@ -75,7 +75,7 @@ def try_deposit(target: TargetConfig, token: str | None, uploads: UploadsConfig)
             result, problems = _deposited(job, folder, files)
             names, unseen = (None, ()) if result is None else _names_at(job, folder)
         finally:
-            record = replay(folder.journal)
+            record = read_journal(folder.journal)
             container = record.container
             is_removed, why = _remove(target, token, container)
         if container is None and record.was_creating:
@@ -228,7 +228,7 @@ def _notes_in(result: UploadResult | None) -> Iterator[str]:
 
 def _container(folder: TicketFolder) -> Container | None:
     """What the journal knows of."""
-    return replay(folder.journal).container
+    return read_journal(folder.journal).container
 
 
 def _remove(

@@ -27,7 +27,7 @@ from presqt_daemon.inbox.claims.new_ticket import (
     Drop,
     fill_folder,
     make_folder,
-    own_file,
+    make_own,
     record_of,
 )
 from presqt_daemon.inbox.claims.sidecar import Sidecar, names_in, read_sidecar, remove_sidecar
@@ -202,7 +202,7 @@ class Claimer:
         if ticket.sidecar is not None:
             remove_sidecar(ticket.sidecar, drop.folder.handle)
         if aside is None:
-            own_file(drop.handle, config, drop.folder.place.known_target)
+            make_own(drop.handle, config, drop.folder.place.known_target)
         return Taken(folder=ticket.folder, record=record, size=drop.status.st_size, aside=aside)
 
     def _give_up(self, ticket: _Begun) -> None:

@@ -124,7 +124,7 @@ def fill_folder(
     reach("claim-sidecar")
 
 
-def own_file(handle: int, config: Config, target: str | None) -> None:
+def make_own(handle: int, config: Config, target: str | None) -> None:
     """Make an open file the service's and close it to others, as far as that is in our power."""
     try:
         if os.geteuid() == 0:

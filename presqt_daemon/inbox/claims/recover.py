@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from presqt_daemon.config import Config
-from presqt_daemon.inbox.claims.new_ticket import own_file
+from presqt_daemon.inbox.claims.new_ticket import make_own
 from presqt_daemon.inbox.claims.remade import find_drop, remake_claim
 from presqt_daemon.inbox.claims.sidecar import (
     MAX_SIDECAR_BYTES,
@@ -132,7 +132,7 @@ def _own(folder: TicketFolder, record: ClaimRecord, config: Config) -> None:
         handle = os.open(folder.path / (record.zip_name or ""), os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
         return
-    own_file(handle, config, record.route.target)
+    make_own(handle, config, record.route.target)
     os.close(handle)
 
 

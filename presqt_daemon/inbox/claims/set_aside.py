@@ -25,7 +25,7 @@ def is_claimed_file(status: os.stat_result, record: ClaimRecord) -> bool:
     )
 
 
-def names_this(record: ClaimRecord, folder: str, name: str) -> bool:
+def is_set_aside_as(record: ClaimRecord, folder: str, name: str) -> bool:
     """Whether a claim has set its drop aside under this name in this folder."""
     return record.inbox_folder == folder and name == aside_name(record.ticket, record.inbox_name)
 

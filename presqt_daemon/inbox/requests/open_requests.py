@@ -10,20 +10,20 @@ from presqt_daemon.system.failpoints import reach
 class OpenRequests:
     """What was asked of which ticket; used by the arbiter's thread alone.
 
-    `is_open` says whether a ticket can be cancelled now, `is_coming` whether it will be at once;
-    `cancel` and `retry` begin to do so (`retry` says whether there is anything to wait for), and
-    `ended` and `opened` are told what came of it.
+    `is_open` says whether a ticket can be cancelled now, `is_being_claimed` whether it will be at
+    once; `cancel` and `retry` begin to do so (`retry` says whether there is anything to wait for),
+    and `ended` and `opened` are told what came of it.
     """
 
     def __init__(
         self,
         is_open: Callable[[str], bool],
-        is_coming: Callable[[str], bool],
+        is_being_claimed: Callable[[str], bool],
         cancel: Callable[[str], None],
         retry: Callable[[str], bool],
     ) -> None:
         self._is_open = is_open
-        self._is_coming = is_coming
+        self._is_being_claimed = is_being_claimed
         self._cancel = cancel
         self._retry = retry
         self._waiting: defaultdict[str, list[Request]] = defaultdict(list)
@@ -33,7 +33,7 @@ class OpenRequests:
         reach("asked")
         ticket = request.ticket
         is_open = self._is_open(ticket)
-        if not is_open and self._is_coming(ticket):
+        if not is_open and self._is_being_claimed(ticket):
             self._waiting[ticket].append(request)
             return
         if request.action is RequestedAction.CANCEL:

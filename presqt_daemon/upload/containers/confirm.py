@@ -67,7 +67,7 @@ def find_doubtful(
     return [one for one in found if not _is_shown(one, algorithm)]
 
 
-def look_again(
+def ask_until_shown(
     doubtful: list[Doubtful], transfer: LooksUp, threads: TargetThreads, algorithm: str | None
 ) -> list[Doubtful]:
     """Those that remain after three looks at each by its own address, within a minute."""

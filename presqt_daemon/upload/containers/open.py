@@ -53,7 +53,7 @@ class ContainerOpening:
         if is_found or self.resolved.resource_id is not None:
             # one that was made just now is in nobody else's hands
             self.ask(WantsContainer(identity=identity))
-        self.journal.have_opened(identity)
+        self.journal.write_opened(identity)
         try:
             return container, listed_by_key(self.target, container, self.threads), warnings
         except UserFault as error:
@@ -94,7 +94,7 @@ class ContainerOpening:
             identity = _identity_of(container)
         finally:
             self.report(Created(identity=identity))
-        self.journal.have_container(container, is_found_again=target.traits.carries_mark)
+        self.journal.write_container(container, is_found_again=target.traits.carries_mark)
         return container, warnings
 
     def _create(self, title: str, described: Mapping[str, object]) -> Container:
@@ -112,7 +112,7 @@ class ContainerOpening:
                 was_creating=self.record.was_creating,
                 fields=described,
             )
-            self.journal.intend_container(name, is_noted=traits.creates_alone)
+            self.journal.write_container_intent(name, is_noted=traits.creates_alone)
             reach("send-intent")
             try:
                 container = self.threads.run(

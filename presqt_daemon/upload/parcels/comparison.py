@@ -19,7 +19,7 @@ class Comparison:
     patience: Patience
     algorithm: str | None
 
-    def weigh(self, parcel: Parcel, item: Item) -> tuple[Parcel, Item, Decision]:
+    def compare_at_target(self, parcel: Parcel, item: Item) -> tuple[Parcel, Item, Decision]:
         """Both with what digests it took to compare them, and the verdict."""
         item = self._asked(parcel, item)
         parcel = self._comparable(parcel, item)

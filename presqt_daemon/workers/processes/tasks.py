@@ -38,7 +38,12 @@ from presqt_daemon.upgrade.order import UpgradeOrder
 from presqt_daemon.upgrade.run import run_upgrade
 from presqt_daemon.upload.calls.archive_disk import require_archive
 from presqt_daemon.upload.calls.patience import MustWait
-from presqt_daemon.upload.earlier_deposit import EarlierDeposit, bringer, is_still_there, sent_again
+from presqt_daemon.upload.earlier_deposit import (
+    EarlierDeposit,
+    is_still_there,
+    original_deposit,
+    sent_again_warning,
+)
 from presqt_daemon.upload.send import SendJob, send
 from presqt_daemon.workers.limits.permits import needed_bytes
 from presqt_daemon.workers.processes.options import claim_of, resolve_options
@@ -181,12 +186,12 @@ def _upload(task: UploadTask, line: _Line) -> End:
     # before every deposit, since a disk may have gone at any time
     require_archive(task.job.target, task.job.folder.parents[1])
     # the newest may only point at the first
-    for earlier in dict.fromkeys(bringer(one) for one in task.earlier):
+    for earlier in dict.fromkeys(original_deposit(one) for one in task.earlier):
         if is_still_there(task.job, earlier, line.tell, book_turn=book_turn):
             return Pointed(first=earlier.ticket)
     result = send(task.job, ask, line.tell, book_turn=book_turn)
     if task.earlier:
-        result = replace(result, warnings=(*result.warnings, sent_again(task.earlier[0])))
+        result = replace(result, warnings=(*result.warnings, sent_again_warning(task.earlier[0])))
     return Uploaded(result=result)
 
 

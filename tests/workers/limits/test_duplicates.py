@@ -163,8 +163,8 @@ def test_which_container_an_id_means_outlives_a_restart(uploads: Uploads) -> Non
     for info in (other, me):
         keep(uploads, info)
     journal = Journal(uploads.folder(other.ticket_number).journal)
-    journal.have_verified("boot")
-    journal.have_opened("ab1cd")
+    journal.write_verified("boot")
+    journal.write_opened("ab1cd")
     contents = KnownContents(uploads)
     contents.load({other.ticket_number: CONTENT, me.ticket_number: CONTENT})
     contents.note_container(me.ticket_number, "ab1cd")
@@ -181,8 +181,8 @@ def test_a_bag_that_was_only_packed_has_not_begun_to_send(
     for info in (first, me):
         contents.note_staged(keep(uploads, info), CONTENT)
     journal = Journal(uploads.folder(me.ticket_number).journal)
-    journal.have_packed(Packed(name="P.zip", size=1, digests={}))
+    journal.write_packed(Packed(name="P.zip", size=1, digests={}))
     if has_opened:
-        journal.have_opened("ab1cd")
+        journal.write_opened("ab1cd")
     told = contents.notice(uploads.folder(me.ticket_number), me, points=False)
     assert (told is None) is has_opened

@@ -97,7 +97,7 @@ def test_a_journal_that_cannot_be_written_is_never_told_as_the_targets_fault(
     book = journal.Journal(tmp_path / "journal.jsonl")
     with pytest.raises(MachineError), faults_named("the archive", "a.txt"):
         # as an adapter notes what it does, in the middle of a put
-        book.have_note("/a", "x")
+        book.write_file_note("/a", "x")
 
 
 def test_a_folder_target_is_not_blamed_for_want_of_handles() -> None:
