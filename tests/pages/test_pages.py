@@ -11,7 +11,7 @@ from presqt_daemon.units import seconds_from_text
 from tests.pages.commands import COMMANDS, options_of
 from tests.pages.faults import faults
 from tests.pages.names import CODES
-from tests.pages.pages import PAGES, blocks, first_block, section, text_of
+from tests.pages.pages import PAGES, ROOT, blocks, first_block, section, text_of
 
 SHARED = {"--config", "--set", "-v", "--verbose", "-h", "--help", "--version"}
 
@@ -145,3 +145,8 @@ def test_the_table_of_targets_says_what_their_traits_say() -> None:
         assert kind == "gitlab" or puts[number].split()[0] == str(traits.parallel_puts), kind
         assert (folders[number] == "kept") == (traits.keeps_empty_folders), kind
         assert files[number].startswith("refused") != traits.takes_empty_files, kind
+
+
+def test_every_suite_stands_in_the_page_on_tests() -> None:
+    suites = {path.name for path in (ROOT / "tests").iterdir() if any(path.glob("**/*.py"))}
+    assert {name for name in suites if f"`{name}/`" not in text_of("tests/README.md")} == set()
