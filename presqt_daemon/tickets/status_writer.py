@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from presqt_daemon.system.files import sync_file
+from presqt_daemon.tickets.parties import Party
 from presqt_daemon.tickets.process_info import ProcessInfo, percentage
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 
@@ -39,6 +40,7 @@ class StatusWriter:
         uploads: Uploads,
         folder: TicketFolder,
         info: ProcessInfo,
+        party: Party,
         *,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
@@ -47,12 +49,17 @@ class StatusWriter:
         self.info = info
         self.now = now
         self._uploads = uploads
+        self._party = party
         self._clock = clock
         self._written_at = float("-inf")
         self._is_behind = False
         self._owed_since: float | None = None
         self.unsynced: Path | None = None
         """What the status of an open ticket rests on and is not durable yet."""
+
+    def assert_has_ticket(self) -> None:
+        """Before any other file of the ticket is written. Raises OtherPartyError."""
+        self._uploads.parties.assert_has(self._party, self.folder.ticket)
 
     def fact(self, info: ProcessInfo) -> None:
         """Write a change that must not be lost. Raises OSError when it cannot be."""
@@ -61,7 +68,7 @@ class StatusWriter:
             # one that is gone is missed by whoever needs it
             with contextlib.suppress(FileNotFoundError):
                 sync_file(self.unsynced)
-        self._uploads.write_info(self.folder, self.info)
+        self._uploads.write_info(self.folder, self.info, self._party)
         self.unsynced = self._owed_since = None
         self._mark_written()
 
@@ -100,7 +107,7 @@ class StatusWriter:
     def _write_note(self) -> None:
         self.info = self._stamped(self.info)
         try:
-            self._uploads.write_info(self.folder, self.info, durable=False)
+            self._uploads.write_info(self.folder, self.info, self._party, durable=False)
         except OSError as error:
             _log.debug("%s progress could not be written: %s", self.folder.ticket, error.strerror)
         self._mark_written()

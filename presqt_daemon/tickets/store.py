@@ -18,6 +18,7 @@ from presqt_daemon.tickets.claim_record import (
     record_from_bytes,
     tree_from_record,
 )
+from presqt_daemon.tickets.parties import Parties, Party
 from presqt_daemon.tickets.process_info import (
     InfoError,
     NewerInfoError,
@@ -168,6 +169,7 @@ class Uploads:
         self.root = mediafiles / "uploads"
         self._mediafiles = mediafiles
         self.status_mode = status_mode
+        self.parties = Parties()
         self._device: int | None = None
 
     def remember(self) -> None:
@@ -225,12 +227,17 @@ class Uploads:
         for folder in folders:
             folder.forget_origin()
 
-    def write_info(self, folder: TicketFolder, info: ProcessInfo, *, durable: bool = True) -> None:
-        """Replace a ticket's status file as a whole.
+    def write_info(
+        self, folder: TicketFolder, info: ProcessInfo, party: Party, *, durable: bool = True
+    ) -> None:
+        """Replace a ticket's status file as a whole, as the party that has the ticket.
 
         On a full disk a durable write takes the reserve, so that a last status can still be told.
-        A folder that somebody put in the file's place is moved aside. Raises OSError.
+        A folder that somebody put in the file's place is moved aside.
+        Raises OSError, and OtherPartyError, before anything is written, for a party that does not
+        have the ticket.
         """
+        self.parties.assert_has(party, folder.ticket)
         content = json_bytes(tree_from_info(info))
         try:
             replace_file(folder.info, content, mode=self.status_mode, durable=durable)

@@ -9,6 +9,7 @@ from presqt_daemon.records.payload import PayloadError, read_files, read_head
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.host import boot_id
 from presqt_daemon.tickets.locks import lease_ended
+from presqt_daemon.tickets.parties import OtherPartyError
 from presqt_daemon.tickets.process_info import NOT_PUBLISHED, InfoError, ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.workers.outcomes import end_failed
@@ -30,17 +31,19 @@ class Clerk:
         """End a ticket that is not to be worked on; one that has ended stays as it is."""
         folder = self.supervisor.uploads.folder(ticket)
         try:
-            holder = self.supervisor.open_holder(folder)
-            info = holder.info
-            if info.is_open:
-                info = end_failed(holder, error, self.supervisor.config)
+            with self.supervisor.uploads.parties.having(ticket) as party:
+                holder = self.supervisor.open_holder(folder, party)
+                info = holder.info
+                if info.is_open:
+                    info = end_failed(holder, error, self.supervisor.config)
+        except OtherPartyError as other:
+            self._log(ticket, BUG).error("cannot be ended now: %s", other)
+            return _tried_again(ticket)
         except OSError as problem:
             if self.supervisor.uploads.is_there() and not folder.path.is_dir():
                 return RunEnd(ticket=ticket, kind=RunKind.OVER, info=None)
             self._log(ticket, "disk").warning("cannot be ended now: %s", problem.strerror)
-            return RunEnd(
-                ticket=ticket, kind=RunKind.PARKED, info=None, seconds=WRITE_RETRY_SECONDS
-            )
+            return _tried_again(ticket)
         return RunEnd(ticket=ticket, kind=RunKind.OVER, info=info)
 
     def end_for_bug(self, ticket: str, bug: Exception) -> RunEnd:
@@ -61,17 +64,18 @@ class Clerk:
         """
         folder = self.supervisor.uploads.folder(ticket)
         try:
-            holder = self.supervisor.open_holder(folder)
-            info = holder.info
-            if info.is_open:
-                info = wait_on(
-                    holder,
-                    pause.waiting_for,
-                    seconds,
-                    waited,
-                    self.supervisor.config,
-                    cause=pause.cause,
-                )
+            with self.supervisor.uploads.parties.having(ticket) as party:
+                holder = self.supervisor.open_holder(folder, party)
+                info = holder.info
+                if info.is_open:
+                    info = wait_on(
+                        holder,
+                        pause.waiting_for,
+                        seconds,
+                        waited,
+                        self.supervisor.config,
+                        cause=pause.cause,
+                    )
         except OSError as error:
             self._log(ticket, "untold").debug("could not note its wait: %s", error.strerror)
             return None
@@ -85,12 +89,12 @@ class Clerk:
         supervisor = self.supervisor
         folder = supervisor.uploads.folder(ticket)
         try:
-            with lease_ended(folder.path):
+            with supervisor.uploads.parties.having(ticket) as party, lease_ended(folder.path):
                 info = folder.read_info()
                 refusal = why_not_again(info, has_zip=folder.find_zip() is not None)
                 if refusal is not None:
                     return self.refuse(ticket, refusal)
-                holder = supervisor.open_holder(folder)
+                holder = supervisor.open_holder(folder, party)
                 holder.fact(reopened(info, is_staged=_is_staged(folder)))
                 folder.receipt.unlink(missing_ok=True)
                 reach("reopened")
@@ -116,6 +120,10 @@ class Clerk:
     def _log(self, ticket: str, kind: str) -> logging.LoggerAdapter[logging.Logger]:
         folder = self.supervisor.uploads.folder(ticket)
         return lines_of(folder, kind, self.supervisor.config)
+
+
+def _tried_again(ticket: str) -> RunEnd:
+    return RunEnd(ticket=ticket, kind=RunKind.PARKED, info=None, seconds=WRITE_RETRY_SECONDS)
 
 
 def why_not_again(info: ProcessInfo, *, has_zip: bool) -> Refusal | None:

@@ -107,6 +107,7 @@ def _write(
             same_as=same_as,
         )
 
+    holder.assert_has_ticket()
     try:
         head = write()
     except OSError as error:

@@ -66,7 +66,8 @@ def give_up(uploads: Uploads, ticket: str, deaths: int, now: datetime) -> None:
         f"The server died {deaths} times when it started and looked at this ticket; the drop is "
         "kept. Ask the operator to look into the log and at the ticket's folder.",
     )
-    uploads.write_info(folder, fail(info, error, now))
+    with uploads.parties.having(ticket) as party:
+        uploads.write_info(folder, fail(info, error, now), party)
     ticket_log(ticket).error("failed: %s (%s)", error.message, error.code)
 
 

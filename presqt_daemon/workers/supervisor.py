@@ -18,6 +18,7 @@ from presqt_daemon.records.recovery import rebuild_info
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.host import host_name
 from presqt_daemon.system.logs import shared_log
+from presqt_daemon.tickets.parties import Party
 from presqt_daemon.tickets.process_info import InfoError, UnreadableInfoError, add_warnings
 from presqt_daemon.tickets.status_writer import StatusWriter, utc_now
 from presqt_daemon.tickets.store import TicketFolder, Uploads
@@ -85,16 +86,17 @@ class Supervisor:
     def run(self, run: Run, interruption: Interruption | None = None) -> RunEnd:
         """Bring a ticket one stage further, or to its end; never raises for what a ticket holds.
 
-        `interruption` is what others may ask of it meanwhile.
+        The run is the ticket's party until then. `interruption` is what others may ask of it.
         """
         folder = self.uploads.folder(run.ticket)
         try:
             if not self.uploads.is_there():
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            holder = self.open_holder(folder)
-            if not holder.info.is_open:
-                return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
-            return self._run(run, holder, interruption or Interruption())
+            with self.uploads.parties.having(run.ticket) as party:
+                holder = self.open_holder(folder, party)
+                if not holder.info.is_open:
+                    return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
+                return self._run(run, holder, interruption or Interruption())
         except FileNotFoundError:
             if not self.uploads.is_there():
                 return self._without_disk(run, "mediafiles is not where it was")
@@ -124,7 +126,7 @@ class Supervisor:
         config = self.config.targets.get(target)
         return None if config is None else self.tokens.mark_of(config)
 
-    def open_holder(self, folder: TicketFolder) -> StatusWriter:
+    def open_holder(self, folder: TicketFolder, party: Party) -> StatusWriter:
         """The holder of a ticket; a damaged or missing status is made anew from the rest.
 
         Raises OSError when the status cannot be read now.
@@ -138,8 +140,8 @@ class Supervisor:
             log.warning("its status was lost (%s); made anew", error)
             info = rebuild_info(folder, self.now())
             if not info.is_open:
-                self.uploads.write_info(folder, info)
-        return StatusWriter(self.uploads, folder, info, clock=self.clock, now=self.now)
+                self.uploads.write_info(folder, info, party)
+        return StatusWriter(self.uploads, folder, info, party, clock=self.clock, now=self.now)
 
     def _run(self, run: Run, holder: StatusWriter, interruption: Interruption) -> RunEnd:
         earlier: tuple[EarlierDeposit, ...] = ()

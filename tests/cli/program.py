@@ -15,6 +15,7 @@ import pytest
 from presqt_daemon.tickets.locks import FolderLock
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder, Uploads
+from tests.tickets.infos import write_info
 
 PATIENCE_SECONDS = 60.0
 
@@ -105,7 +106,7 @@ class Program:
         """A ticket's folder with its status and (unless None) its zip."""
         folder = self.uploads.folder(info.ticket_number)
         folder.path.mkdir(exist_ok=True)
-        self.uploads.write_info(folder, info)
+        write_info(self.uploads, folder, info)
         if content is not None:
             (folder.path / info.source_file).write_bytes(content)
         return folder

@@ -24,7 +24,6 @@ from presqt_daemon.messages import Alive, Limited
 from presqt_daemon.model import Status
 from presqt_daemon.tickets.process_info import ProcessInfo, info_from_bytes
 from presqt_daemon.tickets.retention import parts_due
-from presqt_daemon.tickets.status_writer import StatusWriter
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.workers.expiry import Expiry
 from presqt_daemon.workers.limits.permits import Permits
@@ -39,6 +38,7 @@ from presqt_daemon.workers.runs.run import Run, Work
 from tests.bags import bag_zip, drop
 from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Fault, Shelf
+from tests.tickets.infos import write_info, writer_of
 
 READY_SECONDS = 30
 """For a start beside 10,000 past tickets."""
@@ -417,7 +417,7 @@ def test_a_wall_clock_that_jumps_reaps_nobody(tmp_path: Path) -> None:
 
     conversation = Conversation(
         worker=Worker(process=keeper, identity=identity, channel=ours),  # type: ignore[arg-type]
-        holder=StatusWriter(uploads, folder, info, clock=clock, now=lambda: now[0]),
+        holder=writer_of(uploads, folder, info, clock=clock, now=lambda: now[0]),
         job=WorkerJob(
             run=Run(ticket=folder.ticket, work=Work.STAGE),
             task="a task",  # type: ignore[arg-type]
@@ -451,7 +451,7 @@ def test_a_wall_clock_that_jumps_holds_up_no_status(tmp_path: Path, jump: timede
     folder = uploads.folder(str(uuid.uuid4()))
     folder.path.mkdir(parents=True)
     info = ProcessInfo(ticket_number=folder.ticket, received_at=NOW, updated_at=NOW)
-    holder = StatusWriter(uploads, folder, info, clock=lambda: monotonic[0], now=lambda: wall[0])
+    holder = writer_of(uploads, folder, info, clock=lambda: monotonic[0], now=lambda: wall[0])
     holder.note(info)
     wall[0] += jump
     monotonic[0] += 1.0
@@ -488,7 +488,7 @@ def test_a_wall_clock_that_goes_back_expires_nothing_early(tmp_path: Path, jump:
         hash_algorithm="sha512",
         job_percentage=100,
     )
-    uploads.write_info(folder, info)
+    write_info(uploads, folder, info)
     folder.receipt.write_bytes(b"{}")
     wall = [NOW + jump]
     expiry = Expiry(uploads, lambda: Config(mediafiles=tmp_path), now=lambda: wall[0])

@@ -8,9 +8,26 @@ from typing import Any
 from presqt_daemon.errors import HouseFault, PresqtError, TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction, Finding, Severity, Stage, UploadResult
 from presqt_daemon.tickets.process_info import ProcessInfo, advance, fail, finish
+from presqt_daemon.tickets.status_writer import StatusWriter
+from presqt_daemon.tickets.store import TicketFolder, Uploads
 
 BEGAN = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 ENDED = BEGAN + timedelta(minutes=5)
+
+
+def write_info(
+    uploads: Uploads, folder: TicketFolder, info: ProcessInfo, *, durable: bool = True
+) -> None:
+    """Write a status as the party that has the ticket for this moment."""
+    with uploads.parties.having(folder.ticket) as party:
+        uploads.write_info(folder, info, party, durable=durable)
+
+
+def writer_of(
+    uploads: Uploads, folder: TicketFolder, info: ProcessInfo, **clocks: Any
+) -> StatusWriter:
+    """The writer of a ticket that nobody has; it is the party from now on."""
+    return StatusWriter(uploads, folder, info, uploads.parties.take(folder.ticket), **clocks)
 
 
 def new_info(**changes: Any) -> ProcessInfo:

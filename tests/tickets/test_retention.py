@@ -28,6 +28,7 @@ from tests.tickets.infos import (
     infos_of_every_kind,
     new_info,
     sending_info,
+    write_info,
 )
 
 RULES = RetentionConfig()
@@ -119,7 +120,7 @@ def _ticket(tmp_path: Path, *, with_payload: bool = True) -> TicketFolder:
     info = finished_info()
     folder = uploads.folder(info.ticket_number)
     folder.path.mkdir()
-    uploads.write_info(folder, info)
+    write_info(uploads, folder, info)
     folder.receipt.write_bytes(b"{}")
     (folder.path / "claim.json").write_bytes(b"{}")
     if with_payload:
@@ -197,7 +198,7 @@ def test_the_rules_are_about_the_end_not_about_the_last_write() -> None:
 def test_a_ticket_that_a_retry_has_just_opened_again_loses_nothing(tmp_path: Path) -> None:
     folder = _ticket(tmp_path)
     uploads = Uploads(tmp_path)
-    uploads.write_info(folder, new_info(ticket_number=folder.ticket))
+    write_info(uploads, folder, new_info(ticket_number=folder.ticket))
     assert _expire(folder, ALL) == ()
     assert (folder.path / "thesis.zip").exists()
 

@@ -11,8 +11,9 @@ import pytest
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import DuplicateAction, Stage
 from presqt_daemon.tickets.process_info import ProcessInfo, advance, fail
-from presqt_daemon.tickets.status_writer import SOON_SECONDS, StatusWriter
+from presqt_daemon.tickets.status_writer import SOON_SECONDS
 from presqt_daemon.tickets.store import TicketFolder, Uploads
+from tests.tickets.infos import write_info, writer_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TICKET = "0f2a4ef5-4d2c-4f5e-9f0a-3b8f4d2c1a00"
@@ -31,11 +32,9 @@ class Desk:
         info = ProcessInfo(
             ticket_number=TICKET, source_file="a.zip", received_at=NOW, updated_at=NOW
         )
-        uploads.write_info(folder, info)
+        write_info(uploads, folder, info)
         self.folder: TicketFolder = folder
-        self.holder = StatusWriter(
-            uploads, folder, info, clock=lambda: self.moment, now=lambda: NOW
-        )
+        self.holder = writer_of(uploads, folder, info, clock=lambda: self.moment, now=lambda: NOW)
         for name in ("fsync", "fdatasync"):
             monkeypatch.setattr(os, name, self._noting(getattr(os, name)))
 

@@ -18,7 +18,7 @@ from presqt_daemon.tickets.store import (
     Uploads,
     is_ticket,
 )
-from tests.tickets.infos import new_info, sending_info
+from tests.tickets.infos import new_info, sending_info, write_info
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_junk_beside_tickets_is_passed_over(uploads: Uploads, tmp_path: Path) ->
 def test_what_was_written_is_read(uploads: Uploads) -> None:
     folder = _folder(uploads)
     info = sending_info(ticket_number=folder.ticket)
-    uploads.write_info(folder, info)
+    write_info(uploads, folder, info)
     assert folder.read_info() == info
     assert stat.S_IMODE(folder.info.stat().st_mode) == 0o644
     assert folder.info.read_bytes().startswith(b'{\n    "ticket_number"')
@@ -78,7 +78,7 @@ def test_the_mode_of_the_status_is_the_configured_one(tmp_path: Path) -> None:
     (tmp_path / "uploads").mkdir()
     uploads = Uploads(tmp_path, 0o640)
     folder = _folder(uploads)
-    uploads.write_info(folder, new_info())
+    write_info(uploads, folder, new_info())
     assert stat.S_IMODE(folder.info.stat().st_mode) == 0o640
 
 
@@ -103,7 +103,7 @@ def test_readers_in_a_loop_never_see_a_torn_status(uploads: Uploads) -> None:
     info = sending_info(
         ticket_number=folder.ticket, upload_files_finished=0, failed_fixity=("/x" * 1000,) * 50
     )
-    uploads.write_info(folder, info)
+    write_info(uploads, folder, info)
     is_over = threading.Event()
     seen: list[int] = []
     torn: list[InfoError] = []
@@ -118,7 +118,7 @@ def test_readers_in_a_loop_never_see_a_torn_status(uploads: Uploads) -> None:
     reader = threading.Thread(target=read)
     reader.start()
     for count in range(200):
-        uploads.write_info(folder, replace(info, upload_files_finished=count), durable=False)
+        write_info(uploads, folder, replace(info, upload_files_finished=count), durable=False)
     is_over.set()
     reader.join()
     assert torn == []
@@ -141,9 +141,9 @@ def test_a_full_disk_gives_up_the_reserve_for_the_last_status(
 
     monkeypatch.setattr(os, "replace", full_while_reserved)
     with pytest.raises(OSError, match="No space"):  # progress is not worth it
-        uploads.write_info(folder, new_info(ticket_number=folder.ticket), durable=False)
+        write_info(uploads, folder, new_info(ticket_number=folder.ticket), durable=False)
     assert reserve.exists()
-    uploads.write_info(folder, new_info(ticket_number=folder.ticket))
+    write_info(uploads, folder, new_info(ticket_number=folder.ticket))
     assert folder.read_info().ticket_number == folder.ticket
     assert not reserve.exists()
 
@@ -153,14 +153,14 @@ def test_a_disk_that_stays_full_is_an_error_and_the_old_status_stays(
 ) -> None:
     folder = _folder(uploads)
     info = new_info(ticket_number=folder.ticket)
-    uploads.write_info(folder, info)
+    write_info(uploads, folder, info)
 
     def full(source: Path, destination: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space"):
-        uploads.write_info(folder, replace(info, message="later"))
+        write_info(uploads, folder, replace(info, message="later"))
     assert folder.read_info() == info
     assert os.listdir(folder.path) == ["process_info.json"]
 

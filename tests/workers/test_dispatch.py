@@ -26,7 +26,7 @@ from presqt_daemon.workers.recover import open_ticket
 from presqt_daemon.workers.runs.events import Ended, Event, Refusal, Reopened
 from presqt_daemon.workers.runs.run import CREDENTIAL, Run, RunEnd, RunKind, Work
 from presqt_daemon.workers.supervisor import Supervisor
-from tests.tickets.infos import BEGAN, sending_info
+from tests.tickets.infos import BEGAN, sending_info, write_info
 
 DAY = 86400.0
 
@@ -90,7 +90,7 @@ class House:
                 owner=Owner(host="depot", boot_id="b", pid=1, started=1),
             )
         )
-        self.uploads.write_info(folder, info)
+        write_info(self.uploads, folder, info)
         return info.ticket_number
 
     def open(self, name: str) -> None:
@@ -259,7 +259,7 @@ def test_a_bug_at_the_clerks_desk_is_logged_and_leaves_nothing_behind(
         name = other
     else:
         ended = fail(house.info(name), UserFault("bad-request", "No."), BEGAN)
-        house.uploads.write_info(house.uploads.folder(name), ended)
+        write_info(house.uploads, house.uploads.folder(name), ended)
         house.broken = 1
         house.dispatch.retry(name)
         house.turn()
@@ -272,7 +272,7 @@ def test_a_bug_at_the_clerks_desk_is_logged_and_leaves_nothing_behind(
 def ended_ticket(house: House) -> str:
     name = house.ticket()
     ended = fail(house.info(name), UserFault("bad-request", "No."), BEGAN)
-    house.uploads.write_info(house.uploads.folder(name), ended)
+    write_info(house.uploads, house.uploads.folder(name), ended)
     return name
 
 
@@ -343,7 +343,7 @@ def test_a_retry_between_a_written_end_and_the_news_of_it_is_carried_out(house: 
     house.open(name)
     run = next(house.dispatch.agenda.runs(house.dispatch.supervisor.permits, house.monotonic))
     ended = fail(house.info(name), UserFault("cancelled", "No."), BEGAN)
-    house.uploads.write_info(house.uploads.folder(name), ended)
+    write_info(house.uploads, house.uploads.folder(name), ended)
     assert house.dispatch.retry(name), "it will be told what comes of it"
     told = house.events.get(timeout=10)
     house.dispatch.handle(told)

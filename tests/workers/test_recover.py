@@ -11,7 +11,7 @@ from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.workers.recover import find_open, give_up, open_ticket
 from presqt_daemon.workers.runs.run import Work
-from tests.tickets.infos import finished_info, new_info, sending_info
+from tests.tickets.infos import finished_info, new_info, sending_info, write_info
 from tests.tickets.records import claim_record
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
@@ -30,7 +30,7 @@ def add(uploads: Uploads, info: ProcessInfo, *, fault: str | None = None) -> Tic
     (folder.path / "thesis.zip").write_bytes(b"zip")
     record = replace(claim_record(folder.ticket), fault_code=fault, fault_message="Mend it.")
     folder.write_claim(record)
-    uploads.write_info(folder, info)
+    write_info(uploads, folder, info)
     return folder
 
 

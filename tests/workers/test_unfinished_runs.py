@@ -11,7 +11,7 @@ from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.workers.processes.conversation import Broken, BrokenKind
 from presqt_daemon.workers.runs.run import SHORTAGE, ParkError, Run, RunKind, Work
 from presqt_daemon.workers.unfinished_runs import pick_up
-from tests.tickets.infos import sending_info
+from tests.tickets.infos import sending_info, writer_of
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 CONFIG = Config(uploads=UploadsConfig(max_resumes=2))
@@ -22,7 +22,7 @@ def holder_of(tmp_path: Path) -> StatusWriter:
     info = sending_info()
     folder = uploads.folder(info.ticket_number)
     folder.path.mkdir(parents=True)
-    return StatusWriter(uploads, folder, info, now=lambda: NOW)
+    return writer_of(uploads, folder, info, now=lambda: NOW)
 
 
 def after(

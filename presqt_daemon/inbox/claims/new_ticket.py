@@ -114,13 +114,14 @@ def fill_folder(
     The record is, before the drop is moved in. A status that a power loss takes is made again from
     its record.
     """
-    folder.write_claim(record, durable=False)
-    info = add_warnings(_first_info(config, record), warnings)
-    uploads.write_info(folder, info, durable=False)
-    reach("claim-info")
-    if sidecar is not None and record.sidecar_name is not None:
-        mode = config.permissions.payload
-        replace_file(folder.path / record.sidecar_name, sidecar.content, mode=mode)
+    with uploads.parties.having(folder.ticket) as party:
+        folder.write_claim(record, durable=False)
+        info = add_warnings(_first_info(config, record), warnings)
+        uploads.write_info(folder, info, party, durable=False)
+        reach("claim-info")
+        if sidecar is not None and record.sidecar_name is not None:
+            mode = config.permissions.payload
+            replace_file(folder.path / record.sidecar_name, sidecar.content, mode=mode)
     reach("claim-sidecar")
 
 

@@ -16,7 +16,7 @@ from presqt_daemon.upload.calls.archive_disk import (
     require_archive,
 )
 from presqt_daemon.upload.calls.patience import MustWait
-from tests.tickets.infos import finished_info
+from tests.tickets.infos import finished_info, write_info
 
 
 class Site:
@@ -40,7 +40,7 @@ class Site:
         info = finished_info(target="shelf", title=title, resource_id=None)
         folder = self.uploads.folder(info.ticket_number)
         folder.path.mkdir()
-        self.uploads.write_info(folder, info)
+        write_info(self.uploads, folder, info)
         (self.archive / title).mkdir(parents=True, exist_ok=True)
 
 

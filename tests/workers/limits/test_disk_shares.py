@@ -18,7 +18,7 @@ from presqt_daemon.workers.limits.disk_shares import DiskShares, count_kept
 from presqt_daemon.workers.limits.permits import Permits, Space
 from presqt_daemon.workers.limits.space import give_space
 from presqt_daemon.workers.runs.run import ParkError
-from tests.tickets.infos import BEGAN
+from tests.tickets.infos import BEGAN, writer_of
 from tests.tickets.records import claim_record
 
 MB = 10**6
@@ -46,7 +46,7 @@ class Disk:
         with (place.path / "a.zip").open("wb") as stream:
             stream.truncate(zip_bytes)
         info = ProcessInfo(ticket_number=place.ticket, received_at=BEGAN, updated_at=BEGAN)
-        return StatusWriter(self.uploads, place, info)
+        return writer_of(self.uploads, place, info)
 
     def ask(self, folder: str, wanted: int, config: Config = CONFIG) -> Go:
         resolved = Resolved(

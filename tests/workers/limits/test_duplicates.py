@@ -10,7 +10,7 @@ from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.workers.limits.duplicates import KnownContents, SameContentError, same_content
 from presqt_daemon.workers.runs.run import ParkError
-from tests.tickets.infos import failed_info, finished_info, sending_info
+from tests.tickets.infos import failed_info, finished_info, sending_info, write_info
 
 CONTENT = "sha256:aa"
 ME = sending_info()
@@ -26,7 +26,7 @@ def keep(uploads: Uploads, info: ProcessInfo) -> TicketFolder:
     """A ticket's folder as staging leaves it."""
     folder = uploads.folder(info.ticket_number)
     folder.path.mkdir(parents=True)
-    uploads.write_info(folder, info)
+    write_info(uploads, folder, info)
     folder.payload.write_text(f'{{"end": 0, "fingerprint": "{CONTENT}"}}\n')
     return folder
 
@@ -83,7 +83,7 @@ def test_the_order_of_being_known_decides_and_not_that_of_the_drops(uploads: Upl
     contents.note_staged(folders[0], CONTENT)
     with pytest.raises(ParkError):
         contents.notice(folders[0], earlier, points=True)
-    uploads.write_info(folders[1], finished_info(ticket_number=later.ticket_number))
+    write_info(uploads, folders[1], finished_info(ticket_number=later.ticket_number))
     with pytest.raises(SameContentError):
         contents.notice(folders[0], earlier, points=True)
 

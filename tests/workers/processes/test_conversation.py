@@ -14,7 +14,6 @@ import pytest
 
 from presqt_daemon.messages import Alive, End, Go, Limited, Opened, Question, Staged, WantsTurn
 from presqt_daemon.tickets.process_info import ProcessInfo
-from presqt_daemon.tickets.status_writer import StatusWriter
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.workers.processes.conversation import Broken, BrokenKind, Conversation, project
 from presqt_daemon.workers.processes.pool import TICKET_VARIABLE
@@ -24,6 +23,7 @@ from presqt_daemon.workers.processes.tasks import _Line
 from presqt_daemon.workers.processes.worker import Worker
 from presqt_daemon.workers.runs.proof import Proof
 from presqt_daemon.workers.runs.run import Run, Work
+from tests.tickets.infos import writer_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -60,7 +60,7 @@ def end_of(tmp_path: Path, turn_seconds: float) -> End | Staged | Broken:
     theirs.close()
     conversation = Conversation(
         worker=Worker(process=process, identity=psutil.Process(process.pid), channel=ours),
-        holder=StatusWriter(uploads, folder, info, now=lambda: NOW),
+        holder=writer_of(uploads, folder, info, now=lambda: NOW),
         job=WorkerJob(
             run=Run(ticket=folder.ticket, work=Work.UPLOAD),
             task="a task",  # type: ignore[arg-type]
@@ -135,7 +135,7 @@ def test_a_bag_that_may_not_go_on_where_it_is_leaves_its_place(tmp_path: Path) -
 
     end = Conversation(
         worker=worker,
-        holder=StatusWriter(uploads, folder, info, now=lambda: NOW),
+        holder=writer_of(uploads, folder, info, now=lambda: NOW),
         job=WorkerJob(
             run=Run(ticket=folder.ticket, work=Work.STAGE),
             task="a task",  # type: ignore[arg-type]
@@ -182,7 +182,7 @@ def test_only_the_death_of_a_worker_that_has_begun_counts(
     theirs.close()
     end = Conversation(
         worker=Worker(process=process, identity=psutil.Process(process.pid), channel=ours),
-        holder=StatusWriter(uploads, folder, info, now=lambda: NOW),
+        holder=writer_of(uploads, folder, info, now=lambda: NOW),
         job=WorkerJob(
             run=Run(ticket=folder.ticket, work=Work.STAGE),
             task="a task",  # type: ignore[arg-type]
@@ -227,7 +227,7 @@ def test_what_a_worker_that_died_had_started_goes_with_it(tmp_path: Path) -> Non
 
     end = Conversation(
         worker=Worker(process=process, identity=psutil.Process(process.pid), channel=ours),
-        holder=StatusWriter(uploads, folder, info, now=lambda: NOW),
+        holder=writer_of(uploads, folder, info, now=lambda: NOW),
         job=WorkerJob(
             run=Run(ticket="the-ticket", work=Work.STAGE),
             task="a task",  # type: ignore[arg-type]
