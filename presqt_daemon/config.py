@@ -1,4 +1,6 @@
-"""The configuration as frozen values; defaults, types and meanings stand here and nowhere else.
+"""The configuration as frozen values; defaults, types and meanings stand here.
+
+What is set for one type of target alone stands in its room.
 
 How text becomes these values is the business of `settings/`, which makes the schema and the
 commented example of the same definitions.
@@ -7,10 +9,10 @@ commented example of the same definitions.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from presqt_daemon.notation import (
     FLAG,
-    HTTP_TYPES,
     MODE,
     OPTIONS,
     PATH,
@@ -25,71 +27,58 @@ from presqt_daemon.notation import (
     setting,
 )
 
-_FOLDER = ("folder",)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetConfig:
-    """One entry of `targets:`; what a type does not use must not be set for it."""
+    """One entry of `targets:`; what a type does not use must not be set for it.
+
+    Here stand the settings that other rooms read; each type says which of them it takes. `own` are
+    those that it adds itself, as they are defined in its room under `presqt_daemon.targets`.
+    """
 
     name: str = ""
-    type: str = setting(
-        "folder", TEXT, "folder, osf, github, gitlab, zenodo, figshare, a plug-in's"
-    )
+    type: str = setting("folder", TEXT, "{types}, a plug-in's")
     path: Path | None = setting(
-        None, or_null(PATH), "the directory; every upload becomes a folder in it", types=_FOLDER
+        None,
+        or_null(PATH),
+        "the directory; every upload becomes a folder in it",
     )
     keep: str = setting(
         "payload",
         one_of("payload", "bag"),
         "payload: the files as they are; bag: the whole bag",
-        types=_FOLDER,
     )
     mode: int = setting(
-        0o640, MODE, "of deposited files; folders get x where it has r", types=_FOLDER
+        0o640,
+        MODE,
+        "of deposited files; folders get x where it has r",
     )
-    url: str | None = setting(None, or_null(TEXT), "null: the public service", types=HTTP_TYPES)
+    url: str | None = setting(None, or_null(TEXT), "null: the public service")
     token_file: Path | None = setting(
-        None, or_null(PATH), "a file that only the service can read", types=HTTP_TYPES
+        None,
+        or_null(PATH),
+        "a file that only the service can read",
     )
     token_credential: str | None = setting(
         None,
         or_null(TEXT),
         "a credential that systemd passes (LoadCredential=)",
-        types=HTTP_TYPES,
     )
     token_env: str | None = setting(
         None,
         or_null(TEXT),
         "a variable's name; read once, then taken out of the environment",
-        types=HTTP_TYPES,
     )
-    organisation: str | None = setting(
-        None,
-        or_null(TEXT),
-        "null: the account's own repositories",
-        types=("github", "gitlab"),
-    )
-    api: str = setting(
-        "auto", one_of("auto", "records", "deposit"), "auto, records or deposit", types=("zenodo",)
-    )
-    large_files: str = setting(
-        "release_asset",
-        one_of("release_asset", "refuse"),
-        "release_asset or refuse",
-        types=("github",),
-    )
+    own: Mapping[str, Any] = field(default_factory=dict, hash=False)
     visibility: str = setting(
         "private",
         one_of("private", "public"),
         "private or public, of new resources",
-        types=HTTP_TYPES,
     )
     publish: str = setting(
         "never",
         one_of("never", "after_verified"),
         "never, or after_verified where the target knows drafts",
-        types=HTTP_TYPES,
     )
     sender_may: tuple[str, ...] = setting(
         (), list_of("resource_id"), "resource_id: a drop may name the resource it goes into"
@@ -104,16 +93,16 @@ class TargetConfig:
         None,
         or_null(count_from(1)),
         "of one upload; null: as uploads.connections",
-        types=HTTP_TYPES,
     )
     requests_per_minute: int | None = setting(
         None,
         or_null(count_from(1)),
         "of one account; null: what the public service asks for",
-        types=HTTP_TYPES,
     )
     options: Mapping[str, str] = setting(
-        None, or_null(OPTIONS), "what a plug-in's type needs besides", types=()
+        None,
+        or_null(OPTIONS),
+        "what a plug-in's type needs besides",
     )
 
 

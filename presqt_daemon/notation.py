@@ -29,25 +29,9 @@ class Notation:
     is_path: bool = False
 
 
-ALL_TYPES = ("folder", "osf", "github", "gitlab", "zenodo", "figshare")
-"""The types of target that come along."""
-HTTP_TYPES = ALL_TYPES[1:]
-
-
-def setting(
-    default: Any,
-    notation: Notation,
-    about: str,
-    *,
-    types: tuple[str, ...] = ALL_TYPES,
-) -> Any:
-    """A field of the configuration.
-
-    `about` is one line for schema and example; `types` are the types of target for which a field
-    of `TargetConfig` has a meaning.
-    """
-    metadata = {"notation": notation, "about": about, "types": types}
-    return field(default=default, metadata=metadata)
+def setting(default: Any, notation: Notation, about: str) -> Any:
+    """A field of the configuration; `about` is one line for schema and example."""
+    return field(default=default, metadata={"notation": notation, "about": about})
 
 
 def one_of(*choices: str) -> Notation:

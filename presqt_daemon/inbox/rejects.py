@@ -16,7 +16,7 @@ from presqt_daemon.inbox.reject_tickets import (
 )
 from presqt_daemon.inbox.scan_context import FolderContext
 from presqt_daemon.system.files import printable_name
-from presqt_daemon.targets.resource_ids import why_no_id
+from presqt_daemon.targets.definition import why_no_id
 
 PAYLOAD_FOLDER = "data"
 

@@ -4,26 +4,9 @@ from collections.abc import Mapping
 
 from presqt_daemon.metadata.describe import Description
 from presqt_daemon.model import Finding, Severity
-from presqt_daemon.targets.base import UNDESCRIBED, Container
-from presqt_daemon.targets.left_out import left_out_in, remarks_in
-
-REQUIRED: Mapping[str, tuple[str, ...]] = {
-    "zenodo": ("creators", "resource_type"),
-    "figshare": (
-        "creators", "description", "keywords", "license", "categories", "resource_type",
-    ),
-}  # fmt: skip
-"""What a target wants to know before a draft may be published, of what a bag can say."""
-
-TAKEN: Mapping[str, frozenset[str]] = {
-    "osf": frozenset({"title", "description", "keywords"}),
-    "github": frozenset({"title", "description"}),
-    "gitlab": frozenset({"title", "description"}),
-}
-"""All that a target has a place for, where that does not depend on what a field says.
-
-Zenodo and Figshare tell of each container what they left out. A folder has no description.
-"""
+from presqt_daemon.targets.base import Container
+from presqt_daemon.targets.definition import definition_of
+from presqt_daemon.targets.left_out import UNDESCRIBED, left_out_in, remarks_in
 
 _NAMES: Mapping[str, tuple[str, str]] = {
     "creators": ("the creators", "`Creator` in bag-info.txt, once for each"),
@@ -43,7 +26,7 @@ def required_but_missing(target_type: str, description: Description) -> tuple[Fi
             f"The draft lacks {_NAMES[name][0]}, without which it cannot be published: "
             f"fill it in there, or give it with {_NAMES[name][1]}.",
         )
-        for name in REQUIRED.get(target_type, ())
+        for name in _required(target_type)
         if not getattr(description, name)
     )
 
@@ -65,7 +48,7 @@ def not_passed_on(
     values: dict[str, list[str]] = {}
     for name, value in left_out_in(container.state):
         values.setdefault(name, []).append(value)
-    required = REQUIRED.get(target_type, ())
+    required = _required(target_type)
     found = [
         _warning(
             "metadata-not-passed",
@@ -74,11 +57,17 @@ def not_passed_on(
         )
         for name, texts in values.items()
     ]
-    taken = TAKEN.get(target_type)
+    kind = definition_of(target_type)
+    taken = None if kind is None else kind.taken
     if taken is not None and (more := [name for name in description.fields() if name not in taken]):
         message = f"The target has no place for: {', '.join(map(_words, more))}."
         found.append(_warning("metadata-not-passed", message))
     return (*found, *remarks)
+
+
+def _required(target_type: str) -> tuple[str, ...]:
+    kind = definition_of(target_type)
+    return () if kind is None else kind.required
 
 
 def _words(name: str) -> str:

@@ -12,15 +12,12 @@ from typing import Any
 
 from presqt_daemon.model import FileResult, Fixity, Outcome
 from presqt_daemon.system.untrusted_json import UntrustedJsonError, read_untrusted_json
+from presqt_daemon.targets.definition import definitions
 
 NAME = "PRESQT_FTS_METADATA.json"
 INVALID_NAME = "INVALID_PRESQT_FTS_METADATA.json"
 READABLE_NAMES: Mapping[str, str] = {
-    "osf": "OSF",
-    "github": "GitHub",
-    "gitlab": "GitLab",
-    "zenodo": "Zenodo",
-    "figshare": "FigShare",
+    name: kind.service for name, kind in definitions().items() if kind.service is not None
 }
 """PresQT's targets, as it calls them; the file is kept for these."""
 

@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from presqt_daemon.config import Config, TargetConfig
+from presqt_daemon.config import Config
 from presqt_daemon.notation import yaml_from
-from presqt_daemon.settings.sections import SECTIONS, settings_of
+from presqt_daemon.settings.sections import SECTIONS, about, settings_of, target_settings
+from presqt_daemon.targets.definition import TOKEN_KEYS, definition_of
 
 _COLUMN = 30
 _HEAD = """\
@@ -35,7 +36,6 @@ _MORE_TARGETS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Commented out; the first shows every key that its type takes, the others what is their own."""
-_TOKENS = ("token_file", "token_credential", "token_env")
 
 
 def example(schema: str, places: Mapping[str, str] | None = None) -> str:
@@ -72,8 +72,9 @@ def _targets(path: str) -> Iterator[str]:
 
 
 def _entry(given: Mapping[str, str], indent: str, *, is_whole: bool) -> Iterator[str]:
-    for key, item in settings_of(TargetConfig).items():
-        takes = given["type"] in item.metadata["types"] and key not in _TOKENS
+    kind = definition_of(given["type"])
+    for key, item in target_settings().items():
+        takes = kind is not None and kind.takes(key) and key not in TOKEN_KEYS
         if key in given or (is_whole and takes):
             yield _line(indent, key, item, given.get(key))
 
@@ -82,13 +83,12 @@ def _line(indent: str, key: str, item: Any, given: str | None = None) -> str:
     """`key: value  # about`; a list that is not empty stands below its key."""
     notation = item.metadata["notation"]
     value = given if given is not None else yaml_from(notation, item.default)
-    about = item.metadata["about"]
     if value.startswith("[") and value != "[]":
         below = [f"{indent}  - {json.dumps(text)}" for text in item.default]
-        return "\n".join([_commented(f"{indent}{key}:", about), *below])
-    return _commented(f"{indent}{key}: {value}", about)
+        return "\n".join([_commented(f"{indent}{key}:", about(item)), *below])
+    return _commented(f"{indent}{key}: {value}", about(item))
 
 
-def _commented(text: str, about: str) -> str:
+def _commented(text: str, remark: str) -> str:
     gap = " " * max(_COLUMN - len(text), 2)
-    return f"{text}{gap}# {about}"
+    return f"{text}{gap}# {remark}"

@@ -11,8 +11,9 @@ from presqt_daemon.profile import read_profile
 from presqt_daemon.safe_text import HIDDEN, may_be_secret, names_secret
 from presqt_daemon.settings.complaints import Complaints
 from presqt_daemon.settings.paths import problem_of_path
-from presqt_daemon.settings.sections import SECTIONS, TOP, settings_of
+from presqt_daemon.settings.sections import SECTIONS, TOP, settings_of, target_settings
 from presqt_daemon.settings.targets import check_target, names_problem, pasted_token
+from presqt_daemon.targets.definition import definition_of
 
 _WRONG_SHAPE = "must hold keys and values, each on a line of its own below it, further to the right"
 
@@ -30,7 +31,7 @@ def read_config(tree: Mapping[Any, Any], base: Path, complaints: Complaints) -> 
     values: dict[str, Any] = {}
     plain = {key: value for key, value in tree.items() if key not in {"targets", *SECTIONS}}
     names = [*TOP, "targets", *SECTIONS]
-    values.update(_read_fields(Config, plain, (), base, complaints, names))
+    values.update(_read_fields(settings_of(Config), plain, (), base, complaints, names))
     for section, kind in SECTIONS.items():
         given = tree.get(section)
         if given is None:
@@ -38,7 +39,8 @@ def read_config(tree: Mapping[Any, Any], base: Path, complaints: Complaints) -> 
         if not isinstance(given, dict):
             complaints.add((section,), _WRONG_SHAPE)
             continue
-        values[section] = kind(**_read_fields(kind, given, (section,), base, complaints))
+        settings = settings_of(kind)
+        values[section] = kind(**_read_fields(settings, given, (section,), base, complaints))
     if "staging" in values:
         _check_profile(values["staging"].profile, complaints)
     values["targets"] = _read_targets(tree.get("targets"), base, complaints)
@@ -99,8 +101,14 @@ def _read_targets(given: Any, base: Path, complaints: Complaints) -> dict[str, T
             complaints.add(where, f"{_WRONG_SHAPE}, such as 'type: folder'")
             continue
         before = len(complaints.texts)
-        fields = _read_fields(TargetConfig, entry, where, base, complaints)
-        target = TargetConfig(**{**fields, "name": name})
+        values = _read_fields(target_settings(), entry, where, base, complaints)
+        shared = settings_of(TargetConfig).keys()
+        kind = definition_of(str(values.get("type", "")))
+        own = {} if kind is None else dict(kind.own_defaults)
+        own |= {key: value for key, value in values.items() if key not in shared}
+        target = TargetConfig(
+            **{key: value for key, value in values.items() if key in shared}, name=name, own=own
+        )
         if len(complaints.texts) == before:
             check_target(target, entry, where, complaints)
         targets[name] = target
@@ -127,15 +135,14 @@ def _check_folders(config: Config, complaints: Complaints) -> None:
 
 
 def _read_fields(
-    kind: Any,
+    fields: Mapping[str, Any],
     given: Mapping[Any, Any],
     prefix: tuple[str, ...],
     base: Path,
     complaints: Complaints,
     known: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """The values of a dataclass's settings; problems are added to the complaints."""
-    fields = settings_of(kind)
+    """The values of these settings; problems are added to the complaints."""
     values: dict[str, Any] = {}
     for key, value in given.items():
         where = (*prefix, str(key))

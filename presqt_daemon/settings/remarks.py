@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from presqt_daemon.config import Config
-from presqt_daemon.notation import HTTP_TYPES
+from presqt_daemon.targets.definition import TOKEN_KEYS, definition_of
 from presqt_daemon.units import text_from_bytes, text_from_seconds
 
 UNIT_STOP_SECONDS = 120.0
@@ -15,9 +15,9 @@ def remarks_on(config: Config) -> Iterator[str]:
     """One sentence for each thing that an operator should look at again."""
     folders: dict[str, str] = {}
     for target in config.targets.values():
-        if target.type in HTTP_TYPES and not any(
-            (target.token_file, target.token_credential, target.token_env)
-        ):
+        kind = definition_of(target.type)
+        has_token = any(getattr(target, key) for key in TOKEN_KEYS)
+        if kind is not None and kind.needs_token and not has_token:
             yield (
                 f"targets.{target.name}: names no token (token_file, token_credential or "
                 "token_env); without one nothing can be deposited"

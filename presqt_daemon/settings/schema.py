@@ -5,12 +5,13 @@
 
 import importlib.resources
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from presqt_daemon.config import Config, TargetConfig
-from presqt_daemon.notation import ALL_TYPES
-from presqt_daemon.settings.sections import SECTIONS, settings_of
+from presqt_daemon.settings.sections import SECTIONS, about, settings_of, target_settings
+from presqt_daemon.targets.definition import definitions
 
 ID = "urn:presqt-daemon:config"
 TARGET_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -82,28 +83,28 @@ def text_from_schema() -> str:
 
 
 def _object(kind: Any) -> dict[str, Any]:
+    return _object_of(kind, settings_of(kind))
+
+
+def _object_of(kind: Any, keys: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "description": kind.__doc__.splitlines()[0],
         "type": "object",
-        "properties": {key: _setting(item) for key, item in settings_of(kind).items()},
+        "properties": {key: _setting(item) for key, item in keys.items()},
         "additionalProperties": False,
     }
 
 
 def _target() -> dict[str, Any]:
-    made = _object(TargetConfig)
-    keys = settings_of(TargetConfig)
+    keys = target_settings()
+    made = _object_of(TargetConfig, keys)
     made["required"] = ["type"]
     made["allOf"] = [
         {
             "if": {"properties": {"type": {"const": name}}},
-            "then": {
-                "propertyNames": {
-                    "enum": [key for key, item in keys.items() if name in item.metadata["types"]]
-                }
-            },
+            "then": {"propertyNames": {"enum": [key for key in keys if kind.takes(key)]}},
         }
-        for name in ALL_TYPES
+        for name, kind in definitions().items()
     ]
     return made
 
@@ -111,4 +112,4 @@ def _target() -> dict[str, Any]:
 def _setting(item: Any) -> dict[str, Any]:
     notation = item.metadata["notation"]
     default = notation.write(item.default)
-    return {"description": item.metadata["about"], **notation.schema, "default": default}
+    return {"description": about(item), **notation.schema, "default": default}

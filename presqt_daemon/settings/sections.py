@@ -10,8 +10,10 @@ from presqt_daemon.config import (
     PermissionsConfig,
     RetentionConfig,
     StagingConfig,
+    TargetConfig,
     UploadsConfig,
 )
+from presqt_daemon.targets.definition import OWN_MODULES, definitions
 
 SECTIONS: Mapping[str, Any] = {
     "intake": IntakeConfig,
@@ -21,6 +23,34 @@ SECTIONS: Mapping[str, Any] = {
     "permissions": PermissionsConfig,
 }
 """Key -> the class of what stands below it."""
+
+
+def target_settings() -> dict[str, Any]:
+    """The fields that a person may set for a target, whatever its type, by key.
+
+    Those that types add themselves stand in the place of `TargetConfig.own`, the ones of more types
+    first.
+    """
+    found: dict[str, Any] = {}
+    for item in dataclasses.fields(TargetConfig):
+        if item.name == "own":
+            found |= _added_by_types()
+        elif "notation" in item.metadata:
+            found[item.name] = item
+    return found
+
+
+def _added_by_types() -> dict[str, Any]:
+    each = [kind.own_settings for kind in definitions().values()]
+    found = {key: item for own in each for key, item in own.items()}
+    by_use = sorted(found, key=lambda key: (-sum(key in own for own in each), key))
+    return {key: found[key] for key in by_use}
+
+
+def about(item: Any) -> str:
+    """One line on a setting, for schema and example."""
+    said: str = item.metadata["about"]
+    return said.replace("{types}", ", ".join(OWN_MODULES))
 
 
 def settings_of(kind: Any) -> dict[str, Any]:

@@ -9,15 +9,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from presqt_daemon.config import TargetConfig
-from presqt_daemon.notation import ALL_TYPES
 from presqt_daemon.safe_text import may_be_secret
 from presqt_daemon.settings.complaints import Complaints
 from presqt_daemon.settings.schema import TARGET_NAME
-from presqt_daemon.settings.sections import settings_of
+from presqt_daemon.targets.definition import OWN_MODULES, PLUG_INS, TOKEN_KEYS, definition_of
 
-PLUG_INS = "presqt_daemon.targets"
-"""The entry-point group in which another package offers a target: name = type, value = module."""
-_TOKEN_KEYS = ("token_file", "token_credential", "token_env")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -38,7 +34,7 @@ def names_problem(name: object, others: Collection[str]) -> str | None:
 
 def pasted_token(key: str, value: Any, base: Path) -> str | None:
     """What to say where a token itself was written instead of the place of one; else None."""
-    if key not in _TOKEN_KEYS or value is None:
+    if key not in TOKEN_KEYS or value is None:
         return None
     text = str(value)
     if may_be_secret(text) and "/" not in text and not (base / text).exists():
@@ -65,20 +61,22 @@ def check_target(
     """Its type, and what goes with it."""
     if "type" not in entry:
         complaints.add(
-            (*where, "type"), f"is missing (one of {', '.join(ALL_TYPES)}, or a plug-in)"
+            (*where, "type"), f"is missing (one of {', '.join(OWN_MODULES)}, or a plug-in)"
         )
         return
     problem = _problem_of_type(target.type)
     if problem is not None:
         complaints.add((*where, "type"), problem)
         return
-    keys = settings_of(TargetConfig)
-    for key in entry:
-        if target.type in ALL_TYPES and target.type not in keys[key].metadata["types"]:
-            complaints.add((*where, key), f"has no meaning for type {target.type}")
-    if target.type == "folder" and target.path is None:
-        complaints.add((*where, "path"), "is missing")
-    tokens = [key for key in _TOKEN_KEYS if getattr(target, key)]
+    kind = definition_of(target.type)
+    if kind is not None:
+        for key in entry:
+            if not kind.takes(key):
+                complaints.add((*where, key), f"has no meaning for type {target.type}")
+        for key in kind.needs:
+            if getattr(target, key, target.own.get(key)) is None:
+                complaints.add((*where, key), "is missing")
+    tokens = [key for key in TOKEN_KEYS if getattr(target, key)]
     if len(tokens) > 1:
         complaints.add(where, f"give one of {' and '.join(tokens)}, not both")
     if target.url is not None:
@@ -88,9 +86,9 @@ def check_target(
 
 
 def _problem_of_type(given: str) -> str | None:
-    if given in ALL_TYPES:
+    if given in OWN_MODULES:
         return None
-    known = [*ALL_TYPES, *sorted({p.name for p in entry_points(group=PLUG_INS)} - {*ALL_TYPES})]
+    known = [*OWN_MODULES, *sorted({p.name for p in entry_points(group=PLUG_INS)} - {*OWN_MODULES})]
     if given in known:
         return None
     likely = difflib.get_close_matches(given.lower(), known, 1)

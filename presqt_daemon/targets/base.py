@@ -5,7 +5,7 @@ progress, retries, waiting, comparing, status and zipping are the upload room's 
 """
 
 import importlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -14,32 +14,8 @@ from typing import Protocol, runtime_checkable
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import UserFault
-from presqt_daemon.settings.targets import PLUG_INS
-from presqt_daemon.targets.names import NAMES_AS_THEY_ARE, NameRules
-from presqt_daemon.targets.notes import Notes
-
-OWN_MODULES: Mapping[str, str] = {
-    "folder": "presqt_daemon.targets.folder",
-    "osf": "presqt_daemon.targets.osf",
-    "figshare": "presqt_daemon.targets.figshare",
-    "github": "presqt_daemon.targets.github",
-    "gitlab": "presqt_daemon.targets.gitlab",
-    "zenodo": "presqt_daemon.targets.zenodo",
-}
-"""Our table: type -> the module that has what `TargetModule` names."""
-
-
-UNDESCRIBED = "undescribed"
-"""The key in a new container's `state` for why the target refused its descriptive fields."""
-
-
-RESTRICTED = "restricted"
-"""The key in a new container's `state`: published by hand as it is, nobody could read its files."""
-
-
-def title_as_it_is(title: str) -> str:
-    """The title; for targets that take any."""
-    return title
+from presqt_daemon.targets.definition import OWN_MODULES, PLUG_INS
+from presqt_daemon.targets.names import NAMES_AS_THEY_ARE, NameRules, title_as_it_is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +141,27 @@ class Body(Protocol):
     def fileno(self) -> int: ...
 
 
+class Notes:
+    """An adapter's notes on one file's way, oldest first, by which another go takes up this one.
+
+    Used by one thread at a time. `keep` makes a note outlast the process, where that is possible.
+    """
+
+    def __init__(
+        self, noted: Iterable[str] = (), keep: Callable[[str], None] = lambda _note: None
+    ) -> None:
+        self._noted = list(noted)
+        self._keep = keep
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._noted))
+
+    def add(self, note: str) -> None:
+        """Note it; when this returns, it is as durable as it will be."""
+        self._keep(note)
+        self._noted.append(note)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
     """One file to put: where it goes in the container, how long it is, and its bytes.
@@ -286,8 +283,8 @@ def known_types() -> tuple[str, ...]:
 
 
 def _module(config: TargetConfig) -> TargetModule:
-    if (name := OWN_MODULES.get(config.type)) is not None:
-        module: TargetModule = importlib.import_module(name)
+    if (room := OWN_MODULES.get(config.type)) is not None:
+        module: TargetModule = importlib.import_module(f"{room}.target")
         return module
     for point in entry_points(group=PLUG_INS):
         if point.name == config.type:

@@ -38,6 +38,7 @@ class GitContainers(ABC):
         self._http = http
         self._config = config
         self._api = api
+        self._organisation: str | None = config.own.get("organisation")
         self._listed: list[dict[str, Any]] | None = None
 
     def titles(self) -> Collection[str]:

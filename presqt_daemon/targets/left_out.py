@@ -7,8 +7,14 @@ ticket's mark.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
+UNDESCRIBED = "undescribed"
+"""The key in a new container's `state` for why the target refused its descriptive fields."""
+
+RESTRICTED = "restricted"
+"""The key that says: published by hand as it is, nobody could read its files."""
+
 LEFT_OUT = "left_out"
-"""The key in a new container's `state`, which holds text only."""
+"""The key for what the target has no place for; a `state` holds text only."""
 
 REMARKS = "remarks"
 """The key for what else a person must be told of a new container: code and sentence each."""

@@ -1,4 +1,4 @@
-"""What a target does to the names of files and folders: declared, so that it surprises nobody."""
+"""What a target does to names, of files and of containers: declared, so that none is a surprise."""
 
 import re
 import unicodedata
@@ -9,6 +9,11 @@ from typing import Literal
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 """Those that are no white space: what tornado's `get_query_argument` makes blanks of."""
+
+
+def title_as_it_is(title: str) -> str:
+    """The title; for targets that take any."""
+    return title
 
 
 def takes_any(name: str) -> str | None:  # noqa: ARG001

@@ -2,28 +2,15 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
 
 from presqt_daemon.errors import UserFault
+from presqt_daemon.targets.definition import definition_of
 from presqt_daemon.tickets.claim_record import shorten_name
 
 MAX_TITLE_BYTES = 200
 MAX_TITLE_CHARS = 4 * MAX_TITLE_BYTES
 """More than this is cut or refused before any other look: to normalize a text (Unicode Standard
 Annex 15) may take the square of its length, and no title that fits is so long in any form."""
-
-LONGEST_SENTENCES: Mapping[str, int] = {
-    "osf": 512,
-    "figshare": 1000,
-    "zenodo": 512,
-    "github": 512,
-    "gitlab": 512,
-}
-"""Characters of a title by type of target, where it is text for readers and names no folder.
-
-developer.osf.io (nodes), docs.figshare.com (projects); git's hosts make a name of it and have it
-whole in the description, InvenioRDM names no limit. Any other type gets a title as a safe name.
-"""
 
 DEFAULT_TITLE = "deposit"
 _JOINERS = "\u200c\u200d"
@@ -34,7 +21,8 @@ def check_title(title: str, target_type: str = "folder") -> str:
 
     Where titles are text, a slash is a sign like others; elsewhere it must be a safe single name.
     """
-    longest = LONGEST_SENTENCES.get(target_type)
+    kind = definition_of(target_type)
+    longest = None if kind is None else kind.longest_title
     most = MAX_TITLE_CHARS if longest is None else 4 * longest
     too_long = (
         f"is longer than {MAX_TITLE_BYTES} bytes"

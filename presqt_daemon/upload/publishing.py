@@ -7,7 +7,8 @@ from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.metadata.fts_document import INVALID_NAME, NAME
 from presqt_daemon.model import Finding
-from presqt_daemon.targets.base import RESTRICTED, Container, Target
+from presqt_daemon.targets.base import Container, Target
+from presqt_daemon.targets.left_out import RESTRICTED
 from presqt_daemon.tickets.process_info import NOT_PUBLISHED
 from presqt_daemon.upload.calls.threads import TargetThreads
 from presqt_daemon.upload.final_message import draft_note

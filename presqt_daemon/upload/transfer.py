@@ -9,8 +9,7 @@ from pathlib import PurePosixPath
 from presqt_daemon.errors import PresqtError, TargetFault
 from presqt_daemon.model import DuplicateAction, FileResult, Fixity, Outcome
 from presqt_daemon.records.journal import Journal, JournalState
-from presqt_daemon.targets.base import Body, Container, Item, Sending, Target
-from presqt_daemon.targets.notes import Notes
+from presqt_daemon.targets.base import Body, Container, Item, Notes, Sending, Target
 from presqt_daemon.upload.calls.patience import Patience
 from presqt_daemon.upload.parcels.body import open_body
 from presqt_daemon.upload.parcels.comparison import Comparison

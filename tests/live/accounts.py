@@ -114,7 +114,7 @@ def site_of(kind: str) -> LiveSite:
         name=kind,
         type=kind,
         url=os.environ.get(variable(kind, "URL")),
-        organisation=os.environ.get(variable(kind, "ORGANISATION")),
+        own={"organisation": os.environ.get(variable(kind, "ORGANISATION"))},
     )
     return LiveSite(config, os.environ[variable(kind, "TOKEN")])
 

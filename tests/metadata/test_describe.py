@@ -11,8 +11,8 @@ from presqt_daemon.metadata.bag_metadata import read_bag_metadata
 from presqt_daemon.metadata.describe import Description, Person, Related, describe
 from presqt_daemon.metadata.description_warnings import not_passed_on, required_but_missing
 from presqt_daemon.model import UploadResult
-from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
-from presqt_daemon.targets.left_out import state_from
+from presqt_daemon.targets.base import Container, ContainerRequest
+from presqt_daemon.targets.left_out import UNDESCRIBED, state_from
 from presqt_daemon.targets.zenodo.description.deposit_metadata import deposit_metadata
 from presqt_daemon.targets.zenodo.description.identifiers import scheme_of
 from presqt_daemon.targets.zenodo.description.metadata import has_mark, record_metadata

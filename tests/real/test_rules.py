@@ -125,7 +125,7 @@ class TestUpdate:
 class TestToken:
     def test_a_wrong_token_is_refused_as_that(self, account: RealSite) -> None:
         for api in ("auto", "records", "deposit"):
-            target = connect(account.configured(api=api), "wrong")
+            target = connect(account.configured(own={"api": api}), "wrong")
             with pytest.raises(PresqtError) as raised:
                 target.account()
             assert raised.value.code in {"unauthorized", "resource-not-found"}

@@ -11,12 +11,12 @@ import pytest
 import presqt_daemon.schemas
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import ConfigError
-from presqt_daemon.notation import ALL_TYPES
 from presqt_daemon.settings import config_from_tree, find_file, load_config, targets
 from presqt_daemon.settings.example import example
 from presqt_daemon.settings.schema import text_from_schema
-from presqt_daemon.settings.sections import SECTIONS, settings_of
+from presqt_daemon.settings.sections import SECTIONS, settings_of, target_settings
 from presqt_daemon.system.yaml import read_yaml
+from presqt_daemon.targets.definition import OWN_MODULES, definition_of
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 SCHEMA_FILE = Path(presqt_daemon.schemas.__file__).parent / "config.json"
@@ -63,14 +63,16 @@ def test_the_example_names_every_key() -> None:
     for section, kind in SECTIONS.items():
         assert set(example[section]) == _keys(kind), section
     named = {key for target in example["targets"].values() for key in target}
-    assert named == _keys(TargetConfig) - {"options"}
+    assert named == set(target_settings()) - {"options"}
 
 
 def test_the_commented_targets_of_the_example_are_right() -> None:
     config = config_from_tree(_whole_example(), BASE)
     assert list(config.targets) == ["archive", "osf-lab-a", "zenodo", "github"]
     for target in config.targets.values():
-        plain = TargetConfig(name=target.name, type=target.type)
+        kind = definition_of(target.type)
+        assert kind is not None
+        plain = TargetConfig(name=target.name, type=target.type, own=kind.own_defaults)
         differing = {
             item.name
             for item in dataclasses.fields(target)
@@ -91,11 +93,13 @@ def test_every_key_of_the_schema_has_a_meaning_and_a_default_that_is_read_as_the
     assert SCHEMA["$id"]
     properties = SCHEMA["properties"]
     assert set(properties) == _keys(Config) | {"targets"} | set(SECTIONS)
-    places = {name: (properties[name]["properties"], kind) for name, kind in SECTIONS.items()}
-    places["targets"] = (SCHEMA["$defs"]["target"]["properties"], TargetConfig)
-    places[""] = ({k: v for k, v in properties.items() if k in _keys(Config)}, Config)
-    for place, (named, kind) in places.items():
-        for key, item in settings_of(kind).items():
+    places = {
+        name: (properties[name]["properties"], settings_of(kind)) for name, kind in SECTIONS.items()
+    }
+    places["targets"] = (SCHEMA["$defs"]["target"]["properties"], target_settings())
+    places[""] = ({k: v for k, v in properties.items() if k in _keys(Config)}, settings_of(Config))
+    for place, (named, settings) in places.items():
+        for key, item in settings.items():
             assert named[key]["description"], (place, key)
             given = named[key]["default"]
             read = item.metadata["notation"].read(given)
@@ -103,10 +107,10 @@ def test_every_key_of_the_schema_has_a_meaning_and_a_default_that_is_read_as_the
             assert read == wanted, (place, key)
 
 
-@pytest.mark.parametrize("kind", ALL_TYPES)
+@pytest.mark.parametrize("kind", OWN_MODULES)
 def test_the_schema_takes_a_key_for_a_type_as_we_do(kind: str) -> None:
     validator = jsonschema.Draft202012Validator(SCHEMA)
-    for key, item in settings_of(TargetConfig).items():
+    for key, item in target_settings().items():
         value = "x" if item.default is None else item.metadata["notation"].write(item.default)
         value = {"url": "https://x", "time_limit": "1h"}.get(key, value)
         value = 1 if key in {"connections", "requests_per_minute"} else value

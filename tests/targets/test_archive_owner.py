@@ -16,8 +16,7 @@ import pytest
 from presqt_daemon.errors import PresqtError, TargetFault
 from presqt_daemon.system.logs import ROOT
 from presqt_daemon.targets.base import ContainerRequest
-from presqt_daemon.targets.folder import connect
-from presqt_daemon.targets.folder.target import FolderTarget
+from presqt_daemon.targets.folder.target import FolderTarget, connect
 from tests.targets.conformance import TICKET, sending
 from tests.upload.tickets import folder_config, tree_of
 

@@ -214,7 +214,7 @@ def test_nothing_is_sent_to_a_repository_that_became_public(
 
 
 def test_an_organisation_gets_the_repository(fake: GitHubFake, config: TargetConfig) -> None:
-    target = connect(replace(config, organisation="lab"), TOKEN)
+    target = connect(replace(config, own={"organisation": "lab"}), TOKEN)
     fake.new("Theirs", owner="lab")
     assert set(target.titles()) == {"Theirs"}
     assert fake.repositories[int(make(target).id)].owner == "lab"
@@ -803,7 +803,7 @@ class TestLargeFiles:
 def test_a_large_file_is_refused_before_anything_is_made_where_that_is_wanted(
     fake: GitHubFake, site: GitHubSite, tmp_path: Path
 ) -> None:
-    config = replace(site.config, large_files="refuse")
+    config = replace(site.config, own={"large_files": "refuse"})
     folder = staged(tmp_path, {"P/a.bin": bytes((39 << 20) + 1)}, extra=(GIT_BLOB,))
     with pytest.raises(UserFault, match=r"/P/a\.bin has 40\.9 MB") as raised:
         Supervisor().send(job_for(folder, config, token=TOKEN))
@@ -813,7 +813,7 @@ def test_a_large_file_is_refused_before_anything_is_made_where_that_is_wanted(
 
 def test_a_release_takes_files_below_two_gibibytes(config: TargetConfig) -> None:
     assert traits(config).max_file_bytes == 2**31 - 1
-    assert traits(replace(config, large_files="refuse")).max_file_bytes == 39 << 20
+    assert traits(replace(config, own={"large_files": "refuse"})).max_file_bytes == 39 << 20
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def test_nothing_is_sent_to_a_project_that_became_public(fake: GitLabFake, targe
 
 
 def test_a_group_gets_the_project(fake: GitLabFake, config: TargetConfig) -> None:
-    target = connect(replace(config, organisation="lab/data"), TOKEN)
+    target = connect(replace(config, own={"organisation": "lab/data"}), TOKEN)
     fake.new("Theirs", "lab/data")
     assert set(target.titles()) == {"Theirs"}
     assert fake.projects[int(make(target).id)].namespace == "lab/data"
@@ -177,7 +177,7 @@ def test_a_group_gets_the_project(fake: GitLabFake, config: TargetConfig) -> Non
 
 
 def test_a_group_that_is_not_there_is_said(config: TargetConfig) -> None:
-    target = connect(replace(config, organisation="lab"), TOKEN)
+    target = connect(replace(config, own={"organisation": "lab"}), TOKEN)
     target._projects._listed = []  # type: ignore[attr-defined]
     with pytest.raises(UserFault, match="The group 'lab'"):
         make(target)

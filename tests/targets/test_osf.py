@@ -10,14 +10,8 @@ import pytest
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction, UploadResult
-from presqt_daemon.targets.base import (
-    UNDESCRIBED,
-    Container,
-    ContainerRequest,
-    Sending,
-    Target,
-    connect,
-)
+from presqt_daemon.targets.base import Container, ContainerRequest, Sending, Target, connect
+from presqt_daemon.targets.left_out import UNDESCRIBED
 from presqt_daemon.targets.osf.nodes import MARK
 from tests.fakes.contract import Contract
 from tests.fakes.osf import TOKEN, OsfFake

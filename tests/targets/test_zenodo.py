@@ -19,8 +19,8 @@ from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.messages import Created, Go, Report, WantsContainer, WantsCreate
 from presqt_daemon.model import DuplicateAction, PayloadFile
 from presqt_daemon.records.payload import read_head, write_payload
-from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest, Target, connect
-from presqt_daemon.targets.left_out import left_out_in, remarks_in
+from presqt_daemon.targets.base import Container, ContainerRequest, Target, connect
+from presqt_daemon.targets.left_out import UNDESCRIBED, left_out_in, remarks_in
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo import creation
 from presqt_daemon.targets.zenodo.content import DraftContent
@@ -64,7 +64,9 @@ DESCRIBED = {
 
 
 def config_for(fake: FakeZenodo, api: str, **changes: Any) -> TargetConfig:
-    return TargetConfig(name="zenodo", type="zenodo", url=f"{fake.url}/api", api=api, **changes)
+    return TargetConfig(
+        name="zenodo", type="zenodo", url=f"{fake.url}/api", own={"api": api}, **changes
+    )
 
 
 def plain(files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -205,7 +207,7 @@ def in_parts(
     http = Http("zenodo", own_urls=(url,), credentials={"Authorization": f"Bearer {TOKEN}"})
     content = DraftContent(http, large_bytes=large_bytes, part_sizes=(part_bytes, smaller))
     files = DraftFiles(http, f"{url}/api/records", content=content, **options)
-    config = TargetConfig(name="zenodo", type="zenodo", url=f"{url}/api", api="records")
+    config = TargetConfig(name="zenodo", type="zenodo", url=f"{url}/api", own={"api": "records"})
     return RecordsTarget(http, f"{url}/api", config, TRAITS, files=files)
 
 
@@ -242,7 +244,7 @@ class TestChoosingAnApi:
         self, fake: FakeZenodo, config: TargetConfig, target: Target
     ) -> None:
         new(target)
-        unwanted = "/deposit/" if config.api == "records" else "records"
+        unwanted = "/deposit/" if config.own["api"] == "records" else "records"
         assert fake.count("*", unwanted) == 0
 
     def test_a_container_of_one_api_goes_on_in_the_other(self, fake: FakeZenodo) -> None:
@@ -350,7 +352,7 @@ class TestContainer:
         container = new(target, **fields)
         names = [name for name, _value in left_out_in(container.state)]
         wanted = ["categories", "organisation", "resource_type", "publication_date"]
-        older = ["publisher", "license"] if config.api == "deposit" else []
+        older = ["publisher", "license"] if config.own["api"] == "deposit" else []
         assert names == [*wanted, "related_identifiers", *older]
         assert dict(left_out_in(container.state))["related_identifiers"] == "birds-7 (cites)"
         assert fake.drafts[container.id].metadata["description"] == "About it"
@@ -361,7 +363,7 @@ class TestContainer:
     ) -> None:
         identity = fake.make("Theirs")
         container = existing(target, identity)
-        page = "uploads" if config.api == "records" else "deposit"
+        page = "uploads" if config.own["api"] == "records" else "deposit"
         assert (container.title, container.is_new) == ("Theirs", False)
         assert container.link == f"{fake.url}/{page}/{identity}"
 
@@ -881,10 +883,10 @@ def killed_at(point: str, folder: Path, config: TargetConfig) -> int:
         "from presqt_daemon.targets.zenodo import creation\n"
         "from tests.upload.tickets import Supervisor, job_for\n"
         "creation.LOST_SECONDS = (0.01,) * 8\n"
-        "config = TargetConfig(name='zenodo', type='zenodo', url=sys.argv[2], api=sys.argv[3])\n"
+        "config = TargetConfig(name='zenodo', type='zenodo', url=sys.argv[2], own={'api': sys.argv[3]})\n"
         "Supervisor().send(job_for(Path(sys.argv[1]), config, token=sys.argv[4]))\n"
     )
-    return run_to(point, code, str(folder), str(config.url), config.api, TOKEN)
+    return run_to(point, code, str(folder), str(config.url), config.own["api"], TOKEN)
 
 
 def run_to(point: str, code: str, *arguments: str) -> int:

@@ -12,8 +12,8 @@ from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.metadata.fts_document import NAME
 from presqt_daemon.model import DuplicateAction, UploadResult
-from presqt_daemon.targets.base import RESTRICTED, UNDESCRIBED, Target, connect
-from presqt_daemon.targets.left_out import left_out_in, remarks_in
+from presqt_daemon.targets.base import Target, connect
+from presqt_daemon.targets.left_out import RESTRICTED, UNDESCRIBED, left_out_in, remarks_in
 from presqt_daemon.targets.zenodo import content as zenodo_content
 from presqt_daemon.targets.zenodo import creation
 from presqt_daemon.targets.zenodo import files as zenodo_files

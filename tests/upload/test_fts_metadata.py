@@ -376,7 +376,7 @@ class TestFailing:
 def test_zenodo_gets_one_beside_the_zip_and_keeps_what_was_there(tmp_path: Path, api: str) -> None:
     with FakeZenodo() as fake:
         identity = fake.make("Theirs", {NAME: b"{broken"})
-        config = TargetConfig(name="zenodo", type="zenodo", url=f"{fake.url}/api", api=api)
+        config = TargetConfig(name="zenodo", type="zenodo", url=f"{fake.url}/api", own={"api": api})
         job = job_for(
             staged(tmp_path), config, token=TOKEN, resource_id=identity, uploads=UploadsConfig()
         )

@@ -11,7 +11,7 @@ from presqt_daemon.model import UploadResult
 from presqt_daemon.records.receipt import write_receipt
 from presqt_daemon.records.record import open_record
 from presqt_daemon.targets.base import Traits
-from presqt_daemon.targets.folder import connect
+from presqt_daemon.targets.folder.target import connect
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.ask_again import Now, PlaceAtTarget, ask_again
 from tests.targets.memory import MemoryStore, Room

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from presqt_daemon.errors import TargetFault, UserFault
-from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
+from presqt_daemon.targets.base import Container, ContainerRequest
+from presqt_daemon.targets.figshare import NUMBER
 from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.article import Terms, article_from, left_out, terms_from
 from presqt_daemon.targets.figshare.entries import base_title, free_title
-from presqt_daemon.targets.left_out import others_to, state_from
+from presqt_daemon.targets.left_out import UNDESCRIBED, others_to, state_from
 from presqt_daemon.targets.web.addresses import page_from
 
 MARK = "presqt-ticket:"
@@ -180,7 +181,7 @@ def _ids_from(resource_id: str) -> tuple[int, int | None]:
     if len(parts) > 2:
         raise UserFault("bad-request", "Can not upload into an existing file.")
     for kind, part in zip(("Project", "Article"), parts, strict=False):
-        if not re.fullmatch("[1-9][0-9]{0,18}", part, re.ASCII):
+        if not re.fullmatch(NUMBER, part):
             raise _not_found(kind, part)
     return int(parts[0]), int(parts[1]) if parts[1:] else None
 

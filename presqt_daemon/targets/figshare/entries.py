@@ -8,11 +8,9 @@ from typing import Any
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Item
+from presqt_daemon.targets.figshare import TITLE_LENGTH
 
 TITLE_FORMAT = "{title}(PresQT{number})"
-TITLE_LENGTH = 1000
-"""Characters of a project's or an article's title (docs.figshare.com)."""
-
 _BASE_LENGTH = TITLE_LENGTH - 20
 """So much of a title stands before any number."""
 

@@ -22,10 +22,11 @@ from presqt_daemon.config import TargetConfig
 from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
+from presqt_daemon.targets.figshare import TITLE_LENGTH
 from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.begun import Begun
 from presqt_daemon.targets.figshare.deposits import Deposits
-from presqt_daemon.targets.figshare.entries import TITLE_FORMAT, TITLE_LENGTH
+from presqt_daemon.targets.figshare.entries import TITLE_FORMAT
 from presqt_daemon.targets.figshare.files import PARTS_AT_ONCE, ArticleFiles
 from presqt_daemon.targets.web.addresses import is_same_host, page_from
 from presqt_daemon.targets.web.answers import TOKEN_INVALID

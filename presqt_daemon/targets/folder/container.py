@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.targets.folder.side import PREFIX, SideFolder, SideMark, wanted_title
+from presqt_daemon.targets.folder import PREFIX
+from presqt_daemon.targets.folder.side import SideFolder, SideMark, wanted_title
 from presqt_daemon.targets.folder.walk import make_readable_folder, opened_folder
 
 

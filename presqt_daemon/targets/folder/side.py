@@ -20,9 +20,9 @@ from pathlib import PurePosixPath
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.system.untrusted_json import UntrustedJsonError, read_untrusted_json
+from presqt_daemon.targets.folder import PREFIX
 from presqt_daemon.targets.folder.owned import open_owned
 
-PREFIX = ".presqt-"
 _MARK = "container.json"
 _TOUCHED = "touched.jsonl"
 _PUT = "put-"

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest
 from presqt_daemon.targets.git_host import MARK, GitContainers, description_of, is_marked
+from presqt_daemon.targets.github import NAME
 from presqt_daemon.targets.github.git import Branch
 from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.targets.web.answers import fault_from_answer
@@ -28,7 +29,7 @@ TITLE_LENGTH = 88
 _DESCRIPTION_LENGTH = 350
 _STRANGE = re.compile(r"[^A-Za-z0-9._-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
-_NAME = re.compile(r"[A-Za-z0-9_-]+/(?!\.+$)[A-Za-z0-9._-]+")
+_NAME = re.compile(NAME)
 
 
 class Repositories(GitContainers):
@@ -64,7 +65,7 @@ class Repositories(GitContainers):
         return f"{self._api}/repos/{container.state['repository']}"
 
     def _list(self) -> list[dict[str, Any]]:
-        owner = self._config.organisation
+        owner = self._organisation
         if owner is None:
             url, params = f"{self._api}/user/repos", {"affiliation": "owner"}
         else:
@@ -76,7 +77,7 @@ class Repositories(GitContainers):
         return f"The repository {row.get('full_name')}"
 
     def _create(self, request: ContainerRequest) -> Container:
-        owner = self._config.organisation
+        owner = self._organisation
         place = "user" if owner is None else f"orgs/{quote(owner, safe='')}"
         is_private = self._config.visibility == "private"
         tree = {

@@ -14,6 +14,7 @@ from presqt_daemon.digest import GIT_BLOB
 from presqt_daemon.targets.base import Container, Item, Traits
 from presqt_daemon.targets.git_host import GitHostTarget
 from presqt_daemon.targets.git_names import why_git_refuses
+from presqt_daemon.targets.github import GitHubSettings
 from presqt_daemon.targets.github.assets import Assets
 from presqt_daemon.targets.github.deposit import BLOB_BYTES, RepositoryDeposit
 from presqt_daemon.targets.github.repositories import Repositories, title_from, words_from
@@ -115,4 +116,4 @@ def _creates_content(method: str, _url: str) -> bool:
 
 
 def _takes_large(config: TargetConfig) -> bool:
-    return config.large_files == "release_asset"
+    return GitHubSettings(**config.own).large_files == "release_asset"

@@ -84,7 +84,7 @@ class Projects(GitContainers):
         return f"The project {row.get('path_with_namespace')}"
 
     def _list(self) -> list[dict[str, Any]]:
-        group = self._config.organisation
+        group = self._organisation
         if group is None:
             owner = f"users/{self._user or self.account().id}"
         else:
@@ -101,8 +101,8 @@ class Projects(GitContainers):
             "description": _description(request),
             "visibility": self._config.visibility,
         }
-        if self._config.organisation is not None:
-            tree["namespace_id"] = int(self._namespace(self._config.organisation))
+        if self._organisation is not None:
+            tree["namespace_id"] = int(self._namespace(self._organisation))
         doing = f"the new project {request.title}"
         answer = self._http.ask(
             "POST", f"{self._api}/projects", tree=tree, doing=doing, expect=(201, 400, 409)
@@ -127,7 +127,7 @@ class Projects(GitContainers):
 
     def _marked(self, request: ContainerRequest, path: str) -> dict[str, Any]:
         """The project that this ticket has made before; lists come later than projects."""
-        owner = self._config.organisation or self.account().name
+        owner = self._organisation or self.account().name
         url = f"{self._api}/projects/{quote(f'{owner}/{path}', safe='')}"
         answer = self._http.ask("GET", url, doing=f"the project {path}", expect=(200, 404))
         rows = [answer.tree()] if answer.status == 200 else []

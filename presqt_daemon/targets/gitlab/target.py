@@ -14,7 +14,7 @@ from presqt_daemon.config import TargetConfig
 from presqt_daemon.digest import GIT_BLOB
 from presqt_daemon.targets.base import Container, Item, Traits
 from presqt_daemon.targets.git_host import GitHostTarget
-from presqt_daemon.targets.git_names import why_git_refuses
+from presqt_daemon.targets.gitlab import why_no_name
 from presqt_daemon.targets.gitlab.deposit import ProjectDeposit
 from presqt_daemon.targets.gitlab.projects import Projects, title_from
 from presqt_daemon.targets.gitlab.refusals import words
@@ -27,16 +27,9 @@ FILE_BYTES = 220 * 10**6
 """A commit's body may have 300 MB, and base64 makes four bytes of three."""
 
 
-def why_not(name: str) -> str | None:
-    """Why git, or GitLab before it (lib/gitlab/path_traversal.rb), takes no such name."""
-    return why_git_refuses(name) or (
-        "GitLab takes no line break in a name" if "\n" in name else None
-    )
-
-
 TRAITS = Traits(
     algorithms=(GIT_BLOB,),
-    names=NameRules(forbids=why_not),
+    names=NameRules(forbids=why_no_name),
     title_format="{title}-PresQT{number}-",
     title_from=title_from,
     deferred=True,

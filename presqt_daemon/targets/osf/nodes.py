@@ -5,7 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from presqt_daemon.errors import TargetFault, UserFault
-from presqt_daemon.targets.base import UNDESCRIBED, Container, ContainerRequest
+from presqt_daemon.targets.base import Container, ContainerRequest
+from presqt_daemon.targets.left_out import UNDESCRIBED
+from presqt_daemon.targets.osf import PART_OF_ID
 from presqt_daemon.targets.osf.entries import (
     Folder,
     data_of,
@@ -21,7 +23,7 @@ from presqt_daemon.targets.web.http import Http
 
 STORAGE = "osfstorage"
 MARK = "presqt-ticket:"
-_ID = re.compile(r"[A-Za-z0-9_-]+")
+_ID = re.compile(PART_OF_ID)
 
 
 class Nodes:

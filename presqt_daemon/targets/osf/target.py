@@ -20,6 +20,7 @@ from presqt_daemon.errors import UserFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
 from presqt_daemon.targets.left_out import others_to
 from presqt_daemon.targets.names import NameRules
+from presqt_daemon.targets.osf import TITLE_LENGTH
 from presqt_daemon.targets.osf.entries import (
     HASHES,
     data_of,
@@ -46,8 +47,7 @@ TRAITS = Traits(
     needs_folders=True,
     keeps_empty_folders=True,
     parts_files_and_folders=True,
-    # api/nodes/serializers.py: NodeSerializer.title
-    max_title_length=512,
+    max_title_length=TITLE_LENGTH,
     parallel_puts=16,
     max_file_bytes=5 * 10**9,
     # WaterButler reads names through tornado's `get_query_argument`

@@ -12,8 +12,8 @@ from typing import Any
 
 from presqt_daemon.errors import PresqtError, TargetFault
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.targets.base import UNDESCRIBED, ContainerRequest
-from presqt_daemon.targets.left_out import remarks_to, state_from
+from presqt_daemon.targets.base import ContainerRequest
+from presqt_daemon.targets.left_out import UNDESCRIBED, remarks_to, state_from
 from presqt_daemon.targets.zenodo.description.metadata import MARK, has_mark, publication_date
 from presqt_daemon.targets.zenodo.words import Row, complaints_in
 

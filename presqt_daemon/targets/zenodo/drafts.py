@@ -11,15 +11,8 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from presqt_daemon.config import TargetConfig
-from presqt_daemon.targets.base import (
-    RESTRICTED,
-    Account,
-    Container,
-    ContainerRequest,
-    Item,
-    Sending,
-    Traits,
-)
+from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
+from presqt_daemon.targets.left_out import RESTRICTED
 from presqt_daemon.targets.web.answers import Answer
 from presqt_daemon.targets.web.fields import object_in
 from presqt_daemon.targets.web.http import Http

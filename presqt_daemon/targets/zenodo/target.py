@@ -18,6 +18,7 @@ from presqt_daemon.targets.base import Account, Container, ContainerRequest, Ite
 from presqt_daemon.targets.web.answers import TOKEN_INVALID, Answer
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.web.target import WebTarget
+from presqt_daemon.targets.zenodo import ZenodoSettings
 from presqt_daemon.targets.zenodo.deposit import DepositTarget
 from presqt_daemon.targets.zenodo.description.metadata import LEAST_TEXT
 from presqt_daemon.targets.zenodo.records import RecordsTarget
@@ -73,6 +74,7 @@ class ZenodoTarget(WebTarget):
         super().__init__(http, TRAITS)
         self._api = api
         self._config = config
+        self._spoken = ZenodoSettings(**config.own).api
         self._lock = threading.Lock()
         self._chosen: RecordsTarget | DepositTarget | None = None
         self.waits_for: Callable[[str, float], None] = lambda _what, _seconds: None
@@ -135,8 +137,8 @@ class ZenodoTarget(WebTarget):
 
         A refused token is answered as nobody's (403) by both, and is no sign of the older one.
         """
-        if self._config.api != "auto":
-            return self._config.api == "records"
+        if self._spoken != "auto":
+            return self._spoken == "records"
         records = self._first_list("user/records")
         if records.status == 200:
             return True

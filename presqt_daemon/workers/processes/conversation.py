@@ -51,7 +51,7 @@ MEMORY_EVERY_SECONDS = 1.0
 STOP_GRACE_SECONDS = 1.0
 LEAVE_SECONDS = 2.0
 MAX_SHOWN_TITLE = 1000
-"""Characters; no title that we give is longer (`tickets.title.LONGEST_SENTENCES`)."""
+"""Characters; no title that we give is longer (`Definition.longest_title`)."""
 
 _ENDS = (Pointed, Uploaded, Failed, Limited, Spoilt, Short)
 

@@ -4,12 +4,12 @@ import sys
 from types import TracebackType
 
 import presqt_daemon.staging.stage
-import presqt_daemon.targets.folder
+import presqt_daemon.targets.folder.target
 import presqt_daemon.upload.send
 
 PRELOADED = (
     presqt_daemon.staging.stage,
-    presqt_daemon.targets.folder,
+    presqt_daemon.targets.folder.target,
     presqt_daemon.upload.send,
 )
 
