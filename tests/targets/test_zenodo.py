@@ -883,7 +883,8 @@ def killed_at(point: str, folder: Path, config: TargetConfig) -> int:
         "from presqt_daemon.targets.zenodo import creation\n"
         "from tests.upload.tickets import Supervisor, job_for\n"
         "creation.LOST_SECONDS = (0.01,) * 8\n"
-        "config = TargetConfig(name='zenodo', type='zenodo', url=sys.argv[2], own={'api': sys.argv[3]})\n"
+        "own = {'api': sys.argv[3]}\n"
+        "config = TargetConfig(name='zenodo', type='zenodo', url=sys.argv[2], own=own)\n"
         "Supervisor().send(job_for(Path(sys.argv[1]), config, token=sys.argv[4]))\n"
     )
     return run_to(point, code, str(folder), str(config.url), config.own["api"], TOKEN)
