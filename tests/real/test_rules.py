@@ -16,8 +16,8 @@ from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo import files as zenodo_files
 from presqt_daemon.targets.zenodo.content import DraftContent
 from presqt_daemon.targets.zenodo.files import DraftFiles
-from presqt_daemon.targets.zenodo.records import RecordsTarget
-from presqt_daemon.targets.zenodo.target import TRAITS
+from presqt_daemon.targets.zenodo.records import RecordsApi
+from presqt_daemon.targets.zenodo.target import ZenodoTarget
 from presqt_daemon.upload.calls.patience import MustWait
 from tests.fakes.zenodo import stem_of
 from tests.real.invenio import INSIDE
@@ -284,15 +284,16 @@ class TestAccess:
 
 
 class TestSizes:
-    def in_parts(self, account: RealSite, *sizes: int) -> RecordsTarget:
+    def in_parts(self, account: RealSite, *sizes: int) -> ZenodoTarget:
         """A connection that sends everything in parts of so many bytes."""
         url = account.proxy.url
         http = Http("z", own_urls=(url,), credentials={"Authorization": f"Bearer {account.token}"})
         content = DraftContent(http, large_bytes=1, part_sizes=sizes)
         files = DraftFiles(http, f"{url}/api/records", content=content)
-        return RecordsTarget(http, f"{url}/api", account.config, TRAITS, files=files)
+        spoken = RecordsApi(http, f"{url}/api", is_public=False, files=files)
+        return ZenodoTarget(http, f"{url}/api", account.config, spoken=spoken)
 
-    def put(self, target: RecordsTarget, content: bytes) -> tuple[str, Any]:
+    def put(self, target: ZenodoTarget, content: bytes) -> tuple[str, Any]:
         request = ContainerRequest(ticket=TICKET, resource_id=None, title="Parts")
         container = target.container(request)
         return container.id, target.put(container, sending(ZIP, content, MD5), None)

@@ -150,7 +150,7 @@ MUTANTS = (
         name="public-files-zenodo",
         suite="zenodo",
         module="zenodo/records",
-        old='self._access = "public" if config.visibility == "public" else "restricted"',
+        old='self._access = "public" if is_public else "restricted"',
         new='self._access = "public"',
     ),
 )

@@ -28,8 +28,8 @@ from presqt_daemon.targets.zenodo.creation import Lookout, description_state
 from presqt_daemon.targets.zenodo.description.metadata import record_metadata
 from presqt_daemon.targets.zenodo.files import DraftFiles
 from presqt_daemon.targets.zenodo.parts import AT_ONCE
-from presqt_daemon.targets.zenodo.records import RecordsTarget
-from presqt_daemon.targets.zenodo.target import TRAITS, api_url
+from presqt_daemon.targets.zenodo.records import RecordsApi
+from presqt_daemon.targets.zenodo.target import ZenodoTarget, api_url
 from presqt_daemon.targets.zenodo.words import words_of
 from presqt_daemon.upload.calls.patience import MustWait
 from presqt_daemon.upload.send import send
@@ -194,7 +194,7 @@ def target(config: TargetConfig) -> Iterator[Target]:
 
 
 @pytest.fixture
-def parts(fake: FakeZenodo) -> Iterator[RecordsTarget]:
+def parts(fake: FakeZenodo) -> Iterator[ZenodoTarget]:
     """A connection that sends everything from 10 bytes in parts of 4."""
     target = in_parts(fake.url, large_bytes=10, sleep=lambda _seconds: None)
     yield target
@@ -203,12 +203,13 @@ def parts(fake: FakeZenodo) -> Iterator[RecordsTarget]:
 
 def in_parts(
     url: str, part_bytes: int = 4, *, large_bytes: int = 10, smaller: int = 2, **options: Any
-) -> RecordsTarget:
+) -> ZenodoTarget:
     http = Http("zenodo", own_urls=(url,), credentials={"Authorization": f"Bearer {TOKEN}"})
     content = DraftContent(http, large_bytes=large_bytes, part_sizes=(part_bytes, smaller))
     files = DraftFiles(http, f"{url}/api/records", content=content, **options)
     config = TargetConfig(name="zenodo", type="zenodo", url=f"{url}/api", own={"api": "records"})
-    return RecordsTarget(http, f"{url}/api", config, TRAITS, files=files)
+    spoken = RecordsApi(http, f"{url}/api", is_public=False, files=files)
+    return ZenodoTarget(http, f"{url}/api", config, spoken=spoken)
 
 
 def new(target: Target, title: str = "Project", ticket: str = TICKET, **fields: Any) -> Container:
@@ -544,7 +545,7 @@ class TestRecordsFiles:
         return config_for(fake, "records")
 
     def test_no_checksum_of_ours_is_sent_that_the_server_would_only_echo(
-        self, fake: FakeZenodo, parts: RecordsTarget
+        self, fake: FakeZenodo, parts: ZenodoTarget
     ) -> None:
         container = new(parts)
         fake.spoils["a.bin"] = 1
@@ -575,19 +576,19 @@ class TestRecordsFiles:
 
 
 class TestParts:
-    def test_a_large_file_goes_in_parts(self, fake: FakeZenodo, parts: RecordsTarget) -> None:
+    def test_a_large_file_goes_in_parts(self, fake: FakeZenodo, parts: ZenodoTarget) -> None:
         container = new(parts)
         item = parts.put(container, sending("a.bin", b"0123456789", MD5), None)
         assert sorted(one.size or 0 for one in fake.seen("PUT")) == [2, 4, 4]
         assert fake.contents(container.id) == {"a.bin": b"0123456789"}
         assert item.digests == digest_of(b"0123456789")
 
-    def test_a_small_one_goes_whole(self, fake: FakeZenodo, parts: RecordsTarget) -> None:
+    def test_a_small_one_goes_whole(self, fake: FakeZenodo, parts: ZenodoTarget) -> None:
         parts.put(new(parts), sending("a.bin", b"012345678", MD5), None)
         assert [one.size for one in fake.seen("PUT")] == [9]
 
     def test_a_server_that_takes_no_parts_gets_it_whole(
-        self, fake: FakeZenodo, parts: RecordsTarget
+        self, fake: FakeZenodo, parts: ZenodoTarget
     ) -> None:
         fake.takes_parts = False
         container = new(parts)
@@ -596,7 +597,7 @@ class TestParts:
         assert [one.size for one in fake.seen("PUT")] == [10, 10]
         assert fake.count("POST", "/draft/files") - fake.count("POST", "/commit") == 3
 
-    def test_the_md5_is_waited_for(self, fake: FakeZenodo, parts: RecordsTarget) -> None:
+    def test_the_md5_is_waited_for(self, fake: FakeZenodo, parts: ZenodoTarget) -> None:
         fake.checksum_polls = 3
         container = new(parts)
         item = parts.put(container, sending("a.bin", b"0123456789", MD5), None)
@@ -616,7 +617,7 @@ class TestParts:
         assert now[0] <= 900
         target.close()
 
-    def test_a_cut_costs_one_part(self, fake: FakeZenodo, parts: RecordsTarget) -> None:
+    def test_a_cut_costs_one_part(self, fake: FakeZenodo, parts: ZenodoTarget) -> None:
         container = new(parts)
         fake.fault("cut", "PUT", after=2)
         file = sending("a.bin", b"0123456789abcdef", MD5)
@@ -627,7 +628,7 @@ class TestParts:
         assert fake.count("PUT", "/content/") == 5
 
     def test_noted_parts_of_another_content_are_sent_again(
-        self, fake: FakeZenodo, parts: RecordsTarget
+        self, fake: FakeZenodo, parts: ZenodoTarget
     ) -> None:
         container = new(parts)
         fake.fault("cut", "PUT", after=2)
@@ -662,7 +663,7 @@ class TestParts:
         # parts that were under way at a kill are not noted
         assert sum(count - 1 for count in sent.values()) <= 2 * AT_ONCE
 
-    def test_another_connection_begins_anew(self, fake: FakeZenodo, parts: RecordsTarget) -> None:
+    def test_another_connection_begins_anew(self, fake: FakeZenodo, parts: ZenodoTarget) -> None:
         container = new(parts)
         fake.fault("cut", "PUT", after=2)
         with pytest.raises(TargetFault):

@@ -8,20 +8,21 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
-from presqt_daemon.targets.base import Container, Traits
+from presqt_daemon.targets.base import Container
 from presqt_daemon.targets.web.answers import Answer
 from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.zenodo.api import DraftsApi
 from presqt_daemon.targets.zenodo.bucket import BucketFiles
-from presqt_daemon.targets.zenodo.creation import Build
-from presqt_daemon.targets.zenodo.description.deposit_metadata import deposit_metadata, left_out
-from presqt_daemon.targets.zenodo.drafts import Drafts
+from presqt_daemon.targets.zenodo.description.deposit_metadata import deposit_metadata
+from presqt_daemon.targets.zenodo.description.deposit_metadata import (
+    left_out as left_out_of_deposition,
+)
 from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
 from presqt_daemon.targets.zenodo.words import PUBLISHED, VANISHED, Row, link_in, no_such_resource
 
 
-class DepositTarget(Drafts):
+class DepositApi(DraftsApi):
     """The depositions of one account."""
 
     THING = "deposition"
@@ -29,22 +30,18 @@ class DepositTarget(Drafts):
     LISTED: ClassVar = {"sort": "mostrecent"}
     LINK = "html"
 
-    def __init__(self, http: Http, api: str, config: TargetConfig, traits: Traits) -> None:
+    def __init__(self, http: Http, api: str, *, is_public: bool) -> None:
         self._depositions = f"{api}/deposit/depositions"
         self._bucket = BucketFiles(http, self._depositions)
-        super().__init__(http, config, traits, self._bucket)
+        super().__init__(http, self._bucket, self._depositions, is_public=is_public)
 
     def publish(self, container: Container) -> str | None:
-        """Publish the deposition, which cannot be undone; the record's page.
-
-        An answer that was lost, or a 504, may hide a success: the state is read before any error.
-        """
         deposition = self._bucket.read(container)
         if not _is_published(deposition):
             try:
-                self._ask(
+                self.ask(
                     "POST",
-                    f"{self._draft_url(container.id)}/actions/publish",
+                    f"{self.draft_url(container.id)}/actions/publish",
                     doing="publishing",
                     expect=(200, 201, 202),
                     read_seconds=STORE_SECONDS,
@@ -55,29 +52,26 @@ class DepositTarget(Drafts):
             deposition = self._bucket.read(container)
         return link_in(deposition, "record_html") or link_in(deposition, "html") or container.link
 
-    def _list_url(self) -> str:
-        return self._depositions
-
     def _hits(self, answer: Answer) -> object:
         return answer.json()
 
-    def _draft_url(self, identity: str) -> str:
+    def draft_url(self, identity: str) -> str:
         return f"{self._depositions}/{quote(identity, safe='')}"
 
-    def _owner(self, row: Row) -> object:
+    def owner_of(self, row: Row) -> object:
         return row.get("owner")
 
-    def _metadata(self) -> Build:
-        return deposit_metadata
+    def metadata(self, title: str, fields: Any, ticket: str, **options: Any) -> dict[str, Any]:
+        return deposit_metadata(title, fields, ticket, **options)
 
-    def _left_out(
+    def left_out(
         self, fields: Mapping[str, Any], refused: Collection[str]
     ) -> Iterator[tuple[str, object]]:
-        return left_out(fields, refused)
+        return left_out_of_deposition(fields, refused)
 
-    def _post(self, metadata: dict[str, Any]) -> Row:
-        metadata["access_right"] = "open" if self._is_public else "restricted"
-        return self._ask(
+    def create(self, metadata: dict[str, Any]) -> Row:
+        metadata["access_right"] = "open" if self.is_public else "restricted"
+        return self.ask(
             "POST",
             self._depositions,
             doing="a new deposition",
@@ -85,18 +79,18 @@ class DepositTarget(Drafts):
             expect=(200, 201),
         ).tree()
 
-    def _is_as_made(self, draft: Row) -> bool:
+    def is_as_made(self, draft: Row) -> bool:
         return not _is_published(draft)
 
-    def _existing(self, identity: str) -> Container:
-        url, doing = self._draft_url(identity), f"deposition {identity}"
-        answer = self._ask("GET", url, doing=doing, expect=(200, *VANISHED))
+    def existing(self, identity: str) -> Container:
+        url, doing = self.draft_url(identity), f"deposition {identity}"
+        answer = self.ask("GET", url, doing=doing, expect=(200, *VANISHED))
         if answer.status in VANISHED:
             raise no_such_resource(identity)
         deposition = answer.tree()
         if _is_published(deposition):
             raise UserFault("bad-request", PUBLISHED.format(id=identity))
-        return self._container(deposition, is_new=False)
+        return self.container_of(deposition, is_new=False)
 
     def _state_of(self, draft: Mapping[str, Any], identity: str) -> Mapping[str, str]:
         bucket = link_in(draft, "bucket")

@@ -1,24 +1,23 @@
 """InvenioRDM's records API, as Zenodo has it since 2023: drafts of one account."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault, UserFault
-from presqt_daemon.targets.base import Container, Traits
+from presqt_daemon.targets.base import Container
 from presqt_daemon.targets.web.answers import Answer
 from presqt_daemon.targets.web.fields import object_in
 from presqt_daemon.targets.web.http import Http
-from presqt_daemon.targets.zenodo.creation import Build
-from presqt_daemon.targets.zenodo.description.metadata import left_out, record_metadata
-from presqt_daemon.targets.zenodo.drafts import Drafts
+from presqt_daemon.targets.zenodo.api import DraftsApi
+from presqt_daemon.targets.zenodo.description.metadata import left_out as left_out_of_record
+from presqt_daemon.targets.zenodo.description.metadata import record_metadata
 from presqt_daemon.targets.zenodo.files import DraftFiles
 from presqt_daemon.targets.zenodo.publishing import PublishedDraft
 from presqt_daemon.targets.zenodo.words import METADATA_ONLY, PUBLISHED, Row, no_such_resource
 
 
-class RecordsTarget(Drafts):
+class RecordsApi(DraftsApi):
     """The drafts of one account."""
 
     THING = "draft"
@@ -30,74 +29,58 @@ class RecordsTarget(Drafts):
     HEADERS: ClassVar = {"Accept": "application/vnd.inveniordm.v1+json, application/json;q=0.9"}
 
     def __init__(
-        self,
-        http: Http,
-        api: str,
-        config: TargetConfig,
-        traits: Traits,
-        *,
-        files: DraftFiles | None = None,
+        self, http: Http, api: str, *, is_public: bool, files: DraftFiles | None = None
     ) -> None:
-        self._api = api
         self._records = f"{api}/records"
-        self._access = "public" if config.visibility == "public" else "restricted"
-        self._draft_files = files or DraftFiles(http, self._records)
-        super().__init__(http, config, traits, self._draft_files)
+        self._access = "public" if is_public else "restricted"
+        self.draft_files = files or DraftFiles(http, self._records)
+        super().__init__(http, self.draft_files, f"{api}/user/records", is_public=is_public)
 
     def publish(self, container: Container) -> str | None:
-        """Publish the draft, which cannot be undone; the record's page."""
-        record = self._record(container.id)
-        draft = PublishedDraft(self._ask, record, self._draft_files, container)
-        return draft.publish(is_public=self._is_public)
-
-    def tell_waits(self, wait: Callable[[float, str], None]) -> None:
-        super().tell_waits(wait)
-        self._draft_files.wait = wait
-
-    def _list_url(self) -> str:
-        return f"{self._api}/user/records"
+        draft = PublishedDraft(self.ask, self._record(container.id), self.draft_files, container)
+        return draft.publish(is_public=self.is_public)
 
     def _hits(self, answer: Answer) -> object:
         return object_in(answer.tree(), "hits").get("hits")
 
-    def _draft_url(self, identity: str) -> str:
+    def draft_url(self, identity: str) -> str:
         return f"{self._record(identity)}/draft"
 
     def _record(self, identity: str) -> str:
         return f"{self._records}/{quote(identity, safe='')}"
 
-    def _owner(self, row: Row) -> object:
+    def owner_of(self, row: Row) -> object:
         return object_in(row, "parent", "access", "owned_by").get("user")
 
-    def _metadata(self) -> Build:
-        return record_metadata
+    def metadata(self, title: str, fields: Any, ticket: str, **options: Any) -> dict[str, Any]:
+        return record_metadata(title, fields, ticket, **options)
 
-    def _left_out(
+    def left_out(
         self, fields: Mapping[str, Any], refused: Collection[str]
     ) -> Iterator[tuple[str, object]]:
-        return left_out(fields, refused)
+        return left_out_of_record(fields, refused)
 
-    def _post(self, metadata: dict[str, Any]) -> Row:
+    def create(self, metadata: dict[str, Any]) -> Row:
         tree = {
             "files": {"enabled": True},
             "access": {"record": "public", "files": self._access},
             "metadata": metadata,
         }
         doing = "a new draft"
-        return self._ask("POST", self._records, doing=doing, tree=tree, expect=(201,)).tree()
+        return self.ask("POST", self._records, doing=doing, tree=tree, expect=(201,)).tree()
 
-    def _is_as_made(self, draft: Row) -> bool:
+    def is_as_made(self, draft: Row) -> bool:
         """Also in its first version, since the next one has the mark of the first."""
         is_published = draft.get("is_published") or draft.get("is_draft") is False
         is_first = object_in(draft, "versions").get("index") in {None, 1}
         access = object_in(draft, "access").get("files")
         return not is_published and is_first and access in {None, self._access}
 
-    def _existing(self, identity: str) -> Container:
+    def existing(self, identity: str) -> Container:
         url, doing = self._record(identity), f"record {identity}"
-        answer = self._ask("GET", f"{url}/draft", doing=doing, expect=(200, 404))
+        answer = self.ask("GET", f"{url}/draft", doing=doing, expect=(200, 404))
         if answer.status == 404:
-            record = self._ask("GET", url, doing=doing, expect=(200, 404))
+            record = self.ask("GET", url, doing=doing, expect=(200, 404))
             if record.status == 404:
                 raise no_such_resource(identity)
             raise UserFault("bad-request", PUBLISHED.format(id=identity))
@@ -106,7 +89,7 @@ class RecordsTarget(Drafts):
             raise UserFault("bad-request", PUBLISHED.format(id=identity))
         if object_in(draft, "files").get("enabled") is False:
             raise UserFault("bad-request", METADATA_ONLY.format(id=identity))
-        return self._container(draft, is_new=False)
+        return self.container_of(draft, is_new=False)
 
     def _state_of(self, draft: Mapping[str, Any], identity: str) -> Mapping[str, str]:  # noqa: ARG002
         if not identity:

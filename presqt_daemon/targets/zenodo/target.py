@@ -8,21 +8,39 @@ are seen by nobody but the account, and the files of one that is published are r
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
+from presqt_daemon.targets.left_out import RESTRICTED
 from presqt_daemon.targets.web.answers import TOKEN_INVALID, Answer
 from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.web.pages import MAX_PAGES
 from presqt_daemon.targets.web.target import WebTarget
 from presqt_daemon.targets.zenodo import ZenodoSettings
-from presqt_daemon.targets.zenodo.deposit import DepositTarget
+from presqt_daemon.targets.zenodo.api import DraftsApi, title_of
+from presqt_daemon.targets.zenodo.creation import (
+    Lookout,
+    create_described,
+    description_state,
+    title_query,
+)
+from presqt_daemon.targets.zenodo.deposit import DepositApi
 from presqt_daemon.targets.zenodo.description.metadata import LEAST_TEXT
-from presqt_daemon.targets.zenodo.records import RecordsTarget
-from presqt_daemon.targets.zenodo.words import token_refused, words_of
+from presqt_daemon.targets.zenodo.keys import PACKED
+from presqt_daemon.targets.zenodo.records import RecordsApi
+from presqt_daemon.targets.zenodo.words import (
+    DISCARDED,
+    PAGE_ROWS,
+    Row,
+    account_of,
+    record_id,
+    token_refused,
+    words_of,
+)
 
 DEFAULT_URL = "https://zenodo.org/api"
 SHORT_SECONDS = 2.0
@@ -68,51 +86,111 @@ def api_url(url: str) -> str:
 
 
 class ZenodoTarget(WebTarget):
-    """One connection, by whichever API the server has."""
+    """The drafts of one account, by whichever API the server has."""
 
-    def __init__(self, http: Http, api: str, config: TargetConfig) -> None:
+    def __init__(
+        self, http: Http, api: str, config: TargetConfig, *, spoken: DraftsApi | None = None
+    ) -> None:
+        """`spoken` is the API to speak where that is known."""
         super().__init__(http, TRAITS)
-        self._api = api
-        self._config = config
-        self._spoken = ZenodoSettings(**config.own).api
+        self._url = api
+        self._wanted = ZenodoSettings(**config.own).api
+        self._is_public = config.visibility == "public"
         self._lock = threading.Lock()
-        self._chosen: RecordsTarget | DepositTarget | None = None
+        self._spoken = spoken
+        self._lookout = Lookout(self._newest, self._is_adoptable)
+        self._lookout.wait = self._wait
         self.waits_for: Callable[[str, float], None] = lambda _what, _seconds: None
 
     def account(self) -> Account:
-        return self._side().account()
+        """The owner of the newest draft. Raises UserFault `unauthorized` for a refused token."""
+        rows = self._api.search("", size=1)
+        return account_of(self._api.owner_of(rows[0]) if rows else None, self._url)
 
     def titles(self) -> Collection[str]:
-        return self._side().titles()
+        return [title_of(row) for row in self._rows()]
 
     def titles_like(self, title: str) -> Collection[str]:
-        return self._side().titles_like(title)
+        return [title_of(row) for row in self._newest(title_query(title))]
 
     def container(self, request: ContainerRequest) -> Container:
-        return self._side().container(request)
+        if request.resource_id is not None:
+            return self._api.existing(record_id(request.resource_id))
+        draft = self._lookout.find(request.ticket, was_creating=request.was_creating)
+        if draft is not None:
+            return self._made(draft, {})
+        return self._new(request)
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
-        return self._side().listing(container)
+        return self._api.files.listing(container)
 
     def stat(self, container: Container, path: PurePosixPath) -> Item | None:
-        return self._side().stat(container, path)
+        return self._api.files.stat(container, path)
 
     def put(self, container: Container, file: Sending, replaces: Item | None) -> Item:
-        return self._side().put(container, file, replaces)
+        return self._api.files.put(container, file, replaces)
 
     def digest(
         self, container: Container, item: Item, algorithms: Collection[str]
     ) -> Mapping[str, str]:
-        return self._side().digest(container, item, algorithms)
+        return self._api.files.digest(container, item, algorithms)
 
     def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
-        return self._side().fetch(container, item, limit)
+        return self._api.files.fetch(container, item, limit)
 
     def publish(self, container: Container) -> str | None:
-        return self._side().publish(container)
+        return self._api.publish(container)
 
     def discard(self, container: Container) -> bool:
-        return self._side().discard(container)
+        if not container.is_new:
+            return False
+        url, doing = self._api.draft_url(container.id), f"the removal of the {self._api.THING}"
+        return self._api.ask("DELETE", url, doing=doing, expect=DISCARDED).status != 403
+
+    def _new(self, request: ContainerRequest) -> Container:
+        refused: frozenset[str] = frozenset()
+        dropped: tuple[str, ...] = ()
+
+        def make() -> Row:
+            nonlocal refused, dropped
+            draft, refused, dropped = create_described(
+                request, self._api.metadata, self._api.create
+            )
+            return draft
+
+        draft = self._lookout.create(make, request)
+        left = self._api.left_out(request.fields, refused)
+        return self._made(draft, description_state(draft, request, left, dropped))
+
+    def _made(self, draft: Row, state: Mapping[str, str]) -> Container:
+        """A draft of this ticket's own."""
+        restricted = {} if self._is_public else {RESTRICTED: "files"}
+        return self._api.container_of(draft, is_new=True, state={**state, **restricted})
+
+    def _is_adoptable(self, draft: Row) -> bool:
+        """Whether a draft with the ticket's mark is the one that the ticket made.
+
+        A new version of a record has the record's mark, and a person may write anything: it is
+        ours only as we make one, and with nothing in it but packed bags.
+        """
+        if not self._api.is_as_made(draft):
+            return False
+        container = self._api.container_of(draft, is_new=True)
+        return all(path.name.endswith(PACKED) for path in self.listing(container))
+
+    def _newest(self, query: str) -> list[Row]:
+        return self._api.search(query, size=PAGE_ROWS)
+
+    def _rows(self) -> Iterator[Row]:
+        """Every draft and record of the account, the newest first, each once."""
+        seen: set[str] = set()
+        for number in range(1, MAX_PAGES + 1):
+            page = self._api.search("", size=PAGE_ROWS, number=number)
+            rows = [row for row in page if str(row.get("id")) not in seen]
+            if not rows:
+                return
+            seen.update(str(row.get("id")) for row in rows)
+            yield from rows
 
     def _wait(self, seconds: float, what: str) -> None:
         """A wait between two questions, told where it is a long one."""
@@ -123,22 +201,26 @@ class ZenodoTarget(WebTarget):
         time.sleep(seconds)
         self.waits_for("", 0.0)
 
-    def _side(self) -> RecordsTarget | DepositTarget:
+    @property
+    def _api(self) -> DraftsApi:
         """The API that is spoken; asks the server when nobody has decided yet."""
         with self._lock:
-            if self._chosen is None:
-                kind = RecordsTarget if self._has_records() else DepositTarget
-                self._chosen = kind(self._http, self._api, self._config, self.traits)
-                self._chosen.tell_waits(self._wait)
-            return self._chosen
+            if self._spoken is None:
+                if self._has_records():
+                    records = RecordsApi(self._http, self._url, is_public=self._is_public)
+                    records.draft_files.wait = self._wait
+                    self._spoken = records
+                else:
+                    self._spoken = DepositApi(self._http, self._url, is_public=self._is_public)
+            return self._spoken
 
     def _has_records(self) -> bool:
         """Whether the server has the newer API, and the token may use it.
 
         A refused token is answered as nobody's (403) by both, and is no sign of the older one.
         """
-        if self._spoken != "auto":
-            return self._spoken == "records"
+        if self._wanted != "auto":
+            return self._wanted == "records"
         records = self._first_list("user/records")
         if records.status == 200:
             return True
@@ -149,7 +231,7 @@ class ZenodoTarget(WebTarget):
             raise token_refused(self._http.target, "Permission denied.")
         raise TargetFault(
             "target-unavailable",
-            f"{self._http.target} has neither of Zenodo's APIs at {self._api}: look at the "
+            f"{self._http.target} has neither of Zenodo's APIs at {self._url}: look at the "
             "target's `url`.",
             retryable=True,
         )
@@ -157,7 +239,7 @@ class ZenodoTarget(WebTarget):
     def _first_list(self, path: str) -> Answer:
         return self._http.ask(
             "GET",
-            f"{self._api}/{path}",
+            f"{self._url}/{path}",
             doing="the token",
             params={"size": "1"},
             expect=(200, *_NO_SUCH_API),

@@ -1,0 +1,124 @@
+"""One of Zenodo's two APIs: how it lists, makes, shows and publishes drafts."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from presqt_daemon.targets.base import Container
+from presqt_daemon.targets.web.answers import Answer
+from presqt_daemon.targets.web.fields import object_in
+from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.zenodo.keyed_files import KeyedFiles
+from presqt_daemon.targets.zenodo.words import Row, link_in, token_refused, words_of
+
+
+class DraftsApi(ABC):
+    """What is asked of an account's drafts; `files` keeps what lies in them."""
+
+    THING: ClassVar[str]
+    """What the API calls a draft."""
+    THINGS: ClassVar[str]
+    """What is on its list."""
+    LISTED: ClassVar[Mapping[str, str]]
+    """How the list is asked for, the newest first."""
+    LINK: ClassVar[str]
+    """Under which of its links a draft has its page."""
+    HEADERS: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, http: Http, files: KeyedFiles, list_url: str, *, is_public: bool) -> None:
+        self._http = http
+        self.files = files
+        self._list_url = list_url
+        self.is_public = is_public
+
+    def search(self, query: str, *, size: int, number: int = 1) -> list[Row]:
+        """One page of the account's own drafts and records, the newest first."""
+        params = {"page": str(number), "size": str(size), **self.LISTED}
+        answer = self.ask(
+            "GET",
+            self._list_url,
+            doing=f"the list of {self.THINGS}",
+            params={**params, **({"q": query} if query else {})},
+            # beyond the search index's window of 10,000 rows there are no pages any more
+            expect=(200, 403) if number == 1 else (200, 400, 403),
+        )
+        if answer.status == 403:
+            raise token_refused(self._http.target, f"{words_of(answer.tree())}.")
+        rows = self._hits(answer)
+        return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+    def container_of(
+        self,
+        draft: Mapping[str, Any],
+        *,
+        is_new: bool,
+        state: Mapping[str, str] = MappingProxyType({}),
+    ) -> Container:
+        """A draft as a container. Raises TargetFault `target-misbehaved`."""
+        identity = str(draft.get("id") or "")
+        return Container(
+            id=identity,
+            title=title_of(draft),
+            link=link_in(draft, self.LINK),
+            is_new=is_new,
+            state={**self._state_of(draft, identity), **state},
+            identity=identity,
+        )
+
+    def ask(self, method: str, url: str, **options: Any) -> Answer:
+        """The answer to a question in the form in which the API has it."""
+        return self._http.ask(method, url, headers=self.HEADERS, **options)
+
+    @abstractmethod
+    def draft_url(self, identity: str) -> str:
+        """Where a draft is read and removed."""
+
+    @abstractmethod
+    def owner_of(self, row: Row) -> object:
+        """The user number of a row's owner."""
+
+    @abstractmethod
+    def metadata(self, title: str, fields: Any, ticket: str, **options: Any) -> dict[str, Any]:
+        """The API's metadata, made of the neutral fields."""
+
+    @abstractmethod
+    def left_out(
+        self, fields: Mapping[str, Any], refused: Collection[str]
+    ) -> Iterator[tuple[str, object]]:
+        """Field and value of everything that the metadata do not say."""
+
+    @abstractmethod
+    def create(self, metadata: dict[str, Any]) -> Row:
+        """A new draft: its files are for nobody else until they shall be public.
+
+        Who publishes it by hand publishes it with the access that it has.
+        """
+
+    @abstractmethod
+    def is_as_made(self, draft: Row) -> bool:
+        """Whether a draft is as we make one: unpublished, with our access."""
+
+    @abstractmethod
+    def existing(self, identity: str) -> Container:
+        """The draft with this id. Raises UserFault in PresQT's words."""
+
+    @abstractmethod
+    def publish(self, container: Container) -> str | None:
+        """Publish a draft, which cannot be undone; the record's page.
+
+        An answer that was lost, or a 504, may hide a success: the state is read before any error.
+        """
+
+    @abstractmethod
+    def _hits(self, answer: Answer) -> object:
+        """The rows of a list's page."""
+
+    @abstractmethod
+    def _state_of(self, draft: Mapping[str, Any], identity: str) -> Mapping[str, str]:
+        """What a container remembers of its draft. Raises TargetFault `target-misbehaved`."""
+
+
+def title_of(row: Mapping[str, Any]) -> str:
+    """The title of a draft or record; the older API has it outside the metadata too."""
+    return str(row.get("title") or object_in(row, "metadata").get("title") or "")
