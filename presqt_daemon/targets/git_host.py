@@ -11,11 +11,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
 from presqt_daemon.targets.left_out import others_to
+from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.web.target import WebTarget
 
@@ -33,6 +34,11 @@ class GitDeposit(Protocol):
 
 class GitContainers(ABC):
     """Those that one token sees; used by one thread until there is a container."""
+
+    LINK: ClassVar[str]
+    """The field with the address of its page."""
+    ADDED: ClassVar[tuple[str, ...]] = ()
+    """Files that creation puts there by itself."""
 
     def __init__(self, http: Http, config: TargetConfig, api: str) -> None:
         self._http = http
@@ -85,9 +91,27 @@ class GitContainers(ABC):
     def _create(self, request: ContainerRequest) -> Container:
         """A new one. Raises FileExistsError when the name is taken."""
 
-    @abstractmethod
     def _new(self, row: Mapping[str, Any], ticket: str) -> Container:
         """One that this ticket has made, as a container."""
+        return replace(self._container(row, ticket, str(row["id"])), is_new=True, added=self.ADDED)
+
+    def _container(
+        self, row: Mapping[str, Any], ticket: str, id_: str, folder: str = ""
+    ) -> Container:
+        """A folder of one as a container; without a name its root."""
+        path = PurePosixPath(folder)
+        return Container(
+            id=id_,
+            title=path.name or str(row["name"]),
+            link=page_from(row.get(self.LINK)),
+            is_new=False,
+            identity=str(row["id"]),
+            state={**self._state(row, ticket), "path": str(path) if path.parts else ""},
+        )
+
+    @abstractmethod
+    def _state(self, row: Mapping[str, Any], ticket: str) -> Mapping[str, str]:
+        """What a container remembers of the one that it lies in."""
 
     @abstractmethod
     def _shown(self, row: Mapping[str, Any]) -> str:

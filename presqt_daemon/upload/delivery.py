@@ -71,7 +71,7 @@ class Delivery:
             and not self._summary.has_failed(parcel.name)
         )
         doubtful = find_doubtful(sent, listing, self._target.traits.names, self._load.algorithm)
-        doubtful = ask_until_shown(doubtful, transfer, self._threads, self._load.algorithm)
+        doubtful = ask_until_shown(doubtful, transfer.look_up, self._threads, self._load.algorithm)
         missing = [one for one in doubtful if one.item is None]
         for result in self._threads.each(
             lambda one: transfer.send_again(one.parcel, None, one.outcome), missing
@@ -81,7 +81,9 @@ class Delivery:
         if missing:
             self._commit()
             doubtful = [one for one in doubtful if one.item is not None]
-            doubtful += ask_until_shown(missing, transfer, self._threads, self._load.algorithm)
+            doubtful += ask_until_shown(
+                missing, transfer.look_up, self._threads, self._load.algorithm
+            )
         for one in doubtful:
             self._settle(transfer.give_up(one.parcel, one.item, one.outcome))
 

@@ -1,10 +1,11 @@
 """Figshare's API as three small questions: one thing, a whole list, something new."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.figshare.entries import id_from
+from presqt_daemon.targets.web.fields import objects_of
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.web.pages import MAX_PAGES, repeated
 
@@ -52,11 +53,10 @@ class FigshareApi:
             yield from fresh
         raise TargetFault("target-misbehaved", f"{self.name} gave a list without end to {doing}.")
 
-    def rows(self, place: str, doing: str) -> list[Mapping[str, Any]]:
+    def rows(self, place: str, doing: str) -> Sequence[Mapping[str, Any]]:
         """A list that comes whole; empty where the account has none."""
         answer = self.http.ask("GET", self.url(place), doing=doing, expect=(200, 403, 404))
-        rows = answer.json() if answer.status == 200 else []
-        return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        return objects_of(answer.json()) if answer.status == 200 else []
 
     def create(self, place: str, doing: str, tree: Mapping[str, object]) -> int:
         """The id of something new."""

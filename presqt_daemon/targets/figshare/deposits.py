@@ -1,7 +1,7 @@
 """Projects and articles of Figshare: found, created, found again by a ticket's mark."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from presqt_daemon.targets.figshare.article import Terms, article_from, left_out
 from presqt_daemon.targets.figshare.entries import base_title, free_title
 from presqt_daemon.targets.left_out import UNDESCRIBED, others_to, state_from
 from presqt_daemon.targets.web.addresses import page_from
+from presqt_daemon.targets.web.fields import texts_in
 
 MARK = "presqt-ticket:"
 
@@ -94,7 +95,7 @@ class Deposits:
         place = f"projects/{project}/articles"
         for row in self._api.pages(place, "the articles of the project"):
             article = self._api.get(f"{place}/{row['id']}", "the search for the article")
-            if MARK + request.ticket not in _texts(article.get("tags")):
+            if MARK + request.ticket not in texts_in(article, "tags"):
                 return "there is something in it"
         return None
 
@@ -120,7 +121,7 @@ class Deposits:
             titles.append(str(entry.get("title")))
             if base_title(titles[-1]) == base_title(request.title):
                 tree = self._api.get(f"{place}/{entry['id']}", "the search for the article")
-                if mark in _texts(tree.get("tags")):
+                if mark in texts_in(tree, "tags"):
                     found = self._container(project, int(entry["id"]), is_new=True)
                     return _with_state(found, left)
         chosen = title or free_title(request.title, titles)
@@ -135,8 +136,8 @@ class Deposits:
 
     def _terms(self, fields: Mapping[str, object]) -> Terms:
         """Figshare's numbers for the bag's words, by the account's own lists."""
-        licenses: list[Mapping[str, Any]] = []
-        categories: list[Mapping[str, Any]] = []
+        licenses: Sequence[Mapping[str, Any]] = ()
+        categories: Sequence[Mapping[str, Any]] = ()
         if fields.get("license"):
             licenses = self._api.rows("licenses", "the list of licences")
         if fields.get("categories"):
@@ -191,7 +192,3 @@ def _not_found(kind: str, identity: str) -> UserFault:
         "resource-not-found",
         f"{kind} with id, {identity}, could not be found by the requesting user.",
     )
-
-
-def _texts(value: object) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

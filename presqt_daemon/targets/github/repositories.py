@@ -16,7 +16,6 @@ from presqt_daemon.targets.base import Account, Container, ContainerRequest
 from presqt_daemon.targets.git_host import MARK, GitContainers, description_of, is_marked
 from presqt_daemon.targets.github import NAME
 from presqt_daemon.targets.github.git import Branch
-from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.targets.web.answers import fault_from_answer
 from presqt_daemon.targets.web.fields import object_in, text_at
 from presqt_daemon.targets.web.pages import all_pages
@@ -34,6 +33,9 @@ _NAME = re.compile(NAME)
 
 class Repositories(GitContainers):
     """The repositories of one account or organisation."""
+
+    LINK = "html_url"
+    ADDED = (README,)
 
     def account(self) -> Account:
         answer = self._http.ask("GET", f"{self._api}/user", doing="the question whose token it is")
@@ -72,6 +74,9 @@ class Repositories(GitContainers):
             url, params = f"{self._api}/orgs/{quote(owner, safe='')}/repos", {"type": "all"}
         params |= {"per_page": "100"}
         return list(all_pages(self._http, url, params, doing="the list of repositories"))
+
+    def _new(self, row: Mapping[str, Any], ticket: str) -> Container:
+        return super()._new(_described(row, self._http.target), ticket)
 
     def _shown(self, row: Mapping[str, Any]) -> str:
         return f"The repository {row.get('full_name')}"
@@ -137,14 +142,7 @@ class Repositories(GitContainers):
                 "User does not have access to this resource with the token provided: "
                 f"the repository {row.get('full_name')} {reason}.",
             )
-        container = Container(
-            id=resource_id,
-            title=folder.name or str(row["name"]),
-            link=page_from(row.get("html_url")),
-            is_new=False,
-            identity=str(row["id"]),
-            state=_state(row, folder, ticket),
-        )
+        container = self._container(row, ticket, resource_id, path)
         if folder.parts:
             self._refuse_no_folder(container, resource_id, folder)
         return container
@@ -162,17 +160,13 @@ class Repositories(GitContainers):
                 "bad-request", f"The Resource provided, {resource_id}, is not a container"
             )
 
-    def _new(self, row: Mapping[str, Any], ticket: str) -> Container:
-        _described(row, self._http.target)
-        return Container(
-            id=str(row["id"]),
-            title=str(row["name"]),
-            link=page_from(row.get("html_url")),
-            is_new=True,
-            identity=str(row["id"]),
-            added=(README,),
-            state=_state(row, PurePosixPath(), ticket),
-        )
+    def _state(self, row: Mapping[str, Any], ticket: str) -> Mapping[str, str]:
+        return {
+            "repository": str(row.get("full_name") or f"{row['owner']['login']}/{row['name']}"),
+            # servers of 2012 called it so
+            "branch": str(row.get("default_branch") or row.get("master_branch") or "main"),
+            "ticket": ticket,
+        }
 
 
 def title_from(title: str) -> str:
@@ -190,16 +184,6 @@ def _described(row: Mapping[str, Any], target: str) -> Mapping[str, Any]:
     if "id" not in row or "name" not in row or not (has_owner or row.get("full_name")):
         raise TargetFault("target-misbehaved", f"{target} does not say which repository it means.")
     return row
-
-
-def _state(row: Mapping[str, Any], folder: PurePosixPath, ticket: str) -> dict[str, str]:
-    return {
-        "repository": str(row.get("full_name") or f"{row['owner']['login']}/{row['name']}"),
-        # servers of 2012 called it so
-        "branch": str(row.get("default_branch") or row.get("master_branch") or "main"),
-        "path": "" if not folder.parts else str(folder),
-        "ticket": ticket,
-    }
 
 
 def _description(request: ContainerRequest) -> str:

@@ -11,7 +11,6 @@ from presqt_daemon.targets.base import Account, Container, ContainerRequest, Ite
 from presqt_daemon.targets.git_host import MARK, GitContainers, description_of, is_marked
 from presqt_daemon.targets.gitlab.refusals import words
 from presqt_daemon.targets.gitlab.tree import tree_at
-from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.targets.web.answers import fault_from_answer
 from presqt_daemon.targets.web.fields import text_at
 from presqt_daemon.targets.web.pages import all_pages
@@ -39,6 +38,8 @@ def title_from(title: str) -> str:
 
 class Projects(GitContainers):
     """The projects of one account or group."""
+
+    LINK = "web_url"
 
     _user: str | None = None
 
@@ -70,15 +71,11 @@ class Projects(GitContainers):
             return "somebody else has created it"
         return "there is something in it" if self._tree(self._new(row, ticket)) else None
 
-    def _new(self, row: Mapping[str, Any], ticket: str) -> Container:  # noqa: ARG002
-        return Container(
-            id=str(row["id"]),
-            title=str(row["name"]),
-            link=page_from(row.get("web_url")),
-            is_new=True,
-            identity=str(row["id"]),
-            state=_state(row, PurePosixPath()),
-        )
+    def _state(self, row: Mapping[str, Any], ticket: str) -> Mapping[str, str]:  # noqa: ARG002
+        return {
+            "project": str(row["id"]),
+            "branch": str(row.get("default_branch") or FIRST_BRANCH),
+        }
 
     def _shown(self, row: Mapping[str, Any]) -> str:
         return f"The project {row.get('path_with_namespace')}"
@@ -145,7 +142,7 @@ class Projects(GitContainers):
             )
         return text_at(answer, "id")
 
-    def _existing(self, resource_id: str, ticket: str) -> Container:  # noqa: ARG002  (no part of it)
+    def _existing(self, resource_id: str, ticket: str) -> Container:
         name, _, path = resource_id.partition(":")
         missing = UserFault("resource-not-found", f"Project with id, {name}, could not be found.")
         if not all(_PROJECT_PART.fullmatch(part) for part in name.split("/")):
@@ -162,14 +159,7 @@ class Projects(GitContainers):
                 f"the project {row.get('path_with_namespace')} is archived.",
             )
         folder = PurePosixPath(path)
-        container = Container(
-            id=resource_id,
-            title=folder.name or str(row.get("name") or name),
-            link=page_from(row.get("web_url")),
-            is_new=False,
-            identity=str(row["id"]),
-            state=_state(row, folder),
-        )
+        container = self._container(row, ticket, resource_id, path)
         if folder.parts:
             self._refuse_no_folder(container, resource_id, folder)
         return container
@@ -184,14 +174,6 @@ class Projects(GitContainers):
             )
         if not item.is_folder:
             raise UserFault("bad-request", f"Resource with id, {resource_id}, belongs to a file.")
-
-
-def _state(row: Mapping[str, Any], folder: PurePosixPath) -> dict[str, str]:
-    return {
-        "project": str(row["id"]),
-        "branch": str(row.get("default_branch") or FIRST_BRANCH),
-        "path": str(folder) if folder.parts else "",
-    }
 
 
 def _path_from(request: ContainerRequest) -> str:

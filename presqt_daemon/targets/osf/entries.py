@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Item
-from presqt_daemon.targets.web.fields import object_in, whole_in
+from presqt_daemon.targets.web.fields import object_in, text_in, whole_in
 
 HASHES = ("sha256", "md5")
 """What WaterButler takes of the bytes on their way to the store."""
@@ -73,8 +73,7 @@ def is_folder(entry: Mapping[str, Any]) -> bool:
 
 def name_of(entry: Mapping[str, Any]) -> str:
     """The name of a file or folder; empty where the entry has none."""
-    name = object_in(entry, "attributes").get("name")
-    return name if isinstance(name, str) else ""
+    return text_in(object_in(entry, "attributes"), "name")
 
 
 def path_of(entry: Mapping[str, Any], root: str, parent: PurePosixPath) -> PurePosixPath:
@@ -111,9 +110,8 @@ def fields_from(fields: Mapping[str, object]) -> dict[str, Any]:
 def related(entry: Mapping[str, Any], name: str) -> str:
     """The address of something that belongs to an entry; empty where it names none."""
     relation = object_in(entry, "relationships", name)
-    link = object_in(relation, "links").get("related")
-    href = link.get("href") if isinstance(link, dict) else link
-    return href if isinstance(href, str) else ""
+    links = object_in(relation, "links")
+    return text_in(links, "related") or text_in(links.get("related"), "href")
 
 
 def with_query(url: str, **values: str) -> str:

@@ -18,7 +18,7 @@ from presqt_daemon.targets.osf.entries import (
 )
 from presqt_daemon.targets.osf.lists import Entry, read_steadily
 from presqt_daemon.targets.web.addresses import page_from
-from presqt_daemon.targets.web.fields import object_in
+from presqt_daemon.targets.web.fields import object_in, texts_in
 from presqt_daemon.targets.web.http import Http
 
 STORAGE = "osfstorage"
@@ -63,7 +63,7 @@ class Nodes:
         """The nodes that carry the mark: the one that an earlier go has created, or others' too."""
         mark = MARK + ticket
         listed = self._list(**{"filter[tags]": mark})
-        return [node for node in listed if mark in _texts(_attributes(node).get("tags"))]
+        return [node for node in listed if mark in texts_in(object_in(node, "attributes"), "tags")]
 
     def why_not_ours(self, node: Entry) -> str | None:
         """Why a node with the mark is none that we have made, None where nothing speaks against it.
@@ -71,7 +71,7 @@ class Nodes:
         Anybody may make a node of any tags and add this account to it. Ours has the visibility that
         we ask for, is no copy of another, and has one contributor, who made it.
         """
-        attributes = _attributes(node)
+        attributes = object_in(node, "attributes")
         is_public = attributes.get("public")
         if is_public not in {None, self._is_public}:
             return "it is public" if is_public else "it is private"
@@ -198,12 +198,3 @@ def _not_found(resource_id: str) -> UserFault:
     return UserFault(
         "resource-not-found", f"Resource with id '{resource_id}' not found for this user."
     )
-
-
-def _attributes(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    attributes = node.get("attributes")
-    return attributes if isinstance(attributes, dict) else {}
-
-
-def _texts(value: object) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -36,9 +36,18 @@ def object_in(tree: Any, *keys: str) -> dict[str, Any]:
 def objects_in(tree: Any, key: str) -> list[dict[str, Any]]:
     """The objects in the list behind a key, or among an object's values; none where it is none."""
     rows = tree.get(key) if isinstance(tree, dict) else None
-    if isinstance(rows, dict):
-        rows = list(rows.values())
+    return objects_of(list(rows.values()) if isinstance(rows, dict) else rows)
+
+
+def objects_of(rows: object) -> list[dict[str, Any]]:
+    """The objects in a list; none where it is none."""
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def texts_in(tree: Any, key: str) -> list[str]:
+    """The texts in the list behind a key; none where there is none."""
+    rows = tree.get(key) if isinstance(tree, dict) else None
+    return [text for text in rows if isinstance(text, str)] if isinstance(rows, list) else []
 
 
 def text_in(tree: Any, key: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from presqt_daemon.targets.base import Container
 from presqt_daemon.targets.web.answers import Answer
-from presqt_daemon.targets.web.fields import object_in
+from presqt_daemon.targets.web.fields import object_in, objects_of
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.keyed_files import KeyedFiles
 from presqt_daemon.targets.zenodo.words import Row, link_in, token_refused, words_of
@@ -45,8 +45,7 @@ class DraftsApi(ABC):
         )
         if answer.status == 403:
             raise token_refused(self._http.target, f"{words_of(answer.tree())}.")
-        rows = self._hits(answer)
-        return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        return objects_of(self._hits(answer))
 
     def container_of(
         self,

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import Container, Item, Sending
+from presqt_daemon.targets.web.fields import objects_in, whole_in
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.content import faults_by_name
 from presqt_daemon.targets.zenodo.keyed_files import KeyedFiles
@@ -15,10 +16,9 @@ from presqt_daemon.targets.zenodo.keys import (
     has_digest_in_key,
     items_of,
     keys_for,
-    size_from,
 )
 from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
-from presqt_daemon.targets.zenodo.words import VANISHED, draft_gone, link_in, md5_from, rows_in
+from presqt_daemon.targets.zenodo.words import VANISHED, draft_gone, link_in, md5_from
 
 
 class BucketFiles(KeyedFiles):
@@ -80,7 +80,7 @@ class BucketFiles(KeyedFiles):
         stored = answer.tree()
         return StoredFile(
             key=str(stored.get("key") or key),
-            size=size_from(stored.get("size")),
+            size=whole_in(stored, "size"),
             digests=md5_from(stored.get("checksum")),
         )
 
@@ -95,10 +95,10 @@ class BucketFiles(KeyedFiles):
         files = [
             StoredFile(
                 key=str(file["filename"]),
-                size=size_from(file.get("filesize")),
+                size=whole_in(file, "filesize"),
                 digests=md5_from(file.get("checksum")),
             )
-            for file in rows_in(self.read(container), "files")
+            for file in objects_in(self.read(container), "files")
             if file.get("filename")
         ]
         return {file.key: file for file in files}

@@ -14,6 +14,7 @@ from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.web.answers import BODY_LIMIT_HINT, Answer
+from presqt_daemon.targets.web.fields import objects_in
 from presqt_daemon.targets.web.given import GivenAddresses
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.parts import (
@@ -24,7 +25,7 @@ from presqt_daemon.targets.zenodo.parts import (
     put_parts,
     size_of_parts,
 )
-from presqt_daemon.targets.zenodo.words import VANISHED, rows_in
+from presqt_daemon.targets.zenodo.words import VANISHED
 
 PART_SIZES = (64 << 20, 8 << 20, 1 << 20)
 """Bytes of one part: below the 100 MiB that a stock InvenioRDM takes in one request, and smaller
@@ -242,7 +243,7 @@ def _ended(answer: Answer, key: str) -> Mapping[str, Any]:
 
 
 def _entry_in(answer: Answer, key: str) -> Mapping[str, Any]:
-    for entry in rows_in(answer.tree(), "entries"):
+    for entry in objects_in(answer.tree(), "entries"):
         if entry.get("key") == key:
             return entry
     raise TargetFault(

@@ -7,13 +7,14 @@ complete: InvenioRDM 14.0.5 answers 200 to that and drops the file.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Container, Item, Sending
+from presqt_daemon.targets.web.fields import objects_in, whole_in
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.content import DraftContent, KeyStuckError
 from presqt_daemon.targets.zenodo.keyed_files import KeyedFiles
@@ -24,7 +25,6 @@ from presqt_daemon.targets.zenodo.keys import (
     items_of,
     keys_for,
     left_spares,
-    size_from,
 )
 from presqt_daemon.targets.zenodo.words import draft_gone, md5_from
 
@@ -220,11 +220,8 @@ class DraftFiles(KeyedFiles):
         if answer.status == 404:
             self._published.discard(container.id)
             raise draft_gone(container.link or container.id)
-        entries = answer.tree().get("entries") or ()
-        rows = entries.values() if isinstance(entries, dict) else entries
-        if not isinstance(rows, Iterable):
-            rows = ()
-        return {str(row["key"]): row for row in rows if isinstance(row, dict) and row.get("key")}
+        rows = objects_in(answer.tree(), "entries")
+        return {str(row["key"]): row for row in rows if row.get("key")}
 
     def _content_url(self, container: Container, key: str) -> str:
         return f"{self._files(container)}/{quote(key, safe='')}/content"
@@ -245,7 +242,7 @@ def _is_complete(entry: Mapping[str, Any]) -> bool:
 def _stored(entry: Mapping[str, Any]) -> StoredFile:
     return StoredFile(
         key=str(entry["key"]),
-        size=size_from(entry.get("size")),
+        size=whole_in(entry, "size"),
         digests=md5_from(entry.get("checksum")),
         created=str(entry.get("created") or ""),
     )

@@ -8,7 +8,6 @@ that way only where the digest in it is that of the content, so nobody's file is
 """
 
 import json
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -46,13 +45,6 @@ class StoredFile:
     @property
     def md5(self) -> str | None:
         return self.digests.get("md5")
-
-
-def size_from(value: object) -> int | None:
-    """A size that an answer tells; None for what is none."""
-    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        return None
-    return int(value)
 
 
 def keys_for(path: PurePosixPath, md5: str) -> Iterator[str]:

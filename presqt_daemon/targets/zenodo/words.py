@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from presqt_daemon.errors import UserFault
 from presqt_daemon.targets.base import Account
 from presqt_daemon.targets.web.addresses import page_from
+from presqt_daemon.targets.web.fields import objects_in, text_in
 
 PAGE_ROWS = 100
 """The longest page that Zenodo gives; a shorter one says nothing about the end of the list."""
@@ -96,20 +97,13 @@ def words_of(tree: Any) -> str | None:
 
 def link_in(tree: Mapping[str, Any], name: str) -> str | None:
     """One of the addresses under `links`, None where that names no page of the web."""
-    links = tree.get("links")
-    return page_from(links.get(name)) if isinstance(links, dict) else None
-
-
-def rows_in(tree: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """The objects in a list of an answer; none where it is no list."""
-    rows = tree.get(name)
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return page_from(text_in(tree.get("links"), name))
 
 
 def complaints_in(tree: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Field and sentence of everything in `errors`, which stands in a 400 and also in a 201."""
     found = []
-    for row in rows_in(tree, "errors"):
+    for row in objects_in(tree, "errors"):
         said = row.get("messages") or row.get("message") or ()
         said = said if isinstance(said, list) else [said]
         found.append((str(row.get("field")), " ".join(map(str, said)).rstrip(".")))

@@ -1,9 +1,8 @@
 """What the target answered is what is there: the container as it is listed after the last put."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Protocol
 
 from presqt_daemon.model import Fixity, Outcome
 from presqt_daemon.targets.base import Container, Item, Target
@@ -34,14 +33,6 @@ class Remaining:
     others: tuple[PurePosixPath, ...]
 
 
-class LooksUp(Protocol):
-    """Who asks the target for one file by its own address."""
-
-    def look_up(self, parcel: Parcel) -> Item | None:
-        """What stands at a file's place now."""
-        ...
-
-
 def listed_by_key(
     target: Target, container: Container, threads: TargetThreads
 ) -> dict[PurePosixPath, Item]:
@@ -68,7 +59,10 @@ def find_doubtful(
 
 
 def ask_until_shown(
-    doubtful: list[Doubtful], transfer: LooksUp, threads: TargetThreads, algorithm: str | None
+    doubtful: list[Doubtful],
+    look_up: Callable[[Parcel], Item | None],
+    threads: TargetThreads,
+    algorithm: str | None,
 ) -> list[Doubtful]:
     """Those that remain after three looks at each by its own address, within a minute."""
     for seconds in LOOK_AGAIN_SECONDS:
@@ -77,7 +71,7 @@ def ask_until_shown(
         threads.wait(seconds, UNLISTED)
         looked = threads.each(
             lambda one: replace(
-                one, item=threads.patience.call(lambda _doubtful: transfer.look_up(one.parcel))
+                one, item=threads.patience.call(lambda _doubtful: look_up(one.parcel))
             ),
             doubtful,
         )
