@@ -8,7 +8,7 @@ which holds for tickets of earlier versions too, whose number is public.
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -184,12 +184,14 @@ def description_of(request: ContainerRequest) -> list[str]:
     return [str(title or request.title), *([str(about)] if about else [])]
 
 
-def items_below(folder: PurePosixPath, items: Mapping[str, Item]) -> dict[PurePosixPath, Item]:
-    """The items below a folder of the repository, by their paths in it."""
+def items_below(folder: PurePosixPath, items: Iterable[Item]) -> dict[PurePosixPath, Item]:
+    """The items below a folder of the repository, by their paths in it; theirs are by its root."""
+    if not folder.parts:
+        # as they are: a list may have 100,000
+        return {item.path: item for item in items}
     found = {}
-    for text, item in items.items():
-        path = PurePosixPath(text)
-        if path != folder and path.is_relative_to(folder):
-            path = path.relative_to(folder)
+    for item in items:
+        if item.path != folder and item.path.is_relative_to(folder):
+            path = item.path.relative_to(folder)
             found[path] = replace(item, path=path)
     return found

@@ -87,7 +87,7 @@ MUTANTS = (
         name="echoed-digest-gitlab",
         suite="gitlab",
         module="gitlab/deposit",
-        old="return items_below(self._prefix, items)\n        raise",
+        old="return items_below(self._prefix, items.values())\n        raise",
         new="return {}\n        raise",
     ),
     Mutant(

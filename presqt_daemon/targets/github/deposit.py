@@ -6,7 +6,7 @@ found by their names: GitHub keeps them for weeks.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -62,15 +62,22 @@ class RepositoryDeposit:
     def listing(self) -> dict[PurePosixPath, Item]:
         """Everything below the container's folder, large files too."""
         head = self._branch.head()
-        files = {} if head is None else self._branch.files(head)
+        stored: set[str] = set()
+        found = items_below(self._prefix, self._items(head, stored)) if head is not None else {}
         with self._lock:
             self._has_commit = self._has_commit or head is not None
             self._known = head
-            self._stored.update(listed.sha for listed in files.values() if listed.kind == "blob")
-        items = {path: _item(path, listed) for path, listed in files.items()}
-        if self._assets is not None and head is not None:
-            items |= self._assets.items()
-        return items_below(self._prefix, items)
+            self._stored |= stored
+        return found
+
+    def _items(self, head: str, stored: set[str]) -> Iterator[Item]:
+        """Everything that the branch holds, large files too; notes the blobs that are stored."""
+        for path, listed in self._branch.entries(head):
+            if listed.kind == "blob":
+                stored.add(listed.sha)
+            yield _item(path, listed)
+        if self._assets is not None:
+            yield from self._assets.items().values()
 
     def stat(self, path: PurePosixPath) -> Item | None:
         """What stands at one path now, a large file too."""
@@ -129,7 +136,7 @@ class RepositoryDeposit:
             if self._large:
                 large = self._assets.items()
                 found |= {path: large[path] for path in self._large if path in large}
-        return items_below(self._prefix, found)
+        return items_below(self._prefix, found.values())
 
     def _entry(self, file: Sending, path: str, mode: str) -> GitEntry:
         """The file's place in the tree; its bytes are sent now unless they travel in the tree."""

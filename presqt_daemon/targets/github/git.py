@@ -95,11 +95,15 @@ class Branch:
 
     def files(self, commit: str) -> dict[str, Listed]:
         """Everything in a commit, by its path."""
+        return dict(self.entries(commit))
+
+    def entries(self, commit: str) -> Iterator[tuple[str, Listed]]:
+        """Path and entry of everything in a commit."""
         answer = self._tree(commit, is_deep=True)
         if not _is_cut(answer):
-            return dict(_entries(answer, ""))
+            return _entries(answer, "")
         bound = FolderBound(target=self._http.target, doing="the list of files")
-        return dict(self._walk(commit, "", bound))
+        return self._walk(commit, "", bound)
 
     def _walk(self, sha: str, prefix: str, bound: FolderBound) -> Iterator[tuple[str, Listed]]:
         """The entries of a tree that is too long for one answer, folder by folder."""

@@ -55,7 +55,8 @@ class ProjectDeposit:
 
     def listing(self) -> dict[PurePosixPath, Item]:
         """Everything below the container's folder."""
-        return items_below(self._prefix, self._tree(self._branch))
+        listed = tree_at(self._http, self._project, self._branch)
+        return items_below(self._prefix, (item for _path, item in listed))
 
     def put(self, file: Sending, replaces: Item | None) -> Item:
         """Nothing yet: the file is sent by `commit`."""
@@ -113,7 +114,7 @@ class ProjectDeposit:
         """What the list of a folder says of one of its files."""
         folder = str((self._prefix / path).parent)
         listed = tree_at(self._http, self._project, self._branch, "" if folder == "." else folder)
-        item = listed.get(str(self._prefix / path))
+        item = dict(listed).get(str(self._prefix / path))
         return None if item is None else replace(item, path=path)
 
     def _ask_file(self, method: str, path: PurePosixPath) -> Answer:
@@ -151,7 +152,7 @@ class ProjectDeposit:
                 for path in found
                 if path in tree
             }
-            return items_below(self._prefix, items)
+            return items_below(self._prefix, items.values())
         raise TargetFault(
             "target-misbehaved",
             f"{self._http.target} says of files that they are there and are not.",
@@ -252,7 +253,7 @@ class ProjectDeposit:
         self._is_doubtful = False
 
     def _tree(self, ref: str) -> dict[str, Item]:
-        return tree_at(self._http, self._project, ref)
+        return dict(tree_at(self._http, self._project, ref))
 
 
 def _is_as_seen(action: CommitAction, item: Item) -> bool:

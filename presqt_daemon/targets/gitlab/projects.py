@@ -54,7 +54,7 @@ class Projects(GitContainers):
 
     def _tree(self, container: Container) -> Mapping[str, Item]:
         """Everything in the container's project, by its path there."""
-        return tree_at(self._http, self.address(container), container.state["branch"])
+        return dict(tree_at(self._http, self.address(container), container.state["branch"]))
 
     def _why_not_ours(self, row: Mapping[str, Any], ticket: str) -> str | None:
         """Why a project with the mark is none that we have made, None where nothing says so.

@@ -1,6 +1,6 @@
 """What a project's repository holds at a branch or commit, as GitLab lists it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from presqt_daemon.digest import GIT_BLOB, GIT_BLOB_SHA256
@@ -13,8 +13,8 @@ _FILE_MODE = "100"
 """How the mode of a plain file begins; links (120000) and submodules (160000) have no digest."""
 
 
-def tree_at(http: Http, project: str, ref: str, folder: str = "") -> dict[str, Item]:
-    """Every file and folder at a branch or commit, by its path; none in an empty project.
+def tree_at(http: Http, project: str, ref: str, folder: str = "") -> Iterator[tuple[str, Item]]:
+    """Path and entry of all files and folders at a branch or commit; none in an empty project.
 
     With `folder` what lies in it, and not below; none where it is not there.
     """
@@ -26,22 +26,20 @@ def tree_at(http: Http, project: str, ref: str, folder: str = "") -> dict[str, I
         doing="the list of files",
         key="path",
     )
-    found = {}
     try:
         for row in rows:
             path, mode = str(row["path"]), str(row["mode"])
             is_file = mode.startswith(_FILE_MODE)
-            found[path] = Item(
+            item = Item(
                 path=PurePosixPath(path),
                 digests=blob_digests(str(row["id"])) if is_file else {},
                 is_folder=row["type"] == "tree",
             )
+            yield path, item
     except PresqtError as error:
         is_none = "tree not found" in error.message.lower() or bool(folder)
-        if error.code == "resource-not-found" and is_none:
-            return {}
-        raise
-    return found
+        if error.code != "resource-not-found" or not is_none:
+            raise
 
 
 def blob_digests(name: str) -> Mapping[str, str]:
