@@ -100,10 +100,8 @@ class Branch:
     def entries(self, commit: str) -> Iterator[tuple[str, Listed]]:
         """Path and entry of everything in a commit."""
         answer = self._tree(commit, is_deep=True)
-        if not _is_cut(answer):
-            return _entries(answer, "")
         bound = FolderBound(target=self._http.target, doing="the list of files")
-        return self._walk(commit, "", bound)
+        return self._walk(commit, "", bound) if _is_cut(answer) else _entries(answer, "")
 
     def _walk(self, sha: str, prefix: str, bound: FolderBound) -> Iterator[tuple[str, Listed]]:
         """The entries of a tree that is too long for one answer, folder by folder."""
@@ -135,8 +133,7 @@ class Branch:
 
     def content(self, sha: str, doing: str) -> bytes:
         """The bytes of a stored blob."""
-        answer = self._http.ask("GET", f"{self._api}/git/blobs/{sha}", doing=doing)
-        return content_at(answer)
+        return content_at(self._http.ask("GET", f"{self._api}/git/blobs/{sha}", doing=doing))
 
     def at(self, path: str) -> Listed | None:
         """What stands at one path of the branch now; of a link not what it points to."""
@@ -265,10 +262,8 @@ class Branch:
         return text_at(self._http.ask("GET", url, doing="the last commit"), "tree", "sha")
 
     def _create(self, what: str, tree: dict[str, Any], doing: str) -> str:
-        answer = self._http.ask(
-            "POST", f"{self._api}/git/{what}", tree=tree, doing=doing, expect=(201,)
-        )
-        return text_at(answer, "sha")
+        url = f"{self._api}/git/{what}"
+        return text_at(self._http.ask("POST", url, tree=tree, doing=doing, expect=(201,)), "sha")
 
 
 def groups(entries: Sequence[GitEntry]) -> Iterator[Sequence[GitEntry]]:
