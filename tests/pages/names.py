@@ -4,9 +4,9 @@ import re
 from functools import cache
 
 from presqt_daemon.bagit.findings import RULES
-from presqt_daemon.config import Config, TargetConfig
+from presqt_daemon.config import Config
 from presqt_daemon.errors import HouseFault, TargetFault, UserFault
-from presqt_daemon.settings.sections import SECTIONS, settings_of
+from presqt_daemon.settings.sections import SECTIONS, settings_of, target_settings
 from presqt_daemon.tickets.process_info import ProcessInfo
 from tests.pages.pages import ROOT
 
@@ -15,7 +15,7 @@ KEYS_BELOW = {name: set(settings_of(kind)) for name, kind in SECTIONS.items()}
 KEYS = {f"{section}.{key}" for section, keys in KEYS_BELOW.items() for key in keys}
 SIMPLE_KEYS = (
     set(settings_of(Config))
-    | set(settings_of(TargetConfig))
+    | set(target_settings())
     | {"type", "targets", "options"}
     | {key for keys in KEYS_BELOW.values() for key in keys}
     | set(ProcessInfo.__slots__)

@@ -5,7 +5,8 @@ import pytest
 from presqt_daemon.cli.command_line.exits import Exit
 from presqt_daemon.cli.pages import TOPICS
 from presqt_daemon.config import Config, TargetConfig
-from presqt_daemon.targets.base import OWN_MODULES, traits_of
+from presqt_daemon.targets.base import traits_of
+from presqt_daemon.targets.definition import OWN_MODULES
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.units import seconds_from_text
 from tests.pages.commands import COMMANDS, options_of
