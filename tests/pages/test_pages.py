@@ -1,4 +1,5 @@
 import re
+import tomllib
 
 import pytest
 
@@ -151,3 +152,13 @@ def test_the_table_of_targets_says_what_their_traits_say() -> None:
 def test_every_suite_stands_in_the_page_on_tests() -> None:
     suites = {path.name for path in (ROOT / "tests").iterdir() if any(path.glob("**/*.py"))}
     assert {name for name in suites if f"`{name}/`" not in text_of("tests/README.md")} == set()
+
+
+def test_the_rooms_stand_in_the_order_in_which_they_may_import() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = contracts["tool"]["importlinter"]["contracts"][0]["layers"]
+    rooms = {path.parent.name for path in (ROOT / "presqt_daemon").glob("*/__init__.py")}
+    wanted = [set(layer.split(" | ")) & rooms - {"schemas"} for layer in layers]
+    rows = re.findall(r"^\| (`.*?) \|", section("presqt_daemon/README.md", "Rooms"), re.MULTILINE)
+    listed = [set(re.findall(r"`(\w+)/`", row)) for row in rows]
+    assert [row for row in listed if row] == [layer for layer in wanted if layer]
