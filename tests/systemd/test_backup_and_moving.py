@@ -59,7 +59,8 @@ def let_a_drop_wait(machine: Machine) -> str:
 def take_the_target_out(machine: Machine) -> None:
     machine.run(
         f"sed -i '/^  later:/d' {CONFIG} && rm -r /etc/systemd/system/presqt-daemon.service.d"
-        " /etc/presqt-daemon/tokens/later && systemctl daemon-reload && systemctl restart presqt-daemon"
+        " /etc/presqt-daemon/tokens/later && systemctl daemon-reload"
+        " && systemctl restart presqt-daemon"
     )
 
 
