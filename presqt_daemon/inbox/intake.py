@@ -142,12 +142,14 @@ class Inbox:
     def _hand_out(self, leftovers: Leftovers) -> None:
         """Give each scanner what lies in its folders."""
         for half in leftovers.halves:
-            scanner = self._scanner_of(half.record.inbox_folder)
-            scanner.leftovers.add((half,), (), ())
+            folder = half.record.inbox_folder
+            self._scanner_of(folder).leftovers.halves[folder].append(half)
         for record in leftovers.finished:
-            self._scanner_of(record.inbox_folder).leftovers.add((), (record,), ())
+            folder = record.inbox_folder
+            self._scanner_of(folder).leftovers.finished[folder].append(record)
         for record in leftovers.fresh:
-            self._scanner_of(record.inbox_folder).leftovers.add((), (), (record,))
+            folder = record.inbox_folder
+            self._scanner_of(folder).leftovers.fresh[folder].append(record)
 
     def _scanner_of(self, folder: str) -> FolderScanner:
         try:

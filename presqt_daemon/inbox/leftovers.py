@@ -1,7 +1,6 @@
 """What the last daemon left for one scanner to see to in the inbox, once a folder of it is open."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 
 from presqt_daemon.inbox.answers.note import write_note
 from presqt_daemon.inbox.claims.recover import Half, holds_only_sidecar, remove_twin_sidecar
@@ -18,31 +17,17 @@ class FolderLeftovers:
 
     def __init__(self, context: FolderContext) -> None:
         self._context = context
-        self._halves: defaultdict[str, list[Half]] = defaultdict(list)
-        self._finished: defaultdict[str, list[ClaimRecord]] = defaultdict(list)
-        self._fresh: defaultdict[str, list[ClaimRecord]] = defaultdict(list)
-
-    def add(
-        self,
-        halves: Iterable[Half],
-        finished: Iterable[ClaimRecord],
-        fresh: Iterable[ClaimRecord],
-    ) -> None:
-        """Take these over."""
-        for half in halves:
-            self._halves[half.record.inbox_folder].append(half)
-        for record in finished:
-            self._finished[record.inbox_folder].append(record)
-        for record in fresh:
-            self._fresh[record.inbox_folder].append(record)
+        self.halves: defaultdict[str, list[Half]] = defaultdict(list)
+        self.finished: defaultdict[str, list[ClaimRecord]] = defaultdict(list)
+        self.fresh: defaultdict[str, list[ClaimRecord]] = defaultdict(list)
 
     def finish_in(self, folder: OpenPlace, asides: list[str]) -> None:
         """See to all that was left in this folder; `asides` are its drops that were set aside."""
         path, target = str(folder.path), folder.place.known_target
         uploads = self._context.claimer.uploads
-        for record in self._finished.pop(path, ()):
+        for record in self.finished.pop(path, ()):
             remove_twin_sidecar(folder, record, uploads.folder(record.ticket))
-        for record in self._fresh.pop(path, ()):
+        for record in self.fresh.pop(path, ()):
             log = shared_log("note", target, record.ticket)
             try:
                 if write_note(folder, self._context.config, record):
@@ -50,7 +35,7 @@ class FolderLeftovers:
             except OSError as error:
                 log.warning("no note: %s", error.strerror)
         tickets = {ticket_of_aside(name) for name in asides}
-        for half in self._halves.pop(path, ()):
+        for half in self.halves.pop(path, ()):
             if half.record.ticket in tickets:  # the scan goes on with it
                 continue
             if holds_only_sidecar(folder, half):

@@ -1,17 +1,11 @@
 """Files of JSON objects, one a line: appended whole, read past what a crash has torn."""
 
-import errno
 import json
 import os
 from collections.abc import Generator
 from pathlib import Path
 
-from presqt_daemon.system.files import open_regular
-
-_NO_FILE = frozenset(
-    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EINVAL}
-)
-"""What says that there is no regular file, rather than that it cannot be read now."""
+from presqt_daemon.system.files import NO_FILE, open_regular
 
 _line = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -48,7 +42,7 @@ def read_lines(path: Path) -> Generator[dict[str, object], None, None]:
     try:
         stream = open_regular(path)
     except OSError as error:
-        if error.errno in _NO_FILE:
+        if error.errno in NO_FILE:
             return
         raise
     with stream:

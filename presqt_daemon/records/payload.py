@@ -37,21 +37,14 @@ class PayloadError(Exception):
     """The file is missing, torn, or of another version."""
 
 
-def write_payload(path: Path, head: PayloadHead, files: Iterable[PayloadFile]) -> None:
-    """Write the whole file, replacing an older one; the last line counts the files.
-
-    Whoever tells of it makes its content durable first, and its name with its own
-    (`Holder.unsynced`). Without one of them the ticket is staged again.
-    """
-    write_rows(path, head, ((str(file.path), file.size, file.digests) for file in files))
-
-
 def write_rows(
     path: Path, head: PayloadHead, files: Iterable[tuple[str, int, Mapping[str, str]]]
 ) -> str | None:
-    """The same from plain values: path relative to the payload folder, size, digests.
+    """Write the whole file, replacing an older one; the last line counts the files.
 
-    The content's fingerprint, None where it has none.
+    `files` have a path relative to the payload folder, size and digests. Whoever tells of the file
+    makes its content durable first, and its name with its own (`Holder.unsynced`). Without one of
+    them the ticket is staged again. The content's fingerprint, None where it has none.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.unlink(missing_ok=True)

@@ -5,7 +5,6 @@ business for a ticket that ends, `upgrade`'s for one that ended long ago.
 """
 
 import contextlib
-import errno
 import json
 import os
 import stat
@@ -17,13 +16,10 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from presqt_daemon.model import Fixity, Outcome
-from presqt_daemon.system.files import give_to_owner, sync_folder
+from presqt_daemon.system.files import NO_FILE, give_to_owner, sync_folder
 
 SCHEMA_VERSION = 2
 MAX_RECORD_BYTES = 1 << 30
-_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO})
-"""What says that there is no regular file, rather than that it cannot be read now."""
-
 _FILES_KEY = '    "files": [\n'
 _FILES_END = "    ],\n"
 _TEXTS = (
@@ -143,7 +139,7 @@ def open_record(path: Path) -> Iterator[Record]:
     try:
         opened = open(path, encoding="utf-8", opener=open_plainly)  # noqa: SIM115  (closed below)
     except OSError as error:
-        if error.errno in _NO_FILE:
+        if error.errno in NO_FILE:
             raise RecordError(f"{path.name}: {error.strerror}") from None
         raise UnreadableRecordError(error.errno, error.strerror, path) from None
     with opened as stream:

@@ -20,6 +20,11 @@ _NO_KERNEL_COPY = frozenset(
     {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.ETXTBSY}
 )
 
+NO_FILE = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EINVAL}
+)
+"""What says that there is no regular file, rather than that it cannot be read now."""
+
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
@@ -65,9 +70,7 @@ def make_folder(folder: Path, mode: int = 0o755) -> None:
     """Make a folder and those above it, as far as they are missing; root makes them another's too.
 
     The mode is what is given, whatever the umask; those above it get 0755. What is there keeps its
-    own.
-
-    Raises OSError, FileExistsError for a name that something else has.
+    own. Raises OSError, FileExistsError for a name that something else has.
     """
     if folder.is_dir():
         return

@@ -9,9 +9,10 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import json_bytes, replace_file, sync_file, sync_folder
+from presqt_daemon.system.files import NO_FILE, json_bytes, replace_file, sync_file, sync_folder
 from presqt_daemon.tickets.claim_record import (
     ClaimRecord,
     ClaimRecordError,
@@ -46,18 +47,6 @@ RESERVE_BYTES = 1 << 20
 """Space kept aside so that the last status can be written on a full disk."""
 
 MAX_INFO_BYTES = 256 << 20
-_NO_FILE = frozenset(
-    {
-        errno.ENOENT,
-        errno.ENOTDIR,
-        errno.ELOOP,
-        errno.EISDIR,
-        errno.EAGAIN,
-        errno.ENXIO,
-        errno.EINVAL,
-    }
-)
-"""What says that there is no regular file, rather than that it cannot be read now."""
 
 _TICKET = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -108,7 +97,7 @@ class TicketFolder:
             content = self.read_info_bytes()
         except OSError as error:
             reason = f"{INFO_NAME}: {error.strerror}"
-            if error.errno in _NO_FILE:
+            if error.errno in {*NO_FILE, errno.EAGAIN}:
                 raise InfoError(reason) from None
             raise UnreadableInfoError(error.errno, reason) from None
         return info_from_bytes(content)
@@ -116,6 +105,14 @@ class TicketFolder:
     def read_info_bytes(self) -> bytes:
         """The status file as it is; follows no link and waits for no pipe. Raises OSError."""
         return _read_plain(self.info, MAX_INFO_BYTES)
+
+    def read_info_tree(self) -> dict[str, Any]:
+        """The status file's JSON object as it is; an empty one where none can be read now."""
+        try:
+            tree = json.loads(self.read_info_bytes())
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return tree if isinstance(tree, dict) else {}
 
     @property
     def is_claimed(self) -> bool:

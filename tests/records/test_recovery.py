@@ -20,12 +20,13 @@ from presqt_daemon.model import (
 )
 from presqt_daemon.records.file_rows import row_from_result
 from presqt_daemon.records.lines import append_lines
-from presqt_daemon.records.payload import PayloadHead, write_payload
+from presqt_daemon.records.payload import PayloadHead
 from presqt_daemon.records.receipt import write_receipt
 from presqt_daemon.records.recovery import rebuild_info
 from presqt_daemon.tickets.process_info import ProcessInfo, fail, finish
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.tickets.verdict import Verdict, verdict
+from tests.payloads import write_payload
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 LATER = datetime(2026, 1, 31, 9, 40, tzinfo=UTC)

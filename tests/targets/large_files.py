@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 
 from presqt_daemon.digest import digest_stream
 from presqt_daemon.model import Bag, PayloadFile
-from presqt_daemon.records.payload import PayloadHead, write_payload
+from presqt_daemon.records.payload import PayloadHead
+from tests.payloads import write_payload
 from tests.upload.tickets import BOOT
 
 MOST_MEMORY = 100 << 20

@@ -10,7 +10,7 @@ import pytest
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction, UploadResult
-from presqt_daemon.records.payload import read_files, read_head, write_payload
+from presqt_daemon.records.payload import read_files, read_head
 from presqt_daemon.targets.base import Container, ContainerRequest, Sending, Target
 from presqt_daemon.targets.figshare.article import terms_from
 from presqt_daemon.targets.figshare.deposits import MARK
@@ -20,6 +20,7 @@ from presqt_daemon.targets.left_out import UNDESCRIBED, left_out_in
 from presqt_daemon.upload.send import SendJob
 from tests.fakes.contract import Contract
 from tests.fakes.figshare import CATEGORIES, LICENSES, TOKEN, FigshareFake, File
+from tests.payloads import write_payload
 from tests.targets.conformance import BIG, TICKET, Conformance, Site, sending
 from tests.targets.large_files import MOST_MEMORY, staged_sparse
 from tests.targets.sender import Job

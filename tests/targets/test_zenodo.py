@@ -18,7 +18,7 @@ from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.messages import Created, Go, Report, WantsContainer, WantsCreate
 from presqt_daemon.model import DuplicateAction, PayloadFile
-from presqt_daemon.records.payload import read_head, write_payload
+from presqt_daemon.records.payload import read_head
 from presqt_daemon.targets.base import Container, ContainerRequest, Target, connect
 from presqt_daemon.targets.left_out import UNDESCRIBED, left_out_in, remarks_in
 from presqt_daemon.targets.web.http import Http
@@ -35,6 +35,7 @@ from presqt_daemon.upload.calls.patience import MustWait
 from presqt_daemon.upload.send import send
 from tests.fakes.contract import Contract
 from tests.fakes.zenodo import OWNER, STRANGER, TOKEN, FakeZenodo, stem_of
+from tests.payloads import write_payload
 from tests.targets.conformance import BIG, OTHER_TICKET, TICKET, Conformance, Site, sending
 from tests.targets.turns import send_at_once
 from tests.upload.tickets import Supervisor, job_for, staged

@@ -10,10 +10,11 @@ from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.digest import Digester
 from presqt_daemon.messages import Go, Opened, Progress, Report, WantsContainer, WantsCreate
 from presqt_daemon.model import Bag, DuplicateAction, PayloadFile, Resolved, UploadResult
-from presqt_daemon.records.payload import PayloadHead, write_payload
+from presqt_daemon.records.payload import PayloadHead
 from presqt_daemon.tickets.store import MARK_NAME
 from presqt_daemon.upload.send import SendJob, send
 from tests.bags import bag_tree
+from tests.payloads import write_payload
 
 FILES = {"Project/a.txt": b"alpha\n", "Project/sub/b.txt": b"beta\n"}
 BOOT = "boot-1"

@@ -101,7 +101,8 @@ class StatusCopies:
         for note in notes:
             stem = note.removesuffix(NOTE_SUFFIX)
             for record in self._marks.by_stem(stem, str(folder.path)):
-                if record.copy_name not in there or self._is_open(record.ticket):
+                status = self._uploads.folder(record.ticket).read_info_tree().get("status")
+                if record.copy_name not in there or status == "in_progress":
                     self.follow(record)
 
     def tidy(self, folder: OpenPlace, notes: Collection[str], copies: Collection[str]) -> None:
@@ -205,20 +206,12 @@ class StatusCopies:
             return place.parts[:1] == () or place.parts[0] not in self._config().targets
         return place.parts[:1] == base.parts
 
-    def _is_open(self, ticket: str) -> bool:
-        try:
-            tree = json.loads(self._uploads.folder(ticket).read_info_bytes())
-        except (OSError, ValueError, RecursionError):
-            return False
-        return isinstance(tree, dict) and tree.get("status") == "in_progress"
-
     def _has_ended_before(self, record: ClaimRecord, moment: float) -> bool:
+        tree = self._uploads.folder(record.ticket).read_info_tree()
         try:
-            info = json.loads(self._uploads.folder(record.ticket).read_info_bytes())
-            ended = datetime.fromisoformat(info["finished_at"]).timestamp()
-        except (OSError, ValueError, RecursionError, KeyError, TypeError):
+            return datetime.fromisoformat(tree["finished_at"]).timestamp() < moment
+        except (ValueError, KeyError, TypeError):
             return False
-        return ended < moment
 
 
 def _replace(record: ClaimRecord, folder: int, content: bytes, mode: int) -> None:

@@ -1,7 +1,6 @@
 """Which tickets the names in an inbox stand for, found without reading every ticket each time."""
 
 import contextlib
-import json
 import os
 import time
 from collections import defaultdict
@@ -51,7 +50,8 @@ class TicketMarks:
         found = [
             record
             for ticket in self._by_name.get((folder, same_name(name)), ())
-            if (record := self._claim(ticket)) is not None and self._status(ticket) == wanted
+            if (record := self._claim(ticket)) is not None
+            and self._uploads.folder(ticket).read_info_tree().get("status") == wanted
         ]
         # of two that differ only by letter case or form, the one that is called so
         return [record for record in found if record.inbox_name == name] or found
@@ -80,10 +80,3 @@ class TicketMarks:
         with contextlib.suppress(ClaimRecordError):
             return self._uploads.folder(ticket).read_claim()
         return None
-
-    def _status(self, ticket: str) -> object:
-        try:
-            tree = json.loads(self._uploads.folder(ticket).read_info_bytes())
-        except (OSError, ValueError, RecursionError):
-            return None
-        return tree.get("status") if isinstance(tree, dict) else None

@@ -10,7 +10,7 @@ from presqt_daemon.config import Config, StagingConfig, TargetConfig
 from presqt_daemon.errors import HouseFault
 from presqt_daemon.messages import Go, WantsSpace
 from presqt_daemon.model import Bag, DuplicateAction, Resolved, Route
-from presqt_daemon.records.payload import PayloadHead, write_payload
+from presqt_daemon.records.payload import PayloadHead
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.status_writer import StatusWriter
 from presqt_daemon.tickets.store import Uploads
@@ -18,6 +18,7 @@ from presqt_daemon.workers.limits.disk_shares import DiskShares, count_kept
 from presqt_daemon.workers.limits.permits import Permits, Space
 from presqt_daemon.workers.limits.space import give_space
 from presqt_daemon.workers.runs.run import ParkError
+from tests.payloads import write_payload
 from tests.tickets.infos import BEGAN, writer_of
 from tests.tickets.records import claim_record
 
