@@ -88,7 +88,9 @@ class Scan:
         for name in found.kinds[NameKind.ASIDE]:
             self._non_drops.resume_set_aside(folder, name)
         self._context.copies.find(folder, found.kinds[NameKind.NOTE], found.kinds[NameKind.COPY])
-        self._context.copies.tidy(folder, found.kinds[NameKind.NOTE], found.kinds[NameKind.COPY])
+        self._context.copies.remove_expired(
+            folder, found.kinds[NameKind.NOTE], found.kinds[NameKind.COPY]
+        )
         drops = [name for name in found.kinds[NameKind.DROP] if _is_drop_in(folder.place, name)]
         if self._rejects.reject_unpacked_bag(
             folder, found.folders, drops, found.kinds[NameKind.NOTE]

@@ -372,7 +372,7 @@ AGES = {
     # is a wait that is a little shorter or longer, once
     "candidates.py": ["consider_drop"],
     # days, and the minute in which a sender is told
-    "status_copies.py": ["_seconds_since", "tidy"],
+    "status_copies.py": ["_seconds_since", "remove_expired"],
 }
 
 

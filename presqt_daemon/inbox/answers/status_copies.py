@@ -105,7 +105,9 @@ class StatusCopies:
                 if record.copy_name not in there or status == "in_progress":
                     self.follow(record)
 
-    def tidy(self, folder: OpenPlace, notes: Collection[str], copies: Collection[str]) -> None:
+    def remove_expired(
+        self, folder: OpenPlace, notes: Collection[str], copies: Collection[str]
+    ) -> None:
         """Remove notes and copies whose tickets ended `retention.notes` ago; once an hour."""
         keep, now = self._config().retention.notes, self._clock()
         if keep is None or now < self._tidied.get(folder.place, float("-inf")) + TIDY_SECONDS:
