@@ -1,6 +1,7 @@
 """Command lines in pages: those of our program, taken apart and read by its own parser."""
 
 import contextlib
+import difflib
 import io
 import re
 import shlex
@@ -73,6 +74,9 @@ def complaint(arguments: list[str]) -> str | None:
 def synopsis_complaint(text: str) -> str | None:
     """What is wrong with a call as texts show it, `submit PATH [--title T]`; None: nothing."""
     words = text.split()
+    odd = set(OPTION.findall(text)) - options_of(None)
+    if words[0] == "presqt-daemon" and odd:
+        return f"no command has {', '.join(sorted(odd))}"
     if words[0] == "presqt-daemon":
         words = words[1:]
         while words and words[0].startswith(("-", "[-")):
@@ -84,4 +88,14 @@ def synopsis_complaint(text: str) -> str | None:
     if words[0] not in COMMANDS:
         return None
     unknown = set(OPTION.findall(" ".join(words[1:]))) - options_of(words[0])
-    return f"{words[0]} has no {', '.join(sorted(unknown))}" if unknown else None
+    if unknown:
+        return f"{words[0]} has no {', '.join(sorted(unknown))}"
+    said = complaint(words) or ""
+    return said if "invalid choice" in said and not set(text) & set("[|") else None
+
+
+def meant(word: str) -> str | None:
+    """The command that a word is nearly, though it is none."""
+    if word in COMMANDS or not re.fullmatch(r"[a-z-]+", word):
+        return None
+    return next(iter(difflib.get_close_matches(word, COMMANDS, 1, 0.8)), None)

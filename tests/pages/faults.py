@@ -17,6 +17,7 @@ from tests.pages.commands import (
     OPTION,
     calls_in,
     complaint,
+    meant,
     options_of,
     synopsis_complaint,
 )
@@ -133,6 +134,8 @@ def _in_word(word: str, page: str) -> Iterator[str]:
         said = synopsis_complaint(word)
         if said is not None:
             yield said
+    elif meant(first) is not None and not is_word(first, "presqt_daemon"):
+        yield f"no command {first}, but {meant(first)}"
     elif OPTION.fullmatch(first) and first.startswith("--"):
         if first not in options_of(None) | OTHERS_OPTIONS:
             yield f"no command has {first}"
