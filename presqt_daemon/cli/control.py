@@ -44,8 +44,8 @@ def _why_not(word: str, info: ProcessInfo, folder: TicketFolder) -> str | None:
     """Why the ticket's state does not allow it; None when it does."""
     if word == "cancel":
         return None if info.is_open else f"it has ended ({info.status})"
-    clerk = importlib.import_module("presqt_daemon.workers.clerk")
-    refusal: str | None = clerk.why_not_again(info, has_zip=folder.find_zip() is not None)
+    reopen = importlib.import_module("presqt_daemon.workers.reopen")
+    refusal: str | None = reopen.why_not_again(info, has_zip=folder.find_zip() is not None)
     return refusal
 
 

@@ -1,29 +1,29 @@
 """What happens to open tickets: who runs next, and what follows from how a run ended.
 
-Used by the arbiter's thread only; each run has a thread of its own, what else is written the
-clerk's, and their ends come back through `post` as events.
+Used by the arbiter's thread only; runs and changes are jobs of one engine, and their ends come back
+through `post` as events.
 """
 
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.system.logs import shared_log
-from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.tickets.verdict import Verdict, verdict
-from presqt_daemon.workers.clerk import Clerk
-from presqt_daemon.workers.desk import Desk
+from presqt_daemon.workers.changes import TicketChanges
+from presqt_daemon.workers.engine import ThreadEngine
 from presqt_daemon.workers.held_targets import HeldTargets
+from presqt_daemon.workers.jobs import TicketJob, TicketJobs
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
 from presqt_daemon.workers.queue.queue import TicketQueue
 from presqt_daemon.workers.recover import open_ticket
 from presqt_daemon.workers.runs.events import (
     Busy,
+    ChangeEvent,
     Closed,
-    DeskEvent,
     Ended,
     Event,
     Noted,
@@ -64,19 +64,20 @@ class Dispatch:
     clock: Callable[[], float] = time.monotonic
     agenda: TicketQueue = field(default_factory=TicketQueue)
     verdicts: list[Verdict] = field(default_factory=list)
-    _threads: dict[str, threading.Thread] = field(default_factory=dict)
-    _desk: Desk = field(init=False)
+    engine: Executor = field(default_factory=ThreadEngine)
+    _jobs: TicketJobs = field(init=False)
     _holding: HeldTargets = field(init=False)
     _later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     _reopening: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Give the clerk a desk, and the pauses their place."""
-        self._desk = Desk(clerk=Clerk(self.supervisor), post=self.post)
+        """Give the jobs their table, and the pauses their place."""
+        changes = TicketChanges(self.supervisor)
+        self._jobs = TicketJobs(changes=changes, engine=self.engine, post=self.post)
         self._holding = HeldTargets(
             agenda=self.agenda,
             supervisor=self.supervisor,
-            desk=self._desk,
+            note=self._jobs.note,
             clock=self.clock,
             wall=utc_now,
         )
@@ -88,7 +89,7 @@ class Dispatch:
         if error is None:
             self.agenda.add(ticket)
         else:
-            self._desk.end(ticket.ticket, error)
+            self._jobs.end(ticket.ticket, error)
 
     def cancel(self, name: str) -> None:
         """End a ticket as was asked, wherever it is; what has ended stays as it is."""
@@ -120,9 +121,9 @@ class Dispatch:
 
     def _reopen(self, name: str) -> None:
         if name in self.agenda.tickets:
-            self._desk.look(name)
+            self._jobs.look(name)
         else:
-            self._desk.reopen(name)
+            self._jobs.reopen(name)
 
     def start_due(self, now: float) -> None:
         """Start every run that may begin now."""
@@ -131,8 +132,8 @@ class Dispatch:
         for item in [item for item in self._later if item[0] <= now]:
             self._later.remove(item)
             item[1]()
-        self._desk.start_missing_threads()
-        for run in list(self.agenda.runs(self.supervisor.permits, now)):
+        self._jobs.start_waiting()
+        for run in list(self.agenda.runs(self.supervisor.permits, now, self._jobs.has)):
             self._begin(run)
         self.supervisor.permits.have_queued(self.agenda.queued(), self.agenda.is_running)
         self._holding.write_note(now)
@@ -145,8 +146,8 @@ class Dispatch:
 
     def handle(self, event: Event) -> None:
         """Take in how something ended, or goes on."""
-        if isinstance(event, DeskEvent):
-            self._desk.busy -= 1
+        if isinstance(event, ChangeEvent):
+            self._jobs.unanswered -= 1
         match event:
             case Ended():
                 self._settle(event)
@@ -177,40 +178,38 @@ class Dispatch:
 
     def is_idle(self) -> bool:
         """Whether nothing is open and nothing is on its way."""
-        return not self.agenda.tickets and not self._desk.busy and not self._later
+        return not self.agenda.tickets and not self._jobs.unanswered and not self._later
 
     def resume_targets(self) -> None:
         """Have paused targets asked at once, as after a changed configuration."""
         self._holding.ask_at_once(None)
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
-        """Wait for what the clerk and the runs still write, and for what hangs not for long."""
-        self._desk.close(timeout)
-        until = time.monotonic() + LATE_SECONDS
-        for thread in list(self._threads.values()):
-            thread.join(max(0.0, until - time.monotonic()))
+        """Wait for what is still to be written on tickets, and for what hangs not for long."""
+        self._jobs.close(timeout, LATE_SECONDS)
 
     def _begin(self, run: Run) -> None:
         """Start a run; one for which there is no thread now comes back soon."""
         interruption = self.agenda.tickets[run.ticket].interruption or Interruption()
-        thread = start_thread(lambda: self._go(run, interruption), f"ticket-{run.ticket[:8]}")
-        if thread is not None:
-            self._threads[run.ticket] = thread
-            return
-        self._settle(Ended(not_begun(run), run))
+        job = TicketJob(
+            ticket=run.ticket,
+            function=self._carry_out,
+            arguments=(run, interruption),
+            answer=lambda end: Ended(end, run),
+            lost=Ended(RunEnd(ticket=run.ticket, kind=RunKind.AGAIN, info=None), run),
+        )
+        if not self._jobs.run(job):
+            self._settle(Ended(not_begun(run), run))
 
-    def _go(self, run: Run, interruption: Interruption) -> None:
-        """One run, on a thread of its own; whatever happens, its end is posted."""
+    def _carry_out(self, run: Run, interruption: Interruption) -> RunEnd:
         try:
-            end = self.supervisor.run(run, interruption)
+            return self.supervisor.run(run, interruption)
         except Exception as bug:  # noqa: BLE001  (one ticket's bug must not end the daemon)
-            end = self._desk.clerk.end_for_bug(run.ticket, bug)
-        self.post(Ended(end, run))
+            return self._jobs.changes.end_for_bug(run.ticket, bug)
 
     def _settle(self, event: Ended) -> None:
         """Give permits back and decide what is next for a ticket."""
         end, run = event.end, event.run
-        self._threads.pop(run.ticket, None)
         permits = self.supervisor.permits
         permits.end_staging(run.ticket)
         permits.end_sending(run.ticket)
@@ -261,17 +260,17 @@ class Dispatch:
         if event.end.kind is RunKind.PARKED:
             name, error = event.end.ticket, event.error
             moment = self.clock() + WRITE_RETRY_SECONDS
-            self._later.append((moment, lambda: self._desk.end(name, error)))
+            self._later.append((moment, lambda: self._jobs.end(name, error)))
         else:
             self._count(event.end)
 
     def _take_busy(self, event: Busy) -> None:
-        """Have it tried again soon; nothing waits at the desk."""
+        """Have it tried again soon; a change that waited would hold up others."""
         name, now = event.ticket, self.clock()
         if now < self._reopening[name]:
             self._later.append((now + LEASE_LOOK_SECONDS, lambda: self._reopen(name)))
         else:
-            self._desk.refuse(name, Refusal.BUSY)
+            self._jobs.refuse(name, Refusal.BUSY)
 
     def _take_reopened(self, event: Reopened) -> None:
         name = event.ticket
@@ -289,7 +288,7 @@ class Dispatch:
 
     def _end_cancelled(self, name: str) -> None:
         self.agenda.remove(name)
-        self._desk.end(name, UserFault("cancelled", CANCELLED))
+        self._jobs.end(name, UserFault("cancelled", CANCELLED))
 
     def _count(self, end: RunEnd) -> None:
         self.verdicts.append(Verdict.FAILED if end.info is None else verdict(end.info))

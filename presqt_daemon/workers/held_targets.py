@@ -11,7 +11,6 @@ from datetime import datetime
 
 from presqt_daemon.model import PauseKind
 from presqt_daemon.units import text_from_seconds
-from presqt_daemon.workers.desk import Desk
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
 from presqt_daemon.workers.queue.queue import TicketQueue
 from presqt_daemon.workers.runs.pauses import Pause
@@ -30,7 +29,7 @@ class HeldTargets:
 
     agenda: TicketQueue
     supervisor: Supervisor
-    desk: Desk
+    note: Callable[[str, Pause, float | None, float], None]
     clock: Callable[[], float]
     wall: Callable[[], datetime]
     _is_noting: bool = False
@@ -98,17 +97,17 @@ class HeldTargets:
             ticket, pause = found
             # a moment that has come is no next attempt: the target is being asked now
             seconds = pause.until - now if pause.until > now else None
-            self.desk.note(ticket.ticket, pause, seconds, ticket.waited_until(now))
+            self.note(ticket.ticket, pause, seconds, ticket.waited_until(now))
 
     def have_noted(self, name: str) -> None:
         """Take in that a held ticket was written on."""
         ticket, now = self.agenda.tickets.get(name), self.clock()
         if ticket is not None:
             left = self.supervisor.config.uploads.deadline - ticket.waited_until(now)
-            self.agenda.back_from_desk(name, now + max(NOTE_LEAST_SECONDS, left))
+            self.agenda.end_note(name, now + max(NOTE_LEAST_SECONDS, left))
 
     def end_note(self) -> None:
-        """The desk is free for the next ticket."""
+        """The next ticket may be written on."""
         self._is_noting = False
 
     def next_moment(self) -> float | None:

@@ -109,7 +109,7 @@ class House:
 
     def settle(self) -> None:
         """Take in all that is on its way, and start nothing new."""
-        while self.dispatch._desk.busy or self.dispatch.agenda.running():
+        while self.dispatch._jobs.unanswered or self.dispatch.agenda.running():
             self.dispatch.handle(self.events.get(timeout=10))
 
     def turn_until(self, predicate: Callable[[], bool]) -> None:
@@ -156,7 +156,7 @@ def test_tickets_that_wait_in_a_paused_lane_are_given_up_at_the_deadline(house: 
     house.monotonic += 7 * DAY - 60
     almost = int(7 * DAY) - 60
     house.turn_until(lambda: {house.info(name).waited_seconds for name in names} == {almost})
-    # what the clerk and a run have written they have still to tell
+    # what has been written is still to be told
     house.settle()
     assert all(house.info(name).is_open for name in names)
     house.monotonic += 70
@@ -239,7 +239,7 @@ def test_a_bug_that_cannot_even_be_told_is_logged_and_holds_up_nobody(
 
 
 @pytest.mark.parametrize("what", ["reject", "note", "retry"])
-def test_a_bug_at_the_clerks_desk_is_logged_and_leaves_nothing_behind(
+def test_a_bug_in_a_change_is_logged_and_leaves_nothing_behind(
     house: House, caplog: pytest.LogCaptureFixture, what: str
 ) -> None:
     name = house.ticket()

@@ -16,7 +16,7 @@ WALL = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 class Notes:
-    """Takes what a desk is told to write."""
+    """Takes what is to be written."""
 
     def __init__(self) -> None:
         self.seconds: list[float | None] = []
@@ -40,7 +40,7 @@ def test_a_moment_that_has_passed_is_told_to_nobody_as_the_next_attempt(is_past:
     holding = HeldTargets(
         agenda=agenda,
         supervisor=cast("Any", None),
-        desk=cast("Any", notes),
+        note=notes.note,
         clock=lambda: 0.0,
         wall=lambda: WALL,
     )

@@ -31,7 +31,6 @@ class OpenTicket:
     interruption: Interruption | None = None
     is_asked_again: bool = False
     is_gone: bool = False
-    is_at_desk: bool = False
     note_at: float | None = None
     waited: float = 0.0
     waits_from: float | None = None

@@ -2,7 +2,7 @@
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -96,7 +96,7 @@ class TicketQueue:
             ticket.is_asked_again |= target in {None, ticket.target}
 
     def take_note(self, now: float) -> tuple[OpenTicket, Pause] | None:
-        """A ticket on which is to be written now what holds it; it does not run meanwhile."""
+        """A ticket on which is to be written now what holds it."""
         while self._notes and self._notes[0][0] <= now:
             moment, _, ticket = heapq.heappop(self._notes)
             if ticket.is_gone or ticket.note_at != moment or ticket.target is None:
@@ -104,7 +104,6 @@ class TicketQueue:
             ticket.note_at = None
             pause = self._lane(ticket.target).pause
             if pause is not None:
-                ticket.is_at_desk = True
                 ticket.begin_waiting(now)
                 return ticket, pause
         return None
@@ -115,12 +114,11 @@ class TicketQueue:
             for ticket in lane.tickets():
                 self._note_at(ticket, float("-inf"))
 
-    def back_from_desk(self, name: str, give_up_at: float) -> None:
-        """Let a ticket run again that was written on; a held one is looked at again at the end."""
+    def end_note(self, name: str, give_up_at: float) -> None:
+        """Take in that a ticket was written on; a held one is looked at again at the end."""
         ticket = self.tickets.get(name)
         if ticket is None:
             return
-        ticket.is_at_desk = False
         if ticket.waits_from is not None and ticket.note_at is None:
             ticket.note_at = give_up_at
             self._push(self._notes, give_up_at, ticket)
@@ -167,11 +165,16 @@ class TicketQueue:
         """When `take_note` has something to look at next, None for never."""
         return self._notes[0][0] if self._notes else None
 
-    def runs(self, permits: Permits, now: float) -> Iterator[Run]:
-        """Every run that may begin now; its permits are taken."""
-        yield from self._stage_runs(permits, now)
+    def runs(
+        self, permits: Permits, now: float, is_taken: Callable[[str], bool] = lambda _ticket: False
+    ) -> Iterator[Run]:
+        """Every run that may begin now; its permits are taken.
+
+        One whose ticket is taken by another party comes later.
+        """
+        yield from self._stage_runs(permits, now, is_taken)
         for target, lane in self._lanes.items():
-            yield from _upload_runs(target, lane, permits, now)
+            yield from _upload_runs(target, lane, permits, now, is_taken)
 
     def queued(self) -> frozenset[str]:
         """The targets for which a ticket waits, or which are held: nobody passes those."""
@@ -203,7 +206,9 @@ class TicketQueue:
             ticket.note_at = moment
             self._push(self._notes, moment, ticket)
 
-    def _stage_runs(self, permits: Permits, now: float) -> Iterator[Run]:
+    def _stage_runs(
+        self, permits: Permits, now: float, is_taken: Callable[[str], bool]
+    ) -> Iterator[Run]:
         """Who has fewest bags staged comes first, and of one folder's who came first.
 
         One that must wait blocks none of another size or folder.
@@ -213,7 +218,7 @@ class TicketQueue:
             key, ticket = min(
                 heads, key=lambda head: (permits.staging.count(head[0][0]), head[1].order)
             )
-            if permits.begin_staging(
+            if not is_taken(ticket.ticket) and permits.begin_staging(
                 ticket.ticket, ticket.zip_bytes, folder=ticket.folder, is_slow=ticket.is_slow
             ):
                 self._unstaged[key].popleft()
@@ -235,7 +240,13 @@ class TicketQueue:
         return heads
 
 
-def _upload_runs(target: str, lane: TargetQueue, permits: Permits, now: float) -> Iterator[Run]:
+def _upload_runs(
+    target: str,
+    lane: TargetQueue,
+    permits: Permits,
+    now: float,
+    is_taken: Callable[[str], bool],
+) -> Iterator[Run]:
     """The runs of one target that may begin now; a queue that had its turn goes to the end."""
     for key in list(lane.queues):
         queue = lane.queues[key]
@@ -243,7 +254,7 @@ def _upload_runs(target: str, lane: TargetQueue, permits: Permits, now: float) -
             ticket = queue.popleft()
             if ticket.is_gone:
                 continue
-            if ticket.is_at_desk or not permits.begin_sending(
+            if is_taken(ticket.ticket) or not permits.begin_sending(
                 ticket.ticket, target, ticket.resource_id, ticket.zip_bytes
             ):
                 queue.appendleft(ticket)

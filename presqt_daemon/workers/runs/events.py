@@ -38,7 +38,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The clerk has ended a ticket with an error, or could not write that yet."""
+    """A ticket was ended with an error, or that could not be written yet."""
 
     end: RunEnd
     error: PresqtError
@@ -46,7 +46,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """The clerk has written on a ticket what it waits for; `end` when it waited too long."""
+    """It was written on a ticket what it waits for; `end` when it waited too long."""
 
     ticket: str
     end: RunEnd | None
@@ -59,8 +59,8 @@ class Busy:
     ticket: str
 
 
-DeskEvent = Closed | Noted | Reopened | Busy
-Event = Ended | Serves | WentOn | DeskEvent
+ChangeEvent = Closed | Noted | Reopened | Busy
+Event = Ended | Serves | WentOn | ChangeEvent
 
 
 def ended_by(event: Event) -> str | None:

@@ -1,6 +1,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from presqt_daemon.config import Config, StagingConfig, TargetConfig
 from presqt_daemon.model import PauseKind
 from presqt_daemon.workers.limits.permits import Permits
@@ -275,8 +277,7 @@ def told(agenda: TicketQueue, allowed: Permits, now: float) -> list[tuple[str, b
     while (note := agenda.take_note(now)) is not None:
         ticket, pause = note
         found.append((ticket.ticket, pause.until > now))
-        assert ticket.ticket not in names(agenda, allowed, now=now), "it ran meanwhile"
-        agenda.back_from_desk(ticket.ticket, 10_000.0)
+        agenda.end_note(ticket.ticket, 10_000.0)
     return found
 
 
@@ -298,7 +299,7 @@ def test_a_run_is_told_how_long_its_ticket_has_waited_and_running_is_no_wait() -
     agenda, allowed = held_lane(1)
     agenda.tickets["a0"].waited = 100.0
     assert agenda.take_note(4.0) is not None
-    agenda.back_from_desk("a0", 3604.0)
+    agenda.end_note("a0", 3604.0)
     (run,) = agenda.runs(allowed, 15.0)
     assert run.waited_seconds == 111.0
     assert agenda.tickets["a0"].waited_until(99.0) == 111.0
@@ -306,11 +307,22 @@ def test_a_run_is_told_how_long_its_ticket_has_waited_and_running_is_no_wait() -
     assert agenda.tickets["a0"].waited_until(101.0) == 112.0
 
 
+@pytest.mark.parametrize("work", list(Work))
+def test_a_ticket_that_another_party_has_comes_later_in_its_place(work: Work) -> None:
+    agenda, allowed = TicketQueue(), permits(1)
+    for name in ("a0", "a1"):
+        agenda.add(OpenTicket(ticket=name, work=work, target="archive", zip_bytes=1))
+    taken = {"a0"}
+    assert list(agenda.runs(allowed, 1.0, taken.__contains__)) == []
+    taken.clear()
+    assert next(agenda.runs(allowed, 2.0, taken.__contains__)).ticket == "a0"
+
+
 def test_what_is_let_go_is_not_written_on_and_told_anew_when_held_anew() -> None:
     agenda, _allowed = held_lane(1)
     assert agenda.take_note(1.0) is not None
     agenda.resume("archive", 2.0)
-    agenda.back_from_desk("a0", 3.0)
+    agenda.end_note("a0", 3.0)
     assert agenda.next_note() is None
     assert agenda.take_note(4.0) is None
     pause(agenda, now=4.0)
