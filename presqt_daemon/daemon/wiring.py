@@ -137,10 +137,9 @@ def join_rooms(
         config=config,
         uploads=uploads,
         pool=pool,
-        permits=Permits(config),
+        permits=Permits(config, tell=post),
         tokens=Tokens(config.targets, os.environ),
         contents=KnownContents(uploads),
-        post=post,
         clock=clock,
     )
     dispatch = Dispatch(

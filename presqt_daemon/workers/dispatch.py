@@ -20,6 +20,7 @@ from presqt_daemon.workers.jobs import TicketJob, TicketJobs
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
 from presqt_daemon.workers.queue.queue import TicketQueue
 from presqt_daemon.workers.recover import open_ticket
+from presqt_daemon.workers.run_ticket import run_ticket, run_tickets_here
 from presqt_daemon.workers.runs.events import (
     Busy,
     ChangeEvent,
@@ -72,6 +73,7 @@ class Dispatch:
 
     def __post_init__(self) -> None:
         """Give the jobs their table, and the pauses their place."""
+        run_tickets_here(self.supervisor)
         changes = TicketChanges(self.supervisor)
         self._jobs = TicketJobs(changes=changes, engine=self.engine, post=self.post)
         self._holding = HeldTargets(
@@ -97,7 +99,7 @@ class Dispatch:
         if ticket is None:
             shared_log("not open", None, name).info("asked to cancel, but it is not open")
         elif ticket.interruption is not None:
-            ticket.interruption.cancelled.set()
+            ticket.interruption.is_cancelled = True
         else:
             self._end_cancelled(name)
 
@@ -190,27 +192,24 @@ class Dispatch:
 
     def _begin(self, run: Run) -> None:
         """Start a run; one for which there is no thread now comes back soon."""
+        permits = self.supervisor.permits
         interruption = self.agenda.tickets[run.ticket].interruption or Interruption()
+        permits.interruptions[run.ticket] = interruption
         job = TicketJob(
             ticket=run.ticket,
-            function=self._carry_out,
-            arguments=(run, interruption),
+            function=run_ticket,
+            arguments=(self.supervisor.config.mediafiles, run.ticket, run, permits),
             answer=lambda end: Ended(end, run),
             lost=Ended(RunEnd(ticket=run.ticket, kind=RunKind.AGAIN, info=None), run),
         )
         if not self._jobs.run(job):
             self._settle(Ended(not_begun(run), run))
 
-    def _carry_out(self, run: Run, interruption: Interruption) -> RunEnd:
-        try:
-            return self.supervisor.run(run, interruption)
-        except Exception as bug:  # noqa: BLE001  (one ticket's bug must not end the daemon)
-            return self._jobs.changes.end_for_bug(run.ticket, bug)
-
     def _settle(self, event: Ended) -> None:
         """Give permits back and decide what is next for a ticket."""
         end, run = event.end, event.run
         permits = self.supervisor.permits
+        permits.interruptions.pop(run.ticket, None)
         permits.end_staging(run.ticket)
         permits.end_sending(run.ticket)
         ticket = self.agenda.tickets[run.ticket]

@@ -36,11 +36,10 @@ from presqt_daemon.workers.processes.conversation import Broken, Conversation
 from presqt_daemon.workers.processes.pool import SMALL_BYTES, Pool
 from presqt_daemon.workers.processes.prepare import WorkerJob, make_job
 from presqt_daemon.workers.processes.tasks import Task, UploadTask
-from presqt_daemon.workers.runs.proof import Proof, Serves
+from presqt_daemon.workers.runs.proof import Proof
 from presqt_daemon.workers.runs.run import (
     DISK,
     WRITE_RETRY_SECONDS,
-    Interruption,
     ParkError,
     Run,
     RunEnd,
@@ -56,12 +55,9 @@ CONTAINER_SECONDS = 1.0
 """Until it is tried again; that it is the same is known then, so that no worker is started."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, weakref_slot=True)
 class Supervisor:
-    """What every run needs; itself without state, so that runs do not meet.
-
-    `post` hears from any thread what the arbiter should know before a run ends.
-    """
+    """What a host has for its runs; itself without state, so that runs do not meet."""
 
     config: Config
     uploads: Uploads
@@ -69,7 +65,6 @@ class Supervisor:
     permits: Permits
     tokens: Tokens
     contents: KnownContents
-    post: Callable[[Serves | WentOn], None]
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = utc_now
     shares: DiskShares = field(init=False)
@@ -78,15 +73,11 @@ class Supervisor:
         """Share the disk by folder."""
         self.shares = DiskShares(self.uploads, clock=self.clock)
 
-    @property
-    def limits(self) -> SharedLimits:
-        """What a run shares with all others, and all that it knows of them."""
-        return self.permits
-
-    def run(self, run: Run, interruption: Interruption | None = None) -> RunEnd:
+    def run(self, run: Run, limits: SharedLimits) -> RunEnd:
         """Bring a ticket one stage further, or to its end; never raises for what a ticket holds.
 
-        The run is the ticket's party until then. `interruption` is what others may ask of it.
+        The run is the ticket's party until then. `limits` is all that it
+        knows of others.
         """
         folder = self.uploads.folder(run.ticket)
         try:
@@ -96,7 +87,7 @@ class Supervisor:
                 holder = self.open_holder(folder, party)
                 if not holder.info.is_open:
                     return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
-                return self._run(run, holder, interruption or Interruption())
+                return self._run(run, holder, limits)
         except FileNotFoundError:
             if not self.uploads.is_there():
                 return self._without_disk(run, "mediafiles is not where it was")
@@ -108,7 +99,7 @@ class Supervisor:
         except OSError as error:
             return self._without_disk(run, error.strerror or str(error))
         finally:
-            self.limits.release(run.ticket)
+            limits.release(run.ticket)
 
     def _without_disk(self, run: Run, reason: str) -> RunEnd:
         """The end of a run whose ticket cannot be written on now."""
@@ -143,7 +134,7 @@ class Supervisor:
                 self.uploads.write_info(folder, info, party)
         return StatusWriter(self.uploads, folder, info, party, clock=self.clock, now=self.now)
 
-    def _run(self, run: Run, holder: StatusWriter, interruption: Interruption) -> RunEnd:
+    def _run(self, run: Run, holder: StatusWriter, limits: SharedLimits) -> RunEnd:
         earlier: tuple[EarlierDeposit, ...] = ()
         conversation = None
         try:
@@ -154,12 +145,12 @@ class Supervisor:
                     return RunEnd(ticket=run.ticket, kind=RunKind.AGAIN, info=holder.info)
                 earlier = self._earlier_deposit(holder)
             started_with = holder.info.upload_files_finished
-            room = self._set_aside(run, holder.folder)
+            room = self._set_aside(run, holder.folder, limits)
             job = make_job(run, holder, self.config, self.tokens, earlier, room=room)
-            conversation = self._new_conversation(job, holder, interruption)
-            end = self._converse(conversation)
+            conversation = self._new_conversation(job, holder, limits)
+            end = self._converse(conversation, limits)
             progress = holder.info.upload_files_finished > started_with
-            found = EndedRuns(self.config, self.uploads, self.limits)
+            found = EndedRuns(self.config, self.uploads, limits)
             return found.write_end(conversation.job, holder, end, progress=progress)
         except PresqtError as error:
             end_failed(holder, error, self.config)
@@ -168,11 +159,11 @@ class Supervisor:
             return park(run, holder, cause, self.config)
         return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
 
-    def _set_aside(self, run: Run, folder: TicketFolder) -> int:
+    def _set_aside(self, run: Run, folder: TicketFolder, limits: SharedLimits) -> int:
         """Bytes that a bag may take on the disk without a question, 0 where those are scarce."""
         if run.work is not Work.STAGE:
             return 0
-        return set_aside(folder, self.config, self.limits)
+        return set_aside(folder, self.config, limits)
 
     def _earlier_deposit(self, holder: StatusWriter) -> tuple[EarlierDeposit, ...]:
         """The deposits to point at if one still stands; a warning where nothing is pointed at."""
@@ -194,25 +185,27 @@ class Supervisor:
         return target if known is None else site_of(known)
 
     def _new_conversation(
-        self, job: WorkerJob, holder: StatusWriter, interruption: Interruption
+        self, job: WorkerJob, holder: StatusWriter, limits: SharedLimits
     ) -> Conversation:
         ticket = job.run.ticket
         conversation = Conversation(
             worker=self.pool.start_worker(),
             holder=holder,
             job=job,
-            interruption=interruption,
-            answer=lambda question: self._answer(holder, conversation.job.task, question),
-            next_job=lambda staged: self._next_job(conversation, staged),
-            end_creating=lambda identity: self._end_creating(conversation.job.task, identity),
-            proof=Proof(ticket, self.post),
+            interruption=limits.interruption(ticket),
+            answer=lambda question: self._answer(holder, conversation.job.task, question, limits),
+            next_job=lambda staged: self._next_job(conversation, staged, limits),
+            end_creating=lambda identity: self._end_creating(
+                conversation.job.task, identity, limits
+            ),
+            proof=Proof(ticket, limits.tell),
             takes_back=lambda worker: self.pool.take_back(worker, job.run.zip_bytes),
-            may_go_on=lambda elapsed: self._is_in_its_place(conversation.job.run, elapsed),
+            may_go_on=lambda elapsed: self._is_in_its_place(conversation.job.run, elapsed, limits),
             clock=self.clock,
         )
         return conversation
 
-    def _converse(self, conversation: Conversation) -> End | Staged | Broken:
+    def _converse(self, conversation: Conversation, limits: SharedLimits) -> End | Staged | Broken:
         holder = conversation.holder
         holder.note(
             replace(holder.info, function_process_id=conversation.worker.pid, host=host_name())
@@ -220,13 +213,15 @@ class Supervisor:
         try:
             end = conversation.hold()
         finally:
-            self.limits.end_creating(conversation.job.run.ticket)
+            limits.end_creating(conversation.job.run.ticket)
             gone = replace(holder.info, function_process_id=None, host=None)
             # what it waited for inside its work went with the worker
             holder.note(replace(gone, waiting_for=None, next_attempt_at=None))
         return end
 
-    def _next_job(self, conversation: Conversation, staged: Staged) -> WorkerJob | None:
+    def _next_job(
+        self, conversation: Conversation, staged: Staged, limits: SharedLimits
+    ) -> WorkerJob | None:
         """The sending of a bag that has just been staged, None where it has to wait for a place.
 
         Raises PresqtError, ParkError, OSError when the ticket cannot be written on.
@@ -242,50 +237,52 @@ class Supervisor:
         holder.unsynced = holder.folder.payload
         self.contents.note_staged(holder.folder, staged.bag.fingerprint)
         target = info.target or ""
-        if not self.limits.go_on_sending(run.ticket, target, info.resource_id, run.zip_bytes):
+        if not limits.go_on_sending(run.ticket, target, info.resource_id, run.zip_bytes):
             return None
-        self.limits.release(run.ticket)
+        limits.release(run.ticket)
         if run.zip_bytes > SMALL_BYTES:
             holder.fact(info)
         else:
             # a death within that second costs no more than to stage a small bag again
             holder.fact_soon(info)
         reach("went-on")
-        self.post(WentOn(run.ticket, target, info.resource_id))
+        limits.tell(WentOn(run.ticket, target, info.resource_id))
         sending = run.into_sending()
         conversation.job = replace(conversation.job, run=sending)
         earlier = self._earlier_deposit(holder)
         return make_job(sending, holder, self.config, self.tokens, earlier)
 
-    def _is_in_its_place(self, run: Run, elapsed: float) -> bool:
+    def _is_in_its_place(self, run: Run, elapsed: float, limits: SharedLimits) -> bool:
         """Whether a bag may go on where it is staged: a slow one takes no small one's place."""
         if run.work is not Work.STAGE or elapsed < small_seconds(run.zip_bytes):
             return True
-        return self.limits.outgrow(run.ticket)
+        return limits.outgrow(run.ticket)
 
-    def _answer(self, holder: StatusWriter, task: Task, question: Question) -> Go | None:
+    def _answer(
+        self, holder: StatusWriter, task: Task, question: Question, limits: SharedLimits
+    ) -> Go | None:
         """The answer to a worker's question, None while it must wait for it."""
         if isinstance(question, WantsSpace):
-            return give_space(holder, question, self.config, self.limits, self.shares)
+            return give_space(holder, question, self.config, limits, self.shares)
         assert isinstance(task, UploadTask)
         account = account_of(task.job.target, mark_from(task.job.token))
         if isinstance(question, WantsTurn):
             pace = question.requests_per_minute
-            return Go(seconds=self.limits.book_turn(account, pace, self.clock()))
+            return Go(seconds=limits.book_turn(account, pace, self.clock()))
         if isinstance(question, WantsContainer):
             self.contents.note_container(task.ticket, question.identity)
-            if not self.limits.begin_container(task.ticket, task.job.target, question.identity):
+            if not limits.begin_container(task.ticket, task.job.target, question.identity):
                 raise ParkError(CONTAINER, CONTAINER_SECONDS)
             if not task.earlier and self._earlier_deposit(holder):
                 # known under another id: the next go points at it, if it still stands
                 raise ParkError(CONTAINER, CONTAINER_SECONDS)
             return Go()
-        return Go() if self.limits.begin_creating(account, task.ticket) else None
+        return Go() if limits.begin_creating(account, task.ticket) else None
 
-    def _end_creating(self, task: Task, identity: str | None) -> None:
+    def _end_creating(self, task: Task, identity: str | None, limits: SharedLimits) -> None:
         """Let the next ticket create; a container that is new now is this ticket's."""
-        self.limits.end_creating(task.ticket)
+        limits.end_creating(task.ticket)
         if identity is not None:
             assert isinstance(task, UploadTask)
             self.contents.note_container(task.ticket, identity)
-            self.limits.begin_container(task.ticket, task.job.target, identity)
+            limits.begin_container(task.ticket, task.job.target, identity)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from presqt_daemon.tickets.claim_record import ClaimRecord, Owner
 from presqt_daemon.tickets.locks import lease_ended
 from presqt_daemon.tickets.process_info import ProcessInfo, fail
 from presqt_daemon.tickets.store import Uploads
+from presqt_daemon.workers.changes import TicketChanges
 from presqt_daemon.workers.dispatch import Dispatch
 from presqt_daemon.workers.limits.duplicates import KnownContents
 from presqt_daemon.workers.limits.permits import Permits
@@ -23,7 +25,7 @@ from presqt_daemon.workers.limits.tokens import Tokens
 from presqt_daemon.workers.processes.pool import Pool
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
 from presqt_daemon.workers.recover import open_ticket
-from presqt_daemon.workers.runs.events import Ended, Event, Refusal, Reopened
+from presqt_daemon.workers.runs.events import Ended, Event, Noted, Refusal, Reopened
 from presqt_daemon.workers.runs.run import CREDENTIAL, Run, RunEnd, RunKind, Work
 from presqt_daemon.workers.supervisor import Supervisor
 from tests.tickets.infos import BEGAN, sending_info, write_info
@@ -52,10 +54,9 @@ class House:
             config=self.config,
             uploads=self.uploads,
             pool=Pool(),
-            permits=Permits(self.config),
+            permits=Permits(self.config, tell=self.events.put),
             tokens=Tokens(self.config.targets, {}),
             contents=KnownContents(self.uploads),
-            post=self.events.put,
             clock=lambda: self.monotonic,
             now=self.now,
         )
@@ -133,16 +134,18 @@ def run_of(name: str, waited: float = 0.0) -> Run:
 def test_a_wall_clock_that_jumps_fails_no_ticket_that_waits(house: House, jump: timedelta) -> None:
     name = house.ticket()
     supervisor = house.dispatch.supervisor
-    assert supervisor.run(run_of(name)).kind is RunKind.PARKED
+    assert supervisor.run(run_of(name), supervisor.permits).kind is RunKind.PARKED
     house.wall += jump
-    end = supervisor.run(run_of(name, waited=60.0))
+    end = supervisor.run(run_of(name, waited=60.0), supervisor.permits)
     assert end.kind is RunKind.PARKED
     assert (house.info(name).waited_seconds, house.info(name).waiting_for) == (60, CREDENTIAL)
 
 
 def test_a_ticket_that_has_waited_for_the_whole_deadline_is_given_up(house: House) -> None:
     name = house.ticket()
-    assert house.dispatch.supervisor.run(run_of(name, waited=7 * DAY)).kind is RunKind.OVER
+    supervisor = house.dispatch.supervisor
+    end = supervisor.run(run_of(name, waited=7 * DAY), supervisor.permits)
+    assert end.kind is RunKind.OVER
     info = house.info(name)
     assert info.error_code == "unauthorized"
     assert "Given up after waiting" in info.message
@@ -183,6 +186,36 @@ def test_a_target_that_is_to_be_tried_while_a_run_ends_is_tried_once_more(
     house.turn(2 if asks == "retry" else 1)
     house.dispatch.start_due(house.monotonic)
     assert not house.dispatch.agenda.running()
+
+
+def test_a_ticket_runs_when_the_note_on_it_is_written_and_not_before(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    free, begun, real = threading.Event(), threading.Event(), TicketChanges.note
+
+    def hang(changes: TicketChanges, *rest: Any) -> Noted:
+        begun.set()
+        assert free.wait(120)
+        return real(changes, *rest)
+
+    names = [house.ticket() for _ in range(2)]
+    for name in names:
+        house.open(name)
+    house.turn_until(lambda: {house.info(name).waiting_for for name in names} == {CREDENTIAL})
+    house.settle()
+    monkeypatch.setattr(TicketChanges, "note", hang)
+    house.monotonic += 4 * DAY
+    house.dispatch.start_due(house.monotonic)
+    while not begun.is_set():
+        house.turn()
+    (noted,) = [name for name in names if house.dispatch._jobs.has(name)]
+    house.dispatch._holding.resume("lab")
+    house.dispatch.start_due(house.monotonic)
+    assert noted not in {one.ticket for one in house.dispatch.agenda.running()}
+    assert "has a party" not in caplog.text
+    free.set()
+    house.turn_until(lambda: not house.dispatch._jobs.unanswered)
+    assert house.info(noted).waited_seconds > 3 * DAY
 
 
 def test_a_restart_counts_what_was_written_and_no_time_without_a_daemon(house: House) -> None:

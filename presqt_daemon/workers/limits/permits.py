@@ -13,7 +13,10 @@ from pathlib import Path
 
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.workers.limits.rate_limit import book
+from presqt_daemon.workers.limits.same_process import SameProcess
 from presqt_daemon.workers.limits.staging_places import StagingPlaces, stage_slots
+from presqt_daemon.workers.runs.proof import Serves
+from presqt_daemon.workers.runs.run import Interruption, WentOn
 
 SPACE_MARGIN = 1.05
 """Unpacked bags take more than their bytes: names, folders, the last block of each file."""
@@ -85,11 +88,17 @@ def needed_bytes(content: int, entries: int) -> int:
 
 
 @dataclass(slots=True)
-class Permits:
-    """What is in use. Safe from several threads."""
+class Permits(SameProcess):
+    """What is in use. Safe from several threads.
+
+    `interruptions` are those of the runs that go on, by ticket; `tell` takes what is known before a
+    run ends.
+    """
 
     config: Config
     look: Callable[[Path], tuple[int, Space]] = space_of
+    tell: Callable[[Serves | WentOn], None] = lambda _event: None
+    interruptions: dict[str, Interruption] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     staging: StagingPlaces = field(default_factory=StagingPlaces)
     _sending: dict[str, OpenUpload] = field(default_factory=dict)
@@ -104,6 +113,10 @@ class Permits:
     _queued: Collection[str] = ()
     _coming: dict[str, str] = field(default_factory=dict)
     """Ticket -> target, of those that were refused to go on and are not queued yet."""
+
+    def interruption(self, ticket: str) -> Interruption:
+        """What is asked of a ticket's run; the same object as long as it goes on."""
+        return self.interruptions.get(ticket) or Interruption()
 
     def begin_staging(
         self, ticket: str, zip_bytes: int, *, folder: str = "", is_slow: bool = False

@@ -1,20 +1,30 @@
 """What runs share and must ask for: one interface, kept in memory here, by files in a cluster."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.workers.limits.permits import AccountKey, Space
+from presqt_daemon.workers.runs.proof import Serves
+from presqt_daemon.workers.runs.run import Interruption, WentOn
 
 
 class SharedLimits(Protocol):
-    """Places, pace, creations, refused tokens and space. All arguments are plain data.
+    """Places, pace, creations, refused tokens and space; what is asked of a run, and what it tells.
+
+    All arguments are plain data, and an implementation can be pickled.
 
     Whatever is taken is remembered by ticket and may be taken again by it; all of it may be asked
     from any thread. `Permits` says what each of them promises.
     """
 
     config: Config
+
+    def interruption(self, ticket: str) -> Interruption: ...
+
+    @property
+    def tell(self) -> Callable[[Serves | WentOn], None]: ...
 
     def go_on_sending(
         self, ticket: str, target: str, resource_id: str | None, zip_bytes: int

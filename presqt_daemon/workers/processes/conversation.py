@@ -145,7 +145,7 @@ class Conversation:
                 return self._died()
             self._answer_if_possible()
             now = self.clock()
-            if self.interruption.cancelled.is_set():
+            if self.interruption.is_cancelled:
                 return self._end_worker(BrokenKind.CANCELLED)
             stop_by = self.interruption.stop_by
             if stop_by is not None and now >= stop_by:

@@ -39,7 +39,7 @@ class OpenTicket:
     @property
     def is_cancelled(self) -> bool:
         """Whether the run that goes on was asked to end."""
-        return self.interruption is not None and self.interruption.cancelled.is_set()
+        return self.interruption is not None and self.interruption.is_cancelled
 
     def waited_until(self, now: float) -> float:
         """The seconds that it has waited in all."""

@@ -1,8 +1,7 @@
 """One run of a ticket as values: what is asked, what may interrupt it, how it ended."""
 
 import signal
-import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from presqt_daemon.errors import HouseFault, PresqtError, TargetFault, UserFault
@@ -49,9 +48,12 @@ class RunKind(StrEnum):
 
 @dataclass(slots=True)
 class Interruption:
-    """What others may ask of a run that goes on; read by its own thread."""
+    """What others may ask of a run that goes on, which looks at it again and again.
 
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    `stop_by` is a moment of the daemon's clock.
+    """
+
+    is_cancelled: bool = False
     stop_by: float | None = None
 
 

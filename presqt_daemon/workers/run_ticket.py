@@ -1,0 +1,41 @@
+"""One go at one ticket as a function that any `concurrent.futures.Executor` can be given.
+
+Its arguments and what it returns are plain data and can be pickled. All else is the host's own:
+configuration, tokens, processes, and the folders, of which it is told the path.
+"""
+
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from presqt_daemon.workers.changes import TicketChanges
+from presqt_daemon.workers.limits.shared_limits import SharedLimits
+from presqt_daemon.workers.runs.run import Run, RunEnd
+from presqt_daemon.workers.supervisor import Supervisor
+
+_HERE: "WeakValueDictionary[Path, Supervisor]" = WeakValueDictionary()
+"""Mediafiles -> what runs its tickets in this process."""
+
+
+class NotHereError(LookupError):
+    """Nothing in this process runs tickets of these mediafiles; the ticket is as it was."""
+
+
+def run_tickets_here(supervisor: Supervisor) -> None:
+    """From now on, and as long as it lives, this runs the tickets of its mediafiles here."""
+    _HERE[supervisor.config.mediafiles] = supervisor
+
+
+def run_ticket(mediafiles: Path, ticket: str, stage: Run, limits: SharedLimits) -> RunEnd:
+    """Bring a ticket one stage further, or to its end; how that went.
+
+    `limits` is asked for whatever is shared with other runs, and for what others ask of this one.
+    Only one party may have the ticket, and this run is it until it returns. What goes wrong with
+    the ticket is written on it and raises nothing. Raises NotHereError.
+    """
+    supervisor = _HERE.get(mediafiles)
+    if supervisor is None:
+        raise NotHereError(f"no tickets of {mediafiles} are run here")
+    try:
+        return supervisor.run(stage, limits)
+    except Exception as bug:  # noqa: BLE001  (one ticket's bug must end nothing else)
+        return TicketChanges(supervisor).end_for_bug(ticket, bug)
