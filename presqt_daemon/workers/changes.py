@@ -78,7 +78,7 @@ class TicketChanges:
             self._log(ticket, BUG).error(BUG, exc_info=bug)
             return self.refuse(ticket, Refusal.BUG)
 
-    def look(self, ticket: str) -> Reopened | Busy:
+    def refuse_if_open(self, ticket: str) -> Reopened | Busy:
         """Whether a ticket that a run still has is open, as its file says; nothing is written.
 
         When it has ended, its run is about to tell that: Busy, until it can be opened again.

@@ -123,7 +123,7 @@ class Dispatch:
 
     def _reopen(self, name: str) -> None:
         if name in self.agenda.tickets:
-            self._jobs.look(name)
+            self._jobs.refuse_if_open(name)
         else:
             self._jobs.reopen(name)
 
@@ -150,6 +150,8 @@ class Dispatch:
         """Take in how something ended, or goes on."""
         if isinstance(event, ChangeEvent):
             self._jobs.unanswered -= 1
+        # the ticket has no party any more; that holds while the daemon stops, too
+        self._jobs.start_waiting()
         match event:
             case Ended():
                 self._settle(event)

@@ -95,10 +95,10 @@ class TicketJobs:
         lost = Reopened(ticket, Refusal.BUG)
         self._hand_over(ticket, lost, self.changes.reopen, ticket)
 
-    def look(self, ticket: str) -> None:
+    def refuse_if_open(self, ticket: str) -> None:
         """Have it looked at whether a ticket that a run still has is open; nothing is written."""
         lost = Reopened(ticket, Refusal.BUG)
-        self._hand_over(None, lost, self.changes.look, ticket)
+        self._hand_over(None, lost, self.changes.refuse_if_open, ticket)
 
     def refuse(self, ticket: str, refusal: Refusal) -> None:
         """Have it said that an ended ticket is not opened again."""
@@ -117,7 +117,7 @@ class TicketJobs:
                 passed.append(job)
             elif (future := self._start(job)) is not None:
                 self._changes.append((job, future))
-                self._next[job.ticket] -= 1
+                self._begin_next(job.ticket)
             else:
                 self._waiting.appendleft(job)
                 break
@@ -125,7 +125,6 @@ class TicketJobs:
                 # whoever comes later for this ticket stays behind
                 taken.add(job.ticket)
         self._waiting.extendleft(reversed(passed))
-        self._next = +self._next
 
     def close(self, changes_seconds: float, runs_seconds: float) -> None:
         """Carry out the changes, for so long at most, then wait for runs that are about to end."""
@@ -146,6 +145,11 @@ class TicketJobs:
             TicketJob(ticket=ticket, function=change, arguments=arguments, lost=lost)
         )
         self.start_waiting()
+
+    def _begin_next(self, ticket: str | None) -> None:
+        self._next[ticket] -= 1
+        if not self._next[ticket]:
+            del self._next[ticket]
 
     def _start(self, job: TicketJob) -> "Future[Any] | None":
         try:

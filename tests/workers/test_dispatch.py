@@ -1,5 +1,6 @@
 """The arbiter's decisions over real tickets whose target has no token, so that no worker starts."""
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -188,34 +189,63 @@ def test_a_target_that_is_to_be_tried_while_a_run_ends_is_tried_once_more(
     assert not house.dispatch.agenda.running()
 
 
+class HangingNote:
+    """Lets the first note that is written from now on hang until `free`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.free, self.begun = threading.Event(), threading.Event()
+        self.tickets: list[str] = []
+        self._real = TicketChanges.note
+
+        def note(changes: TicketChanges, ticket: str, *rest: Any) -> Noted:
+            return self._note(changes, ticket, *rest)
+
+        monkeypatch.setattr(TicketChanges, "note", note)
+
+    def _note(self, changes: TicketChanges, ticket: str, *rest: Any) -> Noted:
+        self.tickets.append(ticket)
+        self.begun.set()
+        assert self.free.wait(120)
+        return self._real(changes, ticket, *rest)
+
+
+def noted_ticket(house: House, hanging: HangingNote) -> str:
+    """A ticket on which a note hangs; nothing else is under way."""
+    house.open(house.ticket())
+    while not hanging.begun.is_set():
+        house.dispatch.start_due(house.monotonic)
+        with contextlib.suppress(queue.Empty):
+            house.dispatch.handle(house.events.get(timeout=0.05))
+    while house.dispatch.agenda.running():
+        house.dispatch.handle(house.events.get(timeout=10))
+    return hanging.tickets[0]
+
+
 def test_a_ticket_runs_when_the_note_on_it_is_written_and_not_before(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    free, begun, real = threading.Event(), threading.Event(), TicketChanges.note
-
-    def hang(changes: TicketChanges, *rest: Any) -> Noted:
-        begun.set()
-        assert free.wait(120)
-        return real(changes, *rest)
-
-    names = [house.ticket() for _ in range(2)]
-    for name in names:
-        house.open(name)
-    house.turn_until(lambda: {house.info(name).waiting_for for name in names} == {CREDENTIAL})
-    house.settle()
-    monkeypatch.setattr(TicketChanges, "note", hang)
-    house.monotonic += 4 * DAY
-    house.dispatch.start_due(house.monotonic)
-    while not begun.is_set():
-        house.turn()
-    (noted,) = [name for name in names if house.dispatch._jobs.has(name)]
+    hanging = HangingNote(monkeypatch)
+    name = noted_ticket(house, hanging)
     house.dispatch._holding.resume("lab")
     house.dispatch.start_due(house.monotonic)
-    assert noted not in {one.ticket for one in house.dispatch.agenda.running()}
+    assert not house.dispatch.agenda.is_running(name)
     assert "has a party" not in caplog.text
-    free.set()
-    house.turn_until(lambda: not house.dispatch._jobs.unanswered)
-    assert house.info(noted).waited_seconds > 3 * DAY
+    hanging.free.set()
+    house.settle()
+    house.dispatch.start_due(house.monotonic)
+    assert house.dispatch.agenda.is_running(name)
+
+
+def test_a_cancel_behind_a_note_is_carried_out_when_nothing_new_begins_any_more(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging = HangingNote(monkeypatch)
+    name = noted_ticket(house, hanging)
+    house.dispatch.cancel(name)
+    assert house.info(name).is_open
+    hanging.free.set()
+    house.settle()
+    assert house.info(name).error_code == "cancelled"
 
 
 def test_a_restart_counts_what_was_written_and_no_time_without_a_daemon(house: House) -> None:

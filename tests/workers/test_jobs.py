@@ -39,7 +39,7 @@ class Changes:
     def reopen(self, ticket: str) -> Reopened:
         return Reopened(ticket)
 
-    def look(self, ticket: str) -> Reopened:
+    def refuse_if_open(self, ticket: str) -> Reopened:
         return Reopened(ticket, Refusal.OPEN)
 
 
@@ -130,11 +130,11 @@ def test_a_change_waits_for_the_run_of_its_ticket_and_a_look_does_not() -> None:
     table = Table()
     table.begin_run("a")
     table.jobs.end("a", ERROR)
-    table.jobs.look("a")
-    assert table.engine.at_work() == [("a", "run_on"), ("a", "look")]
+    table.jobs.refuse_if_open("a")
+    assert table.engine.at_work() == [("a", "run_on"), ("a", "refuse_if_open")]
     table.engine.end()
     table.jobs.start_waiting()
-    assert table.engine.at_work() == [("a", "look"), ("a", "end")]
+    assert table.engine.at_work() == [("a", "refuse_if_open"), ("a", "end")]
 
 
 def test_a_change_that_hangs_holds_up_no_other_and_a_thousand_take_few_threads() -> None:
