@@ -1,5 +1,6 @@
 """What to do with each drop that a scanner comes across: wait for it, or take it."""
 
+import contextlib
 import os
 import stat
 import time
@@ -108,6 +109,10 @@ class Candidates:
                     self._context.copier.put(Copy(place=folder.place, taken=result))
             else:
                 self._cannot_take(folder, drop.name, history, result)
+        if any(isinstance(result, Taken) for result in taken):
+            # the notes, and what has gone from here; no ticket hangs on it
+            with contextlib.suppress(OSError):
+                os.fsync(folder.handle)
 
     def _cannot_take(
         self, folder: OpenPlace, name: str, history: History, error: Exception

@@ -111,7 +111,7 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o644, durable: bool
     """Replace a file as a whole: a reader sees the old content or the new one.
 
     The temporary name is fixed (`.<name>.tmp` beside it), so what a crash leaves stays bounded.
-    Not durable means that a power loss may bring the old content back, never a torn one.
+    Not durable: a power loss may bring the old content back, or leave a torn one (XFS).
     """
     temporary = path.with_name(f".{path.name}.tmp")
     # made anew each time: what lies there may be a pipe, or have other names

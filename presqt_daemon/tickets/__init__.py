@@ -6,14 +6,15 @@ nothing else writes a ticket's files.
 Every sync of a deposit, in its order, and what it promises after a power loss:
 
 1. `claim.json`, before the drop is moved in: a drop that left the inbox is known again.
-2. The ticket's folder, then the folder of all tickets, once for all claims of a turn: a number that
-   a sender has seen never vanishes.
+2. The ticket's folder, before it gets its name, then the folder of all tickets, once for all claims
+   of a turn: a number that a sender has seen never vanishes. The inbox folder, once for all their
+   notes: no note is lost, no side-car comes back.
 3. The zip, when it has been unpacked: what was dropped can be staged again.
 4. `payload.jsonl`, the status, the folder of both: a stage that was told stays. A small bag's are
    told with what follows within a second, and need no sync of their own when that is the end.
 5. `journal.jsonl`, before a container is created at a target that keeps no note of that itself, and
    after that where it cannot be found again by its mark; each second while files are sent; before
-   it is published: nothing is made twice.
+   it is published, and before a folder target forgets its own note: nothing is made twice.
 6. In a folder target: the note of what is to be made, with its name; the inode, before anything is
    put there; each file, before it gets its name; the folders with new names: what is called
    verified is on that disk.

@@ -5,7 +5,8 @@ import random
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -185,12 +186,25 @@ def test_a_removal_that_is_killed_at_this_point_is_finished_by_the_next(
             assert left == {"claim.json", "process_info.json", "receipt.json"}
 
 
+def stages_of_open_tickets(house: House) -> set[str]:
+    """Where the tickets stood when the daemon was killed, "at rest" where none was open."""
+    found = set()
+    for ticket in house.tickets():
+        with contextlib.suppress(FileNotFoundError):  # claimed, its status not yet in its place
+            if (info := house.info(ticket))["status"] == "in_progress":
+                found.add(str(info["stage"]))
+    if any(house.uploads.glob(".new-*")):
+        found.add("claim")
+    return found or {"at rest"}
+
+
 @pytest.mark.timeout(2400)
 def test_random_deaths_under_load_lose_and_double_nothing(
-    tmp_path: Path, shelf: Shelf, full: bool
+    tmp_path: Path, shelf: Shelf, full: bool, record_property: Callable[[str, object], None]
 ) -> None:
     kills, seed = (500, 1) if full else (25, 1)
     dice = random.Random(seed)
+    hit: Counter[str] = Counter()
     shelf.faults.append(Fault("slowly", method="PUT", times=10**6))
     with open_house(
         tmp_path,
@@ -213,6 +227,7 @@ def test_random_deaths_under_load_lose_and_double_nothing(
             house.process.send_signal(signal.SIGKILL)
             house.process.wait(10)
             house.process = None
+            hit.update(stages_of_open_tickets(house))
             if kill % 10 == 0:
                 assert_gone(family)
         house.start()
@@ -221,3 +236,9 @@ def test_random_deaths_under_load_lose_and_double_nothing(
         assert house.stop() == 0
         assert_all_is_well(house, shelf, count)
         assert shelf.needless == [], "what the target had shown to have was sent again"
+    told = f"{kills} kills; with open tickets at {dict(hit)}"
+    record_property("kills", told)
+    print(told)
+    if full:
+        assert hit["received"] >= 20, told
+        assert hit["hashed"] >= 20, told

@@ -4,10 +4,12 @@ All claims of a turn share one group, so that the disk is waited for once and no
 
 1. `.new-<ticket>/` with the record, the status and the side-car; the records are synced.
 2. Each zip is renamed in: the commit point. From here the record can no longer be lost.
-3. The side-cars go, and the folders are renamed to `<ticket>`.
-4. The ticket's folders and the folder of all tickets are synced.
+3. The side-cars go. Each folder is synced, and renamed to `<ticket>`: whoever has seen it there has
+   seen a ticket that has its drop. A power loss may take the name; the next start gives it again.
+4. The folder of all tickets is synced.
 
-Only then is a note written: a ticket number that a sender has seen never vanishes. A drop that
+Only then is a note written, and the inbox folder is synced, so that neither a note is lost nor a
+side-car comes back: a ticket number that a sender has seen never vanishes. A drop that
 cannot simply be renamed is first renamed inside the inbox to `.claimed-<ticket>-<name>`, which is
 then the commit point, and copied later; the record says which file that is. The zip's own bytes are
 synced when it is staged.
@@ -116,8 +118,10 @@ class Claimer:
         results: list[Taken | Exception] = []
         for one in taken:
             try:
+                if one.folder.path.exists():
+                    # before its name: a power loss must not leave a ticket without its drop
+                    sync_folder(one.folder.path)
                 named = self._name(one)
-                sync_folder(named.folder.path)
             except OSError as error:
                 results.append(UnfinishedError(one, error.strerror or str(error)))
             else:

@@ -152,11 +152,11 @@ def _fresh(uploads: Uploads, config: Config) -> list[ClaimRecord]:
 
 
 def _has_just_been_taken(status: bytes) -> bool:
-    """Whether a ticket is open, and nothing of it was staged yet."""
+    """Whether a ticket is open, and nothing of it was staged yet. A torn status counts as one."""
     try:
         tree = json.loads(status)
     except (ValueError, RecursionError):
-        return False
+        return True
     words = (tree.get("status"), tree.get("stage")) if isinstance(tree, dict) else None
     return words == (Status.IN_PROGRESS, Stage.RECEIVED)
 

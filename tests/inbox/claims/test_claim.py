@@ -149,7 +149,7 @@ def test_a_group_waits_for_its_records_then_moves_all_then_syncs_the_folders(
         os.close(drop.handle)
     tickets = [taken.record.ticket for taken in found if isinstance(taken, Taken)]
     assert len(tickets) == 3
-    finished = [f"fsync {ticket}" for ticket in tickets]
+    finished = [f"fsync .new-{ticket}" for ticket in tickets]
     assert [call for call in calls.made if "sync" in call] == [
         *["fdatasync claim.json"] * 3, *finished, "fsync uploads",
     ]  # fmt: skip

@@ -1,0 +1,195 @@
+"""What senders do while a daemon is recorded, and the disk that it leaves."""
+
+import contextlib
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.bags import bag_tree, bag_zip, drop, zip_bytes
+from tests.house.house import House, open_house, wait_until
+from tests.house.replay.disk_model import Disk
+from tests.house.replay.rebuilt_disk import TARGET, Recorded
+from tests.house.replay.recorded_calls import CALLS, COMMAND, read_calls
+
+SETTINGS: dict[str, Any] = {
+    "intake": {"settle": "500ms", "rescan": "2s", "incomplete_after": "1s"},
+    "uploads": {"max_resumes": 100},
+}
+_TICKET = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_NOTE = re.compile(r"\.([0-9a-f]{8})\.ticket\.json$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What a sender does while the daemon is recorded, and how it must end after any crash."""
+
+    act: Callable[[House], None]
+    drops: dict[str, str]
+    """Name of each drop -> the status that its ticket ends with."""
+    stored: dict[str, bytes] = field(default_factory=dict)
+    before: Callable[[House], None] = lambda _house: None
+    """What has ended already when the recording begins."""
+    attempt: int = 1
+
+
+def payload(number: int) -> dict[str, bytes]:
+    return {f"T{number}/{name}.txt": f"{number} {name}".encode() for name in range(2)}
+
+
+def put(house: House, name: str, content: bytes, folder: str = "", *, options: str = "") -> None:
+    place = house.inbox / TARGET / folder / name
+    place.parent.mkdir(exist_ok=True)
+    if options:
+        place.with_name(f"{name}.yaml").write_text(options)
+    drop(content, place)
+
+
+def stored(*numbers: int) -> dict[str, bytes]:
+    return {name: body for number in numbers for name, body in payload(number).items()}
+
+
+def drop_one(house: House) -> None:
+    put(house, "0.zip", bag_zip(payload(0)), options="file_duplicate_action: ignore\n")
+
+
+def drop_three(house: House) -> None:
+    for number in range(3):
+        options = "file_duplicate_action: ignore\n" if number == 1 else ""
+        put(house, f"{number}.zip", bag_zip(payload(number)), options=options)
+
+
+def drop_damaged(house: House) -> None:
+    put(house, "0.zip", zip_bytes({**bag_tree(payload(0)), "data/T0/0.txt": b"other"}))
+
+
+def drop_for_nobody(house: House) -> None:
+    put(house, "0.zip", bag_zip(payload(0)), "R")
+    house.ended("0.zip", 60)
+    folder = house.root / TARGET / "R"
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def ask_again(house: House) -> None:
+    (house.control / f"{house.tickets()[0]}.retry").touch()
+
+
+STORIES = {
+    "finished": Story(act=drop_one, drops={"0.zip": "finished"}, stored=stored(0)),
+    "group": Story(
+        act=drop_three,
+        drops={f"{number}.zip": "finished" for number in range(3)},
+        stored=stored(0, 1, 2),
+    ),
+    "failed": Story(act=drop_damaged, drops={"0.zip": "failed"}),
+    "retried": Story(
+        before=drop_for_nobody,
+        act=ask_again,
+        drops={"0.zip": "finished"},
+        stored={f"R/{name}": body for name, body in payload(0).items()},
+        attempt=2,
+    ),
+}
+
+
+@contextlib.contextmanager
+def halted(house: House) -> Iterator[None]:
+    """The daemon and its workers stand still."""
+    family = house.family()[1:]
+    for process in family:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
+
+
+def record(story: Story, place: Path, *, strict: bool = False) -> tuple[Disk, Recorded]:
+    """Run a story under strace; its disk, which is proved to end as the real one did."""
+    root = place / "root"
+    root.mkdir()
+    with open_house(
+        root, targets={TARGET: {"type": "folder", "path": TARGET}}, **SETTINGS
+    ) as house:
+        house.command = (*COMMAND, "-e", f"trace={CALLS}", "-o", str(place / "trace"))
+        house.start()
+        story.before(house)
+        time.sleep(0.7)
+        with halted(house):
+            begin = time.time()
+            story.act(house)
+            shutil.copytree(root, place / "before")
+
+        def over() -> bool:
+            infos = house.infos()
+            return len(infos) == len(story.drops) and all(
+                info["status"] != "in_progress" and info["attempt"] == story.attempt
+                for info in infos
+            )
+
+        wait_until(over, 60, every=0.05)
+        time.sleep(0.7)
+        with halted(house):
+            shutil.copytree(root, place / "after")
+            inodes = {str(path.relative_to(root)): path.stat().st_ino for path in root.rglob("*")}
+            end = time.time()
+        house.family()[1].terminate()
+        assert house.process is not None
+        house.process.wait(60)
+        house.process = None
+    disk = Disk(root, place / "before", strict=strict)
+    with (place / "trace").open(encoding="latin-1") as lines:
+        disk.feed(call for call in read_calls(lines, begin) if call.moment < end)
+    nodes = dict(disk.tree(change.number for change in disk.changes))
+    replayed = {
+        path: None if disk.nodes[node].is_folder else disk.nodes[node].content(disk.count)
+        for path, node in nodes.items()
+    }
+    real = {
+        str(path.relative_to(place / "after")): None if path.is_dir() else path.read_bytes()
+        for path in (place / "after").rglob("*")
+    }
+    assert {**replayed, "log": b""} == {**real, "log": b""}
+    times = {n: node.mtime_ns for n, node in enumerate(disk.nodes) if node.mtime_ns is not None}
+    by_inode = {inodes[path]: node for path, node in nodes.items() if path in inodes}
+    return disk, Recorded(root=root, nodes=by_inode, times=times)
+
+
+def seen_in(disk: Disk) -> Callable[[int], set[str]]:
+    """The tickets that a note or a status tells of after so many changes."""
+    known: dict[int, set[str]] = {}
+
+    def look(count: int) -> set[str]:
+        if count not in known:
+            paths = [p for p, _ in disk.tree(c.number for c in disk.changes if c.number < count)]
+            every = {found[0] for path in paths if (found := _TICKET.search(path))}
+            noted = {found[1] for path in paths if (found := _NOTE.search(path))}
+            known[count] = {ticket for ticket in every if ticket[:8] in noted} | {
+                ticket
+                for ticket in every
+                if f"mediafiles/uploads/{ticket}/process_info.json" in paths
+            }
+        return known[count]
+
+    return look
+
+
+def noted_in(disk: Disk) -> Callable[[int], bool]:
+    """Whether the inbox folder was synced after its last note, after so many changes."""
+    notes = [
+        (change.number, folder)
+        for change in disk.changes
+        for folder, name in change.entries
+        if _NOTE.search(name)
+    ]
+    last, inbox = notes[-1] if notes else (-1, -1)
+    synced = min((s.number for s in disk.syncs if s.node == inbox and s.begun > last), default=0)
+    assert synced or not notes, "the inbox is not synced after a note"
+    return lambda count: count >= synced
