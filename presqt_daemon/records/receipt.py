@@ -16,7 +16,7 @@ from presqt_daemon.records.file_rows import ResultIndex
 from presqt_daemon.records.fingerprint import Fingerprint
 from presqt_daemon.records.payload import Payload, PayloadError, PayloadHead, read_fingerprint
 from presqt_daemon.records.premis import events_of, preparation
-from presqt_daemon.records.record import SCHEMA_VERSION, draft_record, keep_synced
+from presqt_daemon.records.record import SCHEMA_VERSION, draft_record, keep_durably, keep_synced
 from presqt_daemon.system.files import open_regular, printable_name
 from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.process_info import ProcessInfo
@@ -55,7 +55,7 @@ def write_receipt(
     """Write the receipt of a ticket that has ended, however; replaces an older one.
 
     Its content is durable, its name with the next sync of the folder: the status's, which comes
-    after it, so that no ticket has ended without a record.
+    after it, so that no ticket has ended without a record. After a retry it is durable at once.
     Of a failed ticket it says what was left at the target: files that were not sent have no
     outcome. A damaged payload file or journal is told as far as it can be read. `same_as` names
     the ticket that had brought the content there. What is known of the bag, None for nothing.
@@ -67,7 +67,10 @@ def write_receipt(
             folder, payload, info, results, agent_version=agent_version, now=now, same_as=same_as
         )
         files = file_trees(payload, results)
-        keep_synced(draft_record(folder.receipt, tree, files, mode=status_mode))
+        # after a retry a power loss may bring the older one back: it must not stand beside the new
+        # status, a start would believe it
+        keep = keep_durably if info.attempt > 1 else keep_synced
+        keep(draft_record(folder.receipt, tree, files, mode=status_mode))
     return None if payload is None else payload.head
 
 

@@ -19,7 +19,7 @@ Every sync of a deposit, in its order, and what it promises after a power loss:
    put there; each file, before it gets its name; the folders with new names: what is called
    verified is on that disk.
 7. The receipt, the last status, the folder of both, in this order: no ticket has ended without its
-   record.
+   record. After a retry the folder in between too: no new status stands beside an old record.
 
 Progress and waits are written without a sync: they may be lost.
 """
