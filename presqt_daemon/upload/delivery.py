@@ -1,17 +1,17 @@
 """A container gets its files: sent, committed, judged by the target's word, and listed at last."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from presqt_daemon.model import FileResult, Fixity, Outcome
 from presqt_daemon.targets.base import Item
 from presqt_daemon.upload.calls.threads import TargetThreads
 from presqt_daemon.upload.containers.confirm import (
+    OtherFiles,
     Remaining,
     ask_until_shown,
     find_doubtful,
     listed_by_key,
-    remaining,
 )
 from presqt_daemon.upload.containers.folders import (
     dropped_folders,
@@ -57,16 +57,18 @@ class Delivery:
         if transfer.delivered:
             # after the last put: only what the target shows then is there
             listing = listed_by_key(self._target, self._container, self._threads)
-            self._confirm(listing)
-            self._journal.flush(durable=False)
-        return remaining(listing, self._load.parcels(), self._target.traits.names)
+        others = OtherFiles(listing, self._target.traits.names)
+        # both look at every parcel, in one pass through the payload file
+        self._confirm(listing, others.without(self._load.parcels()))
+        self._journal.flush(durable=False)
+        return others.remaining()
 
-    def _confirm(self, listing: Mapping[PurePosixPath, Item]) -> None:
+    def _confirm(self, listing: Mapping[PurePosixPath, Item], parcels: Iterable[Parcel]) -> None:
         """Look again for what the listing does not show as stored; then send it once more."""
         transfer = self._transfer
         sent = (
             (parcel, outcome)
-            for parcel in self._load.parcels()
+            for parcel in parcels
             if (outcome := transfer.delivered.get(parcel.name)) is not None
             and not self._summary.has_failed(parcel.name)
         )

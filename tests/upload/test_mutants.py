@@ -55,8 +55,9 @@ MUTANTS = (
         name="lists-before-the-last-put",
         suite="upload/test_ownership",
         module="upload/delivery",
-        old="            listing = listed_by_key(self._target, self._container, self._threads)\n"
-        "            self._confirm(listing)\n",
+        old="        if transfer.delivered:\n"
+        "            # after the last put: only what the target shows then is there\n"
+        "            listing = listed_by_key(self._target, self._container, self._threads)\n",
         new="",
     ),
     RuleMutant(

@@ -1,6 +1,6 @@
 """What the target answered is what is there: the container as it is listed after the last put."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -79,19 +79,27 @@ def ask_until_shown(
     return doubtful
 
 
-def remaining(
-    listing: Mapping[PurePosixPath, Item], parcels: Iterable[Parcel], names: NameRules
-) -> Remaining:
-    """What the container holds, and which files in it are none of this bag's."""
-    others = {path for path, item in listing.items() if not item.is_folder}
-    for parcel in parcels:
-        key = names.key(parcel.remote)
-        item = listing.get(key)
-        others.discard(key)
-        if item is not None:
-            # an adapter may show one file under its own path and under the asked one
-            others.discard(item.path)
-    return Remaining(listing=listing, others=tuple(sorted(others)))
+class OtherFiles:
+    """Which files of a listing are none of this bag's: all that no parcel stands for."""
+
+    def __init__(self, listing: Mapping[PurePosixPath, Item], names: NameRules) -> None:
+        self._listing = listing
+        self._names = names
+        self._others = {path for path, item in listing.items() if not item.is_folder}
+
+    def without(self, parcels: Iterable[Parcel]) -> Iterator[Parcel]:
+        """Hand the parcels on, and know their files as this bag's."""
+        for parcel in parcels:
+            key = self._names.key(parcel.remote)
+            self._others.discard(key)
+            if (item := self._listing.get(key)) is not None:
+                # an adapter may show one file under its own path and under the asked one
+                self._others.discard(item.path)
+            yield parcel
+
+    def remaining(self) -> Remaining:
+        """What the container holds, once every parcel has gone by."""
+        return Remaining(listing=self._listing, others=tuple(sorted(self._others)))
 
 
 def _is_shown(one: Doubtful, algorithm: str | None) -> bool:
