@@ -14,7 +14,8 @@ from presqt_daemon.tickets.store import INFO_NAME
 def write_note(folder: OpenPlace, config: Config, record: ClaimRecord) -> bool:
     """Create the note, readable by all; False when its name is taken already.
 
-    Not synced: a note that a power loss takes is written again at the next start. Raises OSError.
+    Not synced: its folder is, once for all notes of a turn. Of a ticket that nothing was done for
+    yet, a lost one is written again at the next start. Raises OSError.
     """
     content = json_bytes(
         {
