@@ -4,6 +4,7 @@ A mutant is a copy of the package with one text put in the place of another. Onl
 test is run on it, up to the first failure.
 """
 
+import os
 import random
 import shutil
 import subprocess
@@ -157,6 +158,11 @@ MUTANTS = (
 SAMPLED = random.Random(1).sample(MUTANTS, SAMPLE)
 
 
+def without_options() -> dict[str, str]:
+    """Our environment, without what a whole run is told by it: a mutant has one small suite."""
+    return {key: value for key, value in os.environ.items() if key != "PYTEST_ADDOPTS"}
+
+
 def run_suite(place: Path, suite: str) -> "subprocess.CompletedProcess[str]":
     """The end of one adapter's test on the copy in that place."""
     test = f"tests/targets/test_{suite}.py"
@@ -165,6 +171,7 @@ def run_suite(place: Path, suite: str) -> "subprocess.CompletedProcess[str]":
         [*command, "-k", "not memory and not killed"],
         check=False,
         cwd=place,
+        env=without_options(),
         capture_output=True,
         text=True,
     )
