@@ -74,10 +74,12 @@ def find_tickets(
         if mark is not None and mark.version > RECORD_VERSION:
             raise NewerInfoError(f"{name}/{RECEIPT_NAME} has schema version {mark.version}")
         fingerprint = None if mark is None else mark.fingerprint
-        if kind_of(folder) is TicketKind.OPEN:
+        has_record = mark is not None and mark.version == RECORD_VERSION
+        # a ticket of which a record is to be made must be one whose whole status can be read
+        if kind_of(folder, is_told_by_two_keys=has_record) is TicketKind.OPEN:
             still_open.add(name)
             fingerprint = read_fingerprint(folder.payload)
-        elif mark is None or mark.version < RECORD_VERSION:
+        elif not has_record:
             unrecorded.add(name)
         if fingerprint is not None:
             staged.append((_staged_at(folder), name, fingerprint))
@@ -89,8 +91,11 @@ def find_tickets(
     )
 
 
-def kind_of(folder: TicketFolder) -> TicketKind:
-    """What a folder is, by its status. Raises NewerInfoError for one of a later version."""
+def kind_of(folder: TicketFolder, *, is_told_by_two_keys: bool = True) -> TicketKind:
+    """What a folder is, by its status. Raises NewerInfoError for one of a later version.
+
+    With `is_told_by_two_keys` a status of ours that says that it has ended is looked at no closer.
+    """
     lost = TicketKind.OPEN if folder.is_claimed else TicketKind.STRANGE
     try:
         content = folder.read_info_bytes()
@@ -100,7 +105,7 @@ def kind_of(folder: TicketFolder) -> TicketKind:
         tree = json.loads(content)
     except (ValueError, RecursionError):
         return lost
-    if _is_ended(tree):
+    if is_told_by_two_keys and _is_ended(tree):
         return TicketKind.ENDED
     try:
         return TicketKind.OPEN if info_from_bytes(content).is_open else TicketKind.ENDED

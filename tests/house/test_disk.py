@@ -362,11 +362,11 @@ def test_data_reach_the_disk_before_their_name_and_the_name_before_what_follows(
     named = number(rf"rename\w*\({new}/\.process_info\.json\.tmp -> {new}/process_info\.json\)")
     record_sure = number(rf"fdatasync\({new}/claim\.json\)", record)
     commit = number(rf"rename\w*\(inbox/archive/one\.zip -> {new}/one\.zip\)")
+    inner = number(rf"fsync\({new}\)", commit)
     final = number(rf"rename\w*\({new} -> {folder}\)")
-    inner = number(rf"fsync\({folder}\)", final)
-    outer = number(r"fsync\(mediafiles/uploads\)", inner)
+    outer = number(r"fsync\(mediafiles/uploads\)", final)
     told = number(r"link\w*\(.* -> inbox/archive/one\.zip\.\w+\.ticket\.json\)")
-    assert record < named < commit < final < inner < outer < told
+    assert record < named < commit < inner < final < outer < told
     assert record_sure < commit
     assert not [item for item in calls if re.match(r"sync(fs)?\(", item)]
 
