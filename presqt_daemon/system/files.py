@@ -103,7 +103,7 @@ def set_mode(handle: int, mode: int) -> None:
     before = stat.S_IMODE(os.fstat(handle).st_mode)
     wanted = mode | (before & stat.S_ISGID)
     if before != wanted:
-        with contextlib.suppress(PermissionError, NotImplementedError):
+        with contextlib.suppress(PermissionError):
             os.fchmod(handle, wanted)
 
 

@@ -79,8 +79,8 @@ def test_a_service_is_moved_to_another_host_and_loses_nothing(machine: Machine) 
     waiting = let_a_drop_wait(machine)
     follow(machine, "Backup")
     machine.wait_until("systemctl is-active -q presqt-daemon")
-    assert machine.run("stat -c %a-%U /root/presqt-daemon.tar").stdout.strip() == "600-root"
-    machine.run(f"mv /root/presqt-daemon.tar {ELSEWHERE}")
+    assert machine.run("stat -c %a-%U /var/backups/presqt-daemon.tar").stdout.strip() == "600-root"
+    machine.run(f"mv /var/backups/presqt-daemon.tar {ELSEWHERE}")
 
     follow(machine, "Uninstalling", 0)
     assert can(machine, "root", f"test -d {STATE}/archive/kept")
@@ -90,7 +90,7 @@ def test_a_service_is_moved_to_another_host_and_loses_nothing(machine: Machine) 
     # another host: its own name, and numbers of its own for the accounts
     machine.run("hostname another && for n in 1 2 3 4; do useradd -r taken-$n; done")
     machine.run(f"{IN_THE_SOURCES}{re.sub('systemctl enable.*', '', readme_block())}")
-    machine.run(f"usermod -aG presqt-drop sender && mv {ELSEWHERE} /root/presqt-daemon.tar")
+    machine.run(f"usermod -aG presqt-drop sender && mv {ELSEWHERE} /var/backups/presqt-daemon.tar")
     verified = follow(machine, "Restore")
     assert re.search(rf"{kept['ticket_number']} +ok", verified)
     machine.run("systemctl enable presqt-daemon")
