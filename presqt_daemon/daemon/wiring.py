@@ -11,6 +11,7 @@ from presqt_daemon.daemon.summary import TargetOff, summary
 from presqt_daemon.inbox import Inbox
 from presqt_daemon.inbox.requests.control import ControlFolder
 from presqt_daemon.inbox.requests.open_requests import OpenRequests
+from presqt_daemon.system.programs.tree import reap_orphans
 from presqt_daemon.system.systemd import is_journal
 from presqt_daemon.tickets.in_hand import InHand
 from presqt_daemon.tickets.store import Uploads
@@ -20,7 +21,6 @@ from presqt_daemon.workers.limits.duplicates import KnownContents
 from presqt_daemon.workers.limits.permits import Permits
 from presqt_daemon.workers.limits.tokens import MissingTokenError, Tokens
 from presqt_daemon.workers.processes.pool import Pool
-from presqt_daemon.workers.processes.reaper import reap_orphans
 from presqt_daemon.workers.queue.queue import TicketQueue
 from presqt_daemon.workers.supervisor import Supervisor
 from presqt_daemon.workers.upgrade_runner import UpgradeRunner

@@ -9,11 +9,11 @@ from presqt_daemon.errors import HouseFault, PresqtError
 from presqt_daemon.model import Stage
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.system.programs.tree import end_leftovers
 from presqt_daemon.tickets.claim_record import ClaimRecordError
 from presqt_daemon.tickets.process_info import InfoError, NewerInfoError, ProcessInfo, fail
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.workers.processes.pool import TICKET_VARIABLE
-from presqt_daemon.workers.processes.reaper import end_leftovers
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
 from presqt_daemon.workers.runs.run import Work
 

@@ -15,13 +15,14 @@ from dataclasses import replace
 from presqt_daemon.config import Config
 from presqt_daemon.messages import LookingAt
 from presqt_daemon.records.found_tickets import FoundTickets
+from presqt_daemon.system.programs.tree import end_tree
 from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.upgrade.order import UpgradeOrder, order_for
 from presqt_daemon.upgrade.state import JobState, StateError, broken_off
 from presqt_daemon.workers.processes.pool import TICKET_VARIABLE, Pool
-from presqt_daemon.workers.processes.reaper import Limits, Sample, end_tree, judge, tree_memory
+from presqt_daemon.workers.processes.reaper import Limits, Sample, judge, tree_memory
 from presqt_daemon.workers.processes.tasks import UpgradeTask
 from presqt_daemon.workers.processes.worker import Worker
 from presqt_daemon.workers.runs.run import ParkError

@@ -34,12 +34,13 @@ from presqt_daemon.messages import (
 )
 from presqt_daemon.model import Stage
 from presqt_daemon.system.logs import shared_log
+from presqt_daemon.system.programs.tree import end_tree
 from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings, advance
 from presqt_daemon.tickets.status_writer import StatusWriter
 from presqt_daemon.workers.limits.rate_limit import Waits
 from presqt_daemon.workers.processes.pool import TICKET_VARIABLE
 from presqt_daemon.workers.processes.prepare import WorkerJob
-from presqt_daemon.workers.processes.reaper import Sample, end_tree, judge, tree_memory
+from presqt_daemon.workers.processes.reaper import Sample, judge, tree_memory
 from presqt_daemon.workers.processes.worker import Worker
 from presqt_daemon.workers.runs.proof import Proof
 from presqt_daemon.workers.runs.run import Interruption

@@ -19,6 +19,7 @@ import pytest
 
 from presqt_daemon.config import Config
 from presqt_daemon.messages import Alive
+from presqt_daemon.system.programs.tree import end_tree
 from presqt_daemon.workers.processes.pool import (
     FREE_SECONDS,
     NICENESS,
@@ -28,7 +29,6 @@ from presqt_daemon.workers.processes.pool import (
     Pool,
     _process,
 )
-from presqt_daemon.workers.processes.reaper import end_tree
 from presqt_daemon.workers.processes.tasks import StageTask
 from presqt_daemon.workers.processes.worker import Worker
 from presqt_daemon.workers.runs.run import SHORTAGE, ParkError
