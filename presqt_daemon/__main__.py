@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from presqt_daemon.cli.command_line.commands import COMMANDS
 from presqt_daemon.cli.command_line.context import context_from_options
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.command_line.parser import parse
@@ -12,25 +13,6 @@ from presqt_daemon.cli.output.show import complain
 from presqt_daemon.cli.output.text import shown
 from presqt_daemon.errors import ConfigError, PresqtError
 from presqt_daemon.system.standard_streams import open_missing_streams, start_again_in_utf8
-
-MODULES = {
-    "help": "pages",
-    "run": "run",
-    "submit": "submit",
-    "status": "status",
-    "wait": "wait",
-    "cancel": "control",
-    "retry": "control",
-    "validate": "validate",
-    "check": "check",
-    "reload": "configuration",
-    "install": "install",
-    "config": "configuration",
-    "prune": "prune",
-    "prepare-upgrade": "upgrade",
-    "verify": "verify",
-}
-"""Command -> the module of `cli` that does it; loaded only when it is asked for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         is_verbose = options.verbose
-        module = importlib.import_module(f"presqt_daemon.cli.{MODULES[options.command]}")
+        module = importlib.import_module(f"presqt_daemon.cli.{COMMANDS[options.command].module}")
         code: int = module.main(context_from_options(options))
         sys.stdout.flush()
         return int(code)

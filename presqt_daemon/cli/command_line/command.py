@@ -1,0 +1,72 @@
+"""One command as it is declared: its name, who does it, its options, examples and exit codes."""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from presqt_daemon.cli.command_line.exits import Exit
+from presqt_daemon.units import seconds_from_text
+
+TICKET_HELP = "ticket number, four or more of its first characters, a drop's name or its inbox note"
+
+EXITS_OF_TICKET: Mapping[Exit, str] = MappingProxyType(
+    {
+        Exit.OK: "finished, and every file matched",
+        Exit.FAILED: "failed",
+        Exit.DIFFERS: "finished, but a file failed, lacks verification or is another one there",
+        Exit.IN_PROGRESS: "still in progress",
+        Exit.UNKNOWN_TICKET: "there is no such ticket",
+    }
+)
+"""How `status`, `wait` and what waits end, by the ticket."""
+
+EXITS_OF_REQUEST: Mapping[Exit, str] = MappingProxyType(
+    {
+        Exit.OK: "asked for",
+        Exit.UNKNOWN_TICKET: "there is no such ticket",
+        Exit.NOT_POSSIBLE: "not possible in the ticket's state",
+    }
+)
+"""How what asks the daemon for something about a ticket ends."""
+
+_EVERYWHERE = "64 wrong usage, 74 a file or folder, 78 configuration, 130 interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command: all that the parser, the help and the program's entry know of it."""
+
+    name: str
+    module: str
+    """The module of `cli` that does it, loaded only when it is asked for; its `main` is called."""
+
+    summary: str
+    """What it does, as a line in the list of commands."""
+
+    examples: Sequence[tuple[str, str]]
+    """Command lines without the program's name, and what each is for."""
+
+    exits: Mapping[Exit, str] = field(default_factory=lambda: {Exit.OK: "done"})
+    """The exit codes that have a meaning of their own here."""
+
+    options: Callable[[argparse.ArgumentParser], None] = lambda _parser: None
+    """Adds its arguments."""
+
+    def epilog(self, program: str) -> str:
+        """Examples and exit codes, as they stand below the options."""
+        lines = ["examples:"]
+        for line, purpose in self.examples:
+            lines += [f"  {program} {line}".rstrip(), f"      {purpose}"]
+        lines += ["", "exit codes:"]
+        lines += [f"  {code.value:>3}  {meaning}" for code, meaning in sorted(self.exits.items())]
+        lines.append(f"  and {_EVERYWHERE}")
+        return "\n".join(lines)
+
+
+def seconds(text: str) -> float:
+    """A time such as `10m`, for `type=`; our sentence becomes argparse's message."""
+    try:
+        return seconds_from_text(float(text) if text.replace(".", "", 1).isdecimal() else text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from None

@@ -1,0 +1,85 @@
+"""What is done for deposits of the past: asked for again, recorded, let go."""
+
+import argparse
+
+from presqt_daemon.cli.command_line.command import TICKET_HELP, Command
+from presqt_daemon.cli.command_line.exits import Exit
+
+
+def _prepare_upgrade(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="again, after a run that has ended")
+    parser.add_argument("--wait", action="store_true", help="wait until it is complete")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _verify(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("ticket", nargs="?", metavar="TICKET", help=TICKET_HELP)
+    which.add_argument("--all", action="store_true", help="every deposit there is")
+    which.add_argument("--sample", type=int, metavar="N", help="so many deposits, by chance")
+
+
+def _prune(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="only list what would go")
+    parser.add_argument(
+        "--unverified", metavar="TICKET", help="remove this ended ticket's zip though not verified"
+    )
+    parser.add_argument(
+        "--rejected-from",
+        metavar="FOLDER",
+        help="remove the zips of rejected drops of this inbox folder before their time",
+    )
+
+
+RECORDS = (
+    Command(
+        name="verify",
+        module="verify",
+        summary="ask targets again for their digests",
+        options=_verify,
+        examples=(
+            ("verify 1b9d6bcd", "one deposit"),
+            ("verify --sample 20", "twenty deposits by chance, every night"),
+            ("verify --all", "every deposit that was ever made"),
+        ),
+        exits={
+            Exit.OK: "all match",
+            Exit.FAILED: "something could not be asked",
+            Exit.DIFFERS: "something changed or is gone",
+            Exit.UNKNOWN_TICKET: "there is no such ticket",
+            Exit.NOT_POSSIBLE: "nothing of the ticket can be asked for",
+        },
+    ),
+    Command(
+        name="prune",
+        module="prune",
+        summary="remove what need not be kept any longer",
+        options=_prune,
+        examples=(
+            ("prune --dry-run", "what would go, and how much room that gives"),
+            ("prune --rejected-from archive", "zips of rejected drops of one inbox folder"),
+            ("prune --unverified 1b9d6bcd", "give up a zip that was never verified"),
+        ),
+        exits={
+            Exit.OK: "done, also when nothing had to go",
+            Exit.UNKNOWN_TICKET: "there is no such ticket",
+            Exit.NOT_POSSIBLE: "the ticket has not ended, or has no record",
+        },
+    ),
+    Command(
+        name="prepare-upgrade",
+        module="upgrade",
+        summary="see to it that every past ticket has its record",
+        options=_prepare_upgrade,
+        examples=(
+            ("prepare-upgrade --wait", "ask the daemon for it, and follow it to its end"),
+            ("prepare-upgrade --json", "how far it is, for a program"),
+        ),
+        exits={
+            Exit.OK: "complete",
+            Exit.FAILED: "some tickets could not get their record",
+            Exit.IN_PROGRESS: "queued or running",
+            Exit.NOT_POSSIBLE: "--force while one runs",
+        },
+    ),
+)

@@ -1,0 +1,127 @@
+"""What is done for the service: running it, its configuration, and what is told about it."""
+
+import argparse
+from pathlib import Path
+
+from presqt_daemon.cli.command_line.command import Command, seconds
+from presqt_daemon.cli.command_line.exits import Exit
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--once", action="store_true", help="bring what is there to its end, then stop"
+    )
+    parser.add_argument(
+        "--max-wait",
+        type=seconds,
+        metavar="T",
+        help="with --once: leave tickets that must wait longer, such as 5m",
+    )
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--deposit",
+        metavar="TARGET",
+        help="make a small private deposit there too, verify it and remove it",
+    )
+    parser.add_argument(
+        "--accept",
+        metavar="TARGET",
+        help="take what lies in this folder target's place now for its archive, on purpose",
+    )
+
+
+def _config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("example", "schema"), help="what to print")
+
+
+def _install(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    parser.add_argument(
+        "--prefix",
+        type=Path,
+        default=Path("/"),
+        metavar="DIR",
+        help="write below this folder, such as the root of an image; starts nothing",
+    )
+
+
+def _help(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("topic", nargs="?", metavar="TOPIC|COMMAND", help="none: list them")
+
+
+SERVICE = (
+    Command(
+        name="run",
+        module="run",
+        summary="run the daemon in the foreground",
+        options=_run,
+        examples=(
+            ("--config config.yaml run", "until SIGTERM, or ^C"),
+            ("run --once --max-wait 5m", "from a timer: what is there, then stop"),
+        ),
+        exits={
+            Exit.OK: "a clean stop; with --once: every ticket finished, every file matched",
+            Exit.FAILED: "with --once: a ticket failed",
+            Exit.DIFFERS: "with --once: a file failed or lacks verification",
+            Exit.IN_PROGRESS: "with --once: a ticket or drop must wait longer",
+            Exit.FILES: "records of past tickets cannot be made, or a folder cannot be used",
+            Exit.BUSY: "another instance holds these folders",
+            Exit.CONFIG: "bad configuration, or files of a newer version",
+        },
+    ),
+    Command(
+        name="check",
+        module="check",
+        summary="check configuration, folders, rights, disk, limits and targets",
+        options=_check,
+        examples=(
+            ("check", "would a drop get through? a line for each thing looked at"),
+            ("check --deposit zenodo", "and a small private deposit, taken away again"),
+        ),
+        exits={Exit.OK: "all is well", Exit.FAILED: "something is wrong"},
+    ),
+    Command(
+        name="reload",
+        module="configuration",
+        summary="let the running daemon take over the configuration, and wait for its answer",
+        examples=(("reload", "after config.yaml was changed"),),
+        exits={
+            Exit.OK: "taken over",
+            Exit.BUSY: "no daemon is running, or it does not answer",
+            Exit.CONFIG: "refused, and the old one stays",
+        },
+    ),
+    Command(
+        name="config",
+        module="configuration",
+        summary="print the commented example of a configuration, or its schema",
+        options=_config,
+        examples=(("config example > config.yaml", "begin with every key and its default"),),
+        exits={Exit.OK: "printed"},
+    ),
+    Command(
+        name="install",
+        module="install",
+        summary="write unit, users, folders and a first configuration (root)",
+        options=_install,
+        examples=(
+            ("install --dry-run", "what would be written where"),
+            ("install", "write it; nothing of yours is replaced without a word"),
+        ),
+        exits={Exit.OK: "done, and `check` finds all well", Exit.FAILED: "something is wrong"},
+    ),
+    Command(
+        name="help",
+        module="pages",
+        summary="show a page about a topic, or a command's options",
+        options=_help,
+        examples=(
+            ("help", "the topics"),
+            ("help targets", "each target: token, ids, sizes, limits"),
+        ),
+        exits={Exit.OK: "shown"},
+    ),
+)
