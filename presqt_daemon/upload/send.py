@@ -139,10 +139,8 @@ def _send(
         target.heard = reporter.heard
         if isinstance(target, CanTellOfWaits):
             target.waits_for = reporter.waits_for
-        # after a deposit that is whole, the receipt tells durably what the journal would; but where
-        # the adapter forgets now what it has noted itself, the next go has nothing but the journal
-        forgets = target.traits.creates_alone
-        stack.push(lambda kind, _error, _trace: journal.flush(durable=forgets or kind is not None))
+        # after a deposit that is whole, the receipt tells durably what the journal would
+        stack.push(lambda kind, _error, _trace: journal.flush(durable=kind is not None))
         width = min(job.target.connections or job.uploads.connections, target.traits.parallel_puts)
         threads = TargetThreads(max(1, width), patience, [journal.tick, reporter.report_when_due])
         stack.callback(threads.close)

@@ -374,6 +374,14 @@ def test_data_reach_the_disk_before_their_name_and_the_name_before_what_follows(
     payload_named = number(rf"rename\w*\({folder}/\.payload\.jsonl\.tmp -> .*payload\.jsonl\)")
     assert drop_synced < payload_named
 
+    # what is to be made is noted, what was made is on the disk before the journal knows it, and the
+    # journal before anything is put there
+    side = f"archive/.presqt-{ticket}"
+    intent = number(rf"fsync\({side}/container\.json\)", payload_named)
+    made = number(r"fsync\(archive\)", intent)
+    known = number(rf"fsync\({folder}/journal\.jsonl\)", made)
+    assert known < number(rf"fdatasync\({side}/put-.*\)") < number(r"fsync\(archive/.+\)", known)
+
     # it was sent at once, so that it was staged is told with the end; one sync of the folder for
     # the receipt and the last status, in this order
     receipt = number(rf"fsync\({folder}/\.receipt\.json\.tmp\)", payload_named)

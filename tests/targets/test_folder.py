@@ -20,7 +20,7 @@ from presqt_daemon.targets.base import ContainerRequest, Item
 from presqt_daemon.targets.folder.container import MadeFolder, find_made
 from presqt_daemon.targets.folder.faults import fault_from
 from presqt_daemon.targets.folder.place import place_reserved
-from presqt_daemon.targets.folder.side import SideFolder, SideMark
+from presqt_daemon.targets.folder.side import SideFolder
 from presqt_daemon.targets.folder.target import TRAITS, FolderTarget, connect
 from presqt_daemon.upload.calls.patience import MustWait
 from tests.targets.conformance import BIG, OTHER_TICKET, TICKET, Conformance, Site, sending
@@ -411,6 +411,33 @@ def test_every_folder_with_new_names_is_synced_after_them(
     assert "T" in synced["archive"]
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+def test_the_name_of_a_deposit_is_synced_before_it_is_told_or_with_its_files(
+    archive: Path, config: TargetConfig, monkeypatch: pytest.MonkeyPatch, *, is_known: bool
+) -> None:
+    synced: list[set[str]] = []
+    real = os.fsync
+
+    def note(handle: int) -> None:
+        if os.readlink(f"/proc/self/fd/{handle}") == str(archive):
+            synced.append(set(os.listdir(archive)))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with connected(config) as target:
+        container = target.container(request("T"))
+        assert "T" in synced[-1]
+        if not is_known:
+            target.commit(container)
+            assert len(synced) == 1
+            return
+    # a journal of an earlier version may know one that was not synced
+    synced.clear()
+    with connected(config) as target:
+        target.commit(container)
+    assert "T" in synced[-1]
+
+
 def test_an_update_swaps_the_file_in_one_step(archive: Path, config: TargetConfig) -> None:
     (archive / "Lab").mkdir(parents=True)
     (archive / "Lab/a.txt").write_bytes(b"old")
@@ -569,6 +596,18 @@ def test_a_container_keeps_what_the_bag_does_not_have(
     assert tree_of(archive / "Lab") == {"sub": None, "sub/theirs": b"theirs", "sub/x": b"x"}
 
 
+@pytest.mark.parametrize("content", [b"", b'{"title": "T", "inod', b'{"titl' + bytes(9)])
+def test_an_intent_that_a_crash_has_torn_is_none(
+    archive: Path, config: TargetConfig, content: bytes
+) -> None:
+    died_between(archive, TICKET, "T", made=False)
+    (archive / f".presqt-{TICKET}/container.json").write_bytes(content)
+    with connected(config) as target:
+        assert target.container(request("T")).id == "T"
+    with connected(config) as target:
+        assert target.container(request("U")).id == "T"
+
+
 @pytest.mark.parametrize("torn", [b"", b'\n{"title": "T", "ino', b'{"title"'])
 def test_a_mark_whose_last_line_the_power_took_is_still_an_intent(
     tmp_path: Path, torn: bytes
@@ -578,7 +617,7 @@ def test_a_mark_whose_last_line_the_power_took_is_still_an_intent(
     root = os.open(archive, os.O_RDONLY)
     side = SideFolder(root, "t", "archive")
     side.open()
-    side.write_mark(SideMark(title="T"))
+    side.write_intent("T")
     noted = side.read_mark()
     assert noted is not None
     (archive / "T").mkdir()

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from presqt_daemon.errors import UserFault
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.folder import PREFIX
-from presqt_daemon.targets.folder.side import SideFolder, SideMark, wanted_title
+from presqt_daemon.targets.folder.side import SideFolder, wanted_title
 from presqt_daemon.targets.folder.walk import make_readable_folder, opened_folder
 
 
@@ -25,7 +25,7 @@ def make(root: int, side: SideFolder, title: str, mode: int) -> MadeFolder:
 
     Raises OSError.
     """
-    side.write_mark(SideMark(title=title))
+    side.write_intent(title)
     reach("folder-intent")
     try:
         status = make_readable_folder(root, title, mode)
@@ -37,7 +37,7 @@ def make(root: int, side: SideFolder, title: str, mode: int) -> MadeFolder:
         # somebody has put a folder of theirs in its place in that moment
         side.drop_mark()
         raise FileExistsError(title)
-    side.write_mark(SideMark(title=title, inode=status.st_ino))
+    side.write_made(title, status.st_ino)
     return MadeFolder(title=title, inode=status.st_ino)
 
 
@@ -68,7 +68,7 @@ def find_made(root: int, side: SideFolder) -> MadeFolder | None:
     is_new = status.st_ctime_ns >= mark.noted_ns
     if not (is_ours and is_new and is_empty) or _is_wanted_by_another(root, side, mark.title):
         return None
-    side.write_mark(SideMark(title=made.title, inode=made.inode))
+    side.write_made(made.title, made.inode)
     return made
 
 

@@ -15,7 +15,7 @@ import secrets
 import stat
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from presqt_daemon.errors import TargetFault
@@ -87,39 +87,37 @@ class SideFolder:
             return None
         mark = mark_from(content)
         if mark is None:
+            if _is_torn(content):
+                return None
             raise self._spoilt(_MARK)
         # a power loss may leave the file its new time without the line; its name has the intent's
         times = (os.stat(_MARK, dir_fd=self._handle, follow_symlinks=False), os.fstat(self._handle))
         noted = min(status.st_mtime_ns for status in times)
         return SideMark(title=mark.title, inode=mark.inode, noted_ns=noted)
 
-    def write_mark(self, mark: SideMark) -> None:
-        """Make the mark durable; the intent with its name and its folder, the inode behind it.
+    def write_intent(self, title: str) -> None:
+        """Note durably what is to be made.
 
-        A line that is added changes no name, and a torn one leaves the intent as it was.
+        It is written under its name, not moved there: so one sync keeps it, its name and the name
+        of this folder (see `tickets`).
         """
-        tree = asdict(mark)
-        del tree["noted_ns"]
-        line = json.dumps(tree, ensure_ascii=False).encode() + b"\n"
-        if mark.inode is not None:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-            handle = os.open(_MARK, flags, dir_fd=self._handle)
-            with open(handle, "wb") as stream:
-                stream.write(b"\n" + line)  # a torn one may stand before it
-                stream.flush()
-                os.fdatasync(handle)
-            return
-        new = f"{_MARK}.new"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(new, dir_fd=self._handle)
-        handle = os.open(new, os.O_WRONLY | _NEW, 0o600, dir_fd=self._handle)
+        self.drop_mark()
+        handle = os.open(_MARK, os.O_WRONLY | _NEW, 0o600, dir_fd=self._handle)
         with open(handle, "wb") as stream:
-            stream.write(line)
+            stream.write(_line_from(SideMark(title=title)))
             stream.flush()
             os.fsync(handle)
-        os.rename(new, _MARK, src_dir_fd=self._handle, dst_dir_fd=self._handle)
-        os.fsync(self._handle)
-        os.fsync(self._root)
+
+    def write_made(self, title: str, inode: int) -> None:
+        """Note what has been made, behind the intent; it may be lost, and torn, with the power.
+
+        Nothing is put there before the ticket's journal has noted the same durably, and until then
+        an empty folder is known by the intent alone.
+        """
+        flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(_MARK, flags, dir_fd=self._handle)
+        with open(handle, "wb") as stream:
+            stream.write(b"\n" + _line_from(SideMark(title=title, inode=inode)))
 
     def drop_mark(self) -> None:
         """Forget the intent: the title was another's."""
@@ -236,6 +234,20 @@ def mark_from(content: bytes) -> SideMark | None:
         if mark is not None:
             return mark
     return None
+
+
+def _is_torn(content: bytes) -> bool:
+    """Whether a crash may have left this of an intent: then it was not synced, and nothing made."""
+    try:
+        read_untrusted_json(content)
+    except UntrustedJsonError:
+        return b"\n" not in content
+    return False
+
+
+def _line_from(mark: SideMark) -> bytes:
+    tree = {"title": mark.title, "inode": mark.inode}
+    return json.dumps(tree, ensure_ascii=False).encode() + b"\n"
 
 
 def _mark_from(text: bytes) -> SideMark | None:

@@ -77,6 +77,8 @@ class FolderTarget:
         self._mode = mode | stat.S_IRUSR | stat.S_IWUSR
         self._lock = threading.Lock()
         self._sides: dict[str, SideFolder] = {}
+        self._named: set[str] = set()
+        """Deposits whose own names are durable."""
         self._is_committed = False
         with faults_named(name, "the deposit"):
             is_new = False
@@ -104,6 +106,10 @@ class FolderTarget:
         with faults_named(self._name, title):
             side = self._side(request.ticket)
             made = find_made(self._root, side) or make(self._root, side, title, self._mode)
+            # before the ticket notes it: a note of what a power loss takes could mean the next
+            # folder of that title, which may well get the same inode
+            os.fsync(self._root)
+            self._named.add(made.title)
             return self._container(made.title, request.ticket, made.inode, is_new=True)
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
@@ -173,7 +179,8 @@ class FolderTarget:
                     os.fsync(folder)
                 self.heard()
             os.fsync(root)
-            os.fsync(self._root)
+            if container.id not in self._named:
+                os.fsync(self._root)
         self._is_committed = True
         return {}
 
