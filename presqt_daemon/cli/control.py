@@ -5,7 +5,8 @@ import importlib
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
-from presqt_daemon.cli.output.show import complain
+from presqt_daemon.cli.output.describe import what_stays
+from presqt_daemon.cli.output.show import complain, print_lines
 from presqt_daemon.cli.output.text import shown
 from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
 from presqt_daemon.cli.tickets.follow import read_status
@@ -35,6 +36,8 @@ def main(context: Context) -> int:
             f"cannot {word} ticket {info.ticket_number}: {reason}", Exit.NOT_POSSIBLE
         )
     _ask(config, info.ticket_number, word)
+    if word == "cancel":
+        print_lines(what_stays(info))
     if not is_held(config.mediafiles):
         complain("no daemon is running; the request counts when one is started")
     return Exit.OK

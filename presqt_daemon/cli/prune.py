@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,30 +28,55 @@ from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.units import text_from_bytes
 
 
+@dataclass(slots=True)
+class _Removal:
+    """Removes parts of tickets, or only lists them, and counts both."""
+
+    dry_run: bool
+    parts: int = 0
+    freed: int = 0
+    left: int = 0
+
+    def summary(self) -> str:
+        """What was done in all, also where that was nothing."""
+        if not self.parts:
+            done = f"nothing {'would go' if self.dry_run else 'had to go'}"
+        else:
+            verb = "would be removed" if self.dry_run else "removed"
+            counted = f"{self.parts} file{'' if self.parts == 1 else 's or folders'}"
+            done = f"{counted} {verb}, {text_from_bytes(self.freed)}"
+        return f"{done}; {self.left} left for next time" if self.left else done
+
+
 def main(context: Context) -> int:
     """0; what is removed is printed. Each ticket is held meanwhile, so that no daemon minds."""
-    config = context.config()
-    dry_run: bool = context.options.dry_run
-    if context.options.unverified is not None:
-        folder = _ended(config, context.options.unverified)
-        _remove(folder, lambda _info: frozenset({RemovablePart.PAYLOAD}), dry_run=dry_run)
-        return Exit.OK
+    config, options = context.config(), context.options
+    removal = _Removal(options.dry_run)
+    if options.unverified is not None:
+        folder = _ended(config, options.unverified)
+        _remove(folder, lambda _info: frozenset({RemovablePart.PAYLOAD}), removal)
+    elif options.rejected_from is not None:
+        _remove_rejected(config, options.rejected_from, removal)
+    else:
+        _remove_due(config, removal)
+    print(removal.summary())
+    return Exit.OK
+
+
+def _remove_due(config: Config, removal: _Removal) -> None:
+    """Remove what the rules of retention let go."""
     uploads = Uploads(config.mediafiles)
     now = datetime.now(UTC)
-    if context.options.rejected_from is not None:
-        _remove_rejected(config, context.options.rejected_from, dry_run=dry_run)
-        return Exit.OK
     for folder, found in sorted(all_infos(uploads), key=lambda pair: pair[0].ticket):
         if not isinstance(found, ProcessInfo):
             complain(f"ticket {folder.ticket} is left alone: its status cannot be read ({found})")
         elif parts_due(found, now, config.retention):
-            _remove(folder, lambda info: parts_due(info, now, config.retention), dry_run=dry_run)
-    if not dry_run and uploads.root.is_dir():
+            _remove(folder, lambda info: parts_due(info, now, config.retention), removal)
+    if not removal.dry_run and uploads.root.is_dir():
         sweep_gone(uploads.root)
-    return Exit.OK
 
 
-def _remove_rejected(config: Config, wanted: str, *, dry_run: bool) -> None:
+def _remove_rejected(config: Config, wanted: str, removal: _Removal) -> None:
     """Remove the zips of rejected drops of one inbox folder, and of those below it, at once."""
     place = Path(os.path.realpath(config.inbox / wanted))
     uploads = Uploads(config.mediafiles)
@@ -59,7 +85,7 @@ def _remove_rejected(config: Config, wanted: str, *, dry_run: bool) -> None:
             _remove(
                 folder,
                 lambda info: frozenset({RemovablePart.PAYLOAD} if is_rejected(info) else ()),
-                dry_run=dry_run,
+                removal,
             )
 
 
@@ -92,24 +118,28 @@ def _ended(config: Config, wanted: str) -> TicketFolder:
 def _remove(
     folder: TicketFolder,
     parts_of: Callable[[ProcessInfo], frozenset[RemovablePart]],
-    *,
-    dry_run: bool,
+    removal: _Removal,
 ) -> None:
     """Remove, or only list; a failure is told and the next ticket goes on."""
     try:
         paths = removable(folder, parts_of(folder.read_info()))
         sizes = {path: _bytes_in(path) for path in paths}
-        if not dry_run:
+        if not removal.dry_run:
             paths = expire(folder, parts_of)
     except (HeldError, InfoError) as error:
         complain(f"{error}; what is left goes next time")
+        removal.left += 1
         return
     except OSError as error:
         complain(f"ticket {folder.ticket}: {error.strerror}; what is left goes next time")
+        removal.left += 1
         return
     for path in paths:
-        verb = "would remove" if dry_run else "removed"
-        print(f"{verb} {shown(str(path))} ({text_from_bytes(sizes.get(path, 0))})")
+        verb = "would remove" if removal.dry_run else "removed"
+        size = sizes.get(path, 0)
+        removal.parts += 1
+        removal.freed += size
+        print(f"{verb} {shown(str(path))} ({text_from_bytes(size)})")
 
 
 def _bytes_in(path: Path) -> int:

@@ -1,5 +1,6 @@
 """`verify`: targets are asked again for their digests, which are compared with the records."""
 
+import contextlib
 import functools
 import random
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from presqt_daemon.records.record import (
 )
 from presqt_daemon.records.record_head import read_record_head
 from presqt_daemon.targets.base import connect
+from presqt_daemon.tickets.legacy import read_any_info
 from presqt_daemon.tickets.locks import HeldError, lease_ended
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import RECEIPT_NAME, TicketFolder, Uploads
@@ -33,7 +35,7 @@ from presqt_daemon.upload.ask_again import Now, PlaceAtTarget, ask_again, place_
 from presqt_daemon.upload.calls.archive_disk import missing_archive
 from presqt_daemon.workers.limits.tokens import MissingTokenError, Tokens
 
-COLUMNS = ("ticket", "result", "same", "changed", "gone", "unknown", "detail")
+COLUMNS = ("ticket", "result", "deposited", "title", "found")
 LEASE_SECONDS = 10.0
 
 
@@ -45,6 +47,8 @@ class FixityCheck:
     counts: dict[Now, int] = field(default_factory=lambda: dict.fromkeys(Now, 0))
     differing: list[str] = field(default_factory=list)
     problem: str | None = None
+    title: str = ""
+    deposited: str = ""
 
     @property
     def result(self) -> str:
@@ -146,6 +150,10 @@ def _verify_many(means: Means, sample: int | None) -> Iterator[FixityCheck]:
 def _verify(means: Means, folder: TicketFolder) -> FixityCheck:
     """One deposit; what was found stands in its record too."""
     finding = FixityCheck(ticket=folder.ticket)
+    with contextlib.suppress(InfoError):
+        info = read_any_info(folder)
+        finding.title = info.title or info.source_file
+        finding.deposited = f"{info.finished_at or info.received_at:%Y-%m-%d}"
     try:
         _ask(means, folder, finding)
         _append(folder, finding)
@@ -241,6 +249,12 @@ def _append(folder: TicketFolder, finding: FixityCheck) -> None:
 
 
 def _row(finding: FixityCheck) -> Row:
-    detail = finding.problem or ""
-    counts = (str(finding.counts[now]) for now in Now)
-    return (finding.ticket, finding.result, *counts, shown(detail))
+    counts = [f"{count} {now}" for now, count in finding.counts.items() if count]
+    found = ", ".join([*counts, *([] if finding.problem is None else [finding.problem])])
+    return (
+        finding.ticket,
+        finding.result,
+        finding.deposited or "-",
+        shown(finding.title) or "-",
+        shown(found),
+    )

@@ -49,6 +49,19 @@ def test_an_open_ticket_can_be_cancelled(program: Program, info: ProcessInfo) ->
     assert stat.S_IMODE((program.mediafiles / "control").stat().st_mode) == 0o700
 
 
+def test_a_cancel_says_what_stays_at_which_link(program: Program) -> None:
+    info = sending_info(link_to_resource="https://osf.io/abc12/")
+    _claimed(program, info)
+    ended = program.run("cancel", info.ticket_number)
+    assert ended.stdout.splitlines()[:2] == [
+        f"ticket {info.ticket_number} (thesis.zip): its end is asked for",
+        "what was sent stays (1 of 4 files): https://osf.io/abc12/",
+    ]
+    unsent = new_info()
+    _claimed(program, unsent)
+    assert "nothing is at a target yet" in program.run("cancel", unsent.ticket_number).stdout
+
+
 def test_asking_twice_is_as_good_as_once(program: Program) -> None:
     info = new_info()
     _claimed(program, info)

@@ -47,10 +47,31 @@ def test_what_is_due_goes_and_all_else_stays(program: Program) -> None:
 def test_a_dry_run_lists_the_same_and_removes_nothing(program: Program) -> None:
     due = _add(program, _aged(finished_info(), days=6))
     told = program.run("prune", "--dry-run")
-    assert told.stdout == f"would remove {due.path / 'thesis.zip'} (3 B)\n"
+    assert told.stdout.splitlines() == [
+        f"would remove {due.path / 'thesis.zip'} (3 B)",
+        "1 file would be removed, 3 B",
+    ]
     assert (due.path / "thesis.zip").exists()
-    assert program.run("prune").stdout == f"removed {due.path / 'thesis.zip'} (3 B)\n"
-    assert program.run("prune").stdout == ""
+    assert program.run("prune").stdout.splitlines() == [
+        f"removed {due.path / 'thesis.zip'} (3 B)",
+        "1 file removed, 3 B",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "nothing had to go"),
+        (("--dry-run",), "nothing would go"),
+        (("--rejected-from", "archive"), "nothing had to go"),
+    ],
+)
+def test_it_says_so_when_nothing_has_to_go(
+    program: Program, arguments: tuple[str, ...], said: str
+) -> None:
+    _add(program, _aged(finished_info(), days=4))
+    ended = program.run("prune", *arguments)
+    assert (ended.returncode, ended.stdout) == (0, f"{said}\n")
 
 
 def test_an_unverified_zip_goes_only_when_it_is_named(program: Program) -> None:

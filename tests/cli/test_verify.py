@@ -1,7 +1,9 @@
 """What `verify` says of deposits that were really made into a folder."""
 
 import json
+import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,11 @@ def test_each_deposit_is_told_by_itself_and_its_record_says_what_was_found(
     assert f"changed: /P1/a.txt ({changed})" in ended.stdout
     assert f"gone: /P2/a.txt ({gone})" in ended.stdout
     assert "2 files of 2 deposits changed or are gone" in ended.stderr
+    rows = {line.split()[0]: line for line in ended.stdout.splitlines()[1:4]}
+    day = rf"{datetime.now(UTC):%Y}-[0-9-]{{5}}"
+    assert re.fullmatch(rf"{same}  ok      {day}  P0     1 same", rows[same])
+    assert re.fullmatch(rf"{changed}  wrong   {day}  P1     1 changed", rows[changed])
+    assert re.fullmatch(rf"{gone}  wrong   {day}  P2     1 gone", rows[gone])
     assert "Traceback" not in ended.stderr
     assert [program.run("verify", ticket).returncode for ticket in (same, changed, gone)] == [
         0, 2, 2,

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from presqt_daemon.cli.command_line.exits import Exit
@@ -70,3 +71,18 @@ def seconds(text: str) -> float:
         return seconds_from_text(float(text) if text.replace(".", "", 1).isdecimal() else text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
+
+
+def since(text: str) -> datetime:
+    """A moment in UTC, for `type=`: a time before now (`2d`), a date, or a date with its time."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            return datetime.now(UTC) - timedelta(seconds=seconds_from_text(text))
+        except (ValueError, OverflowError):
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is no time before now such as 12h or 2d, nor a date such as 2026-01-31"
+            ) from None
+    # a date without a zone is one of the person who types it
+    return moment.astimezone(UTC)

@@ -57,6 +57,18 @@ def describe(info: ProcessInfo, folder: TicketFolder) -> Iterator[str]:
         yield f"the zip may be removed from {text_from_moment(info.expiration)}"
 
 
+def what_stays(info: ProcessInfo) -> Iterator[str]:
+    """What becomes of an open ticket's deposit when it is cancelled, and where to look."""
+    name = f"ticket {info.ticket_number} ({shown(info.source_file)})"
+    yield f"{name}: its end is asked for"
+    if info.link_to_resource is None:
+        yield "nothing is at a target yet, as far as its status says"
+        return
+    files = f"{info.upload_files_finished} of {info.upload_total_files} files"
+    yield f"what was sent stays ({files}): {shown(info.link_to_resource)}"
+    yield "remove it there if nobody needs it; a retry goes on with it"
+
+
 def progress_line(info: ProcessInfo) -> str:
     """What is being done now, on one line; of an ended ticket only that it has ended."""
     parts = [f"{info.job_percentage}%", headline(info) if info.is_open else info.status.value]

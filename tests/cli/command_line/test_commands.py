@@ -1,8 +1,11 @@
+import argparse
 import importlib
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from presqt_daemon.cli.command_line.command import since
 from presqt_daemon.cli.command_line.commands import COMMANDS
 from presqt_daemon.cli.command_line.exits import Exit
 from presqt_daemon.cli.command_line.parser import PROGRAM
@@ -50,3 +53,23 @@ def test_every_exit_code_of_a_command_stands_on_the_page() -> None:
 def test_every_command_stands_on_the_page() -> None:
     page = text_of("presqt_daemon/cli/README.md")
     assert {name for name in COMMANDS if f"`{name}" not in page} == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-01-31T10:00:00+02:00", datetime(2026, 1, 31, 8, tzinfo=UTC)),
+        ("2026-01-31", datetime(2026, 1, 31).astimezone(UTC)),
+        ("2d", datetime.now(UTC) - timedelta(days=2)),
+        ("12h", datetime.now(UTC) - timedelta(hours=12)),
+    ],
+)
+def test_a_moment_is_a_date_or_a_time_before_now(text: str, moment: datetime) -> None:
+    assert abs(since(text) - moment) < timedelta(minutes=10)
+    assert since(text).tzinfo is UTC
+
+
+@pytest.mark.parametrize("text", ["yesterday", "", "99999999999d", "-2d", "2026-02-30"])
+def test_what_is_no_moment_is_wrong_usage(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="nor a date such as"):
+        since(text)
