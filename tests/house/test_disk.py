@@ -376,7 +376,7 @@ def test_data_reach_the_disk_before_their_name_and_the_name_before_what_follows(
 
     # what is to be made is noted, what was made is on the disk before the journal knows it, and the
     # journal before anything is put there
-    side = f"archive/.presqt-{ticket}"
+    side = r"archive/\.presqt-[0-9a-f-]{36}"
     intent = number(rf"fsync\({side}/container\.json\)", payload_named)
     made = number(r"fsync\(archive\)", intent)
     known = number(rf"fsync\({folder}/journal\.jsonl\)", made)
