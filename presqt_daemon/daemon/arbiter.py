@@ -19,7 +19,7 @@ from presqt_daemon.daemon.summary import ready_line
 from presqt_daemon.daemon.wiring import Rooms, join_rooms
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.inbox.answers.events import Claimed, Request
-from presqt_daemon.inbox.requests.control import ReloadRequest, UpgradeRequest
+from presqt_daemon.inbox.requests.control import HoldsChanged, ReloadRequest, UpgradeRequest
 from presqt_daemon.records.found_tickets import FoundTickets
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.logs import tell_kept_back
@@ -167,6 +167,8 @@ class Daemon:
                 self._rooms.asked.opened(event.ticket)
             case Request():
                 self._rooms.asked.take(event)
+            case HoldsChanged():
+                self._rooms.dispatch.have_holds(event.holds)
             case UpgradeRequest():
                 self._rooms.upgrade.ask(force=event.force)
             case StopAsked():
@@ -182,8 +184,7 @@ class Daemon:
                     self._rooms.asked.opened(event.ticket)
                     self._rooms.inbox.status_changed(event.ticket)
                 elif (ticket_ended := ended_by(event)) is not None:
-                    self._rooms.asked.ended(ticket_ended)
-                    self._rooms.inbox.status_changed(ticket_ended)
+                    self._rooms.end_ticket(ticket_ended)
 
     def _open_gate(self, found: FoundTickets, deadline: float | None) -> FoundTickets | None:
         """The tickets once all have their records; None when the start must go no further.
@@ -227,9 +228,8 @@ class Daemon:
             if not running:
                 return True
         # the inbox posts before it calls itself idle, so its events are looked for afterwards
-        return (
-            self._rooms.dispatch.is_idle() and self._rooms.inbox.is_idle() and self._events.empty()
-        )
+        rooms = self._rooms
+        return rooms.dispatch.is_idle() and rooms.inbox.is_idle() and self._events.empty()
 
     def _tell_what_is_left(self) -> None:
         """Say of each drop that is not taken why; with one, not all has come to its end."""
@@ -244,7 +244,8 @@ class Daemon:
             return 0
         if self._is_interrupted:
             return INTERRUPTED
-        if not self._rooms.dispatch.is_idle() or self._has_late_claim():
+        dispatch = self._rooms.dispatch
+        if dispatch.agenda.tickets or not dispatch.is_idle() or self._has_late_claim():
             self._rooms.dispatch.verdicts.append(Verdict.OPEN)
         return int(worst(self._rooms.dispatch.verdicts))
 

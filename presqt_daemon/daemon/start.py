@@ -1,11 +1,14 @@
 """What a start makes and finds: its folders, tickets of all ages, those that have not ended."""
 
+import contextlib
 import logging
 
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.wiring import Rooms
 from presqt_daemon.records.found_tickets import FoundTickets, find_tickets
 from presqt_daemon.system.files import make_folder, sync_folder
+from presqt_daemon.tickets.holds import end_hold, read_holds
+from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.workers.recover import end_strays, find_open, give_up
 
 _log = logging.getLogger(__name__)
@@ -46,16 +49,31 @@ def find_all_tickets(rooms: Rooms) -> FoundTickets:
 
 
 def resume_open_tickets(rooms: Rooms, found: FoundTickets) -> None:
-    """Let every ticket go on that has not ended; end what its last worker left running."""
+    """Let every ticket go on that has not ended; end what its last worker left running.
+
+    What is on hold is known first. Raises OSError.
+    """
     names = found.open | (set(rooms.uploads.tickets()) - found.tickets)
     tickets = list(find_open(rooms.uploads, names, rooms.in_hand.take))
     name, deaths = rooms.in_hand.died or ("", 0)
     strays = end_strays([item.ticket for item in tickets])
     if strays:
         _log.warning("ended %d programs that an earlier run left behind", strays)
+    _begin_holds(rooms, {item.ticket.ticket for item in tickets})
     for item in tickets:
         if item.ticket.ticket == name:
             item.ticket.deaths, item.ticket.is_resume = deaths, True
         rooms.dispatch.open(item.ticket, item.fault)
     if tickets:
         _log.info("%d tickets go on from where they were", len(tickets))
+
+
+def _begin_holds(rooms: Rooms, open_tickets: set[str]) -> None:
+    """Know what is on hold; the hold of a ticket that has ended goes, as a crash may leave it."""
+    control = rooms.supervisor.config.control_folder
+    for ticket in read_holds(control).tickets - open_tickets:
+        with contextlib.suppress(InfoError, FileNotFoundError):
+            if not rooms.uploads.folder(ticket).read_info().is_open:
+                end_hold(control, ticket)
+    rooms.control.holds = read_holds(control)
+    rooms.dispatch.have_holds(rooms.control.holds)

@@ -73,6 +73,13 @@ class Rooms:
         self.dispatch.resume_targets()
         self.inbox.reload(config)
 
+    def end_ticket(self, ticket: str) -> None:
+        """Let those know who follow a ticket that its end is written."""
+        self.asked.ended(ticket)
+        self.inbox.status_changed(ticket)
+        if ticket in self.dispatch.agenda.on_hold.holds.named:
+            self.control.remove_hold(ticket)
+
     def close(self) -> None:
         """Close the inbox, wait for what is being written, end the workers."""
         self.upgrade.stop()

@@ -13,13 +13,14 @@ from presqt_daemon.tickets.parties import OtherPartyError
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.workers.outcomes import end_failed
+from presqt_daemon.workers.queue.on_hold import HoldNote
 from presqt_daemon.workers.reopen import is_staged, reopened_info, why_not_again
 from presqt_daemon.workers.runs.events import Busy, Closed, Noted, Refusal, Reopened
 from presqt_daemon.workers.runs.pauses import Pause
 from presqt_daemon.workers.runs.run import BUG, WRITE_RETRY_SECONDS, RunEnd, RunKind, fault_from_bug
 from presqt_daemon.workers.runs.ticket_lines import lines_of
 from presqt_daemon.workers.supervisor import Supervisor
-from presqt_daemon.workers.unfinished_runs import wait_on
+from presqt_daemon.workers.unfinished_runs import note_hold, wait_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,9 @@ class TicketChanges:
             self._log(ticket, "untold").exception("it cannot be told; left to the next start")
             return RunEnd(ticket=ticket, kind=RunKind.OVER, info=None)
 
-    def note(self, ticket: str, pause: Pause, seconds: float | None, waited: float) -> Noted:
+    def note(
+        self, ticket: str, pause: Pause | HoldNote, seconds: float | None, waited: float
+    ) -> Noted:
         """Say on a waiting ticket what it waits for; its end when it has waited for too long.
 
         Fields as of `wait_on`. A failure to write changes nothing.
@@ -113,13 +116,16 @@ class TicketChanges:
         return RunEnd(ticket=ticket, kind=RunKind.OVER, info=info)
 
     def _note(
-        self, ticket: str, pause: Pause, seconds: float | None, waited: float
+        self, ticket: str, pause: Pause | HoldNote, seconds: float | None, waited: float
     ) -> RunEnd | None:
         supervisor = self.supervisor
         with supervisor.uploads.parties.having(ticket) as party:
             holder = supervisor.open_holder(self._folder(ticket), party)
             info = holder.info
-            if info.is_open:
+            if info.is_open and isinstance(pause, HoldNote):
+                note_hold(holder, pause.reason)
+            elif info.is_open:
+                assert isinstance(pause, Pause)
                 info = wait_on(
                     holder,
                     pause.waiting_for,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.system.logs import shared_log
+from presqt_daemon.tickets.holds import Holds
 from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.tickets.verdict import Verdict, verdict
 from presqt_daemon.workers.changes import TicketChanges
@@ -52,8 +53,6 @@ LEASE_SECONDS = 30.0
 
 LEASE_LOOK_SECONDS = 0.1
 CLOSE_SECONDS = 5.0
-LATE_SECONDS = 0.5
-"""How long runs are waited for that were to be over: their threads end with the process."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -169,6 +168,10 @@ class Dispatch:
             case Reopened():
                 self._take_reopened(event)
 
+    def have_holds(self, holds: Holds) -> None:
+        """Send nothing more of what the operator has put on hold; what is being sent goes on."""
+        self._holding.have_holds(holds)
+
     def begin_nothing(self) -> None:
         """Let no run that has staged go on into sending: the daemon is about to end."""
         self.supervisor.permits.goes_on = False
@@ -181,8 +184,8 @@ class Dispatch:
                 ticket.interruption.stop_by = moment
 
     def is_idle(self) -> bool:
-        """Whether nothing is open and nothing is on its way."""
-        return not self.agenda.tickets and not self._jobs.unanswered and not self._later
+        """Whether nothing is on its way, and what is open waits for an operator's word alone."""
+        return self.agenda.has_only_holds() and not self._jobs.unanswered and not self._later
 
     def resume_targets(self) -> None:
         """Have paused targets asked at once, as after a changed configuration."""
@@ -190,7 +193,7 @@ class Dispatch:
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
         """Wait for what is still to be written on tickets, and for what hangs not for long."""
-        self._jobs.close(timeout, LATE_SECONDS)
+        self._jobs.close(timeout)
 
     def _begin(self, run: Run) -> None:
         """Start a run; one for which there is no thread now comes back soon."""

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from presqt_daemon.model import PauseKind
+from presqt_daemon.tickets.holds import Holds
 from presqt_daemon.units import text_from_seconds
+from presqt_daemon.workers.queue.on_hold import HoldNote, tell_change
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
 from presqt_daemon.workers.queue.queue import TicketQueue
 from presqt_daemon.workers.runs.pauses import Pause
@@ -29,11 +31,20 @@ class HeldTargets:
 
     agenda: TicketQueue
     supervisor: Supervisor
-    note: Callable[[str, Pause, float | None, float], None]
+    note: Callable[[str, Pause | HoldNote, float | None, float], None]
     clock: Callable[[], float]
     wall: Callable[[], datetime]
     _is_noting: bool = False
     _looked: float = float("-inf")
+
+    def have_holds(self, holds: Holds) -> None:
+        """Send nothing more of what the operator has put on hold, and say so in the log."""
+        before = self.agenda.on_hold.holds
+        if holds != before:
+            targets = self.supervisor.config.targets
+            tell_change(before, holds, targets, self.agenda.running())
+            self.supervisor.permits.holds = holds
+            self.agenda.have_holds(holds)
 
     def judge(self, ticket: OpenTicket, end: RunEnd) -> None:
         """Pause a target that no other ticket would find better; let a mended one run again."""
@@ -96,7 +107,8 @@ class HeldTargets:
             self._is_noting = True
             ticket, pause = found
             # a moment that has come is no next attempt: the target is being asked now
-            seconds = pause.until - now if pause.until > now else None
+            until = pause.until if isinstance(pause, Pause) else now
+            seconds = until - now if until > now else None
             self.note(ticket.ticket, pause, seconds, ticket.waited_until(now))
 
     def have_noted(self, name: str) -> None:

@@ -16,11 +16,15 @@ from typing import Any
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.workers.changes import TicketChanges, tried_again
 from presqt_daemon.workers.engine import NoThreadError
+from presqt_daemon.workers.queue.on_hold import HoldNote
 from presqt_daemon.workers.runs.events import ChangeEvent, Closed, Event, Noted, Refusal, Reopened
 from presqt_daemon.workers.runs.pauses import Pause
 
 CHANGES_AT_ONCE = 4
 """One change that hangs on a disk holds up no other, and a thousand take no thousand threads."""
+
+LATE_SECONDS = 0.5
+"""How long runs are waited for that were to be over: their threads end with the process."""
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +89,9 @@ class TicketJobs:
         lost = Closed(tried_again(ticket), error)
         self._hand_over(ticket, lost, self.changes.end, ticket, error)
 
-    def note(self, ticket: str, pause: Pause, seconds: float | None, waited: float) -> None:
+    def note(
+        self, ticket: str, pause: Pause | HoldNote, seconds: float | None, waited: float
+    ) -> None:
         """Have it written on a ticket what it waits for."""
         lost = Noted(ticket, None)
         self._hand_over(ticket, lost, self.changes.note, ticket, pause, seconds, waited)
@@ -126,7 +132,7 @@ class TicketJobs:
                 taken.add(job.ticket)
         self._waiting.extendleft(reversed(passed))
 
-    def close(self, changes_seconds: float, runs_seconds: float) -> None:
+    def close(self, changes_seconds: float, runs_seconds: float = LATE_SECONDS) -> None:
         """Carry out the changes, for so long at most, then wait for runs that are about to end."""
         until = time.monotonic() + changes_seconds
         self.start_waiting()

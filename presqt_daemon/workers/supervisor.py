@@ -48,7 +48,7 @@ from presqt_daemon.workers.runs.run import (
     Work,
 )
 from presqt_daemon.workers.runs.ticket_lines import lines_of
-from presqt_daemon.workers.unfinished_runs import park
+from presqt_daemon.workers.unfinished_runs import QUEUED, park
 
 CONTAINER = "another ticket that sends into the same container"
 CONTAINER_SECONDS = 1.0
@@ -229,7 +229,7 @@ class Supervisor:
         holder, run = conversation.holder, conversation.job.run
         holder.info = info = replace(
             holder.info,
-            message="Waiting to be uploaded.",
+            message=QUEUED,
             waiting_for="a worker",
             waiting_since=None,
             waited_seconds=0,

@@ -12,6 +12,7 @@ from presqt_daemon.config import Config
 from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.model import Stage
 from presqt_daemon.system.logs import shared_log
+from presqt_daemon.tickets.holds import ON_HOLD
 from presqt_daemon.tickets.process_info import ProcessInfo, advance
 from presqt_daemon.tickets.status_writer import StatusWriter
 from presqt_daemon.workers.outcomes import end_failed
@@ -28,6 +29,7 @@ from presqt_daemon.workers.runs.run import (
 )
 
 CANCELLED = "Upload was cancelled by the user"
+QUEUED = "Waiting to be uploaded."
 OUTGROWN = "The bag takes longer than its size explains; it waits for a place among the large ones."
 STAGED_AGAIN = "The payload on disk is no longer what was staged; it is staged again."
 
@@ -87,6 +89,23 @@ def waiting_info(
         waited_seconds=int(waited),
         message=f"Waiting for {waiting_for}: {cause}" if cause else f"Waiting for {waiting_for}.",
     )
+
+
+def note_hold(holder: StatusWriter, reason: str | None) -> None:
+    """Say on a staged ticket that it is on hold and why; None: that it waits for a worker again.
+
+    What stands there already is not written again. The time of a hold is no wait of the ticket's.
+    """
+    info = holder.info
+    if reason is not None:
+        if (info.waiting_for, info.message) == (ON_HOLD, reason):
+            return
+        told = replace(info, message=reason, waiting_for=ON_HOLD, waiting_since=holder.now())
+    elif info.waiting_for == ON_HOLD:
+        told = replace(info, message=QUEUED, waiting_for="a worker", waiting_since=None)
+    else:
+        return
+    holder.fact(replace(told, next_attempt_at=None))
 
 
 def pick_up(

@@ -145,6 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
         if how == "swallow":
             self.close_connection = True
             return
+        if how == "late":
+            shelf.released.wait()
         if how == "slowly":
             shelf.released.wait(0.1)
         if how == "trickle":

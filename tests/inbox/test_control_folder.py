@@ -1,11 +1,17 @@
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from presqt_daemon.inbox.answers.events import Request, RequestedAction
-from presqt_daemon.inbox.requests.control import ControlFolder, ControlRequest, UpgradeRequest
+from presqt_daemon.inbox.requests.control import (
+    ControlFolder,
+    ControlRequest,
+    HoldsChanged,
+    UpgradeRequest,
+)
 from tests.inbox.running import until
 
 TICKET = "11111111-1111-4111-8111-111111111111"
@@ -72,3 +78,38 @@ def test_a_request_lies_there_until_it_is_answered_and_is_handed_on_once(
     until(lambda: len(found) == 3)
     folder.stop()
     assert path.exists()
+
+
+def test_holds_lie_where_they_are_and_each_change_is_told_once(tmp_path: Path) -> None:
+    found: list[ControlRequest] = []
+    folder = ControlFolder(tmp_path, found.append)
+    for name in ("hold", "osf.hold", f"{TICKET}.hold"):
+        (tmp_path / name).touch()
+    folder.take_requests()
+    folder.take_requests()
+    (first,) = found
+    assert isinstance(first, HoldsChanged)
+    assert first.holds.everything is not None
+    assert first.holds.named.keys() == {"osf", TICKET}
+    (tmp_path / "resume").touch()
+    (tmp_path / "osf.resume").touch()
+    folder.take_requests()
+    assert os.listdir(tmp_path) == [f"{TICKET}.hold"]
+    last = found[-1]
+    assert isinstance(last, HoldsChanged)
+    assert last.holds.named.keys() == {TICKET}
+    assert last.holds.everything is None
+
+
+def test_a_request_that_comes_within_the_same_tick_of_the_clock_is_seen(tmp_path: Path) -> None:
+    found: list[ControlRequest] = []
+    folder = ControlFolder(tmp_path, found.append)
+    tick = time.time_ns()
+    (tmp_path / f"{TICKET}.retry").touch()
+    os.utime(tmp_path, ns=(tick, tick))
+    folder.start()
+    until(lambda: len(found) == 1)
+    (tmp_path / f"{TICKET}.cancel").touch()
+    os.utime(tmp_path, ns=(tick, tick))
+    until(lambda: len(found) == 2)
+    folder.stop()

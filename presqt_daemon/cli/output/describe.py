@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from presqt_daemon.cli.output.text import brief, capped, shown, text_from_moment
 from presqt_daemon.model import Finding, Stage, Status
+from presqt_daemon.tickets.holds import ON_HOLD
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.units import text_from_bytes
@@ -32,7 +33,7 @@ def damaged_row(ticket: str, problem: str) -> tuple[str, ...]:
 
 def headline(info: ProcessInfo) -> str:
     """The one sentence: the message, and why nothing moves if nothing does."""
-    if not info.is_open or info.waiting_for is None:
+    if not info.is_open or info.waiting_for in {None, ON_HOLD}:
         return info.message
     until = f" (next attempt {text_from_moment(info.next_attempt_at)})"
     waits = f"Waiting for {info.waiting_for}"

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,10 +14,21 @@ from presqt_daemon.inbox.answers.events import Request, RequestedAction
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import json_bytes, replace_file
 from presqt_daemon.system.shortage import start_thread
+from presqt_daemon.tickets.holds import (
+    Holds,
+    end_hold,
+    held_by,
+    name_of_hold,
+    read_holds,
+    resumed_by,
+)
 from presqt_daemon.tickets.store import is_ticket
 
 POLL_SECONDS = 0.25
 """One stat of a folder; the folder is read only when its time has changed."""
+
+SAME_TICK_SECONDS = 2
+"""A folder is read again until its time is so long past: as coarse as file systems are."""
 
 UPGRADE_NAME = "prepare_upgrade"
 FORCE = "force"
@@ -42,13 +54,21 @@ class ReloadRequest:
     answered: Callable[[tuple[str, ...]], None] = field(compare=False)
 
 
-ControlRequest = Request | UpgradeRequest | ReloadRequest
+@dataclass(frozen=True, slots=True)
+class HoldsChanged:
+    """What is on hold from now on."""
+
+    holds: Holds
+
+
+ControlRequest = Request | UpgradeRequest | ReloadRequest | HoldsChanged
 
 
 class ControlFolder:
     """Watches the folder on a thread of its own.
 
     The file of a cancel or retry is removed when it has been answered, so that none is lost.
+    `holds` is what is known to be on hold; a change of it is told.
     """
 
     def __init__(self, folder: Path, emit: Callable[[ControlRequest], None]) -> None:
@@ -62,6 +82,7 @@ class ControlFolder:
         self._thread: threading.Thread | None = None
         self._seen: int | None = None
         self._unknown: set[str] = set()
+        self.holds = Holds()
 
     def start(self) -> None:
         """Begin to watch, what lies there already first; again where no thread could be had."""
@@ -80,8 +101,11 @@ class ControlFolder:
         """Take every request that lies there and is not under way."""
         with os.scandir(self._folder) as entries:
             names = sorted(entry.name for entry in entries)
+        self._take_holds(names)
         for name in names:
             request = request_from_name(name)
+            if held_by(name)[0] or resumed_by(name)[0]:
+                continue
             if name == UPGRADE_NAME:
                 self._take_upgrade()
             elif name.endswith(ANSWER_SUFFIX):
@@ -95,6 +119,22 @@ class ControlFolder:
             elif name not in self._asked:
                 self._asked.add(name)
                 self._emit(replace(request, answered=partial(self._answer, name)))
+
+    def remove_hold(self, ticket: str) -> None:
+        """Forget the hold of a ticket that has ended; called by the arbiter's thread."""
+        self._answer(name_of_hold(ticket))
+
+    def _take_holds(self, names: list[str]) -> None:
+        """Carry out what is resumed, and tell what is on hold then. Raises OSError."""
+        for name in names:
+            is_resume, whom = resumed_by(name)
+            if is_resume:
+                end_hold(self._folder, whom)
+                (self._folder / name).unlink(missing_ok=True)
+        holds = read_holds(self._folder)
+        if holds != self.holds:
+            self.holds = holds
+            self._emit(HoldsChanged(holds))
 
     def _answer(self, name: str) -> None:
         """Called by the arbiter's thread."""
@@ -166,7 +206,9 @@ class ControlFolder:
             try:
                 changed = self._folder.stat().st_mtime_ns
                 if changed != self._seen:
-                    self._seen = changed
+                    # a file that comes within the same tick of the clock changes no time
+                    is_past = time.time_ns() - changed > SAME_TICK_SECONDS * 10**9
+                    self._seen = changed if is_past else None
                     self.take_requests()
             except OSError as error:
                 if self._seen != -1:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from presqt_daemon.config import Config, TargetConfig
+from presqt_daemon.tickets.holds import Holds
 from presqt_daemon.workers.limits.rate_limit import book
 from presqt_daemon.workers.limits.same_process import SameProcess
 from presqt_daemon.workers.limits.staging_places import StagingPlaces, stage_slots
@@ -110,6 +111,9 @@ class Permits(SameProcess):
     goes_on: bool = True
     """Whether a run that has staged may go on into sending."""
 
+    holds: Holds = field(default_factory=Holds)
+    """What the operator has put on hold."""
+
     _queued: Collection[str] = ()
     _coming: dict[str, str] = field(default_factory=dict)
     """Ticket -> target, of those that were refused to go on and are not queued yet."""
@@ -152,10 +156,12 @@ class Permits(SameProcess):
     ) -> bool:
         """Exchange the place for staging for one of a target's lanes, if that is free.
 
-        False also while others wait there, or are held: a ticket that goes on passes nobody.
+        False also while others wait there, or are held: a ticket that goes on passes nobody; and
+        for one that the operator has put on hold.
         """
         with self._lock:
-            may_go = self.goes_on and target not in {*self._queued, *self._coming.values()}
+            may_go = self.goes_on and not self.holds.cover(ticket, target)
+            may_go = may_go and target not in {*self._queued, *self._coming.values()}
             if not may_go or not self._take_lane(ticket, target, resource_id, zip_bytes):
                 self._coming[ticket] = target
                 return False

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from presqt_daemon.tickets.holds import Holds
 from presqt_daemon.workers.limits.permits import Permits
+from presqt_daemon.workers.queue.on_hold import HoldNote, OnHold
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
 from presqt_daemon.workers.queue.target_queue import TargetQueue
 from presqt_daemon.workers.runs.pauses import Held, Pause, asked_at_once, pause_after
@@ -21,6 +23,7 @@ class TicketQueue:
 
     tickets: dict[str, OpenTicket] = field(default_factory=dict)
     small_bytes: int = 10**9
+    on_hold: OnHold = field(default_factory=OnHold)
     _unstaged: dict[tuple[str, bool], deque[OpenTicket]] = field(default_factory=dict)
     """By inbox folder, and whether the bags are large."""
 
@@ -36,6 +39,8 @@ class TicketQueue:
         ticket.order = -self._count if first else self._count
         is_large = ticket.zip_bytes > self.small_bytes
         if ticket.work is Work.UPLOAD and ticket.target is not None:
+            if self.on_hold.take(ticket):
+                return
             lane = self._lane(ticket.target)
             lane.add(ticket, is_large=is_large, first=first)
             if lane.pause is not None:
@@ -57,6 +62,26 @@ class TicketQueue:
         """Let a ticket wait in front whose own run has paused its target."""
         ticket.begin_waiting(now)
         self.add(ticket, first=True)
+
+    def have_holds(self, holds: Holds) -> None:
+        """Keep back what the operator has put on hold, and let go what is not any more.
+
+        Parked tickets come to it at their moment.
+        """
+        for ticket in self.on_hold.change(holds):
+            self.add(ticket)
+            if self._lane(ticket.target or "").pause is None:
+                # else it is told in a moment what holds it now
+                self.on_hold.have_withdrawn(ticket)
+        for lane in self._lanes.values():
+            for queue in lane.queues.values():
+                kept = [one for one in queue if one.is_gone or not self.on_hold.take(one)]
+                queue.clear()
+                queue.extend(kept)
+
+    def has_only_holds(self) -> bool:
+        """Whether every open ticket is on hold, and says so."""
+        return len(self.tickets) == len(self.on_hold.tickets) and not self.on_hold.has_note()
 
     def pause(self, target: str, held: Held, *, asked_by: str, now: float, wall: datetime) -> bool:
         """Hold a target's tickets back; whether that begins now."""
@@ -95,8 +120,10 @@ class TicketQueue:
         for ticket in self.running():
             ticket.is_asked_again |= target in {None, ticket.target}
 
-    def take_note(self, now: float) -> tuple[OpenTicket, Pause] | None:
+    def take_note(self, now: float) -> tuple[OpenTicket, Pause | HoldNote] | None:
         """A ticket on which is to be written now what holds it."""
+        if (found := self.on_hold.take_note()) is not None:
+            return found
         while self._notes and self._notes[0][0] <= now:
             moment, _, ticket = heapq.heappop(self._notes)
             if ticket.is_gone or ticket.note_at != moment or ticket.target is None:
@@ -134,6 +161,7 @@ class TicketQueue:
         ticket = self.tickets.pop(name, None)
         if ticket is not None:
             ticket.is_gone = True
+            self.on_hold.remove(name)
         return ticket
 
     def wake(self, now: float) -> list[Pause]:
@@ -163,6 +191,8 @@ class TicketQueue:
 
     def next_note(self) -> float | None:
         """When `take_note` has something to look at next, None for never."""
+        if self.on_hold.has_note():
+            return float("-inf")
         return self._notes[0][0] if self._notes else None
 
     def runs(

@@ -8,7 +8,7 @@ from presqt_daemon.model import PauseKind
 from presqt_daemon.workers.limits.permits import Permits
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
 from presqt_daemon.workers.queue.queue import TicketQueue
-from presqt_daemon.workers.runs.pauses import Held
+from presqt_daemon.workers.runs.pauses import Held, Pause
 from presqt_daemon.workers.runs.run import Work
 
 GB = 10**9
@@ -276,6 +276,7 @@ def told(agenda: TicketQueue, allowed: Permits, now: float) -> list[tuple[str, b
     found = []
     while (note := agenda.take_note(now)) is not None:
         ticket, pause = note
+        assert isinstance(pause, Pause)
         found.append((ticket.ticket, pause.until > now))
         agenda.end_note(ticket.ticket, 10_000.0)
     return found
