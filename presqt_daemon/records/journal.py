@@ -20,7 +20,7 @@ from presqt_daemon.records.file_rows import (
 )
 from presqt_daemon.records.lines import append_lines
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import open_regular
+from presqt_daemon.system.files import open_regular, sync_folder
 from presqt_daemon.targets.base import Container
 
 GROUP_FILES = 64
@@ -131,6 +131,7 @@ class Journal:
         self._clock = clock
         self._rows: list[dict[str, object]] = []
         self._is_unsynced = False
+        self._has_durable_name = False
         self._since = 0.0
         self._lock = threading.Lock()
 
@@ -208,6 +209,9 @@ class Journal:
                 self._since = self._clock()
             try:
                 append_lines(self._path, [*self._rows, *more], durable=durable)
+                if durable and not self._has_durable_name:
+                    sync_folder(self._path.parent)
+                    self._has_durable_name = True
             except OSError as error:
                 raise MachineError(error) from error
             self._rows, self._is_unsynced = [], not durable

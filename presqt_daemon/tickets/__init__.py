@@ -14,15 +14,18 @@ Every sync of a deposit, in its order, and what it promises after a power loss:
    told with what follows within a second, and need no sync of their own when that is the end.
 5. `journal.jsonl`, before a container is created at a target that keeps no note of that itself;
    after that where it cannot be found again by its mark, or only as long as the adapter keeps its
-   note; each second while files are sent; before it is published: nothing is made twice.
+   note; each second while files are sent; before it is published: nothing is made twice. Its
+   folder once, for its name.
 6. In a folder target: the note of what is to be made; the archive, when it has been made, before
    the journal knows it: what the journal knows is there; each file, before it gets its name; the
    folders with new names: what is called verified is on that disk.
 7. The receipt, the last status, the folder of both, in this order: no ticket has ended without its
    record. After a retry the folder in between too: no new status stands beside an old record.
 
-Where a file is written under its own name, its sync keeps that name too, and the folders made for
-it: fsync(2) does not promise it, every file system with a journal does it.
+The record of a claim and a folder target's note rest on this, that a sync of a file keeps its name
+and the folders made for it, as file systems with a journal do. Where one does not (FAT, some of
+FUSE), a power loss before the next sync of a folder may leave an empty folder beside the deposit;
+nothing is lost or sent twice.
 
 Progress and waits are written without a sync: they may be lost.
 """

@@ -1,7 +1,7 @@
 """What may lie on a disk after a crash at any moment of a recorded history."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tests.house.replay.disk_model import Change, Disk, with_causes
@@ -30,22 +30,26 @@ class CrashState:
         return " (" in self.label or " of " in self.label
 
 
-def killed_states(disk: Disk) -> Iterator[tuple[int, str, Callable[[], State]]]:
-    """After kill -9: every prefix of the changes, all of which the kernel keeps."""
+def killed_states(
+    disk: Disk, counts: Iterable[int]
+) -> Iterator[tuple[int, str, Callable[[], State]]]:
+    """After kill -9: the first so many changes, for each count, all of which the kernel keeps."""
     numbers = [change.number for change in disk.changes]
-    for count in range(disk.count + 1):
+    for count in counts:
         kept = {number for number in numbers if number < count}
         yield count, f"killed after {count}", _state(disk, kept, count, {}, "kept")
 
 
-def powerless_states(disk: Disk) -> Iterator[tuple[int, str, Callable[[], State]]]:
+def powerless_states(
+    disk: Disk, counts: Iterable[int]
+) -> Iterator[tuple[int, str, Callable[[], State]]]:
     """After a loss of power: what was synced, and of the rest none, all, all but one, or one.
 
     A bag that is being unpacked is one thing: it is whole, torn, or lost.
     """
     by_number = {change.number: change for change in disk.changes}
     causes = {number: with_causes({number}, by_number) for number in by_number}
-    for count in range(disk.count + 1):
+    for count in counts:
         durable, synced = disk.durable(count)
         made = {number for number in by_number if number < count}
         pending = sorted(made - durable)
