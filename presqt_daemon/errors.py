@@ -9,6 +9,10 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from presqt_daemon.model import Finding
+from presqt_daemon.safe_text import bounded
+
+MAX_MESSAGE = 1_000
+"""Characters of a sentence for people, whatever others wrote that it quotes."""
 
 
 class PresqtError(Exception):
@@ -32,11 +36,13 @@ class PresqtError(Exception):
     ) -> None:
         """Name the failure.
 
-        `findings` are its errors, `warnings` what else was odd; the totals count those beyond what
-        is listed. `retry_after` is in seconds from now;
-        `outcome_unknown` says that the request may have taken effect all the same; `is_outage` that
-        nothing of the target could be reached, so that no other ticket would fare better.
+        A `message` of more than `MAX_MESSAGE` characters loses its middle. `findings` are its
+        errors, `warnings` what else was odd; the totals count those beyond what is listed.
+        `retry_after` is in seconds from now; `outcome_unknown` says that the request may have taken
+        effect all the same; `is_outage` that nothing of the target could be reached, so that no
+        other ticket would fare better.
         """
+        message = bounded(message, MAX_MESSAGE)
         super().__init__(message)
         self.code = code
         self.status_code = self.CODES[code]

@@ -8,7 +8,17 @@ import re
 HIDDEN = "(not shown: it may be a secret)"
 _RUN = re.compile(r"[A-Za-z0-9_+/=-]{20,}")
 _KNOWN = re.compile(r"(?:gh[a-z]_|github_pat_|glpat-)\w")
+_LEFT_OUT = " (...) "
 _NAMES = re.compile(r"(?i)token|secret|passw|credential|api_?key|authorization")
+
+
+def bounded(text: str, most: int) -> str:
+    """The text; of one with more than `most` characters the beginning and the end.
+
+    A sentence says at its end what to do, a path which file it is.
+    """
+    half = most // 2 - len(_LEFT_OUT)
+    return text if len(text) <= most else f"{text[:half]}{_LEFT_OUT}{text[-half:]}"
 
 
 def may_be_secret(text: str) -> bool:

@@ -2,7 +2,14 @@ import pickle
 
 import pytest
 
-from presqt_daemon.errors import ConfigError, HouseFault, PresqtError, TargetFault, UserFault
+from presqt_daemon.errors import (
+    MAX_MESSAGE,
+    ConfigError,
+    HouseFault,
+    PresqtError,
+    TargetFault,
+    UserFault,
+)
 from presqt_daemon.model import Finding
 
 KINDS = (UserFault, TargetFault, HouseFault)
@@ -47,3 +54,13 @@ def test_findings_are_counted_unless_a_total_is_given() -> None:
 
 def test_a_configuration_error_tells_every_problem() -> None:
     assert str(ConfigError(("a: wrong", "b: wrong"))) == "a: wrong\nb: wrong"
+
+
+def test_a_sentence_that_quotes_a_whole_book_keeps_what_happened_and_what_to_do() -> None:
+    error = UserFault("bad-request", f"There is no '{'x' * 60_000}': choose another.")
+    assert len(error.message) <= MAX_MESSAGE
+    assert error.message.startswith("There is no 'xxx")
+    assert error.message.endswith("xxx': choose another.")
+    assert pickle.loads(pickle.dumps(error)).message == error.message == str(error)
+    just = "x" * MAX_MESSAGE
+    assert UserFault("bad-request", just).message == just

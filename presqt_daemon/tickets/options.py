@@ -25,6 +25,9 @@ _BAD_ACTION = (
     "PresQT Error: '{0}' is not a valid file_duplicate_action. "
     "The options are 'ignore' or 'update'."
 )
+MAX_RESOURCE_ID = 1_000
+"""Characters; the longest id of a target is a path of some names (`owner/name`, a title)."""
+
 _ENCODED = re.compile(r"%(2[Ff]|3[Aa]|25)")
 
 
@@ -164,9 +167,11 @@ def check_presqt_structure(labels: Labels, *, is_new: bool) -> None:
 
 
 def check_resource_id(resource_id: str) -> str:
-    """The container id; UserFault for one that climbs, or has an empty part."""
-    parts = re.split(r"[/\\]", resource_id)
+    """The container id; UserFault for one that climbs, has an empty part or is no id by length."""
+    parts = re.split(r"[/\\]", resource_id[: MAX_RESOURCE_ID + 1])
     problem = next((found for part in parts if (found := why_unsafe(part)) is not None), None)
+    if len(resource_id) > MAX_RESOURCE_ID:
+        problem = f"is longer than {MAX_RESOURCE_ID} characters"
     if problem is not None:
         raise UserFault(
             "bad-request",

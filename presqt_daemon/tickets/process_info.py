@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
-from presqt_daemon.errors import PresqtError
+from presqt_daemon.errors import MAX_MESSAGE, PresqtError
 from presqt_daemon.model import (
     RECEIVED_MESSAGE,
     DuplicateAction,
@@ -16,6 +16,7 @@ from presqt_daemon.model import (
     Status,
     UploadResult,
 )
+from presqt_daemon.safe_text import bounded
 from presqt_daemon.tickets.info_values import reader_for, text_from_time
 
 SCHEMA_VERSION = 2
@@ -24,6 +25,9 @@ _LATER_KEYS = frozenset({"waiting_since", "waited_seconds"})
 """Keys that schema 1 did not have; a status without them has their defaults."""
 
 MAX_FINDINGS = 50
+MAX_PATH = 5_000
+"""Characters of a path in a finding: Linux has 4096 bytes, and a target may name anything."""
+
 NOT_PUBLISHED = "not-published"
 """The warning on a ticket whose deposit is whole and was to be published; a retry makes it good."""
 
@@ -138,7 +142,7 @@ def fail(info: ProcessInfo, error: PresqtError, now: datetime) -> ProcessInfo:
         status_code=error.status_code,
         message=error.message,
         error_code=error.code,
-        errors=error.findings[:MAX_FINDINGS]
+        errors=tuple(map(_bounded, error.findings[:MAX_FINDINGS]))
         or (Finding(code=error.code, message=error.message, path=info.source_file),),
         errors_total=max(error.findings_total, 1),
         function_process_id=None,
@@ -188,6 +192,8 @@ def add_warnings(
     """
     # a status that was read back from its file knows no more of a finding than these three
     known = {(item.code, item.path, item.message) for item in info.warnings}
+    # no answer of a target, and no bag, shall fill the disk with statuses
+    warnings = tuple(map(_bounded, warnings))
     new = tuple(item for item in warnings if (item.code, item.path, item.message) not in known)
     count = len(new) if total is None else total
     if total is not None and warnings and new[:1] != warnings[:1]:
@@ -197,6 +203,13 @@ def add_warnings(
         warnings=(info.warnings + new)[:MAX_FINDINGS],
         warnings_total=info.warnings_total + count,
     )
+
+
+def _bounded(finding: Finding) -> Finding:
+    if len(finding.message) <= MAX_MESSAGE and len(finding.path) <= MAX_PATH:
+        return finding
+    message, path = bounded(finding.message, MAX_MESSAGE), bounded(finding.path, MAX_PATH)
+    return replace(finding, message=message, path=path)
 
 
 def percentage(info: ProcessInfo) -> int:

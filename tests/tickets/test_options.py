@@ -205,6 +205,13 @@ def test_a_resource_id_that_climbs_is_refused(resource_id: str) -> None:
         check_resource_id(resource_id)
 
 
+def test_a_resource_id_as_long_as_a_book_is_refused_in_a_sentence() -> None:
+    with pytest.raises(UserFault, match="is longer than 1000 characters") as refused:
+        check_resource_id("x" * 60_000)
+    assert len(refused.value.message) < 300
+    assert check_resource_id("x" * 1000)
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1))
 def test_a_resource_id_survives_its_folders_name(resource_id: str) -> None:
     folder = folder_from_resource_id(resource_id)

@@ -146,6 +146,20 @@ def test_warnings_are_listed_once_and_all_counted() -> None:
     assert len(set(info.warnings)) == 50
 
 
+def test_no_name_at_a_target_and_none_in_a_bag_makes_a_status_long() -> None:
+    long = Finding(code="odd", message="m" * 10**6, path="data/" + "p" * 10**6 + "/end.txt")
+    short = Finding(code="odd", message="m", path="p" * 4096)
+    warned = add_warnings(new_info(), (long, long, short))
+    error = UserFault("invalid-bag", "no", findings=(long, short))
+    failed = fail(warned, error, ENDED)
+    for told in (warned.warnings, failed.errors):
+        assert told[-1] == short
+        assert told[0].path.startswith("data/pp")
+        assert told[0].path.endswith("pp/end.txt")
+    assert len(json.dumps(tree_from_info(failed))) < 100_000
+    assert add_warnings(warned, (long,)).warnings == warned.warnings, "told once"
+
+
 def test_the_percentage_is_100_only_at_the_end() -> None:
     full = {
         "staging_total_bytes": 10,

@@ -3,6 +3,7 @@
 The service is honest: what is odd comes from the sender alone.
 """
 
+import json
 import pickle
 import threading
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from presqt_daemon.config import Config, TargetConfig, UploadsConfig
+from presqt_daemon.errors import MAX_MESSAGE
 from presqt_daemon.messages import (
     End,
     Failed,
@@ -30,7 +32,12 @@ from presqt_daemon.messages import (
 from presqt_daemon.model import Resolved, Route, Stage
 from presqt_daemon.staging.stage import StageJob
 from presqt_daemon.tickets.claim_record import ClaimRecord, Owner
-from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings, advance
+from presqt_daemon.tickets.process_info import (
+    ProcessInfo,
+    add_warnings,
+    advance,
+    tree_from_info,
+)
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.upload.send import SendJob
 from presqt_daemon.workers.outcomes import end_failed, end_finished
@@ -43,8 +50,8 @@ from tests.workers.processes.odd_drops import OddDrop, odd_drop
 
 KINDS = ("folder", *odd_answers.KINDS)
 ZIP = "drop.zip"
-MOST_MESSAGE = 2_000
-"""Characters; a sentence for people, whatever a sender wrote."""
+MOST_BYTES = 64 << 10
+"""Of a status file, whatever a sender wrote; three payload files fill little of it."""
 
 
 @dataclass
@@ -69,8 +76,10 @@ class Outcome:
             return f"no end: {self.end!r:.300}"
         texts = [self.info.message, *(one.message for one in self.info.warnings)]
         texts += [one.message for one in self.info.errors]
-        if longest := max(texts, key=len, default="")[MOST_MESSAGE:]:
-            return f"a sentence of {MOST_MESSAGE + len(longest)} characters: {texts[0]:.200}"
+        if longest := max(texts, key=len, default="")[MAX_MESSAGE:]:
+            return f"a sentence of {MAX_MESSAGE + len(longest)} characters: {texts[0]:.200}"
+        if (size := len(json.dumps(tree_from_info(self.info)))) > MOST_BYTES:
+            return f"a status of {size} bytes"
         if isinstance(self.end, Failed):
             code = self.end.error.code
             is_senders = code in {"bad-request", "bad-sidecar", "invalid-bag", "malformed-bag",
