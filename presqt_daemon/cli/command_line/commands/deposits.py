@@ -9,6 +9,7 @@ from presqt_daemon.cli.command_line.command import (
     TICKET_HELP,
     Command,
     seconds,
+    since,
 )
 from presqt_daemon.cli.command_line.exits import Exit
 
@@ -37,8 +38,26 @@ def _wait(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", type=seconds, metavar="T", help="such as 10m")
 
 
-def _one_ticket(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ticket", metavar="TICKET", help=TICKET_HELP)
+def _tickets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ticket", nargs="?", metavar="TICKET", help=TICKET_HELP)
+    parser.add_argument("--all", action="store_true", help="all of them; the rest narrows it down")
+    parser.add_argument("--target", metavar="NAME", help="with --all: of this target")
+    parser.add_argument(
+        "--since", type=since, metavar="D", help="with --all: dropped since, such as 2d or a date"
+    )
+    parser.add_argument("--yes", action="store_true", help="with --all: do not ask")
+
+
+def _cancel(parser: argparse.ArgumentParser) -> None:
+    _tickets(parser)
+    parser.set_defaults(code=None)
+
+
+def _retry(parser: argparse.ArgumentParser) -> None:
+    _tickets(parser)
+    parser.add_argument(
+        "--code", metavar="CODE", help="with --all: that failed so, such as 401 or out-of-space"
+    )
 
 
 def _validate(parser: argparse.ArgumentParser) -> None:
@@ -98,16 +117,23 @@ DEPOSITS = (
         name="cancel",
         module="control",
         summary="ask for the end of a ticket",
-        options=_one_ticket,
-        examples=(("cancel 1b9d6bcd", "its message says where something was left"),),
+        options=_cancel,
+        examples=(
+            ("cancel 1b9d6bcd", "its message says where something was left"),
+            ("cancel --all --target osf", "all open ones of a target: listed, then asked"),
+        ),
         exits=EXITS_OF_REQUEST,
     ),
     Command(
         name="retry",
         module="control",
         summary="ask for another run of a ticket",
-        options=_one_ticket,
-        examples=(("retry thesis.zip", "send what is missing of a failed ticket"),),
+        options=_retry,
+        examples=(
+            ("retry thesis.zip", "send what is missing of a failed ticket"),
+            ("retry --all --code 401 --yes", "all that a token failed, once it is mended"),
+            ("retry --all --target osf --since 2d", "listed first, then asked"),
+        ),
         exits=EXITS_OF_REQUEST,
     ),
     Command(

@@ -1,0 +1,93 @@
+"""`retry --all` and `cancel --all`: the tickets that are meant are listed, then it is asked."""
+
+import sys
+from collections.abc import Iterator
+
+from presqt_daemon.cli.command_line.context import Context
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.describe import COLUMNS, row
+from presqt_daemon.cli.output.show import complain, is_terminal, pen
+from presqt_daemon.cli.tickets.find import all_infos
+from presqt_daemon.cli.tickets.requests import ask_daemon, why_not
+from presqt_daemon.config import Config
+from presqt_daemon.model import Status
+from presqt_daemon.tickets.process_info import ProcessInfo
+from presqt_daemon.tickets.store import TicketFolder, Uploads
+
+
+def main(context: Context) -> int:
+    """0 when it was asked for, or nothing was to be done; Refusal 64 where nobody can be asked."""
+    options = context.options
+    word: str = options.command
+    if options.ticket is not None or not options.all:
+        raise CommandRefusal(f"{word}: name one TICKET, or say --all", Exit.USAGE)
+    config = context.config()
+    if options.target is not None and options.target not in config.targets:
+        complain(f"no target is called {options.target} in the configuration")
+    chosen = sorted(_meant(context, config), key=lambda found: found[1].received_at)
+    possible = [info for folder, info in chosen if why_not(word, info, folder) is None]
+    if possible:
+        pen().print_table(COLUMNS, [row(info) for info in possible])
+    _tell_rest(word, chosen, len(possible))
+    if not possible:
+        print(f"no ticket to {word}")
+        return Exit.OK
+    if not options.yes and not _is_wanted(word, len(possible)):
+        print("nothing was done")
+        return Exit.OK
+    # the oldest first, as they came: the daemon takes them up in the order of these files
+    ask_daemon(config, word, [info.ticket_number for info in possible])
+    print(f"asked to {word} {_counted(len(possible))}")
+    return Exit.OK
+
+
+def _meant(context: Context, config: Config) -> Iterator[tuple[TicketFolder, ProcessInfo]]:
+    """The tickets of the state that the command is for, as the options narrow them down."""
+    options = context.options
+    for folder, info in all_infos(Uploads(config.mediafiles)):
+        if not isinstance(info, ProcessInfo):
+            complain(f"ticket {folder.ticket} is passed over: its status cannot be read")
+            continue
+        is_meant = info.is_open if options.command == "cancel" else _may_need_another(info)
+        codes = {str(info.status_code), info.error_code}
+        if (
+            is_meant
+            and options.target in {None, info.target}
+            and options.code in {None, *codes}
+            and (options.since is None or info.received_at >= options.since)
+        ):
+            yield folder, info
+
+
+def _may_need_another(info: ProcessInfo) -> bool:
+    """Whether a retry of everything means this ticket: not one that its sender has called off."""
+    if info.status is Status.FAILED:
+        return info.error_code != "cancelled"
+    return info.status is Status.FINISHED and bool(info.failed_fixity)
+
+
+def _tell_rest(word: str, chosen: list[tuple[TicketFolder, ProcessInfo]], possible: int) -> None:
+    """Name what is passed over, and why."""
+    if len(chosen) == possible:
+        return
+    reasons: dict[str, int] = {}
+    for folder, info in chosen:
+        reason = why_not(word, info, folder)
+        if reason is not None:
+            reasons[reason] = reasons.get(reason, 0) + 1
+    for reason, count in sorted(reasons.items()):
+        complain(f"{_counted(count)} cannot be asked for: {reason}")
+
+
+def _is_wanted(word: str, count: int) -> bool:
+    """Whether the person at the terminal says yes; Refusal 64 without one."""
+    if not (is_terminal() and sys.stdin.isatty()):
+        raise CommandRefusal(f"nothing was done: say --yes to {word} {_counted(count)}", Exit.USAGE)
+    try:
+        return input(f"{word} {_counted(count)}? [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False
+
+
+def _counted(count: int) -> str:
+    return f"{count} ticket{'' if count == 1 else 's'}"

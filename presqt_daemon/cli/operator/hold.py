@@ -1,0 +1,106 @@
+"""`hold` and `resume`: everything, a target or a ticket is kept from being sent until it is not."""
+
+from datetime import datetime
+
+from presqt_daemon.cli.command_line.context import Context
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.show import complain
+from presqt_daemon.cli.output.text import shown, text_from_moment
+from presqt_daemon.cli.tickets.find import NotTakenYetError, all_infos, find_ticket
+from presqt_daemon.cli.tickets.follow import read_status
+from presqt_daemon.config import Config
+from presqt_daemon.model import Stage
+from presqt_daemon.tickets.holds import Holds, end_hold, put_on_hold, read_holds
+from presqt_daemon.tickets.locks import is_held
+from presqt_daemon.tickets.process_info import ProcessInfo
+from presqt_daemon.tickets.store import Uploads
+
+
+def main(context: Context) -> int:
+    """0 when it is so now, also where it was before; Refusal 4 or 6 where it cannot be."""
+    config = context.config()
+    wanted: str | None = context.options.wanted
+    if context.options.command == "hold":
+        _hold(config, wanted)
+    else:
+        _resume(config, wanted)
+    return Exit.OK
+
+
+def _hold(config: Config, wanted: str | None) -> None:
+    name = None if wanted is None else _name_of(config, wanted, for_hold=True)
+    before = read_holds(config.control_folder)
+    is_new = put_on_hold(config.control_folder, name)
+    since = before.everything if name is None else before.named.get(name)
+    what = name or "everything"
+    if is_new:
+        print(f"{what} is on hold: drops are taken and staged, nothing new is sent")
+    else:
+        print(f"{what} was on hold already, since {text_from_moment(since)}")
+    running, waiting = _count(config, read_holds(config.control_folder))
+    print(f"{running} being sent now (they go to their end), {waiting} kept back")
+    if not is_held(config.mediafiles):
+        complain("no daemon is running; the hold counts when one is started")
+
+
+def _resume(config: Config, wanted: str | None) -> None:
+    control = config.control_folder
+    holds = read_holds(control)
+    name = wanted
+    if wanted is not None and wanted not in holds.named:
+        name = _name_of(config, wanted, for_hold=False)
+    what = name or "everything"
+    if end_hold(control, name):
+        print(f"{what} is on hold no more" if name else "the hold of everything has ended")
+    else:
+        print(f"{what} was not on hold")
+    for other, since in _left(read_holds(control)):
+        word = f"resume {other}" if other else "resume"
+        label = other or "everything"
+        print(f"{label} is still on hold, since {text_from_moment(since)}: {word}")
+
+
+def _left(holds: Holds) -> list[tuple[str, datetime]]:
+    everything = [] if holds.everything is None else [("", holds.everything)]
+    return [*everything, *sorted(holds.named.items())]
+
+
+def _name_of(config: Config, wanted: str, *, for_hold: bool) -> str:
+    """The target or the number of the ticket that is meant. Refusal 4 or 6."""
+    if wanted in config.targets:
+        return wanted
+    try:
+        folder = find_ticket(config, wanted)
+    except NotTakenYetError as waiting:
+        raise CommandRefusal(
+            f"{shown(str(waiting.path))} has not been taken yet and has no ticket; hold its target",
+            Exit.NOT_POSSIBLE,
+        ) from None
+    except CommandRefusal as refusal:
+        raise CommandRefusal(
+            f"{refusal.message}, and no target has that name: {', '.join(config.targets)}",
+            refusal.code,
+        ) from None
+    info = read_status(folder)
+    if for_hold and not info.is_open:
+        raise CommandRefusal(
+            f"cannot hold ticket {folder.ticket}: it has ended ({info.status})", Exit.NOT_POSSIBLE
+        )
+    return folder.ticket
+
+
+def _count(config: Config, holds: Holds) -> tuple[str, str]:
+    """How many tickets that are on hold are being sent all the same, and how many wait."""
+    running = waiting = 0
+    for _folder, info in all_infos(Uploads(config.mediafiles)):
+        if not isinstance(info, ProcessInfo) or not info.is_open:
+            continue
+        if holds.cover(info.ticket_number, info.target) and info.stage is Stage.HASHED:
+            is_at_work = info.function_process_id is not None
+            running += is_at_work
+            waiting += not is_at_work
+    return _counted(running), _counted(waiting)
+
+
+def _counted(count: int) -> str:
+    return f"{count} ticket{'' if count == 1 else 's'}"
