@@ -5,9 +5,11 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from presqt_daemon.metadata.datacite_shape import misplaced
 from presqt_daemon.metadata.describe import Description, describe
 from presqt_daemon.metadata.description_limits import within_limits
 from presqt_daemon.metadata.fts_document import NAME, FtsMetadata, parse_fts
@@ -16,6 +18,7 @@ from presqt_daemon.system.untrusted_json import UntrustedJsonError, read_untrust
 
 DATACITE = "datacite.json"
 MAX_BYTES = 16 << 20
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,7 @@ def read_bag_metadata(root: Path) -> BagMetadata:
         with _telling(warnings, path.relative_to(root)):
             if (content := _read(path)) is not None:
                 datacite = _object_in(content)
+                warnings += _not_taken(path.relative_to(root), datacite)
                 break
     for path in (top / NAME for top in tops):
         with _telling(warnings, path.relative_to(root)):
@@ -127,10 +131,21 @@ def _object_in(content: bytes) -> dict[str, Any]:
     return tree
 
 
+def _not_taken(path: Path, datacite: dict[str, Any]) -> list[Finding]:
+    """A warning of the values that are of no type that can be used, if there are any."""
+    places = list(islice(misplaced(datacite), _MOST_NAMED + 1))
+    if not places:
+        return []
+    named = ", ".join(places[:_MOST_NAMED]) + (" and more" if len(places) > _MOST_NAMED else "")
+    return [
+        _warning(path, f"has values of another type than DataCite's schema gives them ({named})")
+    ]
+
+
 def _warning(path: Path, what: str) -> Finding:
     return Finding(
         code="metadata-not-read",
         path=path.as_posix(),
-        message=f"{path.as_posix()} {what}: nothing was taken from it.",
+        message=f"{path.as_posix()} {what}: nothing was taken from there.",
         severity=Severity.WARNING,
     )

@@ -9,6 +9,7 @@ import pytest
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.metadata.bag_metadata import DATACITE, MAX_BYTES, read_bag_metadata
+from presqt_daemon.metadata.datacite_shape import misplaced
 from presqt_daemon.metadata.describe import Description, describe
 from presqt_daemon.metadata.description_limits import MAX_ROWS, MAX_TEXT, MAX_WORDS, within_limits
 from presqt_daemon.metadata.fts_document import NAME
@@ -132,9 +133,44 @@ def test_halves_of_characters_in_the_document_at_the_target_do_not_end_a_deposit
     ],
     ids=range(5),
 )
-def test_values_of_a_wrong_type_are_passed_over(tree: dict[str, object]) -> None:
+def test_values_of_a_wrong_type_are_passed_over_and_told(
+    tmp_path: Path, tree: dict[str, object]
+) -> None:
     assert isinstance(describe((), None, tree), Description)
     assert isinstance(describe((), tree, None), Description)
+    content = json.dumps(tree).encode()
+    (warning,) = read_bag_metadata(_bag(tmp_path, f"data/{DATACITE}", content)).warnings
+    assert warning.code == "metadata-not-read"
+    assert "another type" in warning.message
+
+
+@pytest.mark.parametrize(
+    ("tree", "places"),
+    [
+        ({"titles": {"a": 1}, "creators": "x"}, ["titles", "creators"]),
+        ({"titles": [{"title": "T"}, 7]}, ["titles[1]"]),
+        (
+            {"creators": [{"name": "n", "affiliation": [5, {"name": []}, "here", {"name": "x"}]}]},
+            ["creators[0].affiliation[0]", "creators[0].affiliation[1]"],
+        ),
+        ({"publisher": 5, "publicationYear": True}, ["publicationYear", "publisher"]),
+        ({"data": {"attributes": {"types": []}}, "types": 7}, ["types"]),
+        ({"publisher": "P", "publicationYear": "2026", "titles": None, "schemaVersion": 4}, []),
+        ({"publisher": {"name": "P"}, "publicationYear": 2026, "data": 7, "dates": []}, []),
+    ],
+)
+def test_a_value_of_a_wrong_type_is_told_with_its_place(
+    tree: dict[str, object], places: list[str]
+) -> None:
+    assert list(misplaced(tree)) == places
+
+
+def test_a_document_with_nothing_right_in_it_gets_one_warning_that_a_person_can_read(
+    tmp_path: Path,
+) -> None:
+    content = json.dumps({"creators": [{"name": 1}] * 100_000}).encode()
+    (warning,) = read_bag_metadata(_bag(tmp_path, f"data/{DATACITE}", content)).warnings
+    assert "creators[4].name and more" in warning.message
 
 
 def test_what_is_too_long_is_cut_and_told() -> None:
