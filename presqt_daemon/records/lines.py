@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from presqt_daemon.system.files import NO_FILE, open_regular
 
@@ -34,11 +35,7 @@ def append_text(path: Path, text: str, *, durable: bool) -> None:
 
 
 def read_lines(path: Path) -> Generator[dict[str, object], None, None]:
-    """The JSON objects of a file of lines; a missing file has none.
-
-    A torn line, which a crash in the middle of an append leaves, is passed over; what is no file
-    has no lines.
-    """
+    """The JSON objects of a file of lines; a missing file has none, nor has what is no file."""
     try:
         stream = open_regular(path)
     except OSError as error:
@@ -46,10 +43,18 @@ def read_lines(path: Path) -> Generator[dict[str, object], None, None]:
             return
         raise
     with stream:
-        for line in stream:
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if line.endswith(b"\n") and isinstance(row, dict):
-                yield row
+        yield from read_rows(stream)
+
+
+def read_rows(stream: BinaryIO) -> Iterator[dict[str, object]]:
+    """The JSON objects from where an open file of lines stands.
+
+    A torn line, which a crash in the middle of an append leaves, is passed over.
+    """
+    for line in stream:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if line.endswith(b"\n") and isinstance(row, dict):
+            yield row

@@ -1,22 +1,19 @@
 """`payload.jsonl`: the bag as staging left it, so that an upload can begin, or begin again."""
 
-import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from types import TracebackType
+from typing import Any, BinaryIO, Self, cast
 
 from presqt_daemon.model import Bag, PayloadFile
 from presqt_daemon.records.fingerprint import Fingerprint
-from presqt_daemon.records.lines import append_lines, append_text, read_lines
+from presqt_daemon.records.lines import append_lines, append_text, read_rows
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import open_regular
-
-MAX_KEPT_FILES = 1_000
-"""A payload of more files is read again each time, so that no list of them is held."""
+from presqt_daemon.system.files import NO_FILE, open_regular
 
 _GROUP = 2000
 _END_BYTES = 256
@@ -86,48 +83,66 @@ def _row(name: str, size: int, digests: Mapping[str, str]) -> str:
 
 
 class Payload:
-    """The file opened once for its head, and with it for its files, as far as those are few.
+    """The file, opened once for its head and for every pass through its files; to be closed.
 
-    `fingerprint` is what the last line says, None where it was not read or does not tell it.
     Raises PayloadError when there is no head.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.fingerprint: str | None = None
-        self._kept: list[PayloadFile] | None = []
-        self._fault: PayloadError | None = None
-        rows = read_lines(path)
-        with contextlib.closing(rows):
-            self.head = _head_from(next(rows, None))
-            if self.head.bag.payload_files > MAX_KEPT_FILES:
-                self._kept = None
-                return
-            try:
-                for row in _file_rows(rows, self._end):
-                    self._kept.append(row)
-            except PayloadError as error:
-                self._fault = error
+        self._passes = 0
+        try:
+            self._stream = open_regular(path)
+        except OSError as error:
+            if error.errno in NO_FILE:
+                raise PayloadError("the payload file is missing") from None
+            raise
+        try:
+            self.head = _head_from(next(read_rows(self._stream), None))
+        except BaseException:
+            self._stream.close()
+            raise
+        self._first = self._stream.tell()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stream.close()
 
     def files(self) -> Iterator[PayloadFile]:
-        """Every payload file in the order staged; PayloadError as `read_files`."""
-        if self._kept is None:
-            yield from read_files(self.path)
-            return
-        yield from self._kept
-        if self._fault is not None:
-            raise self._fault
+        """Every payload file in the order staged; PayloadError when the end line does not come.
 
-    def _end(self, row: Mapping[str, Any]) -> None:
-        found = row.get("fingerprint")
-        self.fingerprint = found if isinstance(found, str) else None
+        One pass at a time: the next one ends this one, with RuntimeError.
+        """
+        self._passes += 1
+        mine = self._passes
+        self._stream.seek(self._first)
+        for count, row in enumerate(read_rows(self._stream)):
+            fields = cast("dict[str, Any]", row)
+            if "end" in fields:
+                if fields["end"] != count:
+                    raise PayloadError(f"{count} files where {fields['end']} were written")
+                return
+            yield _file_from(fields)
+            if mine != self._passes:
+                raise RuntimeError("the payload file is gone through twice at the same time")
+        raise PayloadError("the payload file is cut short")
+
+    def fingerprint(self) -> str | None:
+        """What the last line says of the content, None where it does not; no pass may be on."""
+        return _fingerprint_in(self._stream)
 
 
 def read_head(path: Path) -> PayloadHead:
     """The first line; PayloadError when there is none."""
-    rows = read_lines(path)
-    with contextlib.closing(rows):
-        return _head_from(next(rows, None))
+    with Payload(path) as payload:
+        return payload.head
 
 
 def _head_from(row: Mapping[str, object] | None) -> PayloadHead:
@@ -156,8 +171,15 @@ def read_fingerprint(path: Path) -> str | None:
     """The content fingerprint from the last line, None where that does not tell it."""
     try:
         with open_regular(path) as stream:
-            stream.seek(max(0, stream.seek(0, os.SEEK_END) - _END_BYTES))
-            row = json.loads(stream.read().rstrip(b"\n").rpartition(b"\n")[2])
+            return _fingerprint_in(stream)
+    except OSError:
+        return None
+
+
+def _fingerprint_in(stream: BinaryIO) -> str | None:
+    try:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - _END_BYTES))
+        row = json.loads(stream.read().rstrip(b"\n").rpartition(b"\n")[2])
     except (OSError, ValueError, RecursionError):
         return None
     found = row.get("fingerprint") if isinstance(row, dict) else None
@@ -172,23 +194,6 @@ def _file_from(fields: Mapping[str, Any]) -> PayloadFile:
 
 
 def read_files(path: Path) -> Iterator[PayloadFile]:
-    """Every payload file in the order staged; PayloadError when the end line does not come."""
-    rows = read_lines(path)
-    with contextlib.closing(rows):
-        next(rows, None)
-        yield from _file_rows(rows, lambda _end: None)
-
-
-def _file_rows(
-    rows: Iterable[Mapping[str, object]], end: Callable[[Mapping[str, Any]], None]
-) -> Iterator[PayloadFile]:
-    """The files of the rows behind the head; `end` hears the last row, after it was found right."""
-    for count, row in enumerate(rows):
-        fields = cast("dict[str, Any]", row)
-        if "end" in fields:
-            if fields["end"] != count:
-                raise PayloadError(f"{count} files where {fields['end']} were written")
-            end(fields)
-            return
-        yield _file_from(fields)
-    raise PayloadError("the payload file is cut short")
+    """Every payload file in the order staged; PayloadError without a head or the end line."""
+    with Payload(path) as payload:
+        yield from payload.files()

@@ -14,7 +14,7 @@ from typing import Any
 from presqt_daemon.model import FileResult, PayloadFile
 from presqt_daemon.records.file_rows import ResultIndex
 from presqt_daemon.records.fingerprint import Fingerprint
-from presqt_daemon.records.payload import Payload, PayloadError, PayloadHead, read_fingerprint
+from presqt_daemon.records.payload import Payload, PayloadError, PayloadHead
 from presqt_daemon.records.premis import events_of, preparation
 from presqt_daemon.records.record import SCHEMA_VERSION, draft_record, keep_durably, keep_synced
 from presqt_daemon.system.files import open_regular, printable_name
@@ -61,8 +61,7 @@ def write_receipt(
     the ticket that had brought the content there. What is known of the bag, None for nothing.
     Raises OSError.
     """
-    payload = payload_of(folder)
-    with ResultIndex(folder.journal) as results:
+    with opened_payload(folder) as payload, ResultIndex(folder.journal) as results:
         tree = receipt_tree(
             folder, payload, info, results, agent_version=agent_version, now=now, same_as=same_as
         )
@@ -223,17 +222,21 @@ def _tree(
     return tree
 
 
-def payload_of(folder: TicketFolder) -> Payload | None:
+@contextlib.contextmanager
+def opened_payload(folder: TicketFolder) -> Iterator[Payload | None]:
     """What staging left, None for nothing that can be read."""
     try:
-        return Payload(folder.payload)
+        payload = Payload(folder.payload)
     except PayloadError:
-        return None
+        yield None
+        return
+    with payload:
+        yield payload
 
 
 def _fingerprint(payload: Payload) -> str | None:
     """The content fingerprint that staging left, or taken now of what an older staging left."""
-    known = payload.fingerprint or read_fingerprint(payload.path)
+    known = payload.fingerprint()
     if known is not None:
         return known
     fingerprint = Fingerprint()

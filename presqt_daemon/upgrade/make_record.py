@@ -17,7 +17,7 @@ from presqt_daemon.records.premis import preparation
 from presqt_daemon.records.receipt import (
     file_trees,
     media_type_of,
-    payload_of,
+    opened_payload,
     receipt_tree,
     resource_tree,
     zip_tree,
@@ -168,8 +168,8 @@ def _draft_anew(
     folder: TicketFolder, info: ProcessInfo, old: Mapping[str, Any], maker: Maker
 ) -> Draft:
     """The record that the ticket should have got at its end; `old` is what a damaged one says."""
-    payload = None if is_presqts(info) else payload_of(folder)
-    with ResultIndex(folder.journal) as results:
+    opened = contextlib.nullcontext() if is_presqts(info) else opened_payload(folder)
+    with opened as payload, ResultIndex(folder.journal) as results:
         tree = receipt_tree(
             folder,
             payload,

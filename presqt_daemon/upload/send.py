@@ -82,7 +82,8 @@ def send(
     PayloadError when it must be staged again.
     """
     try:
-        return _send(job, ask, report, sleep, clock, connect, book_turn)
+        with Payload(TicketFolder(job.folder).payload) as payload:
+            return _send(payload, job, ask, report, sleep, clock, connect, book_turn)
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
@@ -90,6 +91,7 @@ def send(
 
 
 def _send(
+    payload: Payload,
     job: SendJob,
     ask: Asks,
     report: Callable[[Report], None],
@@ -99,7 +101,6 @@ def _send(
     book_turn: Callable[[int], float],
 ) -> UploadResult:
     folder = TicketFolder(job.folder)
-    payload = Payload(folder.payload)
     head = payload.head
     staged = StagedBag(payload=payload, root=job.folder / head.bag.folder)
     record = read_journal(folder.journal)

@@ -1,7 +1,7 @@
 """Whether an ended ticket may go again, and its status when it does."""
 
 from presqt_daemon.model import Stage, Status
-from presqt_daemon.records.payload import PayloadError, read_files, read_head
+from presqt_daemon.records.payload import Payload, PayloadError
 from presqt_daemon.system.host import boot_id
 from presqt_daemon.tickets.process_info import NOT_PUBLISHED, ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
@@ -45,10 +45,10 @@ def reopened_info(info: ProcessInfo, *, is_staged: bool) -> ProcessInfo:
 def is_staged(folder: TicketFolder) -> bool:
     """Whether the unpacked bag is there as it was staged, under this boot."""
     try:
-        head = read_head(folder.payload)
-        bag = folder.path / head.bag.folder / "data"
-        return head.boot_id == boot_id() and all(
-            (bag / file.path).is_file() for file in read_files(folder.payload)
-        )
+        with Payload(folder.payload) as payload:
+            bag = folder.path / payload.head.bag.folder / "data"
+            return payload.head.boot_id == boot_id() and all(
+                (bag / file.path).is_file() for file in payload.files()
+            )
     except (PayloadError, OSError):
         return False

@@ -1,6 +1,10 @@
 import json
 import os
+import re
+import shutil
+import subprocess
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +45,29 @@ def test_a_dropped_zip_becomes_a_verified_deposit(house: House) -> None:
         "/Project/a.txt": "matched", "/Project/sub/b.txt": "matched", "/Project/empty": "matched",
     }  # fmt: skip
     assert house.stop() == 0
+
+
+@pytest.mark.parametrize("files", [3, 3000])
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs the program strace")
+def test_the_lists_of_a_deposit_are_opened_as_often_however_many_files_it_has(
+    house: House, files: int
+) -> None:
+    trace = house.root / "trace"
+    house.command = ("strace", "-D", "-f", "-s", "300", "-o", str(trace), "-e", "trace=openat")
+    if subprocess.run([*house.command, "true"], check=False, capture_output=True).returncode != 0:
+        pytest.skip("strace may not trace here")
+    house.start()
+    payload = {f"P/{number:04}": b"%d" % number for number in range(files)}
+    drop(bag_zip(payload), house.inbox / "archive" / "one.zip")
+    assert house.ended("one.zip", 300)["upload_files_finished"] == files
+    assert house.stop() == 0
+    opened = Counter(
+        found[1]
+        for line in trace.read_text(errors="replace").splitlines()
+        if (found := re.search(r'openat\(.*/([\w.]+\.jsonl?)", O_RD(?:ONLY|WR)', line))
+    )
+    # to send it, for its record, and for a sync where what was staged is told before the end
+    assert 2 <= opened["payload.jsonl"] <= 3
 
 
 def test_the_drop_leaves_a_receipt_that_points_to_its_status(house: House) -> None:
