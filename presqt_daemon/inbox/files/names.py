@@ -27,8 +27,9 @@ PLAIN_NAME = "drop.zip"
 _MAX_INSIDE_BYTES = 200
 _MAX_UNUSED_BYTES = NAME_MAX_BYTES - len(".unused-999")
 _TICKET_LENGTH = 36
-_MARKED_REQUEST = re.compile(r"(?s).+\.[0-9a-f]{8}\.(cancel|retry)")
-_REQUEST = re.compile(r"(?is).+\.zip\.(cancel|retry)")
+_REQUEST = re.compile(r"(?is)(.+\.(?:zip|(?-i:[0-9a-f]{8})))\.(cancel|retry)(?:\.txt)?")
+"""Windows hides the `.txt` of the empty file that it makes, and so do other desktops."""
+
 _COPY = re.compile(rf"(?s).+\.[0-9a-f]{{8}}{re.escape(COPY_SUFFIX)}")
 _OURS = re.compile(
     rf"(?s)(?i:.+\.(cancel|retry)){re.escape(ANSWER_SUFFIX)}"
@@ -62,7 +63,7 @@ def kind_of(name: str, ignore: tuple[str, ...]) -> NameKind:
         return NameKind.OTHER
     if (stem := sidecar_stem(name)) is not None and is_zip_name(stem):
         return NameKind.SIDECAR
-    if _MARKED_REQUEST.fullmatch(name) or _REQUEST.fullmatch(name):
+    if _REQUEST.fullmatch(name):
         return NameKind.REQUEST
     if is_leftover_file(name, ignore):
         return NameKind.OTHER
@@ -146,10 +147,17 @@ def name_inside(name: str) -> str:
     return PLAIN_NAME if name.casefold() in RESERVED_NAMES else name
 
 
+def parts_of_request(name: str) -> tuple[str, str]:
+    """What a name of `NameKind.REQUEST` asks for: the drop or its note's stem, and the word."""
+    found = _REQUEST.fullmatch(name)
+    assert found is not None
+    return found[1], found[2].lower()
+
+
 def answer_name(request: str) -> str:
     """The name of the sentence that takes a request's place; it fits, and no sender needs it."""
-    stem, dot, word = request.rpartition(".")
-    ending = f"{dot}{word}{ANSWER_SUFFIX}"
+    stem, word = parts_of_request(request)
+    ending = f".{word}{ANSWER_SUFFIX}"
     return f"{shorten_name(stem, NAME_MAX_BYTES - len(ending))}{ending}"
 
 

@@ -9,6 +9,7 @@ import re
 
 from presqt_daemon.inbox.answers.events import Request, RequestedAction
 from presqt_daemon.inbox.answers.ticket_names import TicketMarks
+from presqt_daemon.inbox.files.names import parts_of_request
 from presqt_daemon.inbox.files.ownership import NotOwnError, owner_name, status_of_own
 from presqt_daemon.inbox.files.places import OpenPlace
 from presqt_daemon.system.files import printable_name
@@ -39,8 +40,8 @@ class SenderRequests:
 
         Raises NotAllowedError, and OSError when there is no such file.
         """
-        stem, _, word = name.rpartition(".")
-        action = RequestedAction(word.lower())
+        stem, word = parts_of_request(name)
+        action = RequestedAction(word)
         try:
             status = status_of_own(name, folder.handle, None)
         except NotOwnError as error:

@@ -177,6 +177,39 @@ def test_without_the_number_a_cancel_counts_for_the_only_open_ticket_of_the_name
     until(lambda: not path.exists())
 
 
+@pytest.mark.parametrize("ending", ["CANCEL", "cancel.txt", "Cancel.TXT"])
+def test_a_request_is_known_as_explorer_writes_it_with_an_ending_that_it_hides(
+    daemon: Running, config: Config, ending: str
+) -> None:
+    drop(bag_zip(), config.inbox / "osf" / "bag.zip")
+    claim = daemon.claim()
+    for count, path in enumerate((ask(daemon, ending), config.inbox / "osf" / f"bag.zip.{ending}")):
+        path.touch()
+        until(lambda: len(daemon.requests) == count + 1)  # noqa: B023  (asked before the next one)
+        request = Request(ticket=claim.ticket, action=RequestedAction.CANCEL)
+        assert daemon.requests[count] == request
+        daemon.requests[count].answered()
+        until(lambda: not path.exists())  # noqa: B023
+    assert len(daemon.claimed) == 1, "it is no drop"
+
+
+@needs_root
+def test_a_strangers_request_with_a_hidden_ending_stays_and_counts_for_nothing(
+    daemon: Running, config: Config
+) -> None:
+    drop_of(SENDER, config.inbox / "osf" / "bag.zip")
+    daemon.claim()
+    hidden = config.inbox / ".strange"
+    hidden.touch()
+    os.chown(hidden, STRANGER, STRANGER)
+    hidden.rename(path := ask(daemon, "cancel.txt"))
+    daemon.scanned()
+    daemon.scanned()
+    assert daemon.requests == []
+    assert path.exists()
+    assert len(daemon.claimed) == 1
+
+
 def test_without_the_number_the_owner_of_two_tickets_is_answered_once(
     daemon: Running, config: Config
 ) -> None:
@@ -212,14 +245,19 @@ def test_without_the_number_a_stranger_gets_neither_the_ticket_nor_an_answer(
     assert not path.with_name("bag.zip.cancel.answer.txt").exists()
 
 
-def test_an_answer_to_a_request_of_a_long_name_fits(daemon: Running, config: Config) -> None:
+@pytest.mark.parametrize("ending", ["cancel", "cancel.txt"])
+def test_an_answer_to_a_request_of_a_long_name_fits(
+    daemon: Running, config: Config, ending: str
+) -> None:
     folder, name = config.inbox / "osf", "a" * 240 + ".zip"
     for number in range(2):
         (folder / ".aside").write_bytes(bag_zip())
         (folder / ".aside").rename(folder / name)
         daemon.claims(number + 1)
-    request = folder / f"{name}.cancel"
+    request = folder / f"{name}.{ending}"
     request.touch()
     until(lambda: not request.exists())
     (answer,) = folder.glob("*.cancel.answer.txt")
     assert "More than one ticket" in answer.read_text()
+    daemon.scanned()
+    assert len(daemon.claimed) == 2, "the answer is no drop"
