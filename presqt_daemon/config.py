@@ -26,6 +26,7 @@ from presqt_daemon.notation import (
     or_word,
     setting,
 )
+from presqt_daemon.receivers import NotifyConfig, ReceiverConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +260,8 @@ class Config:
     uploads: UploadsConfig = field(default_factory=UploadsConfig)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
     permissions: PermissionsConfig = field(default_factory=PermissionsConfig)
+    receivers: Mapping[str, ReceiverConfig] = field(default_factory=dict)
+    notify: NotifyConfig = field(default_factory=NotifyConfig)
     stop_grace: float = setting(30.0, TIME, "for running work when the daemon is told to stop")
 
     @property
@@ -275,3 +278,8 @@ class Config:
     def upgrade_folder(self) -> Path:
         """Where the state of `prepare-upgrade` is served."""
         return self.mediafiles / "prepare_upgrade"
+
+    @property
+    def outbox_folder(self) -> Path:
+        """What receivers are still to be told."""
+        return self.mediafiles / "outbox"

@@ -48,13 +48,13 @@ def one_of(*choices: str) -> Notation:
     return Notation(read=read, schema={"enum": words})
 
 
-def list_of(*choices: str) -> Notation:
+def list_of(*choices: str, example: str = "*.part") -> Notation:
     """A list of texts; of these words, where some are given."""
 
     def read(value: object) -> tuple[str, ...]:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            example = choices[0] if choices else "*.part"
-            raise ValueError(f'must be a list of texts, such as ["{example}"]')
+            shown = choices[0] if choices else example
+            raise ValueError(f'must be a list of texts, such as ["{shown}"]')
         wrong = [item for item in value if choices and item not in choices]
         if wrong:
             raise ValueError(f"holds {wrong[0]!r}, which is not one of: {', '.join(choices)}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from presqt_daemon.config import Config
 from presqt_daemon.notation import yaml_from
+from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.settings.sections import SECTIONS, about, settings_of, target_settings
 from presqt_daemon.targets.definition import TOKEN_KEYS, definition_of
 
@@ -37,6 +38,8 @@ _MORE_TARGETS: Mapping[str, Mapping[str, str]] = {
 }
 """Commented out; the first shows every key that its type takes, the others what is their own."""
 
+_STAFF = {"urls_file": "/etc/presqt-daemon/staff.urls"}
+
 
 def example(schema: str, places: Mapping[str, str] | None = None) -> str:
     """The text of the file.
@@ -57,6 +60,11 @@ def example(schema: str, places: Mapping[str, str] | None = None) -> str:
             _line("  ", key, item, given.get(f"{section}.{key}"))
             for key, item in settings_of(kind).items()
         ]
+    lines += ["", _commented("receivers:", "who is told of what; none: nobody"), "  # staff:"]
+    lines += [
+        _line("  #   ", key, item, _STAFF.get(key))
+        for key, item in settings_of(ReceiverConfig).items()
+    ]
     lines += ["", _line("", "stop_grace", last)]
     return "\n".join(lines) + "\n"
 
@@ -83,6 +91,8 @@ def _line(indent: str, key: str, item: Any, given: str | None = None) -> str:
     """`key: value  # about`; a list that is not empty stands below its key."""
     notation = item.metadata["notation"]
     value = given if given is not None else yaml_from(notation, item.default)
+    if indent.strip() == "#" and value.startswith("["):
+        return _commented(f"{indent}{key}: {value}", about(item))
     if value.startswith("[") and value != "[]":
         below = [f"{indent}  - {json.dumps(text)}" for text in item.default]
         return "\n".join([_commented(f"{indent}{key}:", about(item)), *below])

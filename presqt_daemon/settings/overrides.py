@@ -7,7 +7,7 @@ from typing import Any
 from presqt_daemon.config import Config
 from presqt_daemon.safe_text import without_secrets
 from presqt_daemon.settings.complaints import Complaints, KeyPath
-from presqt_daemon.settings.sections import SECTIONS, settings_of
+from presqt_daemon.settings.sections import NAMED, SECTIONS, settings_of
 from presqt_daemon.system.yaml import YamlError, read_yaml
 
 PREFIX = "PRESQT_DAEMON__"
@@ -127,7 +127,7 @@ def _meant(name: str) -> str | None:
     rest = name.removeprefix(_NEAR_PREFIX)
     if rest == name or name.startswith(PREFIX):
         return None
-    for part in ("targets", *SECTIONS):
+    for part in (*NAMED, *SECTIONS):
         below = rest.removeprefix(f"{part.upper()}_").lstrip("_")
         if below != rest:
             return f"{PREFIX}{part.upper()}__{below}"

@@ -1,6 +1,7 @@
 """A configuration from parsed YAML: every problem is found before any is told."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,19 @@ from typing import Any
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.profile import read_profile
+from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.safe_text import HIDDEN, may_be_secret, names_secret
 from presqt_daemon.settings.complaints import Complaints
 from presqt_daemon.settings.paths import problem_of_path
-from presqt_daemon.settings.sections import SECTIONS, TOP, settings_of, target_settings
+from presqt_daemon.settings.receivers import (
+    PARTS,
+    check_notify,
+    check_receiver,
+    may_hold_address,
+    pasted_address,
+    receiver_name_problem,
+)
+from presqt_daemon.settings.sections import NAMED, SECTIONS, TOP, settings_of, target_settings
 from presqt_daemon.settings.targets import check_target, names_problem, pasted_token
 from presqt_daemon.targets.definition import definition_of
 
@@ -29,8 +39,8 @@ def config_from_tree(tree: Mapping[Any, Any], base: Path) -> Config:
 def read_config(tree: Mapping[Any, Any], base: Path, complaints: Complaints) -> Config:
     """The same, beside problems that were found before. Raises ConfigError with all of them."""
     values: dict[str, Any] = {}
-    plain = {key: value for key, value in tree.items() if key not in {"targets", *SECTIONS}}
-    names = [*TOP, "targets", *SECTIONS]
+    plain = {key: value for key, value in tree.items() if key not in {*NAMED, *SECTIONS}}
+    names = [*TOP, *NAMED, *SECTIONS]
     values.update(_read_fields(settings_of(Config), plain, (), base, complaints, names))
     for section, kind in SECTIONS.items():
         given = tree.get(section)
@@ -44,6 +54,11 @@ def read_config(tree: Mapping[Any, Any], base: Path, complaints: Complaints) -> 
     if "staging" in values:
         _check_profile(values["staging"].profile, complaints)
     values["targets"] = _read_targets(tree.get("targets"), base, complaints)
+    values["receivers"] = _read_receivers(
+        tree.get("receivers"), base, values["targets"], complaints
+    )
+    if "notify" in values:
+        check_notify(values["notify"], complaints)
     default = values.get("default_target")
     if default is not None and default not in values["targets"]:
         known = ", ".join(values["targets"])
@@ -115,6 +130,32 @@ def _read_targets(given: Any, base: Path, complaints: Complaints) -> dict[str, T
     return targets
 
 
+def _read_receivers(
+    given: Any, base: Path, targets: Mapping[str, TargetConfig], complaints: Complaints
+) -> dict[str, ReceiverConfig]:
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        complaints.add(("receivers",), "must hold a name for each receiver, such as 'staff:'")
+        return {}
+    receivers: dict[str, ReceiverConfig] = {}
+    for name, entry in given.items():
+        where = ("receivers", str(name))
+        problem = receiver_name_problem(name)
+        if problem is not None:
+            complaints.add(("receivers",), problem)
+            continue
+        if not isinstance(entry, dict):
+            complaints.add(where, f"{_WRONG_SHAPE}, such as 'events: [failed]'")
+            continue
+        before = len(complaints.texts)
+        values = _read_fields(settings_of(ReceiverConfig), entry, where, base, complaints)
+        receivers[name] = ReceiverConfig(**values, name=name)
+        if len(complaints.texts) == before:
+            check_receiver(receivers[name], entry, where, targets, complaints)
+    return receivers
+
+
 def _check_folders(config: Config, complaints: Complaints) -> None:
     """The inbox, mediafiles and folder targets must not lie in one another."""
     places = [(("inbox",), config.inbox), (("mediafiles",), config.mediafiles)]
@@ -157,7 +198,9 @@ def _read_fields(
             said = "must not be empty" if value is None else f"{_shown(value, where)} {error}"
             complaints.add(where, said)
             continue
-        problem = problem_of_path(read) if read is not None and notation.is_path else None
+        problem = pasted_address(str(key), read)
+        if problem is None and read is not None and notation.is_path:
+            problem = problem_of_path(read)
         problem = problem or pasted_token(str(key), read, base)
         if problem is not None:
             complaints.add(where, problem)
@@ -174,6 +217,12 @@ def _unknown(key: str, prefix: tuple[str, ...], known: Sequence[str]) -> str:
             "a token never stands in the configuration. Write it into a file that only the "
             "service can read and name that file (token_file: ...), or name a systemd credential "
             "(token_credential). If others could read this file, have a new token made"
+        )
+    if prefix[:1] and prefix[0] in PARTS and re.fullmatch(r"(?i)urls?|addresse?s?|to|mail", key):
+        return (
+            "an address never stands in the configuration, for most hold a password. Write it "
+            "into a file that only the service can read and name that file (urls_file: ...), or "
+            "name a systemd credential (urls_credential)"
         )
     likely = difflib.get_close_matches(key, known, 1)
     likely = likely or [name for name in known if name.lower() == key.lower()]
@@ -198,4 +247,5 @@ def _unknown(key: str, prefix: tuple[str, ...], known: Sequence[str]) -> str:
 
 def _shown(value: object, where: tuple[str, ...]) -> str:
     text = repr(value)
-    return HIDDEN if may_be_secret(text) or names_secret(where[-1]) else text
+    is_hidden = may_be_secret(text) or names_secret(where[-1]) or may_hold_address(value, where)
+    return HIDDEN if is_hidden else text

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from presqt_daemon.config import Config, TargetConfig
+from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.settings.sections import SECTIONS, about, settings_of, target_settings
 from presqt_daemon.targets.definition import definitions
 
@@ -65,6 +66,13 @@ def schema() -> dict[str, Any]:
         "additionalProperties": {"$ref": "#/$defs/target"},
         "default": {"archive": {"type": "folder", "path": "archive"}},
     }
+    properties["receivers"] = {
+        "description": "who is told of what; none: nobody",
+        "type": ["object", "null"],
+        "propertyNames": {"pattern": f"^{TARGET_NAME}$"},
+        "additionalProperties": {"$ref": "#/$defs/receiver"},
+        "default": {},
+    }
     properties |= {section: _object(kind) for section, kind in SECTIONS.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -73,7 +81,7 @@ def schema() -> dict[str, Any]:
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
-        "$defs": {"target": _target(), **_DEFINITIONS},
+        "$defs": {"target": _target(), "receiver": _object(ReceiverConfig), **_DEFINITIONS},
     }
 
 

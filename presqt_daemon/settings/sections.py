@@ -13,6 +13,7 @@ from presqt_daemon.config import (
     TargetConfig,
     UploadsConfig,
 )
+from presqt_daemon.receivers import NotifyConfig, ReceiverConfig
 from presqt_daemon.targets.definition import OWN_MODULES, definitions
 
 SECTIONS: Mapping[str, Any] = {
@@ -21,8 +22,12 @@ SECTIONS: Mapping[str, Any] = {
     "uploads": UploadsConfig,
     "retention": RetentionConfig,
     "permissions": PermissionsConfig,
+    "notify": NotifyConfig,
 }
 """Key -> the class of what stands below it."""
+
+NAMED: Mapping[str, Any] = {"targets": TargetConfig, "receivers": ReceiverConfig}
+"""Key -> the class of what stands below each name that a person has chosen."""
 
 
 def target_settings() -> dict[str, Any]:

@@ -6,6 +6,7 @@ from functools import cache
 from presqt_daemon.bagit.findings import RULES
 from presqt_daemon.config import Config
 from presqt_daemon.errors import HouseFault, TargetFault, UserFault
+from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.settings.sections import SECTIONS, settings_of, target_settings
 from presqt_daemon.tickets.process_info import ProcessInfo
 from tests.pages.pages import ROOT
@@ -16,7 +17,8 @@ KEYS = {f"{section}.{key}" for section, keys in KEYS_BELOW.items() for key in ke
 SIMPLE_KEYS = (
     set(settings_of(Config))
     | set(target_settings())
-    | {"type", "targets", "options"}
+    | {"type", "targets", "options", "receivers"}
+    | set(settings_of(ReceiverConfig))
     | {key for keys in KEYS_BELOW.values() for key in keys}
     | set(ProcessInfo.__slots__)
 )

@@ -11,10 +11,11 @@ import pytest
 import presqt_daemon.schemas
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import ConfigError
+from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.settings import config_from_tree, find_file, load_config, targets
 from presqt_daemon.settings.example import example
 from presqt_daemon.settings.schema import text_from_schema
-from presqt_daemon.settings.sections import SECTIONS, settings_of, target_settings
+from presqt_daemon.settings.sections import NAMED, SECTIONS, settings_of, target_settings
 from presqt_daemon.system.yaml import read_yaml
 from presqt_daemon.targets.definition import OWN_MODULES, definition_of
 
@@ -59,11 +60,12 @@ def test_the_example_is_the_defaults() -> None:
 
 def test_the_example_names_every_key() -> None:
     example = _whole_example()
-    assert set(example) == _keys(Config) | {"targets"} | set(SECTIONS)
+    assert set(example) == _keys(Config) | set(NAMED) | set(SECTIONS)
     for section, kind in SECTIONS.items():
         assert set(example[section]) == _keys(kind), section
     named = {key for target in example["targets"].values() for key in target}
     assert named == set(target_settings()) - {"options"}
+    assert set(example["receivers"]["staff"]) == _keys(ReceiverConfig)
 
 
 def test_the_commented_targets_of_the_example_are_right() -> None:
@@ -92,10 +94,12 @@ def test_every_key_of_the_schema_has_a_meaning_and_a_default_that_is_read_as_the
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["$id"]
     properties = SCHEMA["properties"]
-    assert set(properties) == _keys(Config) | {"targets"} | set(SECTIONS)
+    assert set(properties) == _keys(Config) | set(NAMED) | set(SECTIONS)
     places = {
         name: (properties[name]["properties"], settings_of(kind)) for name, kind in SECTIONS.items()
     }
+    receiver = SCHEMA["$defs"]["receiver"]["properties"]
+    places["receivers"] = (receiver, settings_of(ReceiverConfig))
     places["targets"] = (SCHEMA["$defs"]["target"]["properties"], target_settings())
     places[""] = ({k: v for k, v in properties.items() if k in _keys(Config)}, settings_of(Config))
     for place, (named, settings) in places.items():
