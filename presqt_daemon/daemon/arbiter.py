@@ -105,6 +105,7 @@ class Daemon:
                 self._turn()
             if self._once:
                 self._tell_what_is_left()
+                self._rooms.notifications.finish()
         finally:
             rooms.close()
             tell_kept_back(at_end=True)
@@ -118,6 +119,7 @@ class Daemon:
         before = find_all_tickets(rooms)
         make_mediafiles_folders(self.config)
         rooms.uploads.keep_reserve()
+        rooms.notifications.start()
         rooms.inbox.recover()
         return self._open_gate(before, deadline)
 
@@ -130,6 +132,7 @@ class Daemon:
         if now - self._told_at >= TELL_SECONDS:
             self._told_at = now
             self._notifier.send(WATCHDOG="1", STATUS=self._rooms.summary())
+            self._rooms.tell_what_is_seen(now)
             tell_kept_back()
         try:
             event = self._events.get(timeout=self._patience(now))
@@ -195,6 +198,7 @@ class Daemon:
 
         def wait(what: str) -> bool:
             self._notifier.send(STATUS=what, EXTEND_TIMEOUT_USEC=str(int(GATE_PATIENCE * 1e6)))
+            self._rooms.notifications.ping.beat()
             try:
                 event = self._events.get(timeout=GATE_SECONDS)
             except queue.Empty:

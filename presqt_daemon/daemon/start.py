@@ -33,7 +33,8 @@ def begin_start(rooms: Rooms) -> None:
     ticket, deaths = died
     _log.warning("the last start died when it looked at ticket %s (%d times now)", ticket, deaths)
     if deaths > rooms.supervisor.config.uploads.max_resumes:
-        give_up(rooms.uploads, ticket, deaths, rooms.supervisor.now())
+        receivers = rooms.supervisor.config.receivers
+        give_up(rooms.uploads, ticket, deaths, rooms.supervisor.now(), receivers)
 
 
 def find_all_tickets(rooms: Rooms) -> FoundTickets:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.events import Event
 from presqt_daemon.daemon.mounts import Mounts
+from presqt_daemon.daemon.observations import observe_tickets
 from presqt_daemon.daemon.summary import TargetOff, summary
 from presqt_daemon.inbox import Inbox
 from presqt_daemon.inbox.requests.control import ControlFolder
 from presqt_daemon.inbox.requests.open_requests import OpenRequests
+from presqt_daemon.notifications.service import Notifications
 from presqt_daemon.system.programs.tree import reap_orphans
 from presqt_daemon.system.systemd import is_journal
 from presqt_daemon.tickets.in_hand import InHand
@@ -41,6 +43,7 @@ class Rooms:
     expiry: Expiry
     upgrade: UpgradeRunner
     mounts: Mounts
+    notifications: Notifications
 
     def open(self) -> None:
         """Let drops and requests in."""
@@ -62,6 +65,7 @@ class Rooms:
         self.control.start()
         self.expiry.start()
         self.mounts.start()
+        self.notifications.start()
 
     def use(self, config: Config) -> None:
         """Go on with another configuration of the same folders."""
@@ -72,11 +76,13 @@ class Rooms:
         self.dispatch.agenda.small_bytes = config.staging.small
         self.dispatch.resume_targets()
         self.inbox.reload(config)
+        self.notifications.use(config)
 
     def end_ticket(self, ticket: str) -> None:
         """Let those know who follow a ticket that its end is written."""
         self.asked.ended(ticket)
         self.inbox.status_changed(ticket)
+        self.notifications.ticket_ended(ticket)
         if ticket in self.dispatch.agenda.on_hold.holds.named:
             self.control.remove_hold(ticket)
 
@@ -93,7 +99,16 @@ class Rooms:
         """The same where `open` was never called."""
         self.upgrade.stop()
         self.dispatch.close()
+        # after the last ticket that ends
+        self.notifications.stop()
         self.pool.let_go(all_of_them=True)
+
+    def tell_what_is_seen(self, now: float) -> None:
+        """Let receivers know that the loop turns, and now and then what it sees."""
+        self.notifications.ping.beat()
+        if self.notifications.is_due(now):
+            held_after = self.supervisor.config.notify.held_after
+            self.notifications.observe(observe_tickets(self.dispatch.agenda, held_after, now))
 
     def summary(self) -> str:
         """What is wrong and how many tickets there are, for `systemctl status`."""
@@ -178,4 +193,5 @@ def join_rooms(
         expiry=Expiry(uploads, lambda: supervisor.config),
         upgrade=UpgradeRunner(config, pool, clock),
         mounts=Mounts({"inbox": config.inbox, "mediafiles": uploads.root}),
+        notifications=Notifications(config, uploads),
     )

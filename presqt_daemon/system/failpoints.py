@@ -8,6 +8,7 @@ The first word of a name says where it is:
     stage-, payload-               between the writes of staging
     send-, put-, folder-, zenodo-  around what a target does once
     journal-, receipt-             of records
+    notification-                  between the receipt and what receivers are told
     expiry-, upgrade-, start-      of a removal, a past record, a start
 """
 

@@ -17,7 +17,14 @@ from presqt_daemon.system.files import remove_tree, rename_durably, sync_folder
 from presqt_daemon.tickets.legacy import is_presqts
 from presqt_daemon.tickets.locks import lease_ended
 from presqt_daemon.tickets.process_info import ProcessInfo
-from presqt_daemon.tickets.store import CLAIM_NAME, INFO_NAME, RECEIPT_NAME, TicketFolder, is_ticket
+from presqt_daemon.tickets.store import (
+    CLAIM_NAME,
+    INFO_NAME,
+    LEFT_PREFIX,
+    RECEIPT_NAME,
+    TicketFolder,
+    is_ticket,
+)
 from presqt_daemon.tickets.verdict import Verdict, verdict
 
 GONE_PREFIX = ".gone-"
@@ -126,7 +133,8 @@ def sweep_gone(uploads: Path) -> None:
 def _payload_entries(folder: Path) -> Iterator[Path]:
     """Everything in a ticket's folder that is no record: zip, side-car, bag, working files."""
     for name in sorted(os.listdir(folder)):
-        if name not in _RECORD_NAMES and name != f".{INFO_NAME}.tmp":
+        is_ours = name == f".{INFO_NAME}.tmp" or name.startswith(LEFT_PREFIX)
+        if name not in _RECORD_NAMES and not is_ours:
             yield folder / name
 
 

@@ -42,6 +42,9 @@ RESERVED_NAMES = frozenset(
 )
 """Names a bag's folder must not have inside a ticket, compared without case."""
 
+LEFT_PREFIX = ".notification-"
+"""What is to be told of an end, followed by the attempt; a name with a dot is no bag's."""
+
 RESERVE_NAME = ".reserve"
 RESERVE_BYTES = 1 << 20
 """Space kept aside so that the last status can be written on a full disk."""

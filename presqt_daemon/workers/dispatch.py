@@ -232,7 +232,7 @@ class Dispatch:
             self._go_on(ticket, end)
 
     def _go_on(self, ticket: OpenTicket, end: RunEnd) -> None:
-        now = self.clock()
+        now, ticket.waits_for = self.clock(), end.waiting_for
         match end.kind:
             case RunKind.STAGED:
                 assert end.info is not None

@@ -18,6 +18,7 @@ from presqt_daemon.workers.processes.prepare import WorkerJob
 from presqt_daemon.workers.processes.tasks import UploadTask
 from presqt_daemon.workers.runs.pauses import Held
 from presqt_daemon.workers.runs.run import (
+    DISK_SPACE,
     SHORTAGE,
     SHORTAGE_SECONDS,
     WRITE_RETRY_SECONDS,
@@ -61,7 +62,7 @@ class EndedRuns:
                 return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=info, is_delivered=True)
             case Failed(error=error):
                 if error.code == "out-of-space" and error.retryable:
-                    raise ParkError("disk space", SPACE_RETRY_SECONDS)
+                    raise ParkError(DISK_SPACE, SPACE_RETRY_SECONDS)
                 raise error
             case Limited(kind=None):
                 raise ParkError(end.waiting_for, end.seconds, cause=end.reason)

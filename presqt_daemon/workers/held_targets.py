@@ -76,6 +76,7 @@ class HeldTargets:
 
     def resume(self, target: str) -> None:
         """Let a target's tickets run again, and say so where it was held."""
+        self.agenda.served[target] = self.wall()
         ended = self.agenda.resume(target, self.clock())
         if ended is not None:
             lasted = text_from_seconds((self.wall() - ended.since).total_seconds())

@@ -8,6 +8,7 @@ from presqt_daemon import __version__
 from presqt_daemon.config import Config
 from presqt_daemon.errors import HouseFault, PresqtError
 from presqt_daemon.model import Finding, Severity, Stage, UploadResult
+from presqt_daemon.notifications.outbox import leave_entry
 from presqt_daemon.records.payload import PayloadHead
 from presqt_daemon.records.receipt import write_receipt
 from presqt_daemon.staging.attempts import TEMPORARY_PREFIX
@@ -115,11 +116,22 @@ def _write(
             raise
         head = write()
     reach("receipt-written")
+    # before the status, with whose sync of the folder its name becomes durable
+    _leave_notification(holder, info, config)
     holder.fact(info)
     with contextlib.suppress(OSError):
         # a go that waited, or was killed, leaves it for the next one
         (holder.folder.path / PACKED_NAME).unlink()
     return head
+
+
+def _leave_notification(holder: StatusWriter, info: ProcessInfo, config: Config) -> None:
+    """Leave what receivers are to be told; that it cannot be left is no failure of the ticket."""
+    try:
+        leave_entry(holder.folder, info, config.receivers)
+    except OSError as error:
+        log = lines_of(holder.folder, "notification", config)
+        log.warning("its notification could not be written: %s", error.strerror)
 
 
 def _remove_bag(folder: TicketFolder, head: PayloadHead | None, config: Config) -> None:

@@ -1,12 +1,15 @@
 """What a daemon finds when it starts: tickets that have not ended, and the last one's leftovers."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from presqt_daemon.errors import HouseFault, PresqtError
 from presqt_daemon.model import Stage
+from presqt_daemon.notifications.outbox import leave_entry
+from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.system.programs.tree import end_leftovers
@@ -46,7 +49,13 @@ def find_open(
             yield found
 
 
-def give_up(uploads: Uploads, ticket: str, deaths: int, now: datetime) -> None:
+def give_up(
+    uploads: Uploads,
+    ticket: str,
+    deaths: int,
+    now: datetime,
+    receivers: Mapping[str, ReceiverConfig] = MappingProxyType({}),
+) -> None:
     """End a ticket over which starts have died, without a look at its files; its zip stays.
 
     Raises OSError.
@@ -66,8 +75,10 @@ def give_up(uploads: Uploads, ticket: str, deaths: int, now: datetime) -> None:
         f"The server died {deaths} times when it started and looked at this ticket; the drop is "
         "kept. Ask the operator to look into the log and at the ticket's folder.",
     )
+    failed = fail(info, error, now)
     with uploads.parties.having(ticket) as party:
-        uploads.write_info(folder, fail(info, error, now), party)
+        leave_entry(folder, failed, receivers)
+        uploads.write_info(folder, failed, party)
     ticket_log(ticket).error("failed: %s (%s)", error.message, error.code)
 
 

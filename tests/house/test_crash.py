@@ -19,7 +19,9 @@ from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Fault, Shelf
 
 PACKAGE = Path(presqt_daemon.__file__).parent
-OTHER_TARGETS = ("osf-", "github-", "gitlab-", "zenodo-", "figshare-", "upgrade-")
+OTHER_TARGETS = (
+    "osf-", "github-", "gitlab-", "zenodo-", "figshare-", "upgrade-", "notification-",
+)  # fmt: skip
 """Points that other suites reach."""
 
 STATUS_POINTS = [

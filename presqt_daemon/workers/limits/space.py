@@ -11,7 +11,7 @@ from presqt_daemon.units import text_from_bytes
 from presqt_daemon.workers.limits.disk_shares import HEADROOM, DiskShares
 from presqt_daemon.workers.limits.permits import needed_bytes
 from presqt_daemon.workers.limits.shared_limits import SharedLimits
-from presqt_daemon.workers.runs.run import ParkError
+from presqt_daemon.workers.runs.run import DISK_SPACE, ParkError
 
 SPACE_RETRY_SECONDS = 10.0
 ROOM_BYTES = 64 << 20
@@ -94,4 +94,4 @@ def _reserve(
             f"{text_from_bytes(keep)} of its disk of {text_from_bytes(space.total)} free "
             "(staging.min_free_bytes), so it never fits: split the bag, or ask the operator.",
         )
-    raise ParkError("disk space", SPACE_RETRY_SECONDS)
+    raise ParkError(DISK_SPACE, SPACE_RETRY_SECONDS)

@@ -12,7 +12,7 @@ class OpenTicket:
 
     `deaths` counts goes without new progress. `waited` are the seconds that it has waited for
     something but a worker, `waits_from` the monotonic moment since which it does so again,
-    `note_at` when it is written on next that it is held.
+    `waits_for` what it was parked for last, `note_at` when it is written on next that it is held.
     `folder` is the target's whose inbox folder it came through, `is_slow` says that its staging
     took longer than its size explains. `is_asked_again`: somebody asked for another try while it
     ran, so what stopped it may be mended.
@@ -34,6 +34,7 @@ class OpenTicket:
     note_at: float | None = None
     waited: float = 0.0
     waits_from: float | None = None
+    waits_for: str | None = None
     order: int = 0
 
     @property
@@ -60,6 +61,7 @@ class OpenTicket:
         if not self.is_restaged:
             self.deaths = 0
         self.work, self.is_resume, self.waited = Work.UPLOAD, False, 0.0
+        self.waits_for = None
         self.target, self.resource_id = target, resource_id
 
     def go_again(self, end: RunEnd) -> None:

@@ -24,6 +24,7 @@ class TicketQueue:
     tickets: dict[str, OpenTicket] = field(default_factory=dict)
     small_bytes: int = 10**9
     on_hold: OnHold = field(default_factory=OnHold)
+    served: dict[str, datetime] = field(default_factory=dict)  # when each target took something
     _unstaged: dict[tuple[str, bool], deque[OpenTicket]] = field(default_factory=dict)
     """By inbox folder, and whether the bags are large."""
 

@@ -12,6 +12,7 @@ from presqt_daemon.workers.runs.pauses import Held
 CREDENTIAL = "a token"
 RATE_LIMIT = "the target's rate limit"
 DISK = "the disk"
+DISK_SPACE = "disk space"
 SHORTAGE = "free threads and processes of the server"
 """What tickets wait for, where more than words depend on it."""
 
@@ -164,7 +165,7 @@ def given_up(waiting_for: str, waited_seconds: float, cause: str | None = None) 
         return TargetFault("rate-limited", text)
     if waiting_for == SHORTAGE:
         return HouseFault("worker-died", text)
-    if waiting_for in {"disk space", DISK}:
+    if waiting_for in {DISK_SPACE, DISK}:
         return HouseFault("out-of-space", text)
     return TargetFault("target-unavailable", text)
 

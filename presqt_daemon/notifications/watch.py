@@ -1,0 +1,79 @@
+"""What is seen of targets, the disk and long waits becomes notifications; what was told is kept.
+
+Kept in the outbox's folder, so that a restart tells nothing twice and forgets no good news.
+"""
+
+import contextlib
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+
+from presqt_daemon.config import Config
+from presqt_daemon.notifications.conditions import (
+    DiskFigures,
+    Observation,
+    Told,
+    disk_changes,
+    new_waits,
+    target_changes,
+    told_from_tree,
+    tree_from_told,
+)
+from presqt_daemon.notifications.events import Notification, notification_of_wait
+from presqt_daemon.notifications.outbox import TOLD_NAME, came_through
+from presqt_daemon.system.files import json_bytes, replace_file
+from presqt_daemon.tickets.process_info import InfoError
+from presqt_daemon.tickets.store import Uploads
+
+
+class Watch:
+    """Remembers what was told; used by one thread."""
+
+    def __init__(self, folder: Path, uploads: Uploads) -> None:
+        self._path = folder / TOLD_NAME
+        self._uploads = uploads
+        self._told = Told()
+
+    def open(self) -> None:
+        """Take in what an earlier life has told; what cannot be read is nothing told."""
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            self._told = told_from_tree(json.loads(self._path.read_bytes()))
+
+    def changes(self, seen: Observation, config: Config, now: datetime) -> list[Notification]:
+        """What is to be told of what is seen now."""
+        changes, told = target_changes(seen, self._told, config.notify, now)
+        if (disk := disk_figures(config)) is not None:
+            of_disk, told = disk_changes(seen, disk, told, now)
+            changes += of_disk
+        waits, told = new_waits(seen, told)
+        changes += [one for ticket in waits if (one := self._wait_of(ticket, now)) is not None]
+        if told != self._told:
+            self._told = told
+            # on a full disk it is told once more after a restart
+            with contextlib.suppress(OSError):
+                content = json_bytes(tree_from_told(told))
+                replace_file(self._path, content, mode=0o600, durable=False)
+        return changes
+
+    def _wait_of(self, ticket: str, now: datetime) -> Notification | None:
+        folder = self._uploads.folder(ticket)
+        try:
+            info = folder.read_info()
+        except InfoError:
+            return None
+        return notification_of_wait(info, came_through(folder), now) if info.is_open else None
+
+
+def disk_figures(config: Config) -> DiskFigures | None:
+    """The disk of `mediafiles` now; None where it cannot be asked."""
+    try:
+        figures = os.statvfs(config.mediafiles)
+    except OSError:
+        return None
+    return DiskFigures(
+        folder=str(config.mediafiles),
+        free=figures.f_bavail * figures.f_frsize,
+        keep=config.staging.min_free_bytes,
+        total=figures.f_blocks * figures.f_frsize,
+    )
