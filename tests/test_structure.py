@@ -17,12 +17,6 @@ MIN_ROOM_WORDS = 12
 """What comes in, what goes out and who calls it cannot be said in fewer."""
 
 OF_ANY_LENGTH = frozenset({"__init__.py", "events.py"})
-NOT_YET = {
-    *("workers/processes/preload.py", "workers/runs/ticket_lines.py"),
-    "workers/runs/proof.py: look_at",
-}
-"""Files still too short or too long, functions with riddles for names; nothing may be added."""
-
 FORBIDDEN_MODULES = {
     *("utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"),
     *("guests", "freight", "asked", "beside", "tally", "lane", "survey"),
@@ -60,7 +54,7 @@ def test_every_file_has_30_to_300_lines() -> None:
         if path.name not in OF_ANY_LENGTH
     }
     odd = {name: count for name, count in lengths.items() if not MIN_LINES <= count <= MAX_LINES}
-    assert odd.keys() - NOT_YET == set(), odd
+    assert odd == {}
 
 
 def test_no_class_name_stands_for_two_things() -> None:
@@ -84,4 +78,4 @@ def test_no_public_function_needs_its_docstring_to_be_understood() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef) and node.name in FORBIDDEN_FUNCTIONS
     ]
-    assert set(riddles) <= NOT_YET
+    assert riddles == []

@@ -26,7 +26,7 @@ from presqt_daemon.inbox.files.names import (
 )
 from presqt_daemon.staging.inspect import check_zip
 from presqt_daemon.staging.make import bag_and_zip
-from presqt_daemon.system.files import copy_durably
+from presqt_daemon.system.copying import copy_durably
 from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES
 from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.options import check_resource_id, folder_from_resource_id

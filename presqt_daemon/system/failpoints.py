@@ -22,7 +22,10 @@ _left = int(_count) if _count.isdecimal() else 1
 
 
 def reach(name: str) -> None:
-    """Kill this process with SIGKILL when `name` is the armed failpoint; else do nothing."""
+    """Note that the moment `name` between two durable steps is reached.
+
+    Kills this process with SIGKILL when that is the armed failpoint.
+    """
     global _left  # noqa: PLW0603  (one process, one countdown)
     if name != _name:
         return

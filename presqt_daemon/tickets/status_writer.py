@@ -33,7 +33,11 @@ def utc_now() -> datetime:
 
 
 class StatusWriter:
-    """Holds a ticket's status in memory and projects it to its file; used by one thread."""
+    """Holds a ticket's status in memory and projects it to its file; used by one thread.
+
+    A fact is what a person may rely on once it is told: a stage, an end, a wait. A note is what may
+    be lost with the power: progress, and what is being done.
+    """
 
     def __init__(
         self,

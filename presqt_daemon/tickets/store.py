@@ -173,7 +173,10 @@ class Uploads:
         self._device: int | None = None
 
     def remember(self) -> None:
-        """From now on this is the folder of all tickets. Raises OSError."""
+        """Note the file system on which the folder of all tickets lies, for `is_there`.
+
+        When a disk is lost, the empty folder below its mount has the same path. Raises OSError.
+        """
         self._device = self.root.stat().st_dev
 
     def is_there(self) -> bool:

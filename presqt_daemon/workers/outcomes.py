@@ -1,12 +1,11 @@
 """How a ticket ends: record first, then status, then what is no longer needed goes."""
 
 import contextlib
-import logging
 from dataclasses import replace
 
 from presqt_daemon import __version__
 from presqt_daemon.config import Config
-from presqt_daemon.errors import HouseFault, PresqtError
+from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import Finding, Severity, Stage, UploadResult
 from presqt_daemon.notifications.outbox import leave_entry
 from presqt_daemon.records.payload import PayloadHead
@@ -22,10 +21,7 @@ from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.tickets.verdict import Verdict, verdict
 from presqt_daemon.upload.final_message import final_message
 from presqt_daemon.upload.parcels.pack import PACKED_NAME
-from presqt_daemon.workers.runs.ticket_lines import lines_of
-
-_OPERATORS = frozenset({"unauthorized", "target-unavailable", "rate-limited"})
-"""Codes of tickets that waited in vain for what only the operator can mend."""
+from presqt_daemon.workers.runs.ticket_lines import level_of, lines_of
 
 _BROKEN_OFF = frozenset({"cancelled", "timed-out", "worker-died", "resume-limit"})
 """Ends of a run that was killed in the middle, so that nobody could tidy up at the target."""
@@ -54,14 +50,6 @@ def _left_there(link: str) -> Finding:
         "there (a draft with such a file cannot be published): delete it there, or retry.",
         severity=Severity.WARNING,
     )
-
-
-def level_of(error: PresqtError) -> int:
-    """How loudly a failure is told: ours and the operator's as errors, a cancel as no trouble."""
-    if error.code == "cancelled":
-        return logging.INFO
-    is_operators = isinstance(error, HouseFault) or error.code in _OPERATORS
-    return logging.ERROR if is_operators else logging.WARNING
 
 
 def end_finished(holder: StatusWriter, result: UploadResult, config: Config) -> ProcessInfo:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from presqt_daemon.system.copying import copy_durably
 from presqt_daemon.system.files import (
-    copy_durably,
     create_file,
     free_bytes,
     is_same_file,

@@ -20,9 +20,9 @@ from presqt_daemon.inbox.claims.set_aside import is_claimed_file, remove_claimed
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, open_place
 from presqt_daemon.inbox.files.probe import open_file
 from presqt_daemon.inbox.files.stability import sight_of
+from presqt_daemon.system.copying import copy_durably
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import (
-    copy_durably,
     free_bytes,
     printable_name,
     remove_tree,

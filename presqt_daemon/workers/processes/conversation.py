@@ -185,7 +185,7 @@ class Conversation:
         elif not isinstance(message, Alive):
             assert not isinstance(message, Staged)
             self.holder.note(project(self.holder.info, message, self.holder.now()))
-        self.proof.look_at(message)
+        self.proof.hear(message)
         self._moved_at = self.clock()
 
     def _reach(self, message: Reached) -> None:

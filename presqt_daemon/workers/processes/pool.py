@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -22,6 +23,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.popen_forkserver import Popen
 from multiprocessing.process import BaseProcess
+from types import TracebackType
 from typing import Any
 
 import psutil
@@ -36,7 +38,14 @@ from presqt_daemon.workers.runs.run import SHORTAGE, SHORTAGE_SECONDS, ParkError
 TICKET_VARIABLE = "PRESQT_TICKET"
 """Set in a worker's environment, so that programs it starts can be found again."""
 
-PRELOAD = ("presqt_daemon.workers.processes.pool", "presqt_daemon.workers.processes.preload")
+PRELOAD = (
+    "presqt_daemon.workers.processes.pool",
+    "presqt_daemon.staging.stage",
+    "presqt_daemon.targets.folder.target",
+    "presqt_daemon.upload.send",
+)
+"""What the forkserver imports once, so that a new worker has it in a few milliseconds."""
+
 NICENESS = 5
 """Workers step back a little: on a busy machine intake and status files go before staging."""
 
@@ -247,3 +256,14 @@ def _end_with_parent() -> None:
         os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=guard, name="guard", daemon=True).start()
+
+
+def _say_briefly(
+    _kind: type[BaseException], error: BaseException, _trace: TracebackType | None
+) -> None:
+    """The forkserver ends where it cannot fork; the daemon starts another, and knows why."""
+    sys.stderr.write(f"the process that starts workers has ended: {error}\n")
+
+
+if any("multiprocessing.forkserver" in word for word in sys.orig_argv):
+    sys.excepthook = _say_briefly

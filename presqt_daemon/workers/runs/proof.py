@@ -28,7 +28,7 @@ class Proof:
     _is_opened: bool = False
     _is_told: bool = False
 
-    def look_at(self, message: Report) -> None:
+    def hear(self, message: Report) -> None:
         """A container has to be open: figures from before it are not the target's."""
         if isinstance(message, Opened):
             self._is_opened = True

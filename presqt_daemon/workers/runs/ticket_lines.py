@@ -1,11 +1,15 @@
-"""Log lines about a ticket, told among those of the inbox folder through which it came."""
+"""Log lines about a ticket: how loud, and among those of the folder through which it came."""
 
 import logging
 
 from presqt_daemon.config import Config
+from presqt_daemon.errors import HouseFault, PresqtError
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.claim_record import ClaimRecordError
 from presqt_daemon.tickets.store import TicketFolder
+
+_OPERATORS = frozenset({"unauthorized", "target-unavailable", "rate-limited"})
+"""Codes of tickets that waited in vain for what only the operator can mend."""
 
 
 def lines_of(
@@ -20,3 +24,11 @@ def lines_of(
     except ClaimRecordError:
         target = None
     return shared_log(kind, target if target in config.targets else None, folder.ticket)
+
+
+def level_of(error: PresqtError) -> int:
+    """How loudly a failure is told: ours and the operator's as errors, a cancel as no trouble."""
+    if error.code == "cancelled":
+        return logging.INFO
+    is_operators = isinstance(error, HouseFault) or error.code in _OPERATORS
+    return logging.ERROR if is_operators else logging.WARNING

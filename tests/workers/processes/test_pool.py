@@ -1,6 +1,7 @@
 """Processes of the pool, what is told of their end, and what happens where none can be had."""
 
 import contextlib
+import importlib
 import multiprocessing
 import os
 import signal
@@ -24,6 +25,7 @@ from presqt_daemon.workers.processes.pool import (
     FREE_SECONDS,
     NICENESS,
     NOT_BEGUN,
+    PRELOAD,
     SMALL_BYTES,
     TICKET_VARIABLE,
     Pool,
@@ -59,6 +61,12 @@ def server() -> psutil.Process:
     """The process that starts workers."""
     pid: int = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
     return psutil.Process(pid)
+
+
+@pytest.mark.parametrize("name", PRELOAD)
+def test_what_new_workers_have_at_once_is_there(name: str) -> None:
+    # the process that starts workers passes over what it cannot import
+    importlib.import_module(name)
 
 
 def test_every_thread_that_asks_how_a_worker_ended_hears_the_same() -> None:

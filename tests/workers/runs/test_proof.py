@@ -27,5 +27,5 @@ def test_a_file_or_much_of_one_in_an_open_container_is_told_once(
     told: list[Serves] = []
     proof = Proof("t", told.append)
     for report in reports:
-        proof.look_at(report)
+        proof.hear(report)
     assert told == [Serves("t")] * is_told
