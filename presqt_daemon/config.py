@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from presqt_daemon.notation import (
+    COMMAND,
     FLAG,
     MODE,
     OPTIONS,
@@ -168,6 +169,12 @@ class StagingConfig:
     profile: Path | None = setting(
         None, or_null(PATH), "a BagIt profile (JSON file) that every bag must meet"
     )
+    check_command: tuple[str, ...] | None = setting(
+        None,
+        or_null(COMMAND),
+        "a program and its arguments, run in every valid bag's folder; 0 lets it pass",
+    )
+    check_time_limit: float = setting(600.0, TIME, "for check_command and one bag")
     second_opinion: str = setting(
         "none",
         one_of("none", "bagit"),

@@ -87,6 +87,7 @@ class UserFault(PresqtError):
             "bad-sidecar": 400,
             "unknown-target": 400,
             "unreadable-file": 400,
+            "refused-by-policy": 400,
             "unauthorized": 401,
             "forbidden": 403,
             "resource-not-found": 404,
@@ -120,6 +121,7 @@ class HouseFault(PresqtError):
             "resume-limit": 500,
             "state-lost": 500,
             "internal-error": 500,
+            "check-failed": 500,
             "timed-out": 504,
             "out-of-space": 507,
         }

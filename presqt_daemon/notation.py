@@ -125,6 +125,15 @@ def _read_flag(value: object) -> bool:
     return value
 
 
+def _read_command(value: object) -> tuple[str, ...]:
+    is_list = isinstance(value, list) and value and all(isinstance(word, str) for word in value)
+    if not is_list or not isinstance(value, list) or not value[0]:
+        raise ValueError('must be a list, a program and its arguments, such as ["clamscan", "."]')
+    if any("\0" in word for word in value):
+        raise ValueError("holds a NUL character, which no argument can")
+    return tuple(value)
+
+
 def _read_options(value: object) -> Mapping[str, str]:
     if not isinstance(value, dict):
         raise ValueError("must hold keys and values")  # noqa: TRY004
@@ -135,6 +144,11 @@ _TEXT_SCHEMA = {"type": "string", "minLength": 1}
 TEXT = Notation(read=_read_text, schema=_TEXT_SCHEMA)
 PATH = Notation(read=_read_text, schema=_TEXT_SCHEMA, write=str, is_path=True)
 FLAG = Notation(read=_read_flag, schema={"type": "boolean"})
+COMMAND = Notation(
+    read=_read_command,
+    schema={"type": "array", "items": {"type": "string"}, "minItems": 1},
+    write=list,
+)
 OPTIONS = Notation(read=_read_options, schema={"type": "object"}, write=dict)
 TIME = Notation(read=seconds_from_text, schema={"$ref": "#/$defs/time"}, write=setting_from_seconds)
 SIZE = Notation(read=bytes_from_text, schema={"$ref": "#/$defs/size"}, write=setting_from_bytes)

@@ -18,6 +18,7 @@ from presqt_daemon.records.payload import PayloadHead, write_rows
 from presqt_daemon.staging.attempts import TEMPORARY_PREFIX, Writing, Written, write_bag
 from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.staging.library import disagreement, trouble_in_time
+from presqt_daemon.staging.policy.check import check_policy, require_check
 from presqt_daemon.staging.preview import PAYLOAD, BagPreview, preview_bag
 from presqt_daemon.staging.refused import check_disk_keeps_case
 from presqt_daemon.staging.second_writer import SecondWriter, helpers_for
@@ -55,8 +56,10 @@ def stage(
 
     Repeatable: what an earlier run left is removed first. Nothing is written before `ask` is
     answered, with the algorithms that the bag's target gives, in order of trust. Raises UserFault
-    for the drop, HouseFault `out-of-space` (retryable) and `internal-error` for the machine.
+    for the drop, HouseFault `out-of-space` and `check-failed` (both retryable) and `internal-error`
+    for the machine.
     """
+    require_check(job.config)
     with (
         full_disk_named(),
         collector_paused(),
@@ -187,6 +190,7 @@ def _keep(
     _ask_another(job, written.folder, is_valid=True)
     if not found.payload_files:
         raise no_payload()
+    check_policy(written.folder, found.members, job.config, lambda: report(Alive()))
     written.folder.rename(job.folder / name)  # made durable with the status that tells of it
     report(Reached(stage=Stage.VALIDATED, bag=bag))
     reach("stage-validated")

@@ -232,6 +232,8 @@ def walk_files(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 def _open_up(folder: Path) -> None:
     """Give back the rights that removing needs, where somebody took them."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        folder.chmod(0o700)
     for base, folders, _files in os.walk(folder):
         for name in folders:
             path = os.path.join(base, name)

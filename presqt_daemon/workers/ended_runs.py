@@ -19,6 +19,8 @@ from presqt_daemon.workers.processes.tasks import UploadTask
 from presqt_daemon.workers.runs.pauses import Held
 from presqt_daemon.workers.runs.run import (
     DISK_SPACE,
+    POLICY,
+    POLICY_SECONDS,
     SHORTAGE,
     SHORTAGE_SECONDS,
     WRITE_RETRY_SECONDS,
@@ -63,6 +65,8 @@ class EndedRuns:
             case Failed(error=error):
                 if error.code == "out-of-space" and error.retryable:
                     raise ParkError(DISK_SPACE, SPACE_RETRY_SECONDS)
+                if error.code == "check-failed" and error.retryable:
+                    raise ParkError(POLICY, POLICY_SECONDS, cause=error.message)
                 raise error
             case Limited(kind=None):
                 raise ParkError(end.waiting_for, end.seconds, cause=end.reason)

@@ -112,3 +112,14 @@ def test_missing_and_loose_tokens_are_said_and_never_shown(tmp_path: Path) -> No
     assert rows["target lab-d"][0] == "wrong"
     assert rows["token of lab-d"][0] == "wrong"
     assert "s3cret-canary" not in ended.stdout + ended.stderr
+
+
+def test_a_check_of_bags_that_is_not_there_is_wrong(program: Program) -> None:
+    program.file.write_text("staging: {check_command: [/nowhere/scan, --all]}\n", encoding="utf-8")
+    ended = program.run("check")
+    assert ended.returncode == 1
+    assert (
+        "/nowhere/scan (staging.check_command) is not there: every drop will wait" in ended.stdout
+    )
+    program.file.write_text("staging: {check_command: ['true', --all]}\n", encoding="utf-8")
+    assert "true looks at every valid bag" in program.run("check").stdout

@@ -3,6 +3,7 @@
 import errno
 import grp
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from presqt_daemon.cli.check.folder_trial import can_rename, nearest, try_folder
 from presqt_daemon.cli.check.rights import group_name, is_member
 from presqt_daemon.cli.check.rows import CheckRow, State, why_unusable
+from presqt_daemon.cli.output.text import shown
 from presqt_daemon.config import Config
 from presqt_daemon.profile import read_profile
 from presqt_daemon.system.files import free_bytes
@@ -32,6 +34,7 @@ def check_places(config: Config) -> Iterator[CheckRow]:
     yield _check_group(config)
     yield from _check_senders(config)
     yield _check_profile(config)
+    yield _check_policy(config)
     running = is_held(config.mediafiles)
     yield CheckRow("daemon", State.OK, "is running" if running else "is not running now")
 
@@ -122,3 +125,14 @@ def _check_profile(config: Config) -> CheckRow:
     path = config.staging.profile
     detail = "none is required" if path is None else read_profile(path).identifier
     return CheckRow("BagIt profile", State.OK, detail)
+
+
+def _check_policy(config: Config) -> CheckRow:
+    """The operator's own check of bags: only whether it is there, for it needs a bag to run on."""
+    argv = config.staging.check_command
+    if argv is None:
+        return CheckRow("check of bags", State.OK, "none is configured")
+    if shutil.which(argv[0]) is None:
+        detail = f"{shown(argv[0])} (staging.check_command) is not there: every drop will wait"
+        return CheckRow("check of bags", State.WRONG, detail)
+    return CheckRow("check of bags", State.OK, f"{shown(argv[0])} looks at every valid bag")

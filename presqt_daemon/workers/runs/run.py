@@ -14,6 +14,7 @@ RATE_LIMIT = "the target's rate limit"
 DISK = "the disk"
 DISK_SPACE = "disk space"
 SHORTAGE = "free threads and processes of the server"
+POLICY = "the check of this service's rules"
 """What tickets wait for, where more than words depend on it."""
 
 BUG = "a bug of ours"
@@ -22,6 +23,9 @@ BUG = "a bug of ours"
 UNKNOWN_WAIT_SECONDS = 60.0
 WRITE_RETRY_SECONDS = 5.0
 """Until a ticket is tried again that could not be written on."""
+
+POLICY_SECONDS = 300.0
+"""Until a bag is checked again: it is unpacked anew for that."""
 
 SHORTAGE_SECONDS = 2.0
 """Until a run is tried again for which there was no thread, process or handle."""
@@ -163,6 +167,8 @@ def given_up(waiting_for: str, waited_seconds: float, cause: str | None = None) 
         return UserFault("unauthorized", text)
     if waiting_for == RATE_LIMIT:
         return TargetFault("rate-limited", text)
+    if waiting_for == POLICY:
+        return HouseFault("check-failed", text)
     if waiting_for == SHORTAGE:
         return HouseFault("worker-died", text)
     if waiting_for in {DISK_SPACE, DISK}:
