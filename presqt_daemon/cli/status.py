@@ -1,37 +1,54 @@
-"""`status`: one ticket, or a table of all."""
+"""`status`: one ticket, a table of all, or the targets."""
 
+import importlib
 import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import Exit
-from presqt_daemon.cli.output.describe import COLUMNS, damaged_row, describe, row
-from presqt_daemon.cli.output.show import Row, complain, pen, print_json, print_lines
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.describe import describe
+from presqt_daemon.cli.output.progress import following_ticket
+from presqt_daemon.cli.output.show import complain, print_json, print_lines
 from presqt_daemon.cli.output.text import shown
-from presqt_daemon.cli.tickets.find import NotTakenYetError, all_infos, find_ticket
-from presqt_daemon.cli.tickets.follow import POLL_SECONDS, follow, read_status
+from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
+from presqt_daemon.cli.tickets.follow import follow, read_status, sample_rate
+from presqt_daemon.cli.tickets.selection import Selection, TicketGroup, TicketOrder
+from presqt_daemon.cli.tickets.target_table import print_targets
 from presqt_daemon.config import Config
+from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.process_info import ProcessInfo, tree_from_info
-from presqt_daemon.tickets.store import TicketFolder, Uploads
+from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.tickets.verdict import verdict
+
+if TYPE_CHECKING:
+    from presqt_daemon.cli.tickets.overview import Overview
 
 
 def main(context: Context) -> int:
-    """The exit code of the ticket; 0 for the table, 3 for a drop that is not taken yet."""
+    """The exit code of the ticket; 0 for a table, 3 for a drop that is not taken yet."""
     config = context.config()
     options = context.options
+    if options.targets:
+        if options.ticket is not None or options.watch or _is_table_asked_for(context):
+            raise CommandRefusal("--targets stands alone, or with --json", Exit.USAGE)
+        print_targets(config, as_json=options.json)
+        return Exit.OK
     if options.ticket is None:
-        return _all(config, as_json=options.json, watch=options.watch)
+        return _all(config, context)
+    if _is_table_asked_for(context):
+        raise CommandRefusal("a TICKET needs no choice among all: leave one away", Exit.USAGE)
     try:
         folder = find_ticket(config, options.ticket)
     except NotTakenYetError as waiting:
-        complain(not_taken_text(config, waiting))
-        return Exit.IN_PROGRESS
+        return _tell_not_taken(config, waiting, as_json=options.json)
     info = watch(folder, quiet=options.json) if options.watch else read_status(folder)
     if options.json:
         print_json(tree_from_info(info))
-    else:
-        print_lines(describe(info, folder))
+        return verdict(info)
+    info, figures = sample_rate(folder, info)
+    print_lines(describe(info, folder, datetime.now(UTC), figures))
     return verdict(info)
 
 
@@ -39,7 +56,7 @@ def watch(folder: TicketFolder, *, quiet: bool = False, until: float | None = No
     """The status at the end (or at `until`), with the progress shown on the way."""
     if quiet:
         return follow(folder, lambda _info: None, until=until)
-    with pen().following() as update:
+    with following_ticket() as update:
         return follow(folder, update, until=until)
 
 
@@ -49,37 +66,48 @@ def not_taken_text(config: Config, waiting: NotTakenYetError) -> str:
     return f"{shown(str(waiting.path))} lies in the inbox and has not been taken yet{daemon}"
 
 
-def _all(config: Config, *, as_json: bool, watch: bool) -> int:
+def _tell_not_taken(config: Config, waiting: NotTakenYetError, *, as_json: bool) -> int:
+    text = not_taken_text(config, waiting)
     if as_json:
-        print_json([tree_from_info(info) for info in _readable(config)])
-    elif watch:
-        with pen().following_table(COLUMNS) as update:
-            while True:
-                update(_rows(config))
-                time.sleep(POLL_SECONDS * 2)
+        name = printable_name(waiting.path.name)
+        print_json({"ticket_number": None, "source_file": name, "message": text})
     else:
-        pen().print_table(COLUMNS, _rows(config))
+        complain(text)
+    return Exit.IN_PROGRESS
+
+
+def _is_table_asked_for(context: Context) -> bool:
+    options = context.options
+    chosen = (options.target, options.since, options.most, *_groups(context))
+    return options.sort != TicketOrder.AGE or any(item is not None for item in chosen)
+
+
+def _groups(context: Context) -> list[TicketGroup]:
+    return [group for group in TicketGroup if getattr(context.options, f"is_{group}")]
+
+
+def _all(config: Config, context: Context) -> int:
+    options = context.options
+    if options.json and options.watch:
+        raise CommandRefusal("--watch and --json go together for one TICKET only", Exit.USAGE)
+    # what knows the inbox's names loads far more than one ticket's status needs
+    room = importlib.import_module("presqt_daemon.cli.tickets.overview")
+    overview: Overview = room.Overview(
+        config,
+        Selection(
+            groups=frozenset(_groups(context)),
+            target=options.target,
+            since=options.since,
+            order=TicketOrder(options.sort),
+            most=options.most,
+        ),
+    )
+    if options.json:
+        print_json([tree_from_info(info) for info in overview.chosen()])
+        for ticket, problem in sorted(overview.readings.damaged.items()):
+            complain(f"the status of ticket {ticket} cannot be read ({shown(problem)})")
+    elif options.watch:
+        overview.watch(time.sleep)
+    else:
+        overview.print()
     return Exit.OK
-
-
-def _readable(config: Config) -> list[ProcessInfo]:
-    """Every status, newest first; one that cannot be read is told on stderr."""
-    infos = []
-    for folder, info in all_infos(Uploads(config.mediafiles)):
-        if isinstance(info, ProcessInfo):
-            infos.append(info)
-        else:
-            complain(f"the status of ticket {folder.ticket} cannot be read ({shown(str(info))})")
-    return sorted(infos, key=lambda info: info.received_at, reverse=True)
-
-
-def _rows(config: Config) -> list[Row]:
-    """The table's rows, newest first; tickets that cannot be read come first of all."""
-    good, bad = [], []
-    for folder, info in all_infos(Uploads(config.mediafiles)):
-        if isinstance(info, ProcessInfo):
-            good.append((info.received_at, row(info)))
-        else:
-            bad.append(damaged_row(folder.ticket, str(info)))
-    good.sort(key=lambda pair: pair[0], reverse=True)
-    return [*sorted(bad), *(cells for _moment, cells in good)]

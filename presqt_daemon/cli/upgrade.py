@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
-from presqt_daemon.cli.output.show import pen, print_json, print_lines
+from presqt_daemon.cli.output.progress import following_job
+from presqt_daemon.cli.output.show import print_json, print_lines
 from presqt_daemon.cli.output.text import capped, text_from_moment
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.start import make_mediafiles_folders
@@ -164,7 +165,7 @@ def _following(*, shows: bool) -> Iterator[Callable[[JobState], None]]:
     if not shows:
         yield lambda _state: None
         return
-    with pen().following_job() as update:
+    with following_job() as update:
         yield update
 
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import UTC, datetime
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import Exit
@@ -33,7 +34,7 @@ def wait_for(config: Config, folder: TicketFolder, until: float | None) -> int:
         complain("no daemon is running; an open ticket goes on when one is started")
     _await_retry(config, folder, until)
     info = watch(folder, until=until)
-    print_lines(["", *describe(info, folder)])
+    print_lines(["", *describe(info, folder, datetime.now(UTC))])
     return verdict(info)
 
 

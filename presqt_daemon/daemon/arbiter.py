@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.awake_clock import AwakeClock
+from presqt_daemon.daemon.condition_file import ConditionFile
 from presqt_daemon.daemon.events import Event, ReloadAsked, StopAsked, listen_to_signals
 from presqt_daemon.daemon.gate import GateError, open_gate
 from presqt_daemon.daemon.start import (
@@ -73,6 +74,7 @@ class Daemon:
         self._rooms: Rooms = join_rooms(
             config, self.post, is_patient=not once, verbosity=verbosity, clock=clock
         )
+        self._condition = ConditionFile(rooms=self._rooms, clock=clock)
         self._stopping_by: float | None = None
         self._is_interrupted = False
         self._told_at = float("-inf")
@@ -108,6 +110,7 @@ class Daemon:
                 self._rooms.notifications.finish()
         finally:
             rooms.close()
+            self._condition.remove()
             tell_kept_back(at_end=True)
             _log.info("stopped")
         return self._exit_code()
@@ -116,6 +119,7 @@ class Daemon:
         """What is there, once it can be served; None when the start must go no further."""
         rooms = self._rooms
         begin_start(rooms)
+        self._condition.remove()
         before = find_all_tickets(rooms)
         make_mediafiles_folders(self.config)
         rooms.uploads.keep_reserve()
@@ -133,6 +137,7 @@ class Daemon:
             self._told_at = now
             self._notifier.send(WATCHDOG="1", STATUS=self._rooms.summary())
             self._rooms.tell_what_is_seen(now)
+            self._condition.write_when_due()
             tell_kept_back()
         try:
             event = self._events.get(timeout=self._patience(now))

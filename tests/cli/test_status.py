@@ -136,7 +136,9 @@ def test_the_table_shows_all_newest_first(program: Program) -> None:
     program.add(young)
     ended = program.run("status")
     assert ended.returncode == 0
-    header, first, second = ended.stdout.splitlines()
+    daemon, header, first, second, blank, totals = ended.stdout.splitlines()
+    assert daemon.startswith("no daemon is running")
+    assert (blank, totals) == ("", "2 tickets: 1 at work, 1 finished (3.0 MB)")
     assert header.split()[:3] == ["TICKET", "STATUS", "CODE"]
     assert first.startswith(f"{young.ticket_number}  in_progress")
     assert second.startswith(f"{old.ticket_number}  finished")

@@ -11,7 +11,7 @@ from presqt_daemon.system.files import json_bytes
 from presqt_daemon.tickets.locks import FolderLock
 from presqt_daemon.upgrade.state import JobState, StateFile, ended, started
 from tests.cli.program import Program, eventually
-from tests.cli.test_terminal import Terminal
+from tests.cli.terminal import Terminal
 from tests.upgrade.past import TOKEN, presqt
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
@@ -46,7 +46,7 @@ def test_a_terminal_gets_a_bar_of_the_job_done_here(program: Program) -> None:
     terminal = Terminal(program, "prepare-upgrade")
     text = terminal.end()
     assert terminal.process.returncode == 0
-    assert "3/3" in text
+    assert "3 of 3 tickets" in text
     assert "━" in text
     assert "Every past ticket has its record." in text
     assert TOKEN not in text
@@ -57,12 +57,12 @@ def test_a_terminal_gets_a_bar_that_follows_the_daemons_job(program: Program) ->
     file.create(running(10))
     lock = program.hold()
     terminal = Terminal(program, "prepare-upgrade", "--wait")
-    eventually(lambda: b"10/40" in terminal.content, "the first figures")
+    eventually(lambda: b"10 of 40 tickets" in terminal.content, "the first figures")
     file.write(ended(running(40), NOW), durable=False)
     text = terminal.end()
     lock.release()
     assert terminal.process.returncode == 0
-    assert "40/40" in text
+    assert "40 of 40 tickets" in text
 
 
 def test_a_pipe_gets_plain_lines(program: Program) -> None:

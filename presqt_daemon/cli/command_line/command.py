@@ -73,6 +73,13 @@ def seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
 
 
+def number(text: str) -> int:
+    """A count from 1, for `type=`."""
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)
+
+
 def since(text: str) -> datetime:
     """A moment in UTC, for `type=`: a time before now (`2d`), a date, or a date with its time."""
     try:

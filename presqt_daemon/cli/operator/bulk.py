@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
-from presqt_daemon.cli.output.describe import COLUMNS, row
+from presqt_daemon.cli.output.rows import StatusScreen, ticket_row
 from presqt_daemon.cli.output.show import complain, is_terminal, pen
 from presqt_daemon.cli.tickets.find import all_infos
 from presqt_daemon.cli.tickets.requests import ask_daemon, why_not
@@ -27,7 +28,8 @@ def main(context: Context) -> int:
     chosen = sorted(_meant(context, config), key=lambda found: found[1].received_at)
     possible = [info for folder, info in chosen if why_not(word, info, folder) is None]
     if possible:
-        pen().print_table(COLUMNS, [row(info) for info in possible])
+        now = datetime.now(UTC)
+        pen().print_tickets(StatusScreen(rows=tuple(ticket_row(info, now) for info in possible)))
     _tell_rest(word, chosen, len(possible))
     if not possible:
         print(f"no ticket to {word}")

@@ -1,34 +1,15 @@
-"""A ticket in words: its row in the table, and everything a person needs to know about it."""
+"""A ticket in words: everything that a person needs to know about it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from presqt_daemon.cli.output.text import brief, capped, shown, text_from_moment
-from presqt_daemon.model import Finding, Stage, Status
+from presqt_daemon.model import Finding, Status
 from presqt_daemon.tickets.holds import ON_HOLD
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
-from presqt_daemon.units import text_from_bytes
-
-COLUMNS = ("ticket", "status", "code", "done", "target", "received", "file", "message")
-
-
-def row(info: ProcessInfo) -> tuple[str, ...]:
-    """The ticket's cells, in the order of `COLUMNS`."""
-    return (
-        info.ticket_number,
-        info.status.value,
-        "-" if info.status_code is None else str(info.status_code),
-        f"{info.job_percentage}%",
-        shown(info.target or "-"),
-        text_from_moment(info.received_at).replace(" ", "T", 1).replace(" UTC", "Z"),
-        shown(info.source_file) or "-",
-        brief(headline(info)),
-    )
-
-
-def damaged_row(ticket: str, problem: str) -> tuple[str, ...]:
-    """The cells of a ticket whose status cannot be read."""
-    return (ticket, "unreadable", "-", "-", "-", "-", "-", shown(problem))
+from presqt_daemon.units import text_from_bytes, text_from_seconds
 
 
 def headline(info: ProcessInfo) -> str:
@@ -42,14 +23,28 @@ def headline(info: ProcessInfo) -> str:
     return f"{waits}{until if info.next_attempt_at else ''}{cause}"
 
 
-def describe(info: ProcessInfo, folder: TicketFolder) -> Iterator[str]:
-    """The ticket for people, line by line: message, what is wrong, where it is."""
+def short_headline(info: ProcessInfo) -> str:
+    """The same for a table, which says beside it that a ticket waits or has failed."""
+    if info.is_open and info.waiting_for == ON_HOLD:
+        return info.message.removeprefix("On hold: ")
+    if info.is_open and info.waiting_for is not None:
+        return headline(replace(info, next_attempt_at=None)).removeprefix("Waiting ")
+    return info.message.removeprefix("PresQT Error: ")
+
+
+def describe(
+    info: ProcessInfo, folder: TicketFolder, now: datetime, figures: Sequence[str] = ()
+) -> Iterator[str]:
+    """The ticket for people, line by line: message, what is wrong, where it is.
+
+    `figures` are its rate and the time left, where they are known.
+    """
     yield brief(headline(info))
     if headline(info) != info.message and not info.message.startswith("Waiting for "):
         yield brief(info.message)
     yield ""
     yield from _trouble(info)
-    yield from _aligned(_facts(info))
+    yield from _aligned(_facts(info, now, figures))
     yield ""
     yield f"status file  {shown(str(folder.info))}"
     if folder.receipt.is_file():
@@ -68,19 +63,6 @@ def what_stays(info: ProcessInfo) -> Iterator[str]:
     files = f"{info.upload_files_finished} of {info.upload_total_files} files"
     yield f"what was sent stays ({files}): {shown(info.link_to_resource)}"
     yield "remove it there if nobody needs it; a retry goes on with it"
-
-
-def progress_line(info: ProcessInfo) -> str:
-    """What is being done now, on one line; of an ended ticket only that it has ended."""
-    parts = [f"{info.job_percentage}%", headline(info) if info.is_open else info.status.value]
-    if info.stage in {Stage.HASHED, Stage.UPLOADED} and info.upload_total_files:
-        parts.append(f"({_sent(info)})")
-    elif info.staging_total_bytes and info.is_open:
-        parts.append(
-            f"({text_from_bytes(info.staging_bytes_finished)} "
-            f"of {text_from_bytes(info.staging_total_bytes)} unpacked)"
-        )
-    return shown(" ".join(parts))
 
 
 def _trouble(info: ProcessInfo) -> Iterator[str]:
@@ -112,7 +94,7 @@ def _findings(title: str, findings: Sequence[Finding], total: int) -> Iterator[s
         yield ""
 
 
-def _facts(info: ProcessInfo) -> Iterator[tuple[str, str]]:
+def _facts(info: ProcessInfo, now: datetime, figures: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield "ticket", info.ticket_number
     code = "" if info.status_code is None else f" {info.status_code}"
     name = f" {info.error_code}" if info.error_code else ""
@@ -131,14 +113,32 @@ def _facts(info: ProcessInfo) -> Iterator[tuple[str, str]]:
         yield "link", info.link_to_resource
     if info.upload_total_files:
         yield "sent", _sent(info)
+    if figures:
+        yield "rate", ", ".join(figures)
+    yield from _times(info, now)
     if info.status is Status.FINISHED:
         compared = info.hash_algorithm or "no digest of the target's own"
         yield "compared by", compared
     if info.resources_ignored or info.resources_updated:
         ignored, updated = len(info.resources_ignored), len(info.resources_updated)
         yield "duplicates", f"{ignored} left as they were, {updated} replaced"
+
+
+def _times(info: ProcessInfo, now: datetime) -> Iterator[tuple[str, str]]:
+    """How long it has taken, how much of that it waited, and what went wrong last."""
+    until = info.finished_at or now
+    elapsed = text_from_seconds(max(0.0, (until - info.received_at).total_seconds()))
+    tries = "" if info.attempt == 1 else f", run {info.attempt}"
     if info.finished_at is not None:
-        yield "ended", text_from_moment(info.finished_at)
+        yield "ended", f"{text_from_moment(info.finished_at)}, after {elapsed}{tries}"
+        return
+    yield "elapsed", f"{elapsed}{tries}"
+    if info.waiting_since is None:
+        return
+    yield "waits since", text_from_moment(info.waiting_since)
+    cause = info.message.partition(f"Waiting for {info.waiting_for}: ")[2]
+    if cause:
+        yield "last error", cause
 
 
 def _sent(info: ProcessInfo) -> str:

@@ -1,12 +1,14 @@
 """Plain lines, for pipes and files: columns by spaces, one line for each change."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from presqt_daemon.cli.output.describe import progress_line
-from presqt_daemon.cli.output.show import Row
-from presqt_daemon.tickets.process_info import ProcessInfo
-from presqt_daemon.upgrade.state import JobState
+from presqt_daemon.cli.output.rows import WIDE_COLUMNS, StatusScreen
+from presqt_daemon.cli.output.show import Bar, Row
+
+LINE_SECONDS = 1.0
+"""A line about progress comes at most this often."""
 
 
 def print_table(columns: Row, rows: Sequence[Row]) -> None:
@@ -18,42 +20,23 @@ def print_table(columns: Row, rows: Sequence[Row]) -> None:
         print("  ".join([*cells, row[-1]]).rstrip())
 
 
-@contextmanager
-def following() -> Iterator[Callable[[ProcessInfo], None]]:
-    """Prints a line whenever what it says has changed."""
-    last = ""
-
-    def update(info: ProcessInfo) -> None:
-        nonlocal last
-        line = progress_line(info)
-        if line != last:
-            print(line, flush=True)
-            last = line
-
-    yield update
+def print_tickets(screen: StatusScreen) -> None:
+    """The table with nothing cut, whole ticket numbers and moments instead of ages."""
+    for line in screen.above:
+        print(line)
+    print_table(WIDE_COLUMNS, [row.wide for row in screen.rows])
+    for line in screen.below:
+        print(line)
 
 
 @contextmanager
-def following_job() -> Iterator[Callable[[JobState], None]]:
-    """Prints a line whenever another tenth is done."""
-    last = ""
-
-    def update(state: JobState) -> None:
-        nonlocal last
-        tenth = 10 * state.progress // state.total if state.total else 0
-        if state.started_at is not None and last != (last := f"{state.run} {tenth}"):
-            print(f"{state.progress} of {state.total} tickets looked at", flush=True)
-
-    yield update
-
-
-@contextmanager
-def following_table(columns: Row) -> Iterator[Callable[[Sequence[Row]], None]]:
+def following_tickets() -> Iterator[Callable[[StatusScreen], None]]:
     """Prints the rows that are new or have changed."""
-    known: set[Row] = set()
-    print("  ".join(name.upper() for name in columns), flush=True)
+    known: set[tuple[str, ...]] = set()
+    print("  ".join(name.upper() for name in WIDE_COLUMNS), flush=True)
 
-    def update(rows: Sequence[Row]) -> None:
+    def update(screen: StatusScreen) -> None:
+        rows = [row.wide for row in screen.rows]
         for row in rows:
             if row not in known:
                 print("  ".join(row), flush=True)
@@ -61,6 +44,34 @@ def following_table(columns: Row) -> Iterator[Callable[[Sequence[Row]], None]]:
         known.update(rows)
 
     yield update
+
+
+@contextmanager
+def following_bar(
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Callable[[Bar], None]]:
+    """Prints a line when what it says has changed, once a second at most; the last one always."""
+    printed, owed, due = "", "", float("-inf")
+
+    def update(bar: Bar) -> None:
+        nonlocal printed, owed, due
+        owed = line_of(bar)
+        if owed != printed and (bar.is_urgent or clock() >= due):
+            print(owed, flush=True)
+            printed, due = owed, clock() + LINE_SECONDS
+
+    try:
+        yield update
+    finally:
+        if owed != printed:
+            print(owed, flush=True)
+
+
+def line_of(bar: Bar) -> str:
+    """`50% Upload in progress. (1 of 4 files, 1.0 of 3.0 MB, 2.1 MB/s, 12 s left)`."""
+    percent = [] if bar.share is None else [f"{int(bar.share * 100)}%"]
+    figures = [f"({', '.join(bar.figures)})"] if bar.figures else []
+    return " ".join([*percent, bar.words, *figures])
 
 
 def print_page(text: str) -> None:

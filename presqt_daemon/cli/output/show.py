@@ -1,17 +1,31 @@
 """Where output goes: a terminal gets tables and bars, everything else plain lines."""
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from presqt_daemon.cli.output.rows import StatusScreen
 from presqt_daemon.system.files import json_bytes
 from presqt_daemon.system.systemd import is_journal
-from presqt_daemon.tickets.process_info import ProcessInfo
-from presqt_daemon.upgrade.state import JobState
 
 Row = Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """What is being done, how far it is (0 to 1, None where nobody knows), and figures in words.
+
+    `is_urgent`: it is told at once where others wait for the next second.
+    """
+
+    words: str
+    share: float | None
+    figures: tuple[str, ...] = ()
+    is_urgent: bool = False
 
 
 class Pen(Protocol):
@@ -21,18 +35,16 @@ class Pen(Protocol):
         """Print rows under their columns' names."""
         ...
 
-    def following(self) -> AbstractContextManager[Callable[[ProcessInfo], None]]:
-        """Show one ticket's progress as it is told."""
+    def print_tickets(self, screen: StatusScreen) -> None:
+        """Print the table of tickets with what belongs to it."""
         ...
 
-    def following_table(
-        self, columns: Row
-    ) -> AbstractContextManager[Callable[[Sequence[Row]], None]]:
-        """Show a table as its rows change."""
+    def following_tickets(self) -> AbstractContextManager[Callable[[StatusScreen], None]]:
+        """Show the table of tickets as it changes."""
         ...
 
-    def following_job(self) -> AbstractContextManager[Callable[[JobState], None]]:
-        """Show how far `prepare-upgrade` is as it is told."""
+    def following_bar(self) -> AbstractContextManager[Callable[[Bar], None]]:
+        """Show how far something is as it is told."""
         ...
 
     def print_page(self, text: str) -> None:
@@ -43,6 +55,11 @@ class Pen(Protocol):
 def is_terminal() -> bool:
     """Whether a person reads standard output."""
     return sys.stdout.isatty()
+
+
+def is_dumb() -> bool:
+    """Whether the terminal can only write line after line."""
+    return os.environ.get("TERM", "dumb") in {"dumb", "unknown", ""}
 
 
 def pen() -> Pen:

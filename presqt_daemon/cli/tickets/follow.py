@@ -2,13 +2,19 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.figures import TicketRate, is_at_work
 from presqt_daemon.tickets.legacy import read_any_info
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 
 POLL_SECONDS = 0.25
+SAMPLE_SECONDS = 1.5
+"""How long a second reading is waited for; a ticket at work is written twice a second."""
+
+_LIVE_SECONDS = 30.0
 
 
 def read_status(folder: TicketFolder) -> ProcessInfo:
@@ -40,3 +46,16 @@ def follow(
         if not info.is_open or left <= 0:
             return info
         time.sleep(min(POLL_SECONDS, left))
+
+
+def sample_rate(folder: TicketFolder, info: ProcessInfo) -> tuple[ProcessInfo, tuple[str, ...]]:
+    """A ticket at work read twice: its newest status, and how fast it goes as far as that shows."""
+    rate = TicketRate()
+    rate.add(info)
+    is_live = (datetime.now(UTC) - info.updated_at).total_seconds() < _LIVE_SECONDS
+    until = time.monotonic() + SAMPLE_SECONDS
+    while is_live and is_at_work(info) and time.monotonic() < until:
+        time.sleep(POLL_SECONDS)
+        info = read_status(folder)
+        rate.add(info)
+    return info, rate.texts(info)

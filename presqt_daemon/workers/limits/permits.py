@@ -7,6 +7,7 @@ All in the parent, so that two tickets for one target share its limits.
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -221,6 +222,11 @@ class Permits(SameProcess):
         """Give the lane back."""
         with self._lock:
             self._sending.pop(ticket, None)
+
+    def sending(self) -> Counter[str]:
+        """How many of each target's lanes are in use."""
+        with self._lock:
+            return Counter(taken.target for taken in self._sending.values())
 
     def begin_creating(self, account: AccountKey, ticket: str) -> bool:
         """Let one ticket of an account create its container; the same ticket may ask again."""

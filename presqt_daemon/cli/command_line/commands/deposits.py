@@ -8,6 +8,7 @@ from presqt_daemon.cli.command_line.command import (
     EXITS_OF_TICKET,
     TICKET_HELP,
     Command,
+    number,
     seconds,
     since,
 )
@@ -29,8 +30,22 @@ def _submit(parser: argparse.ArgumentParser) -> None:
 
 def _status(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ticket", nargs="?", metavar="TICKET|FILE", help=TICKET_HELP)
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--watch", action="store_true", help="follow what changes")
+    for name, about in (
+        ("failed", "tickets that have failed"),
+        ("open", "tickets that have not ended"),
+        ("held", "open tickets that wait for more than their turn"),
+        ("finished", "tickets that have finished"),
+    ):
+        parser.add_argument(f"--{name}", action="store_true", dest=f"is_{name}", help=about)
+    parser.add_argument("--target", metavar="T", help="tickets of this target")
+    parser.add_argument("--since", type=since, metavar="D", help="taken since, 2d or 2026-01-31")
+    parser.add_argument(
+        "--sort", choices=("age", "size", "target"), default="age", help="newest first, largest..."
+    )
+    parser.add_argument("-n", type=number, dest="most", metavar="N", help="so many at most")
+    parser.add_argument("--targets", action="store_true", help="the targets: up, down, in use")
 
 
 def _wait(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +113,9 @@ DEPOSITS = (
             ("status", "a table of all tickets, the newest first"),
             ("status thesis.zip", "the newest ticket of this drop"),
             ("status 1b9d6bcd --watch", "follow one ticket to its end"),
+            ("status --failed --since 2d", "what failed in the last two days"),
+            ("status --open --sort size -n 20 --watch", "the largest that go on, as they do"),
+            ("status --targets", "which targets are up, down since when and why"),
             ("status --json", "every status as one JSON document"),
         ),
         exits={**EXITS_OF_TICKET, Exit.OK: "the table; of a ticket: finished, every file matched"},

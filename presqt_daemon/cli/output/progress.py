@@ -1,0 +1,121 @@
+"""Progress as a line with a bar: of a ticket, of the job over past tickets, of a command's work."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from presqt_daemon.cli.output.describe import headline
+from presqt_daemon.cli.output.figures import (
+    RateWindow,
+    TicketRate,
+    amounts,
+    is_sending,
+    rate_texts,
+)
+from presqt_daemon.cli.output.show import Bar, pen
+from presqt_daemon.cli.output.text import brief, shown
+from presqt_daemon.tickets.process_info import ProcessInfo
+from presqt_daemon.units import text_from_bytes
+from presqt_daemon.upgrade.state import JobState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """How far a command's own work is; `unit` says what is counted, empty for bytes."""
+
+    words: str
+    done: int
+    total: int
+    unit: str = ""
+
+
+@contextmanager
+def following_ticket() -> Iterator[Callable[[ProcessInfo], None]]:
+    """Shows one ticket's progress as it is told, with its rate and the time left."""
+    rate = TicketRate()
+    with pen().following_bar() as draw:
+
+        def update(info: ProcessInfo) -> None:
+            rate.add(info)
+            draw(bar_of_ticket(info, rate.texts(info)))
+
+        yield update
+
+
+@contextmanager
+def following_job() -> Iterator[Callable[[JobState], None]]:
+    """Shows how far `prepare-upgrade` is as it is told."""
+    window = RateWindow()
+    with pen().following_bar() as draw:
+
+        def update(state: JobState) -> None:
+            if state.started_at is None:
+                return
+            window.add(time.monotonic(), state.progress)
+            draw(
+                Bar(
+                    words=f"{state.added} records made, {state.failed_total} could not be",
+                    share=state.progress / state.total if state.total else None,
+                    figures=(
+                        f"{state.progress} of {state.total} tickets",
+                        *(rate_texts(window, state.total, unit="tickets") if state.is_open else ()),
+                    ),
+                )
+            )
+
+        yield update
+
+
+@contextmanager
+def following_steps() -> Iterator[Callable[[Step], None]]:
+    """Shows how far a command's own work is; each new wording begins a rate of its own."""
+    window, words = RateWindow(), ""
+    with pen().following_bar() as draw:
+
+        def update(step: Step) -> None:
+            nonlocal window, words
+            if step.words != words:
+                window, words = RateWindow(), step.words
+            window.add(time.monotonic(), step.done)
+            draw(bar_of_step(step, rate_texts(window, step.total, unit=step.unit)))
+
+        yield update
+
+
+def bar_of_ticket(info: ProcessInfo, figures: tuple[str, ...] = ()) -> Bar:
+    """A ticket's bar: what is being done now; of an ended ticket only that it has ended."""
+    told = []
+    if is_sending(info) and info.upload_total_files:
+        told = [
+            f"{info.upload_files_finished} of {info.upload_total_files} files",
+            _of(*amounts(info)),
+        ]
+    elif info.staging_total_bytes and info.is_open:
+        told = [f"{_of(*amounts(info))} unpacked"]
+    return Bar(
+        words=brief(headline(info)) if info.is_open else info.status.value,
+        share=info.job_percentage / 100,
+        figures=(*told, *figures),
+        is_urgent=not info.is_open,
+    )
+
+
+def bar_of_step(step: Step, figures: tuple[str, ...] = ()) -> Bar:
+    """The bar of a command's own work."""
+    if step.unit:
+        told = f"{step.done} of {step.total} {step.unit}" if step.total else ""
+    else:
+        told = _of(step.done, step.total) if step.total else text_from_bytes(step.done)
+    return Bar(
+        words=shown(step.words),
+        share=min(step.done / step.total, 1.0) if step.total else None,
+        figures=(*([told] if told else []), *figures),
+    )
+
+
+def _of(done: int, total: int) -> str:
+    """`1.2 of 3.0 GB`, or `900.0 kB of 3.0 GB`."""
+    first, unit = text_from_bytes(done).split()
+    last = text_from_bytes(total)
+    return f"{first} of {last}" if last.endswith(f" {unit}") else f"{first} {unit} of {last}"

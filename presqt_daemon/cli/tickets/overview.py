@@ -1,0 +1,131 @@
+"""The table of all tickets with what belongs to it: printed once, or followed as it changes."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from presqt_daemon.cli.output.rows import StatusScreen, TicketRow, damaged_row, ticket_row, totals
+from presqt_daemon.cli.output.show import pen
+from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.tickets.readings import TicketReadings
+from presqt_daemon.cli.tickets.selection import Selection, urgency
+from presqt_daemon.cli.tickets.target_table import holds_of, since_text
+from presqt_daemon.cli.tickets.untaken import Untaken, find_untaken
+from presqt_daemon.condition import DaemonCondition, read_condition
+from presqt_daemon.config import Config
+from presqt_daemon.tickets.locks import is_held
+from presqt_daemon.tickets.process_info import ProcessInfo
+from presqt_daemon.tickets.store import Uploads
+
+TURN_SECONDS = 1.0
+"""How often a table that is followed is looked at anew."""
+
+INBOX_EVERY = 5
+"""In one of so many turns the inbox is listed too."""
+
+MAX_UNTAKEN = 10
+MAX_DOWN = 5
+NO_DAEMON = "no daemon is running: nothing is taken or sent until one is started"
+
+
+@dataclass(slots=True)
+class Overview:
+    """What is asked for of all tickets, and what is known of them."""
+
+    config: Config
+    selection: Selection
+    readings: TicketReadings = field(init=False)
+    _untaken: Untaken = field(default_factory=Untaken)
+
+    def __post_init__(self) -> None:
+        self.readings = TicketReadings(Uploads(self.config.mediafiles))
+
+    def chosen(self) -> list[ProcessInfo]:
+        """The statuses that are asked for, in order."""
+        self.readings.refresh()
+        return self.selection.choose(self.readings.infos.values())[: self.selection.most]
+
+    def print(self) -> None:
+        """Print the table once."""
+        self.readings.refresh()
+        pen().print_tickets(self._screen(self._condition(), is_watched=False))
+
+    def watch(self, sleep: Callable[[float], None]) -> None:
+        """Show the table as it changes, until somebody interrupts."""
+        turn, shown_at, before = 0, float("-inf"), None
+        with pen().following_tickets() as update:
+            while True:
+                changed = self.readings.refresh()
+                condition = self._condition(lists=turn % INBOX_EVERY == 0)
+                now = time.monotonic()
+                # ages go on where nothing changes
+                if changed or condition != before or now - shown_at >= 10 * TURN_SECONDS:
+                    update(self._screen(condition, is_watched=True))
+                    shown_at, before = now, condition
+                turn += 1
+                sleep(TURN_SECONDS)
+
+    def _condition(self, *, lists: bool = True) -> DaemonCondition | None:
+        """What the daemon tells of itself, None where none is running; the inbox is listed too."""
+        condition = None
+        if is_held(self.config.mediafiles):
+            condition = read_condition(self.config.mediafiles) or DaemonCondition()
+        if lists:
+            self._untaken = find_untaken(self.config, condition)
+        return condition
+
+    def _screen(self, condition: DaemonCondition | None, *, is_watched: bool) -> StatusScreen:
+        now = datetime.now(UTC)
+        infos = self.selection.choose(self.readings.infos.values())
+        if is_watched:
+            infos.sort(key=urgency)  # stable: within that the order asked for
+        rates = self.readings.rates
+        rows: list[TicketRow] = []
+        if self.selection.is_everything:
+            rows = [damaged_row(*item) for item in sorted(self.readings.damaged.items())]
+        most = self.selection.most
+        wanted = infos if most is None else infos[: max(0, most - len(rows))]
+        for info in wanted:
+            figures = rates[info.ticket_number].texts(info) if info.ticket_number in rates else ()
+            rows.append(ticket_row(info, now, figures))
+        total = len(infos) + (len(self.readings.damaged) if self.selection.is_everything else 0)
+        return StatusScreen(
+            above=tuple(self._above(condition, now)),
+            rows=tuple(rows[:most]),
+            below=tuple(self._below(len(rows), total)),
+        )
+
+    def _above(self, condition: DaemonCondition | None, now: datetime) -> Iterator[str]:
+        if condition is None:
+            yield NO_DAEMON
+        holds = holds_of(self.config)
+        if holds.everything is not None:
+            yield f"everything is on hold since {since_text(holds.everything, now)}"
+        for name in sorted(holds.targets):
+            yield f"{shown(name)} is on hold since {since_text(holds.named[name], now)}"
+        if condition is None:
+            return
+        yield from (f"{shown(name)} is not mounted" for name in condition.missing)
+        down = [item for item in condition.targets if item.cause is not None]
+        for item in down[:MAX_DOWN]:
+            since = "" if item.down_since is None else f" since {since_text(item.down_since, now)}"
+            yield f"{shown(item.target)} is down{since}: {shown(item.cause or '')}"
+        if len(down) > MAX_DOWN:
+            yield f"... and {len(down) - MAX_DOWN} more targets, see status --targets"
+
+    def _below(self, number: int, total: int) -> Iterator[str]:
+        yield ""
+        if self._untaken.total and self.selection.is_everything:
+            yield f"in the inbox, not taken yet ({self._untaken.total}):"
+            for drop in self._untaken.drops[:MAX_UNTAKEN]:
+                yield f"  {shown(drop.path)}: {shown(drop.why)}"
+            if self._untaken.total > MAX_UNTAKEN:
+                yield f"  ... and {self._untaken.total - MAX_UNTAKEN} more"
+        if number < total or not self.selection.is_everything:
+            yield (
+                f"{number} of {total} that are asked for are shown"
+                if number < total
+                else (f"{number} are asked for")
+            )
+        yield totals(self.readings.infos.values(), len(self.readings.damaged))

@@ -1,0 +1,92 @@
+"""Which tickets a table shows, and in which order. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from presqt_daemon.cli.output.figures import is_at_work
+from presqt_daemon.model import Status
+from presqt_daemon.tickets.process_info import ProcessInfo
+
+A_WORKER = "a worker"
+"""What an open ticket waits for whose turn has not come: nothing is wrong with it."""
+
+
+class TicketGroup(StrEnum):
+    """A group of tickets that may be asked for; the value is the option's name."""
+
+    FAILED = "failed"
+    OPEN = "open"
+    HELD = "held"
+    FINISHED = "finished"
+
+
+class TicketOrder(StrEnum):
+    """An order of the table."""
+
+    AGE = "age"
+    SIZE = "size"
+    TARGET = "target"
+
+
+def is_held_back(info: ProcessInfo) -> bool:
+    """Whether an open ticket waits for something that must change first, not for its turn."""
+    return info.is_open and info.waiting_for not in {None, A_WORKER}
+
+
+_IS_IN: Mapping[TicketGroup, Callable[[ProcessInfo], bool]] = {
+    TicketGroup.FAILED: lambda info: info.status is Status.FAILED,
+    TicketGroup.OPEN: lambda info: info.is_open,
+    TicketGroup.HELD: is_held_back,
+    TicketGroup.FINISHED: lambda info: info.status is Status.FINISHED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What is asked for; of several groups a ticket must be in one."""
+
+    groups: frozenset[TicketGroup] = frozenset()
+    target: str | None = None
+    since: datetime | None = None
+    order: TicketOrder = TicketOrder.AGE
+    most: int | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether no ticket is left out but for the number."""
+        return not self.groups and self.target is None and self.since is None
+
+    def has(self, info: ProcessInfo) -> bool:
+        """Whether a ticket is among those asked for."""
+        if self.groups and not any(_IS_IN[group](info) for group in self.groups):
+            return False
+        if self.target is not None and info.target != self.target:
+            return False
+        return self.since is None or info.received_at >= self.since
+
+    def choose(self, infos: Iterable[ProcessInfo]) -> list[ProcessInfo]:
+        """All that are asked for, in order; `most` is not applied."""
+        return sorted(filter(self.has, infos), key=self._key)
+
+    def _key(self, info: ProcessInfo) -> tuple[Any, ...]:
+        newest = -info.received_at.timestamp()
+        if self.order is TicketOrder.SIZE:
+            return (-size_of(info), newest)
+        if self.order is TicketOrder.TARGET:
+            return (info.target or "", newest)
+        return (newest, info.ticket_number)
+
+
+def size_of(info: ProcessInfo) -> int:
+    """A ticket's bytes, as far as they are known yet."""
+    return max(info.upload_total_bytes, info.staging_total_bytes)
+
+
+def urgency(info: ProcessInfo) -> int:
+    """For a screen that has no room for all: at work, then held, then waiting, then ended."""
+    if is_at_work(info):
+        return 0
+    return (1 if is_held_back(info) else 2) if info.is_open else 3

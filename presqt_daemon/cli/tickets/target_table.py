@@ -1,0 +1,138 @@
+"""`status --targets`: each target up or down, since when and why, what is held, what is in use."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from presqt_daemon.cli.output.figures import age_text
+from presqt_daemon.cli.output.show import complain, pen, print_json
+from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.tickets.readings import TicketReadings
+from presqt_daemon.cli.tickets.selection import is_held_back
+from presqt_daemon.condition import TargetCondition, read_condition
+from presqt_daemon.config import Config
+from presqt_daemon.tickets.holds import Holds, read_holds
+from presqt_daemon.tickets.locks import is_held
+from presqt_daemon.tickets.process_info import ProcessInfo
+from presqt_daemon.tickets.store import Uploads
+
+COLUMNS = ("target", "state", "since", "in use", "open", "held", "why")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRow:
+    """One target: `state` is up, down, no token, on hold, or unknown without a daemon.
+
+    `open` of its tickets have not ended, `held` of those wait for more than their turn.
+    """
+
+    target: str
+    type: str | None
+    state: str
+    since: datetime | None
+    why: str | None
+    asked_again_at: datetime | None
+    in_use: int
+    places: int
+    open: int
+    held: int
+
+
+def print_targets(config: Config, *, as_json: bool) -> None:
+    """Show every target; JSON is a list of objects."""
+    readings = TicketReadings(Uploads(config.mediafiles))
+    readings.refresh()
+    told: Mapping[str, TargetCondition] = {}
+    is_running = is_held(config.mediafiles)
+    if is_running and (condition := read_condition(config.mediafiles)) is not None:
+        told = {item.target: item for item in condition.targets}
+    elif not is_running:
+        complain("no daemon is running, so nobody knows how the targets are")
+    rows = target_rows(config, told, holds_of(config), list(readings.infos.values()))
+    if as_json:
+        print_json([_tree(row) for row in rows])
+        return
+    now = datetime.now(UTC)
+    pen().print_table(COLUMNS, [_cells(row, now) for row in rows])
+
+
+def target_rows(
+    config: Config, told: Mapping[str, TargetCondition], holds: Holds, infos: list[ProcessInfo]
+) -> list[TargetRow]:
+    """A row for each target that is configured, or that an open ticket names all the same."""
+    opened = [info for info in infos if info.is_open]
+    names = {**config.targets, **dict.fromkeys(info.target for info in opened if info.target)}
+    rows = []
+    for name in names:
+        found = told.get(name)
+        own = [info for info in opened if info.target == name]
+        on_hold = holds.named.get(name) or holds.everything
+        rows.append(
+            TargetRow(
+                target=name,
+                type=config.targets[name].type if name in config.targets else None,
+                state=_state(found, is_configured=name in config.targets, is_on_hold=bool(on_hold)),
+                since=on_hold or (None if found is None else found.down_since),
+                why="the operator holds it back"
+                if on_hold
+                else (None if found is None else found.cause),
+                asked_again_at=None if found is None else found.asked_again_at,
+                in_use=0 if found is None else found.in_use,
+                places=config.targets[name].workers if name in config.targets else 0,
+                open=len(own),
+                held=sum(map(is_held_back, own)),
+            )
+        )
+    return rows
+
+
+def since_text(moment: datetime, now: datetime) -> str:
+    """`10:12 (5m)`, with the day where it is another one; in local time."""
+    local = moment.astimezone()
+    day = "" if local.date() == now.astimezone().date() else f"{local:%m-%d} "
+    return f"{day}{local:%H:%M} ({age_text(now, moment)})"
+
+
+def holds_of(config: Config) -> Holds:
+    """What is on hold, as far as this user may know: the folder is the operator's."""
+    try:
+        return read_holds(config.control_folder)
+    except OSError:
+        return Holds()
+
+
+def _state(found: TargetCondition | None, *, is_configured: bool, is_on_hold: bool) -> str:
+    if not is_configured:
+        return "not configured"
+    if is_on_hold:
+        return "on hold"
+    if found is None:
+        return "unknown"
+    if found.down_since is not None:
+        return "down"
+    return "up" if found.cause is None else "no token"
+
+
+def _cells(row: TargetRow, now: datetime) -> tuple[str, ...]:
+    again = row.asked_again_at
+    why = shown(row.why or "")
+    if again is not None and again > now:
+        why += f" (asked again in {age_text(again, now)})"
+    return (
+        shown(row.target),
+        row.state,
+        "-" if row.since is None else since_text(row.since, now),
+        f"{row.in_use} of {row.places}",
+        str(row.open),
+        str(row.held),
+        why,
+    )
+
+
+def _tree(row: TargetRow) -> dict[str, Any]:
+    tree = asdict(row)
+    for key in ("since", "asked_again_at"):
+        moment: datetime | None = tree[key]
+        tree[key] = None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return tree
