@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.events import Event
 from presqt_daemon.daemon.mounts import Mounts
-from presqt_daemon.daemon.observations import observe_tickets
+from presqt_daemon.daemon.observations import Observer
 from presqt_daemon.daemon.summary import TargetOff, summary
 from presqt_daemon.inbox import Inbox
 from presqt_daemon.inbox.requests.control import ControlFolder
@@ -44,6 +44,7 @@ class Rooms:
     upgrade: UpgradeRunner
     mounts: Mounts
     notifications: Notifications
+    observer: Observer
 
     def open(self) -> None:
         """Let drops and requests in."""
@@ -108,7 +109,7 @@ class Rooms:
         self.notifications.ping.beat()
         if self.notifications.is_due(now):
             held_after = self.supervisor.config.notify.held_after
-            self.notifications.observe(observe_tickets(self.dispatch.agenda, held_after, now))
+            self.notifications.observe(self.observer.observe(self.dispatch.agenda, held_after, now))
 
     def summary(self) -> str:
         """What is wrong and how many tickets there are, for `systemctl status`."""
@@ -194,4 +195,5 @@ def join_rooms(
         upgrade=UpgradeRunner(config, pool, clock),
         mounts=Mounts({"inbox": config.inbox, "mediafiles": uploads.root}),
         notifications=Notifications(config, uploads),
+        observer=Observer(),
     )

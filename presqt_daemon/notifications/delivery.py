@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,14 @@ from typing import Any
 import presqt_daemon
 from presqt_daemon.notifications.addresses import NoAddressError, receiver_addresses
 from presqt_daemon.notifications.events import Notification, tree_from_notification
-from presqt_daemon.notifications.words import Message, message_from
+from presqt_daemon.notifications.words import Message, message_from, trial_message
 from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.safe_text import without_secrets
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import json_bytes
 from presqt_daemon.system.host import host_name
 from presqt_daemon.system.programs.command import CommandEnd, run_command
+from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.store import Uploads
 
 MODULE = "presqt_daemon.notifications.send_message"
@@ -106,6 +108,27 @@ def send_to(
     return Delivered(receiver=name, ids=frozenset(one.id for one in batch.notifications))
 
 
+def run_trial(batch: Batch, now: datetime, environment: Mapping[str, str]) -> str | None:
+    """Tell a receiver that it is told; why that was in vain, else None."""
+    receiver, host = batch.receiver, host_name()
+    if not receiver.command:
+        return send_to(batch, trial_message(host, receiver.name), environment).cause
+    event = {"id": "trial", "kind": "trial", "at": text_from_time(now), "about": receiver.name}
+    end = run_command(
+        receiver.command,
+        seconds=receiver.time_limit,
+        given=json_bytes({"event": event}),
+        variables={"PRESQT_EVENT": "trial", "PRESQT_EVENT_ID": "trial"},
+    )
+    return None if end.is_ok else _failure_of(receiver, end)
+
+
+def _failure_of(receiver: ReceiverConfig, end: CommandEnd) -> str:
+    """How a command ended that did not take an event, with the last line that it printed."""
+    said = "".join(f": {without_secrets(line)[:120]}" for line in end.lines()[-1:])
+    return f"{Path(receiver.command[0]).name} {end.describe()}{said}"
+
+
 def _run_sender(
     urls: Sequence[str],
     message: Message,
@@ -160,10 +183,8 @@ def _run_commands(batch: Batch, uploads: Uploads, is_stopped: Callable[[], bool]
             told.add(notification.id)
             in_a_row = 0
             continue
-        said = "".join(f": {without_secrets(line)[:120]}" for line in end.lines()[-1:])
         failed.add(notification.id)
-        program = Path(receiver.command[0]).name
-        cause, in_a_row = f"{program} {end.describe()}{said}", in_a_row + 1
+        cause, in_a_row = _failure_of(receiver, end), in_a_row + 1
         if in_a_row >= FAILURES_IN_A_ROW or is_stopped():
             break
     return Delivered(

@@ -451,12 +451,13 @@ def test_a_ticket_that_waits_for_long_is_told_once(house: House, web: WebServer)
         notify={"held_after": 1},
     )
     house.start()
-    lose_the_archive(house)
+    (house.control / "hold").touch()
     drop(bag_zip(), house.inbox / "archive" / "one.zip")
     wait_until(lambda: "waiting for long: one.zip" in texts(web), LONG)
+    assert "hold" in texts(web), "why it waits"
+    wait_until(lambda: outbox(house) == [], LONG)
     house.stop()
     house.start()
-    wait_until(lambda: house.of("one.zip")["waited_seconds"] > 0, LONG)  # type: ignore[index]
     drop(bag_zip({"other/a": b"a"}), house.inbox / "archive" / "two.zip")
     wait_until(lambda: "waiting for long: two.zip" in texts(web), LONG)
     assert texts(web).count("waiting for long: one.zip") == 1
@@ -475,3 +476,66 @@ def test_a_short_disk_is_told_and_that_it_is_well_again(house: House, web: WebSe
     house.configure(staging={"min_free_bytes": 0})
     house.run("reload")
     wait_until(lambda: "disk well again" in texts(web), LONG)
+
+
+def test_check_looks_at_every_receiver_and_sends_nothing(house: House, web: WebServer) -> None:
+    bad = urls(house, json_url(web), f"nonsense://{CANARY}", name="bad.urls")
+    open_to_all = urls(house, json_url(web), name="open.urls")
+    (house.root / "open.urls").chmod(0o644)
+    house.configure(
+        receivers={
+            "good": urls(house, json_url(web)),
+            "bad": bad,
+            "open": open_to_all,
+            "lost": {"urls_file": str(house.root / "lost.urls")},
+            "credential": {"urls_credential": "staff"},
+            "hook": {"command": ["/no/such/hook"]},
+            "true": {"command": ["true", CANARY], "events": ["finished"]},
+        },
+        notify={"ping_credential": "ping"},
+    )
+    done = house.run("check", "--json")
+    assert done.returncode == 1
+    rows = {row["what"]: (row["state"], row["detail"]) for row in json.loads(done.stdout)["rows"]}
+    assert rows["receiver good"] == ("ok", "json; told of failed, fixity, held, target, disk")
+    assert rows["receiver bad"] == ("wrong", "address 2: apprise does not understand it")
+    assert "chmod 0400" in rows["receiver open"][1]
+    assert "No such file" in rows["receiver lost"][1]
+    assert rows["receiver credential"][0] == rows["ping"][0] == "warning"
+    assert rows["receiver hook"] == ("wrong", "its command is not there, or no program")
+    assert rows["receiver true"][1].endswith("/true; told of finished")
+    assert CANARY not in done.stdout + done.stderr
+    assert web.requests == []
+
+
+def test_check_notify_sends_a_trial_to_one_or_to_all(house: House, web: WebServer) -> None:
+    hook = script(house, f"cat > {house.root}/trial")
+    house.configure(
+        receivers={"staff": urls(house, json_url(web)), "hook": {"command": hook}},
+        notify={"ping_file": str(house.root / "ping")},
+    )
+    (house.root / "ping").write_text(f"http://127.0.0.1:{web.port}/alive\n")
+    (house.root / "ping").chmod(0o600)
+    assert house.run("check", "--notify", "nobody").returncode == 64
+    done = house.run("check", "--notify", "staff")
+    assert "trial to staff" in done.stdout
+    assert "This is a trial" in texts(web)
+    assert not (house.root / "trial").exists()
+    done = house.run("check", "--notify")
+    assert done.returncode == 0, done.stdout
+    assert json.loads((house.root / "trial").read_bytes())["event"]["kind"] == "trial"
+    assert [path for path, _ in web.requests] == ["/", "/", "/alive"]
+    web.stop()
+    done = house.run("check", "--notify", "staff", "--json")
+    assert done.returncode == 1
+    assert "Connection refused" in done.stdout
+
+
+def test_without_the_library_it_is_said_what_to_install(house: House, web: WebServer) -> None:
+    without = house.root / "without"
+    without.mkdir()
+    (without / "apprise.py").write_text("raise ImportError('not installed')\n")
+    house.configure(receivers={"staff": urls(house, json_url(web))})
+    house.environment = {"PYTHONPATH": str(without)}
+    done = house.run("check", "--json")
+    assert "pip install 'presqt-daemon[notify]'" in done.stdout

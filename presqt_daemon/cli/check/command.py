@@ -7,6 +7,7 @@ from presqt_daemon.cli.check.as_service import INSIDE, command_as_service
 from presqt_daemon.cli.check.deposit import check_deposit
 from presqt_daemon.cli.check.limits import check_limits
 from presqt_daemon.cli.check.places import check_places
+from presqt_daemon.cli.check.receivers import check_receivers, send_trials
 from presqt_daemon.cli.check.rights import check_rights
 from presqt_daemon.cli.check.rows import CheckRow, State, without_os_errors
 from presqt_daemon.cli.check.targets import check_targets
@@ -44,7 +45,10 @@ def main(context: Context) -> int:
         *without_os_errors("rights", check_rights(file, config)),
         *without_os_errors("limits", check_limits(config)),
         *check_targets(config, context.environment),
+        *check_receivers(config, context.environment),
     ]
+    if options.notify is not None:
+        rows += send_trials(config, options.notify, context.environment)
     if options.deposit is not None:
         rows += check_deposit(config, options.deposit, context.environment)
     is_well = all(row.state is not State.WRONG for row in rows)

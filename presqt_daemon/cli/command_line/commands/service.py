@@ -31,6 +31,13 @@ def _check(parser: argparse.ArgumentParser) -> None:
         metavar="TARGET",
         help="take what lies in this folder target's place now for its archive, on purpose",
     )
+    parser.add_argument(
+        "--notify",
+        nargs="?",
+        const="",
+        metavar="RECEIVER",
+        help="send a trial to this receiver, or to every one and the ping",
+    )
 
 
 def _config(parser: argparse.ArgumentParser) -> None:
@@ -75,11 +82,12 @@ SERVICE = (
     Command(
         name="check",
         module="check",
-        summary="check configuration, folders, rights, disk, limits and targets",
+        summary="check configuration, folders, rights, disk, limits, targets and receivers",
         options=_check,
         examples=(
             ("check", "would a drop get through? a line for each thing looked at"),
             ("check --deposit zenodo", "and a small private deposit, taken away again"),
+            ("check --notify", "and a trial to every receiver"),
         ),
         exits={Exit.OK: "all is well", Exit.FAILED: "something is wrong"},
     ),

@@ -1,0 +1,114 @@
+"""What `check` finds about receivers and the ping: each address is there, private and understood.
+
+Nothing is sent unless that is asked for; no address is ever shown.
+"""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from presqt_daemon.cli.check.rows import CheckRow, State
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.config import Config
+from presqt_daemon.notifications.addresses import (
+    CREDENTIALS_VARIABLE,
+    NoAddressError,
+    ping_address,
+    receiver_addresses,
+)
+from presqt_daemon.notifications.delivery import Batch, run_trial
+from presqt_daemon.notifications.ping import ask
+from presqt_daemon.notifications.send_message import problem_of_url
+from presqt_daemon.receivers import ReceiverConfig
+from presqt_daemon.system.programs.command import clean_environment
+
+EVERYBODY = ""
+"""What `--notify` stands for without a name."""
+
+
+def check_receivers(config: Config, environment: Mapping[str, str]) -> Iterator[CheckRow]:
+    """One line for each receiver and one for the ping; none where nobody is told."""
+    for receiver in config.receivers.values():
+        yield _check_receiver(receiver, environment)
+    if config.receivers and not any(_hears_of_disk(one) for one in config.receivers.values()):
+        detail = "nobody is told of a short disk: a receiver with the event disk, without targets"
+        yield CheckRow("receivers", State.WARNING, detail)
+    if config.notify.has_ping:
+        yield _check_ping(config, environment)
+
+
+def send_trials(config: Config, name: str, environment: Mapping[str, str]) -> Iterator[CheckRow]:
+    """Send a trial to one receiver, or to all and the ping. Raises CommandRefusal for no name."""
+    if name != EVERYBODY and name not in config.receivers:
+        known = ", ".join(config.receivers) or "none"
+        raise CommandRefusal(f"there is no receiver {name!r}; there are: {known}", Exit.USAGE)
+    for receiver in config.receivers.values():
+        if name not in {EVERYBODY, receiver.name}:
+            continue
+        batch = Batch(receiver=receiver, notifications=())
+        cause = run_trial(batch, datetime.now(UTC), environment)
+        state = State.OK if cause is None else State.WRONG
+        yield CheckRow(f"trial to {receiver.name}", state, cause or "sent, and taken")
+    if name == EVERYBODY and config.notify.has_ping:
+        cause = ask(config.notify, environment)
+        state = State.OK if cause is None else State.WRONG
+        yield CheckRow("ping", state, cause or "asked, and answered")
+
+
+def _check_receiver(receiver: ReceiverConfig, environment: Mapping[str, str]) -> CheckRow:
+    what = f"receiver {receiver.name}"
+    told = f"told of {', '.join(receiver.events)}"
+    if receiver.command:
+        path = clean_environment(os.environ)["PATH"]
+        found = shutil.which(receiver.command[0], path=path)
+        if found is None:
+            return CheckRow(what, State.WRONG, "its command is not there, or no program")
+        return CheckRow(what, State.OK, f"runs {found}; {told}")
+    if (row := _others_can_read(what, receiver.urls_file)) is not None:
+        return row
+    try:
+        urls = receiver_addresses(receiver, environment)
+    except NoAddressError as error:
+        return _without_address(what, receiver.urls_credential, error, environment)
+    for number, url in enumerate(urls, 1):
+        if (problem := problem_of_url(url)) is not None:
+            place = f"address {number}: " if len(urls) > 1 else ""
+            return CheckRow(what, State.WRONG, f"{place}{problem}")
+    ways = ", ".join(url.partition("://")[0] for url in urls)
+    return CheckRow(what, State.OK, f"{ways}; {told}")
+
+
+def _check_ping(config: Config, environment: Mapping[str, str]) -> CheckRow:
+    if (row := _others_can_read("ping", config.notify.ping_file)) is not None:
+        return row
+    try:
+        ping_address(config.notify, environment)
+    except NoAddressError as error:
+        return _without_address("ping", config.notify.ping_credential, error, environment)
+    return CheckRow("ping", State.OK, "an address is asked as long as the daemon is alive")
+
+
+def _without_address(
+    what: str, credential: str | None, error: NoAddressError, environment: Mapping[str, str]
+) -> CheckRow:
+    if credential is not None and CREDENTIALS_VARIABLE not in environment:
+        detail = f"the credential {credential} is only seen by the service"
+        return CheckRow(what, State.WARNING, detail)
+    return CheckRow(what, State.WRONG, str(error))
+
+
+def _others_can_read(what: str, file: Path | None) -> CheckRow | None:
+    try:
+        mode = 0 if file is None else file.stat().st_mode
+    except OSError:
+        return None
+    if not mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return None
+    return CheckRow(what, State.WRONG, f"others may read or change {file}: chmod 0400 it")
+
+
+def _hears_of_disk(receiver: ReceiverConfig) -> bool:
+    return "disk" in receiver.events and not receiver.targets
