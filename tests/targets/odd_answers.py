@@ -30,6 +30,9 @@ PAYLOAD = {"Project/a.txt": b"alpha\n", "Project/sub/b.txt": b"beta\n", "Project
 MOST_REQUESTS = 5000
 """An upload of three files makes about forty; whoever asks this often asks for ever."""
 
+ALL_OVER = 10_000
+"""From this seed on every value of one sort in an answer is odd, and in the same way."""
+
 HALF = "\ud800"
 GONE = object()
 """Not a value: the field is left out."""
@@ -41,6 +44,7 @@ ODD: tuple[Any, ...] = (
     "file:///etc/passwd", "//", "https://", "?", "#", "%zz", "null", [], [None], [[]], [1], ["x"],
     GONE, GONE, [{}], {}, {"a": 1}, {"": None}, {"id": None}, {"data": []},
 )  # fmt: skip
+ADDRESSES = tuple(value for value in ODD if isinstance(value, str) and len(value) < 100)
 WHOLE: tuple[bytes, ...] = (
     b"", b"null", b"[]", b"{}", b"3", b'"x"', b"[null]", b"[[]]", b"\xff\xfe{}", b"<html>ok</html>",
     b"[" * 100_000 + b"]" * 100_000, b'{"id":' + b"9" * 6000 + b"}", b'{"id": NaN}', b"{" * 99,
@@ -104,6 +108,8 @@ def upload(kind: str, seed: int, place: Path) -> Outcome:
         first = chance.choice((1, 1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 30))
         last = first if chance.random() < 0.6 else first + chance.choice((1, 5, 10**9))
         how = chance.choice((_fields, _fields, _fields, _fields, _whole, _headers, _status))
+        if seed >= ALL_OVER:
+            how = _all_over
         recipe = chance.getrandbits(64)
 
         def answer(request: Request) -> Reply:
@@ -156,6 +162,39 @@ def _fields(reply: Reply, chance: random.Random) -> tuple[Reply, str]:
         said.append(f"{'.'.join(map(str, path))} {shown}")
     content = json.dumps(tree).encode()
     return Reply(status=reply.status, content=content, headers=reply.headers), "; ".join(said)
+
+
+def _all_over(reply: Reply, chance: random.Random) -> tuple[Reply, str]:
+    """Every address, text, number or leaf of an answer is the same odd value."""
+    try:
+        tree = json.loads(reply.payload())
+    except ValueError:
+        return _whole(reply, chance)
+    sort = chance.choice(("address", "address", "text", "number", "leaf"))
+    value = chance.choice(ADDRESSES if sort == "address" else ODD)
+    for path in list(spots_of(tree)):
+        if _is_of(sort, value_at(tree, path)):
+            tree = put_at(tree, path, None if value is GONE else value)
+    content = json.dumps(tree).encode()
+    odd = Reply(status=reply.status, content=content, headers=reply.headers)
+    return odd, f"every {sort} = {value!r:.60}"
+
+
+def _is_of(sort: str, value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {
+        "address": isinstance(value, str) and "://" in value,
+        "text": isinstance(value, str),
+        "number": is_number,
+        "leaf": not isinstance(value, dict | list),
+    }[sort]
+
+
+def value_at(tree: Any, path: tuple[Any, ...]) -> Any:
+    """What stands at a place."""
+    for key in path:
+        tree = tree[key]
+    return tree
 
 
 def _whole(reply: Reply, chance: random.Random) -> tuple[Reply, str]:

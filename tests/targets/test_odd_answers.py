@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.targets.odd_answers import KINDS, in_time
+from tests.targets.odd_answers import ALL_OVER, KINDS, in_time
 
 SAMPLE = 25
 BLOCK = 100
@@ -31,10 +31,22 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_odd_answers_end_by_name_and_never_as_a_false_fixity(
     kind: str, block: int, tmp_path: Path, full: bool
 ) -> None:
+    _assert_all_well(
+        kind, range(block * BLOCK, block * BLOCK + (BLOCK if full else SAMPLE)), tmp_path
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_answers_whose_every_address_or_text_is_odd_end_by_name(
+    kind: str, tmp_path: Path, full: bool
+) -> None:
+    _assert_all_well(kind, range(ALL_OVER, ALL_OVER + (3 * BLOCK if full else SAMPLE)), tmp_path)
+
+
+def _assert_all_well(kind: str, seeds: range, place: Path) -> None:
     faults = []
-    first = block * BLOCK
-    for seed in range(first, first + (BLOCK if full else SAMPLE)):
-        outcome = in_time(kind, seed, tmp_path, STALL_SECONDS)
+    for seed in seeds:
+        outcome = in_time(kind, seed, place, STALL_SECONDS)
         if outcome is None:
             faults.append(f"seed {seed}: it hangs")
         elif outcome.fault is not None:

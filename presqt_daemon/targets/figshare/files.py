@@ -13,6 +13,7 @@ from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.begun import Begun
 from presqt_daemon.targets.figshare.entries import Stored, stored_from
 from presqt_daemon.targets.figshare.parts import LOCKED_SECONDS, send_parts
+from presqt_daemon.targets.web.addresses import address_parts
 
 PARTS_AT_ONCE = 8
 
@@ -175,7 +176,10 @@ def is_same_site(url: str, api: str) -> bool:
 
     Another must never see the token.
     """
-    place, own = urlsplit(url), urlsplit(api)
+    try:
+        place, own = address_parts(url, api), urlsplit(api)
+    except TargetFault:
+        return False  # no address; who asks it will say so
     domain = (own.hostname or "").partition(".")[2]
     is_below = "." in domain and (place.hostname or "").endswith(f".{domain}")
     return place.scheme == own.scheme and is_below

@@ -29,6 +29,8 @@ METADATA_ONLY = (
 _MD5 = re.compile(r"(?:md5:)?([0-9a-f]{32})")
 _DOI = re.compile(r"(?:.*/|doi:)?10\.[0-9.]+/(?:[a-z]+\.)?([^/]+)", re.IGNORECASE)
 
+_AFTER_PATH = re.compile(r"[?#]")
+
 Row = dict[str, Any]
 
 
@@ -42,7 +44,8 @@ def record_id(text: str) -> str:
         return found[1]
     if not text.lower().startswith(("http://", "https://")):
         return text
-    parts = [unquote(part) for part in urlsplit(text).path.split("/") if part]
+    path = _AFTER_PATH.split(text, maxsplit=1)[0].partition("://")[2]
+    parts = [unquote(part) for part in path.split("/")[1:] if part]
     kinds = ("records", "record", "uploads", "deposit", "depositions")
     after = [parts[at + 1] for at, part in enumerate(parts[:-1]) if part in kinds]
     return after[-1] if after else text

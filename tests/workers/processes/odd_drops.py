@@ -58,12 +58,22 @@ class OddDrop:
 
 
 @cache
-def singles() -> tuple[tuple[Spot, Any], ...]:
-    """Every odd value in every field, in an order of no meaning."""
+def choices() -> tuple[tuple[Spot, Any], ...]:
+    """Every odd value of what a sender may choose; each type of target reads it in its own way."""
+    labels = (label for label in LABELS if label.startswith("PresQT-"))
     pairs: list[tuple[Spot, Any]] = [
-        *((("label", label), text) for label in LABELS for text in TEXTS),
+        *((("label", label), text) for label in labels for text in TEXTS),
         *((("side-car", key), text) for key in KEYS for text in YAML),
     ]
+    random.Random(1).shuffle(pairs)
+    return tuple(pairs)
+
+
+@cache
+def singles() -> tuple[tuple[Spot, Any], ...]:
+    """Every odd value in every other field, in an order of no meaning."""
+    others = (label for label in LABELS if not label.startswith("PresQT-"))
+    pairs: list[tuple[Spot, Any]] = [(("label", one), text) for one in others for text in TEXTS]
     for document, tree in ((DATACITE, DATACITE_TREE), (NAME, FTS_TREE)):
         pairs += [((document, path), value) for path in spots_of(tree) for value in ODD]
         pairs += [((document, None), content) for content in WHOLE]
@@ -72,19 +82,23 @@ def singles() -> tuple[tuple[Spot, Any], ...]:
 
 
 def odd_drop(seed: int) -> OddDrop:
-    """The drop of a seed: one odd value of all in their turn, and mostly a second one by chance."""
+    """The drop of a seed: one odd value of all in their turn, and mostly a second one by chance.
+
+    The seeds below `len(choices())` are those of the choices.
+    """
     chance = random.Random(seed)
-    chosen = [singles()[seed % len(singles())]]
+    every = choices() + singles()
+    chosen = [every[seed]]
     if chance.random() < 0.75:
-        chosen.append(chance.choice(singles()))
+        chosen.append(chance.choice(every))
     labels: list[tuple[bytes, bytes]] = [(b"Title", b"T"), (b"Creator", b"Family, Given")]
-    choices: dict[str, str] = {}
+    sidecar: dict[str, str] = {}
     documents: dict[str, Any] = {}
     for (where, spot), value in chosen:
         if where == "label":
             labels.insert(chance.randrange(3), (spot.encode(), value))
         elif where == "side-car":
-            choices[spot] = value
+            sidecar[spot] = value
         elif spot is None:
             documents[where] = value
         else:
@@ -94,10 +108,10 @@ def odd_drop(seed: int) -> OddDrop:
     files = {**PAYLOAD}
     for name, tree in documents.items():
         files[f"Project/{name}"] = tree if isinstance(tree, bytes) else json.dumps(tree).encode()
-    side = "".join(f"{key}: {value}\n" for key, value in choices.items())
+    side = "".join(f"{key}: {value}\n" for key, value in sidecar.items())
     return OddDrop(
         zip=zip_bytes(_tree(files, labels), folder=chance.choice(("bag", "bag", None))),
-        sidecar=side.encode() if choices else None,
+        sidecar=side.encode() if sidecar else None,
         told=tuple(f"{where} {spot}: {value!r:.60}" for (where, spot), value in chosen),
     )
 
