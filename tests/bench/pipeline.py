@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.bags import bag_zip
 from tests.house.house import House, open_house, wait_until
 from tests.house.test_nobody_waits import SETTLE_SECONDS, busy_house, small_bags
-from tests.house.test_three_users import SENDER, SERVICE, python_for_all
+from tests.house.test_three_users import SENDER
+from tests.house.users import SERVICE, python_for_all
 
 PAYLOAD = {f"P/{name}": os.urandom(3000) for name in ("a", "b", "c")}
 

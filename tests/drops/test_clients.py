@@ -23,7 +23,8 @@ from tests.bags import bag_zip
 from tests.drops.clients import CLIENTS, MIRRORS, MOUNTS, needs
 from tests.drops.sender import Sender
 from tests.house.house import House, open_house, wait_until
-from tests.house.test_three_users import DROPPERS, SERVICE, python_for_all
+from tests.house.test_three_users import DROPPERS
+from tests.house.users import SERVICE, python_for_all
 
 ROUNDS = 10
 FILES = 2

@@ -19,7 +19,7 @@ from tests.bags import bag_zip, drop
 from tests.house.disks import call, fill, need_root, small_disk
 from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Fault, Shelf
-from tests.house.test_three_users import SERVICE, python_for_all
+from tests.house.users import SERVICE, python_for_all
 
 RETRY_SECONDS = 40.0
 """Longer than any pause between two tries of the daemon."""

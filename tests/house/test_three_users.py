@@ -1,72 +1,30 @@
 """Service, sender and stranger as three real users of the machine."""
 
 import os
-import shutil
 import stat
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.bags import bag_zip
-from tests.house.house import PLUGINS, House, open_house, wait_until
+from tests.house.house import House, wait_until
 from tests.house.shelf import Fault, Shelf
+from tests.house.users import SERVICE, as_user, house_of_users
 
-SERVICE, SENDER, STRANGER, DROPPERS = 61001, 61002, 61003, 61100
-
-
-def as_user(
-    uid: int, *command: str, groups: tuple[int, ...] = ()
-) -> subprocess.CompletedProcess[str]:
-    extra = [f"--groups={','.join(map(str, groups))}"] if groups else ["--clear-groups"]
-    return subprocess.run(
-        ["setpriv", f"--reuid={uid}", f"--regid={uid}", *extra, *command],
-        check=False, capture_output=True, text=True,
-    )  # fmt: skip
+SENDER, STRANGER, DROPPERS = 61002, 61003, 61100
 
 
 @pytest.fixture
 def rooms() -> Iterator[tuple[House, Shelf]]:
-    if os.getuid() != 0 or shutil.which("setpriv") is None:
-        pytest.skip("three users need root and the program setpriv")
-    # not below pytest's own folder, which is closed to other users
-    root = Path(tempfile.mkdtemp(prefix="three-users-"))
-    root.chmod(0o755)
-    os.chown(root, SERVICE, SERVICE)
-    with Shelf() as shelf, open_house(root) as house:
-        house.command = (
-            "setpriv", f"--reuid={SERVICE}", f"--regid={SERVICE}", f"--groups={DROPPERS}",
-        )  # fmt: skip
-        house.environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        open_to_all = python_for_all()
-        if open_to_all is None:
-            pytest.skip("no Python here that another user could run with this installation")
-        house.python, house.environment["PYTHONPATH"] = open_to_all
-        house.configure(
-            targets={"archive": {"type": "folder", "path": "archive"}, "shelf": shelf.target()}
-        )
-        for place in ("inbox", "inbox/archive", "inbox/shelf"):
-            (root / place).mkdir()
-            os.chown(root / place, SERVICE, DROPPERS)
-            (root / place).chmod(0o2770 if place != "inbox" else 0o755)
-        yield house, shelf
-    shutil.rmtree(root)
-
-
-def python_for_all() -> tuple[str, str] | None:
-    """An interpreter and its path that the service's user can use, None when there is none."""
-    search = os.pathsep.join([str(PLUGINS), *(path for path in sys.path if path)])
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
-        tried = as_user(
-            SERVICE, "env", f"PYTHONPATH={search}", python, "-c", "import presqt_daemon.daemon"
-        )
-        if tried.returncode == 0:
-            return python, search
-    return None
+    groups = {"archive": DROPPERS, "shelf": DROPPERS}
+    with house_of_users(
+        groups,
+        lambda shelf: {
+            "archive": {"type": "folder", "path": "archive"},
+            "shelf": shelf.target(),
+        },
+    ) as rooms:
+        yield rooms
 
 
 def readable_by(uid: int, house: House) -> set[str]:

@@ -1,17 +1,14 @@
 """Senders of two groups, as real users: nobody acts for another."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.bags import bag_zip
-from tests.house.house import House, open_house, wait_until
+from tests.house.house import House, wait_until
 from tests.house.shelf import Fault, Shelf
-from tests.house.test_three_users import SERVICE, as_user, python_for_all
+from tests.house.users import as_user, house_of_users
 
 ANN, BEN, CARL = 61011, 61012, 61013
 LAB_A, LAB_B = 61111, 61112
@@ -20,27 +17,9 @@ GROUP = {ANN: LAB_A, BEN: LAB_A, CARL: LAB_B}
 
 @pytest.fixture
 def rooms() -> Iterator[tuple[House, Shelf]]:
-    if os.getuid() != 0 or shutil.which("setpriv") is None:
-        pytest.skip("two groups of users need root and the program setpriv")
-    root = Path(tempfile.mkdtemp(prefix="two-groups-"))
-    root.chmod(0o755)
-    os.chown(root, SERVICE, SERVICE)
-    with Shelf() as shelf, open_house(root) as house:
-        house.command = (
-            "setpriv", f"--reuid={SERVICE}", f"--regid={SERVICE}", f"--groups={LAB_A},{LAB_B}",
-        )  # fmt: skip
-        house.environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        open_to_all = python_for_all()
-        if open_to_all is None:
-            pytest.skip("no Python here that another user could run with this installation")
-        house.python, house.environment["PYTHONPATH"] = open_to_all
-        house.configure(targets={"a": shelf.target(), "b": shelf.target()})
-        for place, group in (("", SERVICE), ("a", LAB_A), ("b", LAB_B)):
-            (house.inbox / place).mkdir()
-            os.chown(house.inbox / place, SERVICE, group)
-            (house.inbox / place).chmod(0o2770 if place else 0o755)
-        yield house, shelf
-    shutil.rmtree(root)
+    groups = {"a": LAB_A, "b": LAB_B}
+    with house_of_users(groups, lambda shelf: {name: shelf.target() for name in groups}) as rooms:
+        yield rooms
 
 
 def does(uid: int, script: str) -> int:
