@@ -1,4 +1,4 @@
-"""`config example`, `config schema`: what may be configured; `reload`: the daemon takes it over."""
+"""`config`: what is configured, what may be, and what is wrong; `reload`: it is taken over."""
 
 import json
 import time
@@ -7,11 +7,14 @@ from pathlib import Path
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
-from presqt_daemon.cli.output.show import print_lines
+from presqt_daemon.cli.output.show import complain, print_json, print_lines
+from presqt_daemon.cli.output.text import shown
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.inbox.requests.control import ANSWER_SUFFIX, RELOAD_PREFIX
 from presqt_daemon.settings.example import example
+from presqt_daemon.settings.remarks import remarks_on
 from presqt_daemon.settings.schema import schema_uri, text_from_schema
+from presqt_daemon.settings.shown import shown_settings, yaml_of
 from presqt_daemon.system.files import create_file
 from presqt_daemon.tickets.locks import is_held
 
@@ -20,12 +23,40 @@ POLL_SECONDS = 0.05
 
 
 def main(context: Context) -> int:
-    """0 when printed or taken over. Raises ConfigError and CommandRefusal, of `reload` alone."""
+    """0 when printed or taken over. Raises ConfigError (78) and CommandRefusal."""
     if context.options.command == "reload":
         return _reload(context)
+    if context.options.what in {"show", "check"}:
+        return _show(context) if context.options.what == "show" else _check(context)
+    if context.options.json:
+        raise CommandRefusal("--json goes with show", Exit.USAGE)
     wants_schema = context.options.what == "schema"
     text = text_from_schema() if wants_schema else example(schema_uri())
     print_lines(text.rstrip("\n").split("\n"))
+    return Exit.OK
+
+
+def _show(context: Context) -> int:
+    """Every value that is in force, with its origin. Raises ConfigError."""
+    settings = shown_settings(*context.config_with_origins())
+    if context.options.json:
+        print_json(
+            {".".join(one.key): {"value": one.text, "origin": one.origin} for one in settings}
+        )
+    else:
+        print_lines(shown(line) for line in yaml_of(settings))
+    return Exit.OK
+
+
+def _check(context: Context) -> int:
+    """0 for a configuration with which the daemon would run; ConfigError with all problems."""
+    if context.options.json:
+        raise CommandRefusal("--json goes with show", Exit.USAGE)
+    config = context.config()
+    file = context.file_in_use()
+    print(f"{shown(str(file)) if file else 'environment and --set'}: no problem found")
+    for remark in remarks_on(config):
+        complain(shown(remark))
     return Exit.OK
 
 

@@ -37,6 +37,13 @@ def load_config(
     Without a file the defaults are overridden; relative paths are then of the working folder.
     Raises ConfigError with every problem, each with its key and where that was written.
     """
+    return load_with_origins(path, environment, settings)[0]
+
+
+def load_with_origins(
+    path: Path | None, environment: Mapping[str, str], settings: Sequence[tuple[str, str]] = ()
+) -> tuple[Config, Mapping[KeyPath, str]]:
+    """The same, and where each key was written; what is not among them has its default."""
     tree: dict[Any, Any] = {}
     origins: dict[KeyPath, str] = {}
     if path is not None:
@@ -49,7 +56,7 @@ def load_config(
     ]
     put_over(tree, overrides, origins, complaints)
     base = Path.cwd() if path is None else path.resolve().parent
-    return read_config(tree, base, complaints)
+    return read_config(tree, base, complaints), origins
 
 
 def _read_file(path: Path) -> tuple[dict[Any, Any], dict[KeyPath, str]]:

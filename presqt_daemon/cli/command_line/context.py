@@ -10,7 +10,7 @@ from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.config import Config
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.safe_text import without_secrets
-from presqt_daemon.settings import PREFIX, find_file, load_config
+from presqt_daemon.settings import PREFIX, find_file, load_config, load_with_origins
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,16 @@ class Context:
 
         A file is needed unless environment or `--set` name both folders.
         """
+        return self.config_with_origins()[0]
+
+    def config_with_origins(self) -> tuple[Config, Mapping[tuple[str, ...], str]]:
+        """The same, and where each key of it was written."""
         pairs = self._pairs()
         named = {key for key, _value in pairs}
         named |= {name[len(PREFIX) :].lower() for name in self.environment if PREFIX in name}
         if self.file_in_use() is None and named >= {"inbox", "mediafiles"}:
-            return load_config(None, self.environment, pairs)
-        return load_config(self.config_file(), self.environment, pairs)
+            return load_with_origins(None, self.environment, pairs)
+        return load_with_origins(self.config_file(), self.environment, pairs)
 
     def config_or_defaults(self) -> Config:
         """The configuration; the defaults with environment and `--set` where there is no file."""

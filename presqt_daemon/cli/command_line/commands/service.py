@@ -41,7 +41,12 @@ def _check(parser: argparse.ArgumentParser) -> None:
 
 
 def _config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=("example", "schema"), help="what to print")
+    parser.add_argument(
+        "what",
+        choices=("show", "check", "example", "schema"),
+        help="what is configured, what is wrong with it, or what may be",
+    )
+    parser.add_argument("--json", action="store_true", help="with show: print JSON")
 
 
 def _install(parser: argparse.ArgumentParser) -> None:
@@ -105,10 +110,15 @@ SERVICE = (
     Command(
         name="config",
         module="configuration",
-        summary="print the commented example of a configuration, or its schema",
+        summary="show each value with its origin, check all, print an example or the schema",
         options=_config,
-        examples=(("config example > config.yaml", "begin with every key and its default"),),
-        exits={Exit.OK: "printed"},
+        examples=(
+            ("config show", "every value in force, and where it was set"),
+            ("--set staging.workers=2 config show --json", "the same for a program"),
+            ("--config new.yaml config check", "all that is wrong with a file, at once"),
+            ("config example > config.yaml", "begin with every key and its default"),
+        ),
+        exits={Exit.OK: "printed; of check: the daemon would run with it"},
     ),
     Command(
         name="install",
