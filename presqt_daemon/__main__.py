@@ -17,6 +17,9 @@ from presqt_daemon.system.standard_streams import open_missing_streams, start_ag
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code of the command."""
+    if "_ARGCOMPLETE" in os.environ and arguments is None:
+        # a shell asks; its answer goes through handles that nothing else may take first
+        importlib.import_module("presqt_daemon.cli.command_line.completing").complete()
     open_missing_streams()
     if arguments is None:
         start_again_in_utf8()

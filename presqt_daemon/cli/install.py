@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from presqt_daemon.cli.command_line.completing import PLACES, SHELLS, script
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.output.show import print_lines
@@ -87,6 +88,9 @@ def parts(room: Path) -> Iterator[ServiceFile]:
     for kind in ("sysusers", "tmpfiles"):
         content = shipped(f"systemd/presqt-daemon.{kind}.conf")
         yield ServiceFile(path=Path(f"/etc/{kind}.d/presqt-daemon.conf"), content=content.encode())
+    for shell in SHELLS:
+        completion = script(shell, room / "bin" / "presqt-daemon")
+        yield ServiceFile(path=Path(PLACES[shell]), content=completion.encode())
     places = {name: str(STATE / name) for name in ("inbox", "mediafiles", "archive")}
     # file names of one group's bags are not every local user's business
     text = example(schema_uri(), {**places, "permissions.status": "0640"})

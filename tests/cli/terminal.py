@@ -19,7 +19,8 @@ from tests.cli.program import Program, eventually
 class Terminal:
     """A command as it runs on a terminal of so many columns and lines.
 
-    `content` is every byte that came, `lines()` the screen after all control sequences.
+    `command` stands for another program than ours. `content` is every byte that came, `lines()`
+    the screen after all control sequences.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Terminal:
         lines: int = 40,
         term: str = "xterm-256color",
         cwd: Path | None = None,
+        command: list[str] | None = None,
         **more: str,
     ) -> None:
         self.screen = pyte.HistoryScreen(columns, lines, history=10_000, ratio=1)
@@ -42,7 +44,7 @@ class Terminal:
             if name not in more:
                 environment.pop(name, None)
         self.process = subprocess.Popen(
-            program.command(*arguments),
+            command or program.command(*arguments),
             stdout=side,
             stderr=side,
             stdin=side,
@@ -84,6 +86,10 @@ class Terminal:
             eventually(lambda: text in self.text(), f"{text!r} on the screen")
         except AssertionError as error:
             raise AssertionError(f"{error}; it shows\n{self.text()}") from None
+
+    def type(self, text: str) -> None:
+        """What a person types."""
+        os.write(self._reader_side, text.encode())
 
     def interrupt(self) -> None:
         """^C."""

@@ -60,6 +60,10 @@ def _install(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="whose script to print")
+
+
 def _help(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("topic", nargs="?", metavar="TOPIC|COMMAND", help="none: list them")
 
@@ -130,6 +134,17 @@ SERVICE = (
             ("install", "write it; nothing of yours is replaced without a word"),
         ),
         exits={Exit.OK: "done, and `check` finds all well", Exit.FAILED: "something is wrong"},
+    ),
+    Command(
+        name="completion",
+        module="command_line.completing",
+        summary="print what bash, zsh or fish reads to complete commands, targets and tickets",
+        options=_completion,
+        examples=(
+            ("completion bash", "what to put where is said below it"),
+            ("completion fish > ~/.config/fish/completions/presqt-daemon.fish", "for yourself"),
+        ),
+        exits={Exit.OK: "printed"},
     ),
     Command(
         name="help",
