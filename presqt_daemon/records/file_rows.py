@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from presqt_daemon.model import FileResult, Fixity, Outcome
@@ -91,12 +90,7 @@ class ResultIndex:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_how: object) -> None:
         if self._stream is not None:
             self._stream.close()
 

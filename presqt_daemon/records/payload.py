@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
 from presqt_daemon.model import Bag, PayloadFile
@@ -107,12 +106,7 @@ class Payload:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_how: object) -> None:
         self._stream.close()
 
     def files(self) -> Iterator[PayloadFile]:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
@@ -56,12 +55,7 @@ class Creator:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_how: object) -> None:
         self._close_all()
 
     def create(self, path: str) -> int:

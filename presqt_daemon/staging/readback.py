@@ -9,7 +9,6 @@ import threading
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 from presqt_daemon.digest import new_hash
@@ -71,12 +70,7 @@ class Lanes:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_how: object) -> None:
         with self._grown:
             self._is_closed = True
             self._grown.notify_all()
