@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import threading
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
@@ -38,8 +39,8 @@ class NonDrops:
         self._context = context
         self._senders = SenderRequests(context.marks)
         self._sidecars: dict[InboxFolder, dict[tuple[str, int], float]] = {}
-        self._asked: dict[InboxFolder, set[str]] = {}
-        self._answered: set[tuple[InboxFolder, str]] = set()
+        self._asked: dict[InboxFolder, dict[str, threading.Event]] = {}
+        """The requests that were handed on, and whether each has been answered."""
 
     def resume_set_aside(self, folder: OpenPlace, name: str) -> None:
         """Go on with a drop of ours; what no claim names gets its plain name back.
@@ -103,17 +104,16 @@ class NonDrops:
         """Hand on what a sender asks for; the file goes when it has been answered."""
         shown = f"{folder.place.shown}/{printable_name(name)}"
         key = (folder.place, name)
-        asked = self._asked.setdefault(folder.place, set())
+        asked = self._asked.setdefault(folder.place, {})
         try:
-            if key in self._answered:
+            if name not in asked:
+                request = self._senders.read(name, folder)
+                asked[name] = answer = threading.Event()
+                self._context.shared.emit(replace(request, answered=partial(self._answer, answer)))
+            elif asked[name].is_set():
                 reach("request-answered")
                 os.unlink(name, dir_fd=folder.handle)
-                self._answered.discard(key)
-                asked.discard(name)
-            elif name not in asked:
-                request = self._senders.read(name, folder)
-                asked.add(name)
-                self._context.shared.emit(replace(request, answered=partial(self._answer, key)))
+                del asked[name]
             self._context.notices.clear(key)
         except FileNotFoundError:
             return
@@ -132,9 +132,9 @@ class NonDrops:
             create_whole(answer_name(name), folder.handle, answer.encode(), mode)
             os.unlink(name, dir_fd=folder.handle)
 
-    def _answer(self, key: tuple[InboxFolder, str]) -> None:
-        """Called by the arbiter's thread."""
-        self._answered.add(key)
+    def _answer(self, answer: threading.Event) -> None:
+        """Called by the arbiter's thread, maybe when the request is long gone."""
+        answer.set()
         self._context.wake()
 
     def put_unused_sidecar_aside(
@@ -193,11 +193,10 @@ class NonDrops:
         known = self._sidecars.get(place, {})
         for key in [key for key in known if key[0] not in sidecars]:
             del known[key]
-        for name in self._asked.get(place, set()) - requests:
+        for name in self._asked.get(place, {}).keys() - requests:
             if os.access(name, os.F_OK, dir_fd=folder.handle, follow_symlinks=False):
                 continue
-            self._asked[place].discard(name)
-            self._answered.discard((place, name))
+            del self._asked[place][name]
 
     def forget_places_but(self, places: set[InboxFolder]) -> None:
         """Places that are not among these are gone, with all that was in them."""

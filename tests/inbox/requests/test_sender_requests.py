@@ -1,6 +1,7 @@
 """Who may ask for what beside a receipt."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -175,6 +176,33 @@ def test_without_the_number_a_cancel_counts_for_the_only_open_ticket_of_the_name
     assert daemon.requests == [Request(ticket=claim.ticket, action=RequestedAction.CANCEL)]
     daemon.requests[0].answered()
     until(lambda: not path.exists())
+
+
+@pytest.mark.parametrize("with_folder", [False, True])
+def test_the_late_answer_to_a_request_that_is_gone_takes_no_new_one_away(
+    daemon: Running, config: Config, *, with_folder: bool
+) -> None:
+    folder = config.inbox / "osf" / "abc12"
+    folder.mkdir()
+    drop(bag_zip(), folder / "bag.zip")
+    daemon.claim()
+    (folder / "bag.zip.cancel").touch()
+    until(lambda: daemon.requests)
+    if with_folder:
+        shutil.rmtree(folder)
+    else:
+        (folder / "bag.zip.cancel").unlink()
+    daemon.scanned()
+    daemon.scanned()
+    daemon.requests[0].answered()
+    daemon.scanned()
+    folder.mkdir(exist_ok=True)
+    (folder / "bag.zip.cancel").touch()
+    until(lambda: len(daemon.requests) == 2)
+    daemon.scanned()
+    assert (folder / "bag.zip.cancel").exists()
+    daemon.requests[1].answered()
+    until(lambda: not (folder / "bag.zip.cancel").exists())
 
 
 @pytest.mark.parametrize("ending", ["CANCEL", "cancel.txt", "Cancel.TXT"])
