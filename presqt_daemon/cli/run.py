@@ -5,6 +5,8 @@ import os
 from presqt_daemon.cli.check.orders import refuse_orders_of_others
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.footer import footer_below_log
+from presqt_daemon.cli.tickets.at_work import AtWork
 from presqt_daemon.daemon import run_daemon
 from presqt_daemon.daemon.gate import GateError
 from presqt_daemon.system.logs import open_log
@@ -25,10 +27,13 @@ def main(context: Context) -> int:
     # what is made gets its mode by name; under another umask that would be less than was meant
     os.umask(0o022)
     config = context.config()
-    open_log(int(options.verbose), journal=is_journal())
-    refuse_orders_of_others(context.file_in_use(), config)
     try:
-        return run_daemon(config, once=options.once, max_wait=options.max_wait, load=context.config)
+        with footer_below_log(AtWork(config.mediafiles).lines) as stream:
+            open_log(int(options.verbose), journal=is_journal(), stream=stream)
+            refuse_orders_of_others(context.file_in_use(), config)
+            return run_daemon(
+                config, once=options.once, max_wait=options.max_wait, load=context.config
+            )
     except HeldError as error:
         raise CommandRefusal(str(error), Exit.BUSY) from None
     except GateError as error:

@@ -43,7 +43,7 @@ def main(context: Context) -> int:
         folder = find_ticket(config, options.ticket)
     except NotTakenYetError as waiting:
         return _tell_not_taken(config, waiting, as_json=options.json)
-    info = watch(folder, quiet=options.json) if options.watch else read_status(folder)
+    info = watch(context, folder, quiet=options.json) if options.watch else read_status(folder)
     if options.json:
         print_json(tree_from_info(info))
         return verdict(info)
@@ -52,12 +52,25 @@ def main(context: Context) -> int:
     return verdict(info)
 
 
-def watch(folder: TicketFolder, *, quiet: bool = False, until: float | None = None) -> ProcessInfo:
-    """The status at the end (or at `until`), with the progress shown on the way."""
-    if quiet:
-        return follow(folder, lambda _info: None, until=until)
-    with following_ticket() as update:
-        return follow(folder, update, until=until)
+def watch(
+    context: Context, folder: TicketFolder, *, quiet: bool = False, until: float | None = None
+) -> ProcessInfo:
+    """The status at the end (or at `until`), with the progress shown on the way.
+
+    ^C ends the looking on alone, and says so: Refusal 130.
+    """
+    try:
+        if quiet:
+            return follow(folder, lambda _info: None, until=until)
+        with following_ticket() as update:
+            return follow(folder, update, until=until)
+    except KeyboardInterrupt:
+        name = folder.ticket[:8]
+        raise CommandRefusal(
+            f"ticket {folder.ticket} goes on. Look on: {context.command('status', name, '--watch')}"
+            f"; end it: {context.command('cancel', name)}",
+            Exit.INTERRUPTED,
+        ) from None
 
 
 def not_taken_text(config: Config, waiting: NotTakenYetError) -> str:

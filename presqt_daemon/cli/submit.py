@@ -1,5 +1,6 @@
 """`submit`: one atomic drop into the right folder of the inbox."""
 
+import contextlib
 import os
 import tempfile
 import time
@@ -7,11 +8,13 @@ from pathlib import Path
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.progress import Step
 from presqt_daemon.cli.output.show import complain
 from presqt_daemon.cli.output.text import LISTED, shown
 from presqt_daemon.cli.tickets.drop import PlacedDrop, place
 from presqt_daemon.cli.tickets.find import notes_beside, ticket_in_note
 from presqt_daemon.cli.tickets.follow import POLL_SECONDS
+from presqt_daemon.cli.tickets.own_work import bytes_below, own_steps, reading
 from presqt_daemon.cli.wait import wait_for
 from presqt_daemon.config import Config, StagingConfig
 from presqt_daemon.errors import UserFault
@@ -61,6 +64,8 @@ def main(context: Context) -> int:
     except UserFault as fault:
         _tell_findings(fault)
         raise
+    except KeyboardInterrupt:
+        raise CommandRefusal("interrupted: nothing was dropped", Exit.INTERRUPTED) from None
     ticket = _ticket_of(config, path, older, patient=options.wait)
     if ticket is None:
         why = "no daemon is running" if not is_held(config.mediafiles) else "it is not taken yet"
@@ -69,7 +74,7 @@ def main(context: Context) -> int:
     print(ticket, flush=True)
     if not options.wait:
         return Exit.OK
-    return wait_for(config, Uploads(config.mediafiles).folder(ticket), None)
+    return wait_for(context, config, Uploads(config.mediafiles).folder(ticket), None)
 
 
 def _title(config: Config, target: str | None, title: str | None) -> str | None:
@@ -132,11 +137,21 @@ def _fill(source: Path, temporary: Path, config: StagingConfig) -> None:
     """Write the zip under a name that the daemon passes over; the source is only read."""
     if source.is_dir():
         folder = source.resolve()
-        bag_and_zip(folder, temporary, scratch=_scratch_for(folder), config=config)
+        # read once for its digests and once into the zip
+        with reading(f"bagging and zipping {folder.name}", 2 * bytes_below(folder)):
+            bag_and_zip(folder, temporary, scratch=_scratch_for(folder), config=config)
         return
     handle = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        copy_durably(handle, temporary, mode=0o644)
+        with own_steps() as show:
+            words, total = f"copying {source.name} into the inbox", os.fstat(handle).st_size
+
+            def tell() -> bool:
+                with contextlib.suppress(FileNotFoundError):
+                    show(Step(words=words, done=temporary.stat().st_size, total=total))
+                return True
+
+            copy_durably(handle, temporary, mode=0o644, keep_going=tell)
     finally:
         os.close(handle)
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.progress import Step
 from presqt_daemon.cli.output.show import print_json, print_lines
 from presqt_daemon.cli.output.text import LISTED, brief, shown
+from presqt_daemon.cli.tickets.own_work import own_steps
 from presqt_daemon.errors import HouseFault
 from presqt_daemon.model import Finding
 from presqt_daemon.staging.inspect import Inspection, inspect_zip
@@ -26,8 +28,14 @@ def main(context: Context) -> int:
     if not path.is_file():
         what = "is no file" if path.exists() else "there is no such file"
         raise CommandRefusal(f"{path}: {what}", Exit.FILES)
-    with tempfile.TemporaryDirectory(prefix="presqt-validate-") as scratch:
-        found = inspect_zip(path.resolve(), config.staging, Path(scratch))
+    words = f"checking {path.name}"
+    with tempfile.TemporaryDirectory(prefix="presqt-validate-") as scratch, own_steps() as show:
+        found = inspect_zip(
+            path.resolve(),
+            config.staging,
+            Path(scratch),
+            lambda done, total: show(Step(words=words, done=done, total=total)),
+        )
     if isinstance(found.error, HouseFault) or (found.error and found.error.code in _NO_VERDICTS):
         raise CommandRefusal(f"{path}: {found.error.message}", Exit.FILES)
     if context.options.json:

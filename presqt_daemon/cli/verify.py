@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from presqt_daemon import __version__
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.output.progress import Step
 from presqt_daemon.cli.output.show import Row, complain, pen, print_lines
 from presqt_daemon.cli.output.text import capped, shown
 from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
+from presqt_daemon.cli.tickets.own_work import own_steps
 from presqt_daemon.cli.tickets.turns import Turns
 from presqt_daemon.config import Config
 from presqt_daemon.errors import PresqtError
@@ -71,6 +73,8 @@ class Means:
     tokens: Tokens
     turns: Turns
     away: Callable[[str], str | None]
+    show: Callable[[Step], None]
+    tells_files: bool
 
 
 class ArchiveAwayError(Exception):
@@ -89,13 +93,21 @@ def main(context: Context) -> int:
     """0 all match; 2 something changed or is gone; 1 a target could not tell; Refusal 4 or 6."""
     config, options = context.config(), context.options
     tokens = Tokens(config.targets, dict(context.environment))
-    means = Means(config=config, tokens=tokens, turns=Turns(), away=_looked_at_once(config))
-    if options.ticket is not None:
-        findings = [_verify_one(means, options.ticket)]
-    else:
-        if options.sample is not None and options.sample < 1:
-            raise CommandRefusal("--sample takes a number from 1", Exit.USAGE)
-        findings = list(_verify_many(means, options.sample))
+    if options.sample is not None and options.sample < 1:
+        raise CommandRefusal("--sample takes a number from 1", Exit.USAGE)
+    with own_steps() as show:
+        means = Means(
+            config=config,
+            tokens=tokens,
+            turns=Turns(),
+            away=_looked_at_once(config),
+            show=show,
+            tells_files=options.ticket is not None,
+        )
+        if options.ticket is not None:
+            findings = [_verify_one(means, options.ticket)]
+        else:
+            findings = list(_verify_many(means, options.sample))
     pen().print_table(COLUMNS, [_row(finding) for finding in findings])
     for finding in findings:
         print_lines(capped((f"{path} ({finding.ticket})" for path in finding.differing), most=50))
@@ -134,9 +146,14 @@ def _verify_many(means: Means, sample: int | None) -> Iterator[FixityCheck]:
     if sample is not None:
         random.SystemRandom().shuffle(names)
     done = 0
-    for name in names:
+    for looked_at, name in enumerate(names):
         if sample is not None and done >= sample:
             return
+        so_far = (looked_at, len(names)) if sample is None else (done, sample)
+        unit = "tickets" if sample is None else "deposits"
+        means.show(
+            Step(words=f"asking about ticket {name}", done=so_far[0], total=so_far[1], unit=unit)
+        )
         folder = uploads.folder(name)
         try:
             yield _verify(means, folder)
@@ -184,6 +201,10 @@ def _ask(means: Means, folder: TicketFolder, finding: FixityCheck) -> None:
         try:
             for path, now in ask_again(connection, place, record.files or (), paced):
                 finding.counts[now] += 1
+                if means.tells_files:
+                    told = sum(finding.counts.values())
+                    words = f"asking {target_name} about {finding.title}"
+                    means.show(Step(words=words, done=told, total=0, unit="files"))
                 if now in {Now.CHANGED, Now.GONE}:
                     finding.differing.append(f"{now}: {path}")
         finally:

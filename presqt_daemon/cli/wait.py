@@ -25,15 +25,15 @@ def main(context: Context) -> int:
     folder = _taken(config, context.options.ticket, until)
     if folder is None:
         return Exit.IN_PROGRESS
-    return wait_for(config, folder, until)
+    return wait_for(context, config, folder, until)
 
 
-def wait_for(config: Config, folder: TicketFolder, until: float | None) -> int:
+def wait_for(context: Context, config: Config, folder: TicketFolder, until: float | None) -> int:
     """Show progress until the ticket has ended or the clock says `until`, then how it stands."""
     if not is_held(config.mediafiles):
         complain("no daemon is running; an open ticket goes on when one is started")
     _await_retry(config, folder, until)
-    info = watch(folder, until=until)
+    info = watch(context, folder, until=until)
     print_lines(["", *describe(info, folder, datetime.now(UTC))])
     return verdict(info)
 

@@ -1,5 +1,6 @@
 """All the staging checks on one zip, nothing kept: what `validate` shows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,10 +33,18 @@ class Inspection:
     error: PresqtError | None
 
 
-def inspect_zip(path: Path, config: StagingConfig, scratch: Path) -> Inspection:
-    """The verdict on a zip, which is unpacked in a folder below `scratch` that does not stay."""
+def inspect_zip(
+    path: Path,
+    config: StagingConfig,
+    scratch: Path,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Inspection:
+    """The verdict on a zip, which is unpacked in a folder below `scratch` that does not stay.
+
+    `progress` hears how many bytes of how many have been unpacked.
+    """
     try:
-        bag = _valid_bag(path, config, scratch)
+        bag = _valid_bag(path, config, scratch, progress)
     except PresqtError as error:
         return Inspection(
             errors=error.findings,
@@ -64,7 +73,16 @@ def check_zip(path: Path, config: StagingConfig) -> None:
             raise no_payload()
 
 
-def _valid_bag(path: Path, config: StagingConfig, scratch: Path) -> Bag:
+def _valid_bag(
+    path: Path, config: StagingConfig, scratch: Path, progress: Callable[[int, int], None]
+) -> Bag:
+    done = 0
+
+    def advance(content: int, _files: int) -> None:
+        nonlocal done
+        done += content
+        progress(min(done, found.unpacked_bytes), found.unpacked_bytes)
+
     with (
         full_disk_named(),
         open_bag_zip(path, config) as archive,
@@ -79,7 +97,7 @@ def _valid_bag(path: Path, config: StagingConfig, scratch: Path) -> Bag:
             attempts=config.attempts,
             from_disk=config.read_back == "disk",
             began=lambda *_: None,
-            progress=lambda *_: None,
+            progress=advance,
             alive=lambda: None,
             helpers=helpers,
         )

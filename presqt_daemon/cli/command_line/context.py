@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,13 @@ class Context:
                 )
             pairs.append((key.strip(), value))
         return pairs
+
+    def command(self, *words: str) -> str:
+        """Another command for the same configuration, as a person types it."""
+        file: Path | None = self.options.config
+        chosen = [] if file is None else ["--config", str(file)]
+        chosen += [word for setting in self.settings() for word in ("--set", setting)]
+        return shlex.join(["presqt-daemon", *chosen, *words])
 
     def settings(self) -> list[str]:
         """Every `--set`, in the order given."""

@@ -48,7 +48,7 @@ def following_tickets() -> Iterator[Callable[[StatusScreen], None]]:
 
 @contextmanager
 def following_bar(
-    clock: Callable[[], float] = time.monotonic,
+    *, stays: bool = True, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[Bar], None]]:
     """Prints a line when what it says has changed, once a second at most; the last one always."""
     printed, owed, due = "", "", float("-inf")
@@ -63,7 +63,7 @@ def following_bar(
     try:
         yield update
     finally:
-        if owed != printed:
+        if stays and owed != printed:
             print(owed, flush=True)
 
 

@@ -69,9 +69,12 @@ def following_job() -> Iterator[Callable[[JobState], None]]:
 
 @contextmanager
 def following_steps() -> Iterator[Callable[[Step], None]]:
-    """Shows how far a command's own work is; each new wording begins a rate of its own."""
+    """Shows how far a command's own work is, until it is done.
+
+    Each new wording begins a rate of its own.
+    """
     window, words = RateWindow(), ""
-    with pen().following_bar() as draw:
+    with pen().following_bar(stays=False) as draw:
 
         def update(step: Step) -> None:
             nonlocal window, words
@@ -104,13 +107,15 @@ def bar_of_ticket(info: ProcessInfo, figures: tuple[str, ...] = ()) -> Bar:
 def bar_of_step(step: Step, figures: tuple[str, ...] = ()) -> Bar:
     """The bar of a command's own work."""
     if step.unit:
-        told = f"{step.done} of {step.total} {step.unit}" if step.total else ""
+        told = (
+            f"{step.done} of {step.total} {step.unit}" if step.total else f"{step.done} {step.unit}"
+        )
     else:
         told = _of(step.done, step.total) if step.total else text_from_bytes(step.done)
     return Bar(
         words=shown(step.words),
         share=min(step.done / step.total, 1.0) if step.total else None,
-        figures=(*([told] if told else []), *figures),
+        figures=(told, *figures),
     )
 
 

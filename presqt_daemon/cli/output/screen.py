@@ -61,13 +61,13 @@ def following_tickets() -> Iterator[Callable[[StatusScreen], None]]:
 
 
 @contextmanager
-def following_bar() -> Iterator[Callable[[Bar], None]]:
-    """Two lines in place, the words and the bar with its figures; they stay at the end."""
+def following_bar(*, stays: bool = True) -> Iterator[Callable[[Bar], None]]:
+    """Two lines in place, the words and the bar with its figures."""
     if is_dumb():
         with plain.following_bar() as plainly:
             yield plainly
         return
-    with Live(console=_console(), refresh_per_second=4) as live:
+    with Live(console=_console(), refresh_per_second=4, transient=not stays) as live:
         yield lambda bar: live.update(_bar(bar, live.console.width))
 
 

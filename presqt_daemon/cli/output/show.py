@@ -43,8 +43,8 @@ class Pen(Protocol):
         """Show the table of tickets as it changes."""
         ...
 
-    def following_bar(self) -> AbstractContextManager[Callable[[Bar], None]]:
-        """Show how far something is as it is told."""
+    def following_bar(self, *, stays: bool = True) -> AbstractContextManager[Callable[[Bar], None]]:
+        """Show how far something is as it is told; whether the last of it stays on a screen."""
         ...
 
     def print_page(self, text: str) -> None:
