@@ -98,4 +98,4 @@ def meant(word: str) -> str | None:
     """The command that a word is nearly, though it is none."""
     if word in COMMANDS or not re.fullmatch(r"[a-z-]+", word):
         return None
-    return next(iter(difflib.get_close_matches(word, COMMANDS, 1, 0.8)), None)
+    return next(iter(difflib.get_close_matches(word, COMMANDS, 1, 0.82)), None)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from presqt_daemon.cli.command_line.command import TICKET_HELP, Command
+from presqt_daemon.cli.command_line.command import TICKET_HELP, Command, since
 from presqt_daemon.cli.command_line.exits import Exit
 
 
@@ -31,7 +31,29 @@ def _prune(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--since", type=since, metavar="DATE", help="what ended since, such as 2026-01-01 or 365d"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("html", "csv", "json"),
+        help="a page, a table, or for a program; none: a page, on a terminal only the sums",
+    )
+
+
 RECORDS = (
+    Command(
+        name="report",
+        module="report.command",
+        summary="tell what was deposited, by whom, how much, and what failed why",
+        options=_report,
+        examples=(
+            ("report --since 2026-01-01 > report.html", "one page with two charts"),
+            ("report --format csv > report.csv", "a line for each ticket"),
+        ),
+        exits={Exit.OK: "written, also when there was nothing"},
+    ),
     Command(
         name="verify",
         module="verify",

@@ -1,0 +1,89 @@
+"""The report as CSV for a spreadsheet, as JSON for a program, as a few lines for a terminal."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any, TextIO
+
+from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.report.deposits import ReportedTicket, ReportedTickets, Sum, Summary
+from presqt_daemon.tickets.info_values import text_from_time
+from presqt_daemon.units import text_from_bytes
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a cell begins with that a spreadsheet computes (OWASP, CSV Injection), full-width too."""
+
+
+def write_csv(rows: list[ReportedTicket], stream: TextIO) -> None:
+    """A head and a line for each ticket; no cell is a formula, nor holds a control character."""
+    names = [item.name for item in fields(ReportedTicket)]
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([cell(getattr(row, name)) for name in names])
+
+
+def cell(value: object) -> str | int:
+    """A value as a cell of CSV; text that a spreadsheet would compute begins with an apostrophe."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, int):
+        return value
+    text = shown(str(value))
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+
+
+def tree_of(found: ReportedTickets, summary: Summary, since: datetime | None) -> dict[str, Any]:
+    """The report as JSON; moments in UTC, sizes in bytes."""
+    return {
+        "since": None if since is None else text_from_time(since),
+        "total": asdict(summary.total),
+        "by_target": {name: asdict(one) for name, one in summary.by_target.items()},
+        "by_person": {name: asdict(one) for name, one in summary.by_person.items()},
+        "by_month": {
+            month: {name: asdict(one) for name, one in sums.items()}
+            for month, sums in summary.by_month.items()
+        },
+        "failures": [asdict(one) for one in summary.failures],
+        "without_record": found.unrecorded,
+        "tickets": [_json_row(row) for row in found.rows],
+    }
+
+
+def lines_of_summary(found: ReportedTickets, summary: Summary) -> Iterator[str]:
+    """The sums for a terminal."""
+    yield f"{'all':<24} {counted(summary.total)}"
+    for title, sums in (("target", summary.by_target), ("by", summary.by_person)):
+        for name, one in list(sums.items())[:20]:
+            yield f"{shown(f'{title} {name}'):<24} {counted(one)}"
+    for failure in summary.failures:
+        yield f"{shown(f'failed {failure.code}'):<24} {failure.count}"
+    yield from remarks_on_missing(found)
+    yield "a page: report > report.html; a table: report --format csv > report.csv"
+
+
+def remarks_on_missing(found: ReportedTickets) -> Iterator[str]:
+    """What the report cannot tell."""
+    if found.unrecorded:
+        yield (
+            f"{found.unrecorded} tickets have no record: they are in progress, or "
+            "prepare-upgrade makes it"
+        )
+
+
+def counted(one: Sum) -> str:
+    """A sum in words."""
+    return (
+        f"{one.deposited} deposited ({one.files} files, {text_from_bytes(one.size)}), "
+        f"{one.failed} failed"
+    )
+
+
+def _json_row(row: ReportedTicket) -> Mapping[str, Any]:
+    return {
+        name: text_from_time(value) if isinstance(value, datetime) else value
+        for name, value in asdict(row).items()
+    }
