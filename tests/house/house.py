@@ -99,12 +99,14 @@ class House:
             process = self.process
             wait_until(
                 lambda: self.log.count("ready: ") > before or process.poll() is not None,
+                300,
                 what="for the daemon to say that it is ready",
             )
             tree = yaml.safe_load((self.root / "config.yaml").read_text())
             folders = [self.inbox / name for name in tree["targets"]]
             wait_until(
                 lambda: all(map(Path.is_dir, folders)) or process.poll() is not None,
+                300,
                 what="for the targets' folders",
             )
 
