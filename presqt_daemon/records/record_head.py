@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from presqt_daemon.records.record import MAX_RECORD_BYTES, open_plainly
+from presqt_daemon.records.record import open_plainly
 from presqt_daemon.records.salvage import whole_keys
 
 HEAD_BYTES = 256
 """Enough for the first three keys, which tell whether a ticket has its record, and of what."""
+
+WHOLE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,8 @@ class RecordHead:
 def read_record_head(path: Path) -> RecordHead | None:
     """The beginning of a record, None where there is none that is ours. Raises OSError.
 
-    One that does not begin as we write it, with its schema, is read as a whole.
+    One that does not begin as we write it, with its schema, is read as a whole, up to
+    `WHOLE_BYTES`: every start asks this of every ticket, whatever lies there.
     """
     try:
         opened = open(path, "rb", opener=open_plainly)  # noqa: SIM115  (closed below)
@@ -35,7 +38,7 @@ def read_record_head(path: Path) -> RecordHead | None:
         tree: Any = whole_keys(head)
         if next(iter(tree), None) != "schema_version":
             try:
-                tree = json.loads(head + stream.read(MAX_RECORD_BYTES))
+                tree = json.loads(head + stream.read(WHOLE_BYTES))
             except (ValueError, RecursionError):
                 return None
     version = tree.get("schema_version") if isinstance(tree, dict) else None

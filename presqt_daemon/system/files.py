@@ -109,9 +109,13 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o644, durable: bool
     Not durable: a power loss may bring the old content back, or leave a torn one (XFS).
     """
     temporary = path.with_name(f".{path.name}.tmp")
-    # made anew each time: what lies there may be a pipe, or have other names
-    with contextlib.suppress(FileNotFoundError):
+    # made anew each time: what lies there may be a pipe or a folder, or have other names
+    try:
         temporary.unlink()
+    except FileNotFoundError:
+        pass
+    except IsADirectoryError:
+        remove_tree(temporary)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         with open(handle, "wb", closefd=True) as stream:

@@ -23,6 +23,9 @@ from presqt_daemon.tickets.store import is_ticket
 
 HOLD = "hold"
 RESUME = "resume"
+_LAST_SECOND = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+"""A file may have any time, and a calendar has not."""
+
 ON_HOLD = "hold"
 """What `waiting_for` says of a ticket that is kept from being sent."""
 
@@ -96,11 +99,11 @@ def read_holds(control: Path) -> Holds:
     with entries:
         for entry in entries:
             is_hold, name = held_by(entry.name)
-            if not is_hold:
+            if not is_hold or entry.is_dir(follow_symlinks=False):
                 continue
             with contextlib.suppress(FileNotFoundError):
                 seconds = entry.stat(follow_symlinks=False).st_mtime
-                since = datetime.fromtimestamp(seconds, UTC)
+                since = datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_SECOND), UTC)
                 if name is None:
                     everything = since
                 else:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import open_regular
+from presqt_daemon.system.files import open_regular, remove_tree
 from presqt_daemon.tickets.store import is_ticket
 
 IN_HAND_NAME = ".in-hand"
@@ -32,8 +32,7 @@ class InHand:
         """Read what a start that died has left, and begin to note. Raises OSError."""
         path = self.mediafiles / IN_HAND_NAME
         self.died = _read(path)
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
+        remove_tree(path)  # a folder too: nobody but this module has anything under this name
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         self._handle = os.open(path, flags, 0o600)
         if self.died is not None:

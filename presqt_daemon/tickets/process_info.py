@@ -248,7 +248,8 @@ def info_from_bytes(content: bytes) -> ProcessInfo:
     try:
         tree = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise InfoError(f"not JSON: {error}") from None
+        where = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
+        raise InfoError(f"not JSON that is read here{where}") from None
     if not isinstance(tree, dict):
         raise InfoError("not a JSON object")
     version = tree.get("schema_version")

@@ -50,6 +50,8 @@ RESERVE_BYTES = 1 << 20
 """Space kept aside so that the last status can be written on a full disk."""
 
 MAX_INFO_BYTES = 256 << 20
+_MAX_CLAIM_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 20
 
 _TICKET = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -125,7 +127,7 @@ class TicketFolder:
     def read_claim(self) -> ClaimRecord:
         """How the drop was taken; ClaimRecordError when that is lost."""
         try:
-            return record_from_bytes(_read_plain(self.path / CLAIM_NAME, MAX_INFO_BYTES))
+            return record_from_bytes(_read_plain(self.path / CLAIM_NAME, _MAX_CLAIM_BYTES))
         except OSError as error:
             raise ClaimRecordError(f"{CLAIM_NAME}: {error.strerror}") from None
 
@@ -280,9 +282,13 @@ def _read_plain(path: Path, limit: int) -> bytes:
     """A regular file's content; follows no link and waits for no pipe."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        content = os.read(handle, min(os.fstat(handle).st_size + 1, limit))
-        # one read is enough for all but a file that grows meanwhile, or a very large one
-        while 0 < len(content) < limit and (more := os.read(handle, limit - len(content))):
+        content = os.read(handle, min(os.fstat(handle).st_size + 1, limit, _BLOCK_BYTES))
+        # one read is enough for all but a file that grows meanwhile, or a very large one; of zeros,
+        # as a power loss leaves them, no more is needed
+        while 0 < len(content) < limit and content[0]:
+            more = os.read(handle, limit - len(content))
+            if not more:
+                break
             content += more
         return content
     finally:

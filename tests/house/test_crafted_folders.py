@@ -15,7 +15,8 @@ from tests.house.house import House, open_house, wait_until
 DEEP = b"[" * 200_000 + b"]" * 200_000
 OPEN = {"status": "in_progress", "status_code": None, "finished_at": None, "expiration": None}
 WORKING_FILES = ("journal.jsonl", "payload.jsonl", "receipt.json", "process_info.json",
-                 "claim.json", ".process_info.json.tmp", ".payload.jsonl.tmp")  # fmt: skip
+                 "claim.json", ".process_info.json.tmp", ".payload.jsonl.tmp", ".receipt.json.tmp",
+                 ".claim.json.tmp")  # fmt: skip
 
 
 @pytest.fixture
@@ -93,10 +94,45 @@ class Craft:
                 folder = self.of({**OPEN, "stage": stage})
                 (folder / name).unlink(missing_ok=True)
                 (folder / name).symlink_to("/dev/zero")
+        for name in WORKING_FILES:
+            for stage in ("received", "hashed"):
+                folder = self.of({**OPEN, "stage": stage})
+                (folder / name).unlink(missing_ok=True)
+                (folder / name / "inner").mkdir(parents=True)
+                folder = self.of({**OPEN, "stage": stage})
+                # zeros without a line's end; what is read at a start may be as large as a disk
+                with (folder / name).open("wb") as stream:
+                    stream.truncate(1 << (20 if name.endswith(".jsonl") else 40))
         for rows in (DEEP, b"7\n", b'{"folder": 3}\n', b'{"end": []}\n', b"\xff\n", b"[" * 99):
             for name in ("payload.jsonl", "journal.jsonl", "receipt.json"):
                 (self.of({**OPEN, "stage": "hashed"}) / name).write_bytes(rows)
                 (self.of({}) / name).write_bytes(rows)
+
+    def odd_places(self, good: str) -> None:
+        """What is no folder where a ticket's is looked for, and odd files of the daemon's own."""
+        for prefix in ("", ".new-"):
+            places = [self.uploads / f"{prefix}{uuid.uuid4()}" for _ in range(7)]
+            places[0].symlink_to(good)
+            places[1].symlink_to("/")
+            places[2].symlink_to(places[2].name)
+            os.mkfifo(places[3])
+            places[4].write_bytes(DEEP)
+            places[5].mkdir()
+            os.mkfifo(places[5] / "drop.zip")
+            places[6].mkdir()
+            (places[6] / "drop.zip").symlink_to("/dev/zero")
+        mediafiles = self.uploads.parent
+        (mediafiles / ".in-hand").mkdir()
+        control = mediafiles / "control"
+        os.mkfifo(control / f"{good}.cancel")
+        (control / f"{good}.retry").symlink_to("/dev/zero")
+        (control / f"{uuid.uuid4()}.cancel").mkdir()
+        for name in ("prepare_upgrade", "reload.1", "hold", "resume", f"{good}.hold", "x.answer"):
+            (control / name / "inner").mkdir(parents=True)
+        (control / "nobody.cancel").write_bytes(DEEP)
+        state = mediafiles / "prepare_upgrade" / "process_info.json"
+        state.unlink(missing_ok=True)
+        os.mkfifo(state)
 
 
 def test_crafted_folders_hold_up_no_start_no_stop_no_command_and_no_other_ticket(
@@ -105,6 +141,7 @@ def test_crafted_folders_hold_up_no_start_no_stop_no_command_and_no_other_ticket
     good = finished(house)
     craft = Craft(house, good)
     craft.all()
+    craft.odd_places(good)
     house.start()
     assert house.process is not None
     assert house.process.poll() is None, house.log
@@ -121,6 +158,10 @@ def test_crafted_folders_hold_up_no_start_no_stop_no_command_and_no_other_ticket
         return bool(house.info(ticket)["status"] == "finished")
 
     wait_until(ended, 120, what=house.log)
+    # what a person asks for is heard behind all that lies there
+    told = house.run("cancel", craft.made[-1].name)
+    assert told.returncode in {0, 6}, told
+    wait_until(lambda: not (house.control / f"{craft.made[-1].name}.cancel").exists(), 60)
     for arguments in (("status",), ("status", "--json"), ("verify", "--all"), ("check",)):
         told = house.run(*arguments)
         assert "Traceback" not in told.stderr, told.stderr

@@ -84,3 +84,18 @@ def test_the_sender_is_told_who_holds_what_since_when_and_that_it_goes_on() -> N
         "On hold: the operator has put osf on hold at 2030-01-02 03:04 UTC. "
         "The drop is safe, and goes on by itself when that ends."
     )
+
+
+@pytest.mark.parametrize("seconds", [-(10**9), 2**31, 10**11, 2**40])
+def test_a_hold_of_any_time_counts_and_a_folder_of_such_a_name_is_none(
+    tmp_path: Path, seconds: int
+) -> None:
+    (tmp_path / "hold").touch()
+    try:
+        os.utime(tmp_path / "hold", (seconds, seconds))
+    except OSError as error:
+        pytest.skip(f"this file system keeps no such time: {error.strerror}")
+    (tmp_path / f"{TICKET}.hold").mkdir()
+    holds = read_holds(tmp_path)
+    assert holds.everything is not None
+    assert not holds.named

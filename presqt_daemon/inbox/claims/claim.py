@@ -286,8 +286,9 @@ def _set_aside(drop: Drop, ticket: str) -> str:
 def _has_changed(drop: Drop, moved: os.stat_result) -> bool:
     """Whether what was renamed is another file, or one that somebody still writes to.
 
-    From now on nobody can open it by its old name.
+    From now on nobody can open it by its old name; one that got a second name meanwhile would have
+    become a file of ours under a name that its sender can give to anything.
     """
-    if sight_of(moved) != sight_of(drop.status):
+    if sight_of(moved) != sight_of(drop.status) or moved.st_nlink != drop.status.st_nlink:
         return True
     return drop.unwritten and writer_of(drop.handle) is Writer.OPEN

@@ -99,8 +99,13 @@ class ControlFolder:
 
     def take_requests(self) -> None:
         """Take every request that lies there and is not under way."""
-        with os.scandir(self._folder) as entries:
-            names = [name for _, name in sorted(map(_age_and_name, entries))]
+        with os.scandir(self._folder) as scan:
+            entries = list(scan)
+        folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        files = (entry for entry in entries if entry.name not in folders)
+        names = [name for _, name in sorted(map(_age_and_name, files))]
+        for name in folders:
+            self._pass_over(name)
         self._take_holds(names)
         for name in names:
             request = request_from_name(name)
@@ -113,12 +118,15 @@ class ControlFolder:
             elif name.startswith(RELOAD_PREFIX):
                 self._take_reload(name)
             elif request is None:
-                if name not in self._unknown:
-                    self._unknown.add(name)
-                    _log.warning("control/%s is no request that is known here", name)
+                self._pass_over(name)
             elif name not in self._asked:
                 self._asked.add(name)
                 self._emit(replace(request, answered=partial(self._answer, name)))
+
+    def _pass_over(self, name: str) -> None:
+        if name not in self._unknown:
+            self._unknown.add(name)
+            _log.warning("control/%s is no request that is known here", name)
 
     def remove_hold(self, ticket: str) -> None:
         """Forget the hold of a ticket that has ended; called by the arbiter's thread."""

@@ -94,6 +94,21 @@ def test_a_file_opened_for_writing_meanwhile_goes_back(desk: Desk, links: int) -
     assert nothing_is_taken(desk)
 
 
+@pytest.mark.parametrize("links", [1, 2])
+def test_a_file_that_gets_another_name_meanwhile_goes_back(desk: Desk, links: int) -> None:
+    # the other name would be one of a file that is ours then, to be renamed as its sender likes
+    if links == 2:
+        os.link(desk.path, desk.path.with_name(".link"))
+    drop = desk.drop()
+    os.link(desk.path, desk.path.with_name(".kept"))
+    with pytest.raises(DropChangedError):
+        take(desk, drop)
+    os.close(drop.handle)
+    assert desk.path.read_bytes() == ZIP
+    assert desk.path.stat().st_mode & 0o777 == desk.path.with_name(".kept").stat().st_mode & 0o777
+    assert nothing_is_taken(desk)
+
+
 def test_a_file_that_went_away_leaves_nothing(desk: Desk) -> None:
     drop = desk.drop()
     desk.path.unlink()
