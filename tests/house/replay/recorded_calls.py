@@ -12,7 +12,19 @@ CALLS = (
 )
 """All by which names and contents change or become durable; those unknown below fail loudly."""
 
-COMMAND = ("strace", "-f", "-qq", "-ttt", "-y", "-x", "-s", "9999999", "-e", "signal=none")
+COMMAND = (
+    "strace",
+    "-f",
+    "--seccomp-bpf",
+    "-qq",
+    "-ttt",
+    "-y",
+    "-x",
+    "-s",
+    "9999999",
+    "-e",
+    "signal=none",
+)
 
 _LINE = re.compile(r"^(\d+) +(\d+\.\d+) (.*)$")
 _RESUMED = re.compile(r"^<\.\.\. \w+ resumed>(.*)$")
