@@ -27,7 +27,7 @@ from presqt_daemon.notation import (
     or_word,
     setting,
 )
-from presqt_daemon.receivers import NotifyConfig, ReceiverConfig
+from presqt_daemon.receivers import MetricsConfig, NotifyConfig, ReceiverConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +269,7 @@ class Config:
     permissions: PermissionsConfig = field(default_factory=PermissionsConfig)
     receivers: Mapping[str, ReceiverConfig] = field(default_factory=dict)
     notify: NotifyConfig = field(default_factory=NotifyConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
     stop_grace: float = setting(30.0, TIME, "for running work when the daemon is told to stop")
 
     @property

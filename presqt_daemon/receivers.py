@@ -1,4 +1,4 @@
-"""Who is told of what, and when, as the configuration says it.
+"""Who is told of what, and when, as the configuration says it; and figures for who watches.
 
 No address stands here: each is a secret, read from a file or a systemd credential when it is used.
 """
@@ -65,3 +65,15 @@ class NotifyConfig:
     def has_ping(self) -> bool:
         """Whether there is an address to be asked."""
         return self.ping_file is not None or self.ping_credential is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsConfig:
+    """Figures for Prometheus."""
+
+    textfile: Path | None = setting(
+        None,
+        or_null(PATH),
+        "a file NAME.prom in the folder that node_exporter's textfile collector reads",
+    )
+    every: float = setting(30.0, TIME, "it is written so often")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.events import Event
+from presqt_daemon.daemon.metrics import Metrics
 from presqt_daemon.daemon.mounts import Mounts
 from presqt_daemon.daemon.observations import Observer
 from presqt_daemon.daemon.summary import TargetOff, summary
@@ -45,6 +46,7 @@ class Rooms:
     mounts: Mounts
     notifications: Notifications
     observer: Observer
+    metrics: Metrics
 
     def open(self) -> None:
         """Let drops and requests in."""
@@ -54,6 +56,7 @@ class Rooms:
         self.expiry.start()
         self.uploads.remember()
         self.mounts.start()
+        self.metrics.start()
 
     def start_missing_threads(self) -> None:
         """Get what could not be started for want of threads, and end a start that hangs."""
@@ -66,6 +69,7 @@ class Rooms:
         self.control.start()
         self.expiry.start()
         self.mounts.start()
+        self.metrics.start()
         self.notifications.start()
 
     def use(self, config: Config) -> None:
@@ -94,6 +98,7 @@ class Rooms:
         self.expiry.stop()
         self.mounts.stop()
         self.inbox.stop()
+        self.metrics.stop()
         self.close_unopened()
 
     def close_unopened(self) -> None:
@@ -196,4 +201,5 @@ def join_rooms(
         mounts=Mounts({"inbox": config.inbox, "mediafiles": uploads.root}),
         notifications=Notifications(config, uploads),
         observer=Observer(),
+        metrics=Metrics(uploads, lambda: supervisor.config, lambda: dispatch.agenda.on_hold.holds),
     )

@@ -42,6 +42,9 @@ ADVICE: Mapping[str, Advice] = MappingProxyType(
         "unreadable-file": Advice(
             "the sender's or ours", "let the service read the file, then drop it again."
         ),
+        "refused-by-policy": Advice(
+            "the sender's, or our check's", "see what the check said of the bag; " + _DROP_AGAIN
+        ),
         "unauthorized": Advice(_OPERATOR, _TOKEN),
         "forbidden": Advice(_OPERATOR, _TOKEN),
         "resource-not-found": Advice(
@@ -63,6 +66,9 @@ ADVICE: Mapping[str, Advice] = MappingProxyType(
         "resume-limit": Advice(_OPERATOR, _LOG),
         "state-lost": Advice(_OPERATOR, _LOG),
         "internal-error": Advice(_OPERATOR, _LOG),
+        "check-failed": Advice(
+            _OPERATOR, "mend the program that staging.check_command names; then " + _RETRY
+        ),
         "timed-out": Advice(
             _OPERATOR, "raise time_limit or stall_limit if that target is slow; then " + _RETRY
         ),

@@ -35,6 +35,9 @@ def remarks_on(config: Config) -> Iterator[str]:
             f"still runs after {text_from_seconds(UNIT_STOP_SECONDS)}: raise its TimeoutStopSec= "
             "too, or lower this"
         )
+    textfile = config.metrics.textfile
+    if textfile is not None and textfile.suffix != ".prom":
+        yield f"metrics.textfile: {textfile.name}; node_exporter reads only files named *.prom"
     staging = config.staging
     if staging.max_file_bytes > staging.max_unpacked_bytes:
         yield (

@@ -13,7 +13,7 @@ from presqt_daemon.config import (
     TargetConfig,
     UploadsConfig,
 )
-from presqt_daemon.receivers import NotifyConfig, ReceiverConfig
+from presqt_daemon.receivers import MetricsConfig, NotifyConfig, ReceiverConfig
 from presqt_daemon.targets.definition import OWN_MODULES, definitions
 
 SECTIONS: Mapping[str, Any] = {
@@ -23,6 +23,7 @@ SECTIONS: Mapping[str, Any] = {
     "retention": RetentionConfig,
     "permissions": PermissionsConfig,
     "notify": NotifyConfig,
+    "metrics": MetricsConfig,
 }
 """Key -> the class of what stands below it."""
 
