@@ -19,6 +19,10 @@ TOPICS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "targets": ("presqt_daemon/targets/README.md", "each target: token, ids, sizes, limits"),
         "commands": ("presqt_daemon/cli/README.md", "every command, and exit codes"),
         "configuration": ("presqt_daemon/settings/README.md", "settings, tokens, limits and waits"),
+        "notifications": (
+            "presqt_daemon/notifications/README.md",
+            "who is told what: mail, chat, a command, a sign of life",
+        ),
         "service": ("systemd/README.md", "install, shares, backup, upgrade, moving, rights"),
         "house": ("presqt_daemon/README.md", "the code: one bag as data, how to change it"),
         "changes": ("CHANGELOG.md", "what is new"),
@@ -27,7 +31,8 @@ TOPICS: Mapping[str, tuple[str, str]] = MappingProxyType(
 """Topic -> the page's path in a checkout, and what it tells."""
 
 OTHER_WORDS: Mapping[str, str] = MappingProxyType(
-    {"readme": "start", "inbox": "drops", "bagit": "bags", "systemd": "service",
+    {"readme": "start", "mail": "notifications", "notify": "notifications",
+     "receivers": "notifications", "inbox": "drops", "bagit": "bags", "systemd": "service",
      "config.yaml": "configuration", "settings": "configuration", "changelog": "changes"}
 )  # fmt: skip
 

@@ -14,14 +14,17 @@ class Observer:
 
     _on_hold: dict[str, float] = field(default_factory=dict)
 
-    def observe(self, agenda: TicketQueue, held_after: float, now: float) -> Observation:
+    def observe(
+        self, agenda: TicketQueue, held_after: float, now: float, *, without_room: int = 0
+    ) -> Observation:
         """Held targets, long waits and waits for room, at a moment of the monotonic clock.
 
+        `without_room` are drops that wait in the inbox for room on the disk.
         A ticket that an operator keeps from being sent waits too: a hold may have been forgotten.
         """
         on_hold = agenda.on_hold.tickets
         self._on_hold = {name: self._on_hold.get(name, now) for name in on_hold}
-        long_waits, for_disk = set(), 0
+        long_waits, for_disk = set(), without_room
         for name, ticket in agenda.tickets.items():
             for_disk += ticket.waits_for in {DISK, DISK_SPACE}
             waited = max(ticket.waited_until(now), now - self._on_hold.get(name, now))

@@ -114,7 +114,10 @@ class Rooms:
         self.notifications.ping.beat()
         if self.notifications.is_due(now):
             held_after = self.supervisor.config.notify.held_after
-            self.notifications.observe(self.observer.observe(self.dispatch.agenda, held_after, now))
+            seen = self.observer.observe(
+                self.dispatch.agenda, held_after, now, without_room=self.inbox.without_room()
+            )
+            self.notifications.observe(seen)
 
     def summary(self) -> str:
         """What is wrong and how many tickets there are, for `systemctl status`."""

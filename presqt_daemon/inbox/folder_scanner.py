@@ -103,6 +103,10 @@ class FolderScanner:
         self._copies.changed(ticket)
         self._wake.set()
 
+    def without_room(self) -> int:
+        """How many drops wait here for room on the disk."""
+        return self._copier.without_room()
+
     def untaken(self) -> tuple[Waiting, ...]:
         """What waits here; also a folder that has not been scanned yet as a whole."""
         inbox = self._context.config.inbox

@@ -121,6 +121,10 @@ class Inbox:
             item for scanner in list(self._scanners.values()) for item in scanner.untaken()
         )
 
+    def without_room(self) -> int:
+        """How many drops wait in the inbox since there is no room for a copy of them."""
+        return sum(scanner.without_room() for scanner in list(self._scanners.values()))
+
     def pending(self) -> tuple[Waiting, ...]:
         """What is not taken yet, but will be without anybody's help."""
         return tuple(item for item in self.untaken() if not item.is_stuck)

@@ -152,20 +152,22 @@ def _target_back(name: str, since: datetime, served: datetime) -> Notification:
         kind=NotificationKind.TARGET_BACK,
         at=served,
         about=name,
-        message=f"It serves again, after {lasted}.",
+        message=f"serves again, after {lasted}.",
         target=name,
         since=since,
     )
 
 
 def _disk_short(seen: Observation, disk: DiskFigures, now: datetime) -> Notification:
+    too_little = "" if disk.free < disk.keep else "; what waits needs more than the rest"
     return Notification(
         id=_name(NotificationKind.DISK_SHORT, "mediafiles", now),
         kind=NotificationKind.DISK_SHORT,
         at=now,
         about=disk.folder,
         message=f"{text_from_bytes(disk.free)} of {text_from_bytes(disk.total)} are free, "
-        f"{text_from_bytes(disk.keep)} are kept free (staging.min_free_bytes).",
+        f"{text_from_bytes(disk.keep)} are kept free (staging.min_free_bytes)"
+        f"{too_little}.",
         count=seen.waiting_for_disk,
         since=now,
     )
@@ -178,7 +180,7 @@ def _disk_back(disk: DiskFigures, since: datetime, now: datetime) -> Notificatio
         kind=NotificationKind.DISK_BACK,
         at=now,
         about=disk.folder,
-        message=f"There is room again, after {lasted}: {text_from_bytes(disk.free)} of "
+        message=f"has room again, after {lasted}: {text_from_bytes(disk.free)} of "
         f"{text_from_bytes(disk.total)} are free.",
         since=since,
     )

@@ -71,6 +71,8 @@ class Notification:
     """A target that does not come back before somebody has mended something."""
 
     since: datetime | None = None
+    is_of_down_target: bool = False
+    """A wait for a target that is told to be down: who is told of targets knows already."""
 
 
 def end_id(ticket: str, attempt: int) -> str:
@@ -138,7 +140,8 @@ def receivers_of(
 
     A receiver that names `targets` is told of their tickets, of drops into their inbox folders
     and of these targets themselves; what concerns the whole server, or a drop that belongs to
-    none, goes to receivers without such a list.
+    none, goes to receivers without such a list. A wait is told to nobody who is told of targets
+    and knows that its target is down: each ticket would be a message, for as long as that lasts.
     """
     of = {notification.target, notification.folder} - {None}
     return tuple(
@@ -146,6 +149,7 @@ def receivers_of(
         for name, receiver in receivers.items()
         if notification.kind.word in receiver.events
         and (not receiver.targets or not of.isdisjoint(receiver.targets))
+        and not (notification.is_of_down_target and "target" in receiver.events)
     )
 
 

@@ -181,7 +181,7 @@ def read_entry(path: Path) -> Entry | None:
             tree = json.loads(stream.read(MAX_ENTRY_BYTES))
         to = tree.pop("to")
         notification = notification_from_tree(tree)
-    except (OSError, ValueError, RecursionError, AttributeError, KeyError):
+    except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
         return None
     if not isinstance(to, list) or "/" in notification.id:
         return None

@@ -6,6 +6,7 @@ Kept in the outbox's folder, so that a restart tells nothing twice and forgets n
 import contextlib
 import json
 import os
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -47,7 +48,10 @@ class Watch:
             of_disk, told = disk_changes(seen, disk, told, now)
             changes += of_disk
         waits, told = new_waits(seen, told)
-        changes += [one for ticket in waits if (one := self._wait_of(ticket, now)) is not None]
+        for ticket in waits:
+            if (one := self._wait_of(ticket, now)) is not None:
+                is_down = one.target in told.targets
+                changes.append(replace(one, is_of_down_target=is_down))
         if told != self._told:
             self._told = told
             # on a full disk it is told once more after a restart

@@ -17,7 +17,7 @@ FIRST_FEW = 5
 """Of each group these are told one by one."""
 
 MAX_LINE = 600
-_MANY = 20
+MOST_IDS = 6
 
 _Kind = NotificationKind
 _ORDER = (
@@ -81,6 +81,7 @@ def _groups(notifications: Iterable[Notification]) -> Iterable[list[Notification
     found: dict[tuple[int, str, str], list[Notification]] = {}
     for one in notifications:
         about = "" if one.kind.is_of_ticket else one.about
+        about = one.message if one.kind is NotificationKind.HELD else about
         key = (_ORDER.index(one.kind), one.error_code or "", about)
         found.setdefault(key, []).append(one)
     return [found[key] for key in sorted(found)]
@@ -155,12 +156,10 @@ def _fixity(group: Sequence[Notification]) -> list[str]:
 def _held(group: Sequence[Notification]) -> list[str]:
     verb = "has waited" if len(group) == 1 else "have waited"
     goes_on = "it goes on by itself" if len(group) == 1 else "they go on by themselves"
-    mend = (
-        "mend what it waits for, see below" if len(group) == 1 else "see below what each waits for"
-    )
     return [
-        f"{_tickets(group)} {verb} for long. Nothing is lost; {goes_on} when that is there.",
-        f"What to do: {mend}. After uploads.deadline a ticket fails.",
+        f"{_tickets(group)} {verb} for long. Nothing is lost; {goes_on}.",
+        f"Cause: {_line(group[0].message)}",
+        "What to do: mend that, if it is ours to mend (presqt-daemon check shows what is wrong).",
     ]
 
 
@@ -192,19 +191,21 @@ def _of_server(one: Notification) -> list[str]:
     if one.kind is NotificationKind.DISK_SHORT:
         return [
             f"The disk of {about} is short since {_time(one.since)}: {_line(one.message)}",
-            f"{_waiting(one.count)} Nothing is lost.",
+            f"{_waiting(one.count, 'drop')} Nothing is lost.",
             f"Whose fault: {_OURS}.",
             "What to do: make room there (`presqt-daemon prune --dry-run` lists what may go).",
         ]
     what = "The target" if one.kind is NotificationKind.TARGET_BACK else "The disk of"
-    return [f"{what} {about}: {_line(one.message)} Nothing is to be done."]
+    return [f"{what} {about} {_line(one.message)} What waited goes on; nothing is to be done."]
 
 
 _OURS = "ours, who run this service"
 
 
 def _item(one: Notification, uploads: Path) -> list[str]:
-    lines = [f"  {_line(one.about, 200)}{_whence(one)}", f"    {_line(one.message)}"]
+    lines = [f"  {_line(one.about, 200)}{_whence(one)}"]
+    if one.kind is not NotificationKind.HELD:
+        lines.append(f"    {_line(one.message)}")
     if one.link is not None:
         lines.append(f"    at the target: {_line(one.link, 300)}")
     lines.append(f"    {uploads / (one.ticket or '')}/process_info.json")
@@ -227,17 +228,18 @@ def _named(to_do: str, group: Sequence[Notification]) -> str:
 
 def _ids(notifications: Sequence[Notification]) -> str:
     """By which a message that came twice is known."""
-    ids = [one.id for one in notifications[:_MANY]]
-    more = f" and {len(notifications) - _MANY} more" if len(notifications) > _MANY else ""
-    return f"Event {', '.join(ids)}{more}"
+    ids = [one.id for one in notifications]
+    if len(ids) > MOST_IDS:
+        return f"Events {ids[0]} to {ids[-1]}, {len(ids)} in all"
+    return f"Event{'' if len(ids) == 1 else 's'} {', '.join(ids)}"
 
 
 def _tickets(group: Sequence[Notification]) -> str:
     return "A ticket" if len(group) == 1 else f"{len(group)} tickets"
 
 
-def _waiting(count: int) -> str:
-    return "1 ticket waits." if count == 1 else f"{count} tickets wait."
+def _waiting(count: int, what: str = "ticket") -> str:
+    return f"1 {what} waits." if count == 1 else f"{count} {what}s wait."
 
 
 def _time(moment: datetime | None) -> str:

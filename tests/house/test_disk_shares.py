@@ -30,7 +30,7 @@ def test_a_folder_whose_copied_drops_fill_the_disk_waits_alone(tmp_path: Path) -
         junk = large_junk()
         for number in range(16):
             drop(junk, house.inbox / "lab" / f"{number}.zip")
-        wait_until(lambda: "there is no room beside" in house.log, 60)
+        wait_until(lambda: "has no room for it beside" in house.log, 60)
         drop(bag_zip({"P/a.bin": os.urandom(MB // 2)}), house.inbox / "other" / "small.zip")
         info = house.ended("small.zip", 60)
         assert info["status"] == "finished", house.log

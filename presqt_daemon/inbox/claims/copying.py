@@ -85,6 +85,7 @@ class Copier:
         self._threads: dict[bool, threading.Thread] = {}
         self._order = itertools.count()
         self._stopped = False
+        self._without_room: set[str] = set()
 
     def put(self, copy: Copy) -> None:
         """Copy a drop as soon as its turn comes."""
@@ -116,6 +117,10 @@ class Copier:
         with self._change:
             return tuple(self._tickets.values())
 
+    def without_room(self) -> int:
+        """How many drops wait since there is no room for them on the disk."""
+        return len(self._without_room)
+
     def stop(self, timeout: float) -> None:
         """Give up what is being copied; another scanner goes on with it, or the next start."""
         with self._change:
@@ -128,6 +133,7 @@ class Copier:
         ticket = copy.taken.record.ticket
         self._tickets.pop(ticket, None)
         self._owners.pop(ticket, None)
+        self._without_room.discard(ticket)
 
     def _push(self, is_small: bool, due: float, pause: float, copy: Copy) -> None:
         heapq.heappush(self._queues[is_small], (due, next(self._order), pause, copy))
@@ -162,9 +168,15 @@ class Copier:
         except InterruptedError:
             return False
         except (OSError, SourceChangedError, UnfinishedError) as error:
+            if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                self._without_room.add(copy.taken.record.ticket)
             if is_first:
                 reason = getattr(error, "strerror", None) or str(error)
-                log.warning("%s cannot be copied yet: %s; trying again", name, reason)
+                log.warning(
+                    "%s stays in the inbox, since it cannot be copied yet: %s; it is tried again",
+                    name,
+                    reason,
+                )
             return False
         except Exception:
             log.exception("%s cannot be copied", name)
@@ -220,7 +232,10 @@ class Copier:
             keep = config.staging.min_free_bytes + spare
             if free_bytes(destination.parent) - status.st_size < keep:
                 # a folder whose drops fill the disk waits, and leaves the others their room
-                raise OSError(errno.ENOSPC, "there is no room beside staging.min_free_bytes")
+                raise OSError(
+                    errno.ENOSPC,
+                    "the disk of mediafiles has no room for it beside staging.min_free_bytes",
+                )
             mode = config.permissions.payload
             size = copy_durably(source, temporary, mode=mode, keep_going=lambda: not self._stopped)
             is_same = sight_of(os.fstat(source)) == sight_of(status)

@@ -240,7 +240,7 @@ class ZenodoTarget(WebTarget):
         return self._http.ask(
             "GET",
             f"{self._url}/{path}",
-            doing="the token",
+            doing="the request for the account's records",
             params={"size": "1"},
             expect=(200, *_NO_SUCH_API),
             takes_pages=True,

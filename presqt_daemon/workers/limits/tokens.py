@@ -78,7 +78,7 @@ def how_to_replace(target: TargetConfig) -> str:
     """What makes another token count, as a sentence."""
     if target.token_credential is not None or target.token_env is not None:
         return "It is read at the start alone: replace it, then `systemctl restart presqt-daemon`."
-    return "A new one in its file counts at once."
+    return f"A new one in {target.token_file} counts at once."
 
 
 def _checked(text: str, shown: str) -> str:
