@@ -19,6 +19,9 @@ FIRST_FEW = 5
 MAX_LINE = 600
 MOST_IDS = 6
 
+_SHOWN_BY = frozenset({"failed", "held", "finished"})
+"""Words that choose tickets in `status`."""
+
 _Kind = NotificationKind
 _ORDER = (
     _Kind.DISK_SHORT, _Kind.TARGET_DOWN, _Kind.FAILED, _Kind.FIXITY, _Kind.HELD,
@@ -30,7 +33,7 @@ _SHORT = {
     _Kind.FINISHED: "finished",
     _Kind.FAILED: "failed",
     _Kind.CANCELLED: "cancelled",
-    _Kind.FIXITY: "finished with files that do not match",
+    _Kind.FIXITY: "finished, but not every file verified",
     _Kind.HELD: "waiting for long",
     _Kind.TARGET_DOWN: "target down",
     _Kind.TARGET_BACK: "target back",
@@ -122,7 +125,9 @@ def _group(group: Sequence[Notification], uploads: Path) -> str:
     for one in group[:FIRST_FEW]:
         lines += _item(one, uploads)
     if len(group) > FIRST_FEW:
-        lines.append(f"  and {len(group) - FIRST_FEW} more: `presqt-daemon status` shows them all.")
+        shown = f"status --{first.kind.word}" if first.kind.word in _SHOWN_BY else "status"
+        more = len(group) - FIRST_FEW
+        lines.append(f"  and {more} more: `presqt-daemon {shown}` shows them all.")
     return "\n".join(lines)
 
 
@@ -159,7 +164,7 @@ def _held(group: Sequence[Notification]) -> list[str]:
     return [
         f"{_tickets(group)} {verb} for long. Nothing is lost; {goes_on}.",
         f"Cause: {_line(group[0].message)}",
-        "What to do: mend that, if it is ours to mend (presqt-daemon check shows what is wrong).",
+        "What to do: `presqt-daemon resume` ends a hold, `presqt-daemon check` shows what else is.",
     ]
 
 
@@ -206,6 +211,9 @@ def _item(one: Notification, uploads: Path) -> list[str]:
     lines = [f"  {_line(one.about, 200)}{_whence(one)}"]
     if one.kind is not NotificationKind.HELD:
         lines.append(f"    {_line(one.message)}")
+    if one.differing:
+        count = "1 file differs" if one.differing == 1 else f"{one.differing} files differ"
+        lines.append(f"    {count} there: failed_fixity in the status lists them")
     if one.link is not None:
         lines.append(f"    at the target: {_line(one.link, 300)}")
     lines.append(f"    {uploads / (one.ticket or '')}/process_info.json")

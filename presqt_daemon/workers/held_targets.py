@@ -81,7 +81,12 @@ class HeldTargets:
         if ended is not None:
             lasted = text_from_seconds((self.wall() - ended.since).total_seconds())
             # as loud as the line that it answers: who reads warnings alone knows that it is over
-            _log.warning("%s serves again, after %s: %s", target, lasted, _sentence(ended.cause))
+            _log.warning(
+                "%s serves again, after %s. The cause was: %s",
+                target,
+                lasted,
+                _sentence(ended.cause),
+            )
 
     def wake(self, now: float) -> None:
         """Let go what waited for this moment."""

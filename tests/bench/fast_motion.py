@@ -179,7 +179,7 @@ def live(life: Life, bags: int) -> None:
     name = f"survey-{number:03}.zip"
     drop(bag_zip({f"Survey {number}/data.csv": b"precious"}), house.inbox / "zenodo" / name)
     life.ended([name])
-    life.mailed("files that do not match")
+    life.mailed("not every file verified")
     life.zenodo.spoils = Counter()
     life.quiet()
 

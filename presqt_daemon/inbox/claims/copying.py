@@ -234,7 +234,7 @@ class Copier:
                 # a folder whose drops fill the disk waits, and leaves the others their room
                 raise OSError(
                     errno.ENOSPC,
-                    "the disk of mediafiles has no room for it beside staging.min_free_bytes",
+                    "mediafiles has no room for it beside staging.min_free_bytes; make some",
                 )
             mode = config.permissions.payload
             size = copy_durably(source, temporary, mode=mode, keep_going=lambda: not self._stopped)
