@@ -126,9 +126,16 @@ def read_start(path: Path) -> Start:
 class Journal:
     """The writing end; from any thread only `write_file_note` and `write_file_intent`."""
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.monotonic,
+        before_each: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`before_each` is called before each write, and may not return."""
         self._path = path
         self._clock = clock
+        self._before_each = before_each
         self._rows: list[dict[str, object]] = []
         self._is_unsynced = False
         self._has_durable_name = False
@@ -151,6 +158,7 @@ class Journal:
         It need not outlive a power cut: the next go opens it again.
         """
         with self._lock:
+            self._before_each()
             append_lines(self._path, [{_OPENED: identity}], durable=False)
 
     def forget(self) -> None:
@@ -178,6 +186,7 @@ class Journal:
         """
         row = {"sending": {name: outcome}, "digests": dict(digests)}
         with self._lock:
+            self._before_each()
             append_lines(self._path, [row], durable=False)
 
     def write_file_result(self, result: FileResult) -> None:
@@ -207,6 +216,7 @@ class Journal:
         with self._lock:
             if not (self._rows or self._is_unsynced):
                 self._since = self._clock()
+            self._before_each()
             try:
                 append_lines(self._path, [*self._rows, *more], durable=durable)
                 if durable and not self._has_durable_name:

@@ -12,6 +12,7 @@ from pathlib import Path
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.digest import choose_algorithm
 from presqt_daemon.errors import HouseFault, UserFault
+from presqt_daemon.leases.fence import Fence
 from presqt_daemon.messages import Alive, Attempt, Progress, Reached, Report, Surveyed
 from presqt_daemon.model import Bag, Finding, Stage
 from presqt_daemon.records.payload import PayloadHead, write_rows
@@ -37,7 +38,10 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageJob:
-    """One zip to stage: `zip_name` in the ticket's `folder`; `payload_mode` is that of files."""
+    """One zip to stage: `zip_name` in the ticket's `folder`; `payload_mode` is that of files.
+
+    `fence` is asked before what it leaves gets its name.
+    """
 
     folder: Path
     zip_name: str
@@ -45,6 +49,7 @@ class StageJob:
     payload_mode: int
     boot_id: str
     on_written: OnWritten | None = None
+    fence: Fence | None = None
 
 
 def stage(
@@ -191,6 +196,8 @@ def _keep(
     if not found.payload_files:
         raise no_payload()
     check_policy(written.folder, found.members, job.config, lambda: report(Alive()))
+    if job.fence is not None:
+        job.fence.pass_or_leave()
     written.folder.rename(job.folder / name)  # made durable with the status that tells of it
     report(Reached(stage=Stage.VALIDATED, bag=bag))
     reach("stage-validated")

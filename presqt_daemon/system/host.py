@@ -2,6 +2,8 @@
 
 import functools
 import os
+import secrets
+import time
 from pathlib import Path
 
 
@@ -32,3 +34,19 @@ def start_ticks(pid: int) -> int | None:
 def own_start_ticks() -> int:
     """This process's own start."""
     return start_ticks(os.getpid()) or 0
+
+
+def boot_seconds() -> float:
+    """Seconds since the boot; time in which the machine was suspended counts (clock_gettime(2))."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@functools.cache
+def instance_id() -> str:
+    """This process among all of all hosts; containers share boot ids, so it has a random part."""
+    return f"{host_name()}:{boot_id()}:{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def is_same_host(instance: str, other: str) -> bool:
+    """Whether two processes are, or were, one host's, in whatever boot."""
+    return instance.partition(":")[0] == other.partition(":")[0]

@@ -33,6 +33,17 @@ class CanTakeTurns(Protocol):
 
 
 @runtime_checkable
+class CanAskBeforeEach(Protocol):
+    """Asking before every request whether the ticket is still this process's.
+
+    `before_each` is set by the caller, as `heard` is; the adapter calls it, from any thread, right
+    before a request. It may not return: then another host has taken the ticket over.
+    """
+
+    before_each: Callable[[], None]
+
+
+@runtime_checkable
 class CanTellOfWaits(Protocol):
     """Saying what a wait of more than a few seconds inside a call is for.
 

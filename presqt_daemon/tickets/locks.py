@@ -1,10 +1,13 @@
 """Locks that the kernel lets go with the process: one daemon for each folder, and ended tickets."""
 
 import contextlib
+import errno
 import fcntl
+import hashlib
 import json
 import os
 import stat
+import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +20,10 @@ LEASE_POLL_SECONDS = 0.02
 ASKING_SECONDS = 0.5
 """Whoever asks whether a folder is held has the lock for a moment; a start waits that out."""
 
+ENDED_LOCK_NAME = ".ended-tickets.lock"
+
 _TRIES = 100
+_WOULD_BLOCK = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
 _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -36,7 +42,12 @@ class FolderLock:
         """Take the lock. Raises HeldError when another instance has it, OSError."""
         self.path = folder / LOCK_NAME
         self._handle, self.has_cleared = _open_own(self.path)
-        if not _lock(self._handle, ASKING_SECONDS, time.monotonic, time.sleep):
+        handle = self._handle
+
+        def take() -> None:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+        if not _lock(take, ASKING_SECONDS, time.monotonic, time.sleep):
             holder = os.pread(self._handle, 4096, 0)
             os.close(self._handle)
             raise HeldError(f"{folder} is held by {_shown(holder)}")
@@ -62,15 +73,19 @@ def lease_ended(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[None]:
-    """Hold an ended ticket's folder against everybody else who would change its record.
+    """Hold an ended ticket against everybody else who would change its record.
 
     An open ticket needs none of this: it has its holder in the daemon. Whoever opens an ended one
-    again holds the lease while doing so. Raises HeldError when another has it for longer than
-    `wait_seconds`, OSError when the folder cannot be opened.
+    again holds the lease while doing so. The lock is one byte, by the ticket's number, of a file
+    that is open for writing: NFS makes such locks of all others, and refuses them on a folder.
+    Raises HeldError when another has it for longer than `wait_seconds`, FileNotFoundError for a
+    ticket that is gone, OSError.
     """
-    handle = os.open(ticket, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    os.stat(ticket)
+    handle = _open_shared(ticket.parent.parent / ENDED_LOCK_NAME)
+    wanted = struct.pack("hhqqiq", fcntl.F_WRLCK, os.SEEK_SET, _place_of(ticket.name), 1, 0, 0)
     try:
-        if not _lock(handle, wait_seconds, clock, sleep):
+        if not _lock(lambda: _lock_bytes(handle, wanted), wait_seconds, clock, sleep):
             raise HeldError(f"ticket {ticket.name} is busy")
         yield
     finally:
@@ -93,8 +108,8 @@ def is_held(folder: Path) -> bool:
         return False
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
+    except OSError as error:
+        return error.errno in _WOULD_BLOCK
     finally:
         os.close(handle)
     return False
@@ -146,22 +161,47 @@ def _remove(path: Path) -> None:
 
 
 def _lock(
-    handle: int,
+    take: Callable[[], None],
     wait_seconds: float,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> bool:
-    """Lock an open file or folder; False when another has it for longer than `wait_seconds`."""
+    """Take a lock; False when another has it for longer than `wait_seconds`.
+
+    Only "it would block" says that: all else is a file system that has no such locks. Raises
+    OSError for that.
+    """
     deadline = clock() + wait_seconds
     while True:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            take()
+        except OSError as error:
+            if error.errno not in _WOULD_BLOCK:
+                raise
             if clock() >= deadline:
                 return False
         else:
             return True
         sleep(LEASE_POLL_SECONDS)
+
+
+def _lock_bytes(handle: int, wanted: bytes) -> None:
+    """A lock of the open file, not of the process: its threads hold each other off (fcntl(2))."""
+    fcntl.fcntl(handle, fcntl.F_OFD_SETLK, wanted)
+
+
+def _place_of(ticket: str) -> int:
+    """A ticket's byte in the file of locks, the same for everybody."""
+    return int.from_bytes(hashlib.sha256(ticket.encode()).digest()[:7], "big")
+
+
+def _open_shared(path: Path) -> int:
+    """The file of locks, open for writing; made where it is missing, for the folder's owner."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.open(path, _FLAGS)
+    handle = os.open(path, _FLAGS | os.O_CREAT, 0o600)
+    give_to_owner(handle, path.parent)
+    return handle
 
 
 def _shown(holder: bytes) -> str:

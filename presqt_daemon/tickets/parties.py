@@ -1,25 +1,44 @@
 """Who has a ticket: one party at a time, asserted where a ticket's files are written.
 
-A claim, a run and each change of a ticket that waits or has ended are parties in turn. Other
-programs than the daemon change ended tickets only, and hold `locks.lease_ended` for it.
+A claim, a run and each change of a ticket that waits or has ended are parties in turn. Among the
+processes that share the folder a party has a lease besides (`presqt_daemon.leases`). Other programs
+than the daemon change ended tickets only, and hold `locks.lease_ended` for it.
 """
 
 import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+
+from presqt_daemon.leases.lease import Lease, LeaseTerms, take_lease
 
 
 class OtherPartyError(Exception):
     """A ticket is not this party's. Whoever meets this has a bug; nothing has been written."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Party:
-    """The right to write one ticket's files; `epoch` grows from each party to the next."""
+    """The right to write one ticket's files; `number` grows from each party to the next.
+
+    `lease` is what others who share the folder see of it; a claim, which nobody sees, has none.
+    """
 
     ticket: str
-    epoch: int
+    number: int
+    lease: Lease | None = None
+    has_ended_ticket: bool = False
+
+    @property
+    def epoch(self) -> int | None:
+        """The lease's number, None without one."""
+        return None if self.lease is None else self.lease.epoch
+
+    def assert_leased(self) -> None:
+        """Raises FencedError when another has the ticket by now, OSError."""
+        if self.lease is not None:
+            self.lease.assert_held()
 
 
 class Parties:
@@ -28,21 +47,21 @@ class Parties:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._present: dict[str, Party] = {}
-        self._epoch = 0
+        self._number = 0
 
     def take(self, ticket: str) -> Party:
         """Become the party that has a ticket. Raises OtherPartyError while there is another."""
         with self._lock:
             if (other := self._present.get(ticket)) is not None:
-                raise OtherPartyError(f"ticket {ticket} is party {other.epoch}'s")
-            self._epoch += 1
-            party = self._present[ticket] = Party(ticket, self._epoch)
+                raise OtherPartyError(f"ticket {ticket} is party {other.number}'s")
+            self._number += 1
+            party = self._present[ticket] = Party(ticket, self._number)
         return party
 
     def give_back(self, party: Party) -> None:
         """Let the next one have the ticket; does nothing where that has happened."""
         with self._lock:
-            if self._present.get(party.ticket) == party:
+            if self._present.get(party.ticket) is party:
                 del self._present[party.ticket]
 
     @contextlib.contextmanager
@@ -54,13 +73,28 @@ class Parties:
         finally:
             self.give_back(party)
 
+    @contextlib.contextmanager
+    def leasing(self, folder: Path, terms: LeaseTerms, *, wait: bool = False) -> Iterator[Party]:
+        """Have a ticket meanwhile, among all who share its folder.
+
+        `wait` until it is sure that its holder is dead. Raises OtherPartyError, HeldElsewhereError,
+        FileNotFoundError for a folder that is gone, OSError.
+        """
+        with self.having(folder.name) as party:
+            party.lease = take_lease(folder, terms, wait=wait)
+            try:
+                yield party
+            finally:
+                with contextlib.suppress(OSError):
+                    party.lease.release(has_ended=party.has_ended_ticket)
+
     def assert_has(self, party: Party, ticket: str) -> None:
         """Raises OtherPartyError unless it is this party that has the ticket now."""
         with self._lock:
             present = self._present.get(ticket)
-        if present != party:
-            now = "nobody's" if present is None else f"party {present.epoch}'s"
+        if present is not party or party.ticket != ticket:
+            now = "nobody's" if present is None else f"party {present.number}'s"
             raise OtherPartyError(
-                f"party {party.epoch} of ticket {party.ticket} would write on {ticket}, "
+                f"party {party.number} of ticket {party.ticket} would write on {ticket}, "
                 f"which is {now}"
             )

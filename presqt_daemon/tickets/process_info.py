@@ -19,10 +19,10 @@ from presqt_daemon.model import (
 from presqt_daemon.safe_text import bounded
 from presqt_daemon.tickets.info_values import reader_for, text_from_time
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 OLDEST_VERSION = 1
-_LATER_KEYS = frozenset({"waiting_since", "waited_seconds"})
-"""Keys that schema 1 did not have; a status without them has their defaults."""
+_LATER_KEYS = frozenset({"waiting_since", "waited_seconds", "engine", "epoch"})
+"""Keys that earlier schemas did not have; a status without them has their defaults."""
 
 MAX_FINDINGS = 50
 MAX_PATH = 5_000
@@ -81,6 +81,8 @@ class ProcessInfo:
     dropped_by: Mapping[str, int | str | None] = field(default_factory=dict)
     function_process_id: int | None = None
     host: str | None = None
+    engine: str | None = None
+    epoch: int = 0
     staging_attempt: int = 0
     attempt: int = 1
     resumes: int = 0
@@ -147,6 +149,7 @@ def fail(info: ProcessInfo, error: PresqtError, now: datetime) -> ProcessInfo:
         errors_total=max(error.findings_total, 1),
         function_process_id=None,
         host=None,
+        engine=None,
         waiting_for=None,
         next_attempt_at=None,
         waiting_since=None,
@@ -174,6 +177,7 @@ def finish(info: ProcessInfo, result: UploadResult, message: str, now: datetime)
         job_percentage=100,
         function_process_id=None,
         host=None,
+        engine=None,
         waiting_for=None,
         next_attempt_at=None,
         waiting_since=None,

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from presqt_daemon.leases.fence import Fence
 from presqt_daemon.system.files import sync_file
 from presqt_daemon.tickets.parties import Party
 from presqt_daemon.tickets.process_info import ProcessInfo, percentage
@@ -62,8 +63,21 @@ class StatusWriter:
         """What the status of an open ticket rests on and is not durable yet."""
 
     def assert_has_ticket(self) -> None:
-        """Before any other file of the ticket is written. Raises OtherPartyError."""
+        """Before any other file of the ticket is written.
+
+        Raises OtherPartyError, FencedError, OSError.
+        """
         self._uploads.parties.assert_has(self._party, self.folder.ticket)
+        self._party.assert_leased()
+
+    def keep_ticket(self) -> None:
+        """Tell other hosts that the ticket's party lives, if it is time. Raises FencedError."""
+        if self._party.lease is not None:
+            self._party.lease.keep()
+
+    def fence(self) -> Fence | None:
+        """What the worker asks before it acts, None where no other host can have the ticket."""
+        return None if self._party.lease is None else self._party.lease.fence()
 
     def fact(self, info: ProcessInfo) -> None:
         """Write a change that must not be lost. Raises OSError when it cannot be."""
@@ -117,7 +131,7 @@ class StatusWriter:
         self._mark_written()
 
     def _stamped(self, info: ProcessInfo) -> ProcessInfo:
-        info = replace(info, updated_at=self.now())
+        info = replace(info, updated_at=self.now(), epoch=self._party.epoch or info.epoch)
         share = percentage(info)
         return replace(info, job_percentage=share if share == 100 else min(share, 99))
 

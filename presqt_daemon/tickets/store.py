@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from presqt_daemon.leases.lease import LeaseTerms
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import NO_FILE, json_bytes, replace_file, sync_file, sync_folder
 from presqt_daemon.tickets.claim_record import (
@@ -167,8 +168,11 @@ class TicketFolder:
 class Uploads:
     """`mediafiles/uploads/`, and the only door through which status files are written."""
 
-    def __init__(self, mediafiles: Path, status_mode: int = 0o644) -> None:
+    def __init__(
+        self, mediafiles: Path, status_mode: int = 0o644, terms: LeaseTerms | None = None
+    ) -> None:
         self.root = mediafiles / "uploads"
+        self.terms = terms or LeaseTerms()
         self._mediafiles = mediafiles
         self.status_mode = status_mode
         self.parties = Parties()
@@ -239,10 +243,11 @@ class Uploads:
 
         On a full disk a durable write takes the reserve, so that a last status can still be told.
         A folder that somebody put in the file's place is moved aside.
-        Raises OSError, and OtherPartyError, before anything is written, for a party that does not
-        have the ticket.
+        Raises OSError, and before anything is written OtherPartyError for a party that does not
+        have the ticket, FencedError for one that another host has taken it from.
         """
         self.parties.assert_has(party, folder.ticket)
+        party.assert_leased()
         content = json_bytes(tree_from_info(info))
         try:
             replace_file(folder.info, content, mode=self.status_mode, durable=durable)
@@ -253,7 +258,14 @@ class Uploads:
             if not durable or not self.make_room(error):
                 raise
             replace_file(folder.info, content, mode=self.status_mode, durable=durable)
+        party.has_ended_ticket = not info.is_open
         reach(f"status-{info.status}-{info.stage}")
+
+    @contextlib.contextmanager
+    def leasing(self, folder: TicketFolder, *, wait: bool = False) -> Iterator[Party]:
+        """Have a ticket meanwhile, among all who share its folder; as `Parties.leasing`."""
+        with self.parties.leasing(folder.path, self.terms, wait=wait) as party:
+            yield party
 
     def keep_reserve(self) -> None:
         """Make the reserve if there is none; does nothing where there is no room for it."""

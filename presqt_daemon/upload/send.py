@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
+from presqt_daemon.leases.fence import Fence, pass_always
 from presqt_daemon.messages import Limited, Opened, Progress, Report
 from presqt_daemon.metadata.bag_metadata import bag_description, read_bag_metadata
 from presqt_daemon.metadata.description_warnings import not_passed_on, required_but_missing
@@ -52,6 +53,7 @@ class SendJob:
     """What an upload needs to know; `folder` is the ticket's, `boot_id` this machine's boot.
 
     `is_asking`: others wait for what this run finds, so the account's question is asked once.
+    `fence` is asked before each request and each line of the journal.
     """
 
     folder: Path
@@ -62,6 +64,7 @@ class SendJob:
     boot_id: str
     ticket: str
     is_asking: bool = False
+    fence: Fence | None = None
 
 
 def send(
@@ -105,7 +108,8 @@ def _send(
     staged = StagedBag(payload=payload, root=job.folder / head.bag.folder)
     record = read_journal(folder.journal)
     mark = container_mark(folder, job.resolved, record)
-    journal = Journal(folder.journal, clock)
+    may_go_on = pass_always if job.fence is None else job.fence.pass_or_leave
+    journal = Journal(folder.journal, clock, may_go_on)
     reporter = Reporter(report, clock)
     reporting = threading.get_ident()
 
@@ -122,6 +126,7 @@ def _send(
         sleep=sleep_telling,
         clock=clock,
         waits_for=reporter.waits_for,
+        before_each=may_go_on,
     )
     with contextlib.ExitStack() as stack:
         stack.push(lambda _kind, error, _trace: _drop_packed(staged, error))

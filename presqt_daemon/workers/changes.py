@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 
 from presqt_daemon.errors import PresqtError
+from presqt_daemon.leases.lease import NotOursError
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.tickets.locks import HeldError, lease_ended
 from presqt_daemon.tickets.parties import OtherPartyError
@@ -17,7 +18,14 @@ from presqt_daemon.workers.queue.on_hold import HoldNote
 from presqt_daemon.workers.reopen import is_staged, reopened_info, why_not_again
 from presqt_daemon.workers.runs.events import Busy, Closed, Noted, Refusal, Reopened
 from presqt_daemon.workers.runs.pauses import Pause
-from presqt_daemon.workers.runs.run import BUG, WRITE_RETRY_SECONDS, RunEnd, RunKind, fault_from_bug
+from presqt_daemon.workers.runs.run import (
+    BUG,
+    ELSEWHERE,
+    WRITE_RETRY_SECONDS,
+    RunEnd,
+    RunKind,
+    fault_from_bug,
+)
 from presqt_daemon.workers.runs.ticket_lines import lines_of
 from presqt_daemon.workers.supervisor import Supervisor
 from presqt_daemon.workers.unfinished_runs import note_hold, wait_on
@@ -58,6 +66,8 @@ class TicketChanges:
         except OSError as error:
             self._log(ticket, "untold").debug("could not note its wait: %s", error.strerror)
             end = None
+        except NotOursError:
+            end = None
         except Exception as bug:  # noqa: BLE001
             end = self.end_for_bug(ticket, bug)
         return Noted(ticket, end)
@@ -69,7 +79,7 @@ class TicketChanges:
         """
         try:
             return self._reopen(ticket)
-        except HeldError:
+        except (HeldError, NotOursError):
             return Busy(ticket)
         except (InfoError, FileNotFoundError):
             is_lost = self.supervisor.uploads.is_there()
@@ -100,13 +110,16 @@ class TicketChanges:
     def _end(self, ticket: str, error: PresqtError) -> RunEnd:
         supervisor, folder = self.supervisor, self._folder(ticket)
         try:
-            with supervisor.uploads.parties.having(ticket) as party:
+            with supervisor.uploads.leasing(folder) as party:
                 holder = supervisor.open_holder(folder, party)
                 info = holder.info
                 if info.is_open:
                     info = end_failed(holder, error, supervisor.config)
         except OtherPartyError as other:
             self._log(ticket, BUG).error("cannot be ended now: %s", other)
+            return tried_again(ticket)
+        except NotOursError:
+            self._log(ticket, ELSEWHERE).info("cannot be ended now: it is another process's")
             return tried_again(ticket)
         except OSError as problem:
             if supervisor.uploads.is_there() and not folder.path.is_dir():
@@ -119,8 +132,9 @@ class TicketChanges:
         self, ticket: str, pause: Pause | HoldNote, seconds: float | None, waited: float
     ) -> RunEnd | None:
         supervisor = self.supervisor
-        with supervisor.uploads.parties.having(ticket) as party:
-            holder = supervisor.open_holder(self._folder(ticket), party)
+        folder = self._folder(ticket)
+        with supervisor.uploads.leasing(folder) as party:
+            holder = supervisor.open_holder(folder, party)
             info = holder.info
             if info.is_open and isinstance(pause, HoldNote):
                 note_hold(holder, pause.reason)
@@ -138,8 +152,9 @@ class TicketChanges:
 
     def _reopen(self, ticket: str) -> Reopened:
         supervisor, folder = self.supervisor, self._folder(ticket)
-        with supervisor.uploads.parties.having(ticket) as party, lease_ended(folder.path):
+        with supervisor.uploads.leasing(folder) as party, lease_ended(folder.path):
             info = folder.read_info()
+            party.has_ended_ticket = not info.is_open
             refusal = why_not_again(info, has_zip=folder.find_zip() is not None)
             if refusal is not None:
                 return self.refuse(ticket, refusal)

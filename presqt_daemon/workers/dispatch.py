@@ -15,7 +15,7 @@ from presqt_daemon.tickets.holds import Holds
 from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.tickets.verdict import Verdict, verdict
 from presqt_daemon.workers.changes import TicketChanges
-from presqt_daemon.workers.engine import ThreadEngine
+from presqt_daemon.workers.engines.threads import ThreadEngine
 from presqt_daemon.workers.held_targets import HeldTargets
 from presqt_daemon.workers.jobs import TicketJob, TicketJobs
 from presqt_daemon.workers.queue.open_ticket import OpenTicket

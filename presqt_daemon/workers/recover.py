@@ -76,7 +76,7 @@ def give_up(
         "kept. Ask the operator to look into the log and at the ticket's folder.",
     )
     failed = fail(info, error, now)
-    with uploads.parties.having(ticket) as party:
+    with uploads.leasing(folder) as party:
         leave_entry(folder, failed, receivers)
         uploads.write_info(folder, failed, party)
     ticket_log(ticket).error("failed: %s (%s)", error.message, error.code)

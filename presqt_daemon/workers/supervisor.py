@@ -12,14 +12,14 @@ from datetime import datetime
 
 from presqt_daemon.config import Config
 from presqt_daemon.errors import PresqtError
+from presqt_daemon.leases.lease import NotOursError
 from presqt_daemon.messages import End, Go, Question, Staged, WantsContainer, WantsSpace, WantsTurn
 from presqt_daemon.model import Stage
-from presqt_daemon.records.recovery import rebuild_info
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.host import host_name
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.parties import Party
-from presqt_daemon.tickets.process_info import InfoError, UnreadableInfoError, add_warnings
+from presqt_daemon.tickets.process_info import add_warnings
 from presqt_daemon.tickets.status_writer import StatusWriter, utc_now
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.upload.earlier_deposit import EarlierDeposit
@@ -36,9 +36,11 @@ from presqt_daemon.workers.processes.conversation import Broken, Conversation
 from presqt_daemon.workers.processes.pool import SMALL_BYTES, Pool
 from presqt_daemon.workers.processes.prepare import WorkerJob, make_job
 from presqt_daemon.workers.processes.tasks import Task, UploadTask
+from presqt_daemon.workers.runs.open_status import open_status
 from presqt_daemon.workers.runs.proof import Proof
 from presqt_daemon.workers.runs.run import (
     DISK,
+    ELSEWHERE,
     WRITE_RETRY_SECONDS,
     ParkError,
     Run,
@@ -47,7 +49,6 @@ from presqt_daemon.workers.runs.run import (
     WentOn,
     Work,
 )
-from presqt_daemon.workers.runs.ticket_lines import lines_of
 from presqt_daemon.workers.unfinished_runs import QUEUED, park
 
 CONTAINER = "another ticket that sends into the same container"
@@ -65,6 +66,7 @@ class Supervisor:
     permits: Permits
     tokens: Tokens
     contents: KnownContents
+    engine: str = "local"
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = utc_now
     shares: DiskShares = field(init=False)
@@ -83,11 +85,13 @@ class Supervisor:
         try:
             if not self.uploads.is_there():
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            with self.uploads.parties.having(run.ticket) as party:
+            with self.uploads.leasing(folder, wait=True) as party:
                 holder = self.open_holder(folder, party)
                 if not holder.info.is_open:
                     return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
                 return self._run(run, holder, limits)
+        except NotOursError:
+            return self._held_elsewhere(run)
         except FileNotFoundError:
             if not self.uploads.is_there():
                 return self._without_disk(run, "mediafiles is not where it was")
@@ -100,6 +104,18 @@ class Supervisor:
             return self._without_disk(run, error.strerror or str(error))
         finally:
             limits.release(run.ticket)
+
+    def _held_elsewhere(self, run: Run) -> RunEnd:
+        """The end of a run whose ticket another has; nothing has been written on it since."""
+        log = shared_log("held elsewhere", run.folder, run.ticket)
+        log.info("another process has this ticket; it is looked at again")
+        return RunEnd(
+            ticket=run.ticket,
+            kind=RunKind.PARKED,
+            info=None,
+            seconds=WRITE_RETRY_SECONDS,
+            waiting_for=ELSEWHERE,
+        )
 
     def _without_disk(self, run: Run, reason: str) -> RunEnd:
         """The end of a run whose ticket cannot be written on now."""
@@ -118,21 +134,8 @@ class Supervisor:
         return None if config is None else self.tokens.mark_of(config)
 
     def open_holder(self, folder: TicketFolder, party: Party) -> StatusWriter:
-        """The holder of a ticket; a damaged or missing status is made anew from the rest.
-
-        Raises OSError when the status cannot be read now.
-        """
-        try:
-            info = folder.read_info()
-        except UnreadableInfoError:
-            raise
-        except InfoError as error:
-            log = lines_of(folder, "status lost", self.config)
-            log.warning("its status was lost (%s); made anew", error)
-            info = rebuild_info(folder, self.now())
-            if not info.is_open:
-                self.uploads.write_info(folder, info, party)
-        return StatusWriter(self.uploads, folder, info, party, clock=self.clock, now=self.now)
+        """The holder of a ticket, as `open_status`."""
+        return open_status(self.uploads, folder, party, self.config, clock=self.clock, now=self.now)
 
     def _run(self, run: Run, holder: StatusWriter, limits: SharedLimits) -> RunEnd:
         earlier: tuple[EarlierDeposit, ...] = ()
@@ -208,13 +211,18 @@ class Supervisor:
     def _converse(self, conversation: Conversation, limits: SharedLimits) -> End | Staged | Broken:
         holder = conversation.holder
         holder.note(
-            replace(holder.info, function_process_id=conversation.worker.pid, host=host_name())
+            replace(
+                holder.info,
+                function_process_id=conversation.worker.pid,
+                host=host_name(),
+                engine=self.engine,
+            )
         )
         try:
             end = conversation.hold()
         finally:
             limits.end_creating(conversation.job.run.ticket)
-            gone = replace(holder.info, function_process_id=None, host=None)
+            gone = replace(holder.info, function_process_id=None, host=None, engine=None)
             # what it waited for inside its work went with the worker
             holder.note(replace(gone, waiting_for=None, next_attempt_at=None))
         return end

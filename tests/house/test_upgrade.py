@@ -370,7 +370,7 @@ def test_an_open_ticket_of_the_older_schema_is_finished_by_the_new_version(house
     folder = kept("cut", house.uploads)
     house.start()
     info = house.ended("cut.zip")
-    assert (info["status"], info["schema_version"]) == ("finished", 2), info
+    assert (info["status"], info["schema_version"]) == ("finished", 3), info
     assert info["ticket_number"] == folder.ticket
     assert house.deposited("Cut") == {"a.txt": b"1", "b.txt": b"2"}
     assert house.receipt(folder.ticket)["schema_version"] == 2
@@ -384,7 +384,7 @@ def test_an_upload_of_the_older_schema_that_was_cut_is_gone_on_with_and_not_sent
     house.start()
     info = house.ended("cut.zip")
     assert info["status"] == "finished", info
-    assert (info["schema_version"], info["ticket_number"]) == (2, folder.ticket)
+    assert (info["schema_version"], info["ticket_number"]) == (3, folder.ticket)
     assert [path.name for path in house.archive.iterdir() if path.is_dir()] == ["Cut"]
     assert house.deposited("Cut") == {"a.txt": b"1", "b.txt": b"2"}
     after = (house.archive / "Cut" / "a.txt").stat()

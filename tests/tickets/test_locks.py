@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import os
 import signal
@@ -158,27 +159,52 @@ def test_junk_in_the_lock_file_is_no_reason_to_crash(tmp_path: Path) -> None:
     lock.release()
 
 
-def test_an_ended_ticket_has_one_holder_and_the_next_one_waits(tmp_path: Path) -> None:
+@pytest.fixture
+def ticket(tmp_path: Path) -> Path:
+    folder = tmp_path / "uploads" / "ticket"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_an_ended_ticket_has_one_holder_and_the_next_one_waits(ticket: Path) -> None:
     moments = iter([0.0, 1.0, 2.0, 3.0])
-    with lease_ended(tmp_path):
-        with pytest.raises(HeldError, match="busy"), lease_ended(tmp_path):
+    with lease_ended(ticket):
+        with pytest.raises(HeldError, match="busy"), lease_ended(ticket):
             raise AssertionError
         with (
             pytest.raises(HeldError),
             lease_ended(
-                tmp_path, wait_seconds=2.5, clock=lambda: next(moments), sleep=lambda _seconds: None
+                ticket, wait_seconds=2.5, clock=lambda: next(moments), sleep=lambda _seconds: None
             ),
         ):
             raise AssertionError
         assert next(moments, None) is None
-    with lease_ended(tmp_path):
+    with lease_ended(ticket):
         pass
-    with lease_ended(tmp_path) as _, pytest.raises(FileNotFoundError), lease_ended(tmp_path / "x"):
+    with lease_ended(ticket) as _, pytest.raises(FileNotFoundError), lease_ended(ticket / "x"):
         raise AssertionError
 
 
-def test_who_waits_gets_the_ticket_when_it_is_let_go(tmp_path: Path) -> None:
+def test_the_lock_of_one_ended_ticket_is_not_anothers(ticket: Path) -> None:
+    other = ticket.with_name("other")
+    other.mkdir()
+    with lease_ended(ticket), lease_ended(other):
+        pass
+
+
+def test_a_file_system_without_such_locks_is_not_taken_for_a_holder(
+    ticket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_handle: int, _operation: int, *_more: object) -> int:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    with pytest.raises(OSError, match="Bad file descriptor"), lease_ended(ticket, wait_seconds=60):
+        raise AssertionError
+
+
+def test_who_waits_gets_the_ticket_when_it_is_let_go(ticket: Path) -> None:
     holder = ExitStack()
-    holder.enter_context(lease_ended(tmp_path))
-    with lease_ended(tmp_path, wait_seconds=60, sleep=lambda _seconds: holder.close()):
+    holder.enter_context(lease_ended(ticket))
+    with lease_ended(ticket, wait_seconds=60, sleep=lambda _seconds: holder.close()):
         pass

@@ -36,7 +36,7 @@ def test_a_ticket_has_one_party_at_a_time(folder: TicketFolder) -> None:
             pytest.fail("two parties have one ticket")
         parties.assert_has(first, folder.ticket)
     with parties.having(folder.ticket) as second:
-        assert second.epoch > first.epoch
+        assert second.number > first.number
         parties.give_back(first)
         parties.assert_has(second, folder.ticket)
 
@@ -67,7 +67,7 @@ def test_who_does_not_have_a_ticket_writes_nothing_on_it(
     before = folder.info.read_bytes()
     info = replace(folder.read_info(), message="by nobody")
     with uploads.parties.having(new_info().ticket_number) as other:
-        strangers = [other, Party(folder.ticket, other.epoch), Party(folder.ticket, 0)]
+        strangers = [other, Party(folder.ticket, other.number), Party(folder.ticket, 0)]
         for party in strangers:
             with pytest.raises(OtherPartyError):
                 uploads.write_info(folder, info, party, durable=durable)

@@ -1,5 +1,4 @@
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ import jsonschema
 import pytest
 
 from presqt_daemon.model import UploadResult
-from presqt_daemon.tickets.locks import HeldError
+from presqt_daemon.tickets.locks import HeldError, lease_ended
 from presqt_daemon.tickets.process_info import InfoError, NewerInfoError
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upgrade.make_record import Maker, PastRecord, RecordOutcome, make_record
@@ -295,11 +294,8 @@ def test_an_open_ticket_is_left_to_its_holder(tmp_path: Path) -> None:
 def test_a_ticket_that_another_has_is_not_touched(tmp_path: Path) -> None:
     folder = kept("finished", tmp_path)
     before = folder.receipt.read_bytes()
-    handle = os.open(folder.path, os.O_RDONLY)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    with pytest.raises(HeldError):
+    with lease_ended(folder.path), pytest.raises(HeldError):
         make_record(folder, MAKER)
-    os.close(handle)
     assert folder.receipt.read_bytes() == before
     made(folder)
 

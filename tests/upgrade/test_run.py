@@ -1,4 +1,4 @@
-import fcntl
+import contextlib
 import json
 import logging
 import os
@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from presqt_daemon.tickets.locks import lease_ended
 from presqt_daemon.upgrade import run as upgrade_run
 from presqt_daemon.upgrade.order import UpgradeOrder
 from presqt_daemon.upgrade.run import DIED, REST_SHARE, UpgradeRun
@@ -138,14 +139,14 @@ def test_progress_is_never_seen_to_go_back(tmp_path: Path) -> None:
 def test_a_busy_ticket_is_left_till_last_and_waited_for(tmp_path: Path) -> None:
     uploads = tmp_path / "uploads"
     folders = sorted((presqt(uploads) for _ in range(3)), key=lambda folder: folder.ticket)
-    handle = os.open(folders[0].path, os.O_RDONLY)
-    fcntl.flock(handle, fcntl.LOCK_EX)
+    holder = contextlib.ExitStack()
+    holder.enter_context(lease_ended(folders[0].path))
     order: list[str] = []
 
     def begin(ticket: str) -> None:
         order.append(ticket)
         if len(order) == 4:
-            os.close(handle)
+            holder.close()
 
     state = run(order_for(tmp_path), begin=begin)
     assert order == [*(folder.ticket for folder in folders), folders[0].ticket]

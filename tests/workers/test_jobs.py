@@ -9,7 +9,7 @@ import pytest
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import PauseKind
-from presqt_daemon.workers.engine import NoThreadError, ThreadEngine
+from presqt_daemon.workers.engines.threads import NoThreadError, ThreadEngine
 from presqt_daemon.workers.jobs import TicketJob, TicketJobs
 from presqt_daemon.workers.runs.events import Closed, Ended, Event, Noted, Refusal, Reopened
 from presqt_daemon.workers.runs.pauses import Held, pause_after

@@ -18,7 +18,7 @@ from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.tickets.verdict import Verdict
 from presqt_daemon.workers.dispatch import Dispatch
-from presqt_daemon.workers.engine import ThreadEngine
+from presqt_daemon.workers.engines.threads import ThreadEngine
 from presqt_daemon.workers.limits.duplicates import KnownContents
 from presqt_daemon.workers.limits.permits import Permits
 from presqt_daemon.workers.limits.tokens import Tokens

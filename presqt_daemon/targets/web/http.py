@@ -65,12 +65,14 @@ class Http:
     ) -> None:
         """Open nothing yet. `said` finds the target's words in the JSON of a refusal.
 
-        `turn` is called before each request that `counts` by its method and address.
+        `turn` is called before each request that `counts` by its method and address, `before_each`
+        before every one.
         `waits_everywhere`: the target sends `Retry-After` with any answer, good ones too.
         """
         self.target = target
         self.heard = heard
         self.turn = turn
+        self.before_each: Callable[[], None] = lambda: None
         self._counts = counts
         self._own = {origin_of(url, target) for url in own_urls}
         self._is_encrypted = all(scheme == "https" for scheme, _host, _port in self._own)
@@ -219,6 +221,8 @@ class Http:
             )
         if self._counts(method, url):
             self.turn()
+        # last, since a turn may be waited for
+        self.before_each()
         secrets = self._credentials if origin in self._own else {}
         session = self._session()
         try:

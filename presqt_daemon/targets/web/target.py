@@ -32,6 +32,14 @@ class WebTarget:
     def turn(self, call: Callable[[], None]) -> None:
         self._http.turn = call
 
+    @property
+    def before_each(self) -> Callable[[], None]:
+        return self._http.before_each
+
+    @before_each.setter
+    def before_each(self, call: Callable[[], None]) -> None:
+        self._http.before_each = call
+
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         """Nothing: folders are part of their files' paths."""
 

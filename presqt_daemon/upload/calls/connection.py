@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from presqt_daemon.config import TargetConfig
-from presqt_daemon.targets.abilities import CanTakeTurns
+from presqt_daemon.targets.abilities import CanAskBeforeEach, CanTakeTurns
 from presqt_daemon.targets.base import Target
 from presqt_daemon.upload.calls.patience import PACE, Patience
 from presqt_daemon.upload.calls.whole_target import pause_named
@@ -30,6 +30,8 @@ def connected(
         target = patience.call(lambda _doubtful: connect(config, token), retries=retries)
     # the pause is named first: while the connection is open it is asked whose trouble it is
     with contextlib.closing(target), pause_named(target, patience, is_path=is_path):
+        if isinstance(target, CanAskBeforeEach):
+            target.before_each = patience.before_each
         keep_pace(config, target, lambda pace: patience.wait(book_turn(pace), PACE))
         yield target
 

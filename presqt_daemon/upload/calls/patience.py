@@ -47,9 +47,11 @@ class Patience:
         sleep: Callable[[float], None],
         clock: Callable[[], float],
         waits_for: Callable[[str, float], None] = lambda _what, _seconds: None,
+        before_each: Callable[[], None] = lambda: None,
     ) -> None:
         """Set the limits; `limit` is the longest time in seconds that one call may wait in all.
 
+        `before_each` is called from any thread before a request, and may not return.
         `waits_for` hears, from any thread, what a wait of more than 5 s is for and how long it is,
         and an empty text after it.
         """
@@ -60,6 +62,7 @@ class Patience:
         self._sleep = sleep
         self._clock = clock
         self._waits_for = waits_for
+        self.before_each = before_each
         self._held_until = 0.0
 
     def call(
@@ -80,6 +83,7 @@ class Patience:
         while True:
             self.wait(self._held_until - self._clock(), RATE_LIMIT)
             attempt += 1
+            self.before_each()
             try:
                 return request(is_doubtful)
             except FileExistsError:

@@ -164,6 +164,7 @@ class Conversation:
                 return self._end_worker(BrokenKind.REAPED, fault)
             if not self.may_go_on(sample.elapsed_seconds):
                 return self._end_worker(BrokenKind.OUTGROWN)
+            self.holder.keep_ticket()
             self.holder.write_when_due()
 
     def _take_in(self, message: Report) -> None:

@@ -88,6 +88,7 @@ def _stage_task(
         config=config.staging,
         payload_mode=config.permissions.payload,
         boot_id=boot_id(),
+        fence=holder.fence(),
     )
     return StageTask(
         ticket=run.ticket, job=job, source_file=info.source_file, config=config, room=room
@@ -113,6 +114,7 @@ def _upload_task(
         uploads=config.uploads,
         boot_id=boot_id(),
         is_asking=run.is_asking,
+        fence=holder.fence(),
     )
     return UploadTask(ticket=run.ticket, job=job, earlier=earlier)
 

@@ -1,0 +1,262 @@
+"""The lease on a ticket: taken by one, kept by its own thread, lost to whoever waited for it.
+
+Hosts have no common clock and need none. A taker waits until the heartbeat has not changed for a
+whole `ttl` by its own clock. The holder counts from before its last good beat, by its own clock
+too, and from 0.75 of the `ttl` on does nothing more under its number: it goes on only under the
+next one, which it wins with O_EXCL or not at all. So a slow disk costs nothing where nobody came,
+and a host that was frozen while another took over never writes again.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from presqt_daemon.leases.fence import STALE_SHARE, Fence
+from presqt_daemon.leases.heartbeat import (
+    Heartbeat,
+    TornHeartbeatError,
+    forget_epoch,
+    forget_heartbeat,
+    read_heartbeat,
+    take_epoch,
+    write_heartbeat,
+)
+from presqt_daemon.system.failpoints import reach
+from presqt_daemon.system.host import boot_seconds, instance_id, is_same_host
+
+BEAT_SHARE = 0.1
+"""Of the ttl: how often the holder tells that it lives."""
+
+POLL_SHARE = 0.02
+MIN_POLL_SECONDS = 0.05
+ONE_HOST_SECONDS = 10.0
+
+
+class NotOursError(Exception):
+    """The ticket is another's, on this host or on one that shares its folder."""
+
+
+class FencedError(NotOursError):
+    """Another has taken the ticket over. Whoever meets this writes nothing more."""
+
+
+class HeldElsewhereError(NotOursError):
+    """Somebody has the ticket and lives, or may live."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseTerms:
+    """How leases are held. `ttl` in seconds.
+
+    `is_alone`: the process has the lock of all tickets and only its host runs them, so that nobody
+    else can have one: what a process of this host has left is taken over at once, the file is read
+    at beats only, and a disk that does not take them ends nothing.
+    """
+
+    ttl: float = ONE_HOST_SECONDS
+    is_alone: bool = True
+    instance: str = ""
+    clock: Callable[[], float] = boot_seconds
+    sleep: Callable[[float], None] = time.sleep
+
+
+class Lease:
+    """The right to one ticket; used by one thread."""
+
+    def __init__(self, folder: Path, epoch: int, terms: LeaseTerms) -> None:
+        """Begin with a number that was won; `take_lease` is how it is."""
+        self.folder = folder
+        self.epoch = epoch
+        self.instance = terms.instance or instance_id()
+        self._terms = terms
+        self._count = 0
+        self._good_at = float("-inf")
+        self._is_fenced = False
+
+    def begin(self, tried: float) -> None:
+        """The first beat, as of the moment before the number was won. As `beat`."""
+        try:
+            self._write(tried)
+        except OSError:
+            if not self._terms.is_alone:
+                raise
+            self._good_at = tried
+
+    def keep(self) -> None:
+        """Tell that the holder lives, if it is time. Raises FencedError, OSError."""
+        if self._is_fenced:
+            raise FencedError(self.folder.name)
+        if self._terms.clock() - self._good_at < self._terms.ttl * BEAT_SHARE:
+            return
+        try:
+            self.beat()
+        except OSError:
+            if not self._terms.is_alone and self._is_stale():
+                raise
+
+    def assert_held(self) -> None:
+        """Raises FencedError when another has the ticket, OSError when that cannot be known."""
+        self.keep()
+        if not self._terms.is_alone:
+            self._assert_ours()
+            if self._is_stale():
+                self.beat()
+
+    def beat(self) -> None:
+        """Tell that the holder lives; after too long a silence, under the next number only."""
+        began = self._terms.clock()
+        self._assert_ours()
+        if began - self._good_at >= self._terms.ttl * STALE_SHARE:
+            self._renew(self.epoch + 1)
+        self._write(began)
+
+    def lift(self, epoch: int) -> None:
+        """Have a number above this one, which the ticket's status tells of. As `beat`."""
+        if self.epoch <= epoch:
+            began = self._terms.clock()
+            self._renew(epoch + 1)
+            self._write(began)
+
+    def fence(self) -> Fence | None:
+        """What the worker asks before it acts; None where nobody else can have the ticket."""
+        if self._terms.is_alone:
+            return None
+        return Fence(
+            folder=self.folder, instance=self.instance, epoch=self.epoch, ttl=self._terms.ttl
+        )
+
+    def release(self, *, has_ended: bool) -> None:
+        """Let the next one have the ticket at once; of one that has ended no file stays.
+
+        Does nothing where another has it. Raises OSError.
+        """
+        try:
+            self.keep()
+        except FencedError:
+            return
+        if has_ended:
+            forget_heartbeat(self.folder)
+            forget_epoch(self.folder, self.epoch)
+        else:
+            self._write(self._terms.clock(), is_released=True)
+
+    def _is_stale(self) -> bool:
+        return self._terms.clock() - self._good_at >= self._terms.ttl * STALE_SHARE
+
+    def _assert_ours(self) -> None:
+        try:
+            found = read_heartbeat(self.folder)
+        except TornHeartbeatError:
+            # no holder leaves that for longer than one call; the next beat writes over it
+            return
+        if found is None and self._terms.is_alone:
+            return
+        if found is None or (found.instance, found.epoch) != (self.instance, self.epoch):
+            self._is_fenced = True
+            raise FencedError(self.folder.name)
+
+    def _renew(self, epoch: int) -> None:
+        if not take_epoch(self.folder, epoch):
+            self._is_fenced = True
+            raise FencedError(self.folder.name)
+        before, self.epoch = self.epoch, epoch
+        forget_epoch(self.folder, before)
+
+    def _write(self, began: float, *, is_released: bool = False) -> None:
+        self._count += 1
+        write_heartbeat(
+            self.folder,
+            Heartbeat(
+                epoch=self.epoch,
+                count=self._count,
+                instance=self.instance,
+                at=began,
+                is_alone=self._terms.is_alone,
+                is_released=is_released,
+            ),
+        )
+        self._good_at = began
+
+
+def take_lease(folder: Path, terms: LeaseTerms, *, wait: bool = True) -> Lease:
+    """The lease on a ticket's folder, as soon as nobody has it who lives.
+
+    Raises HeldElsewhereError as soon as its holder is seen to live, or at once where it would have
+    to be waited for and `wait` is False; OSError.
+    """
+    clock = terms.clock
+    began = clock()
+    seen, since, won_by_others = _read(folder), began, 0
+    while True:
+        last = 0 if isinstance(seen, bytes) or seen is None else seen.epoch
+        is_free = _is_free(seen, terms) and (terms.is_alone or won_by_others <= last)
+        if is_free or clock() - since >= terms.ttl:
+            number = max(last, won_by_others) + 1
+            tried = clock()
+            if _win(folder, number, terms):
+                return _begin(folder, number, last, tried, terms)
+            # it was won a moment ago, or by one that died before its first beat
+            won_by_others, since = number, clock()
+            if is_free and terms.is_alone:
+                continue
+        if not wait:
+            raise HeldElsewhereError(folder.name)
+        terms.sleep(max(MIN_POLL_SECONDS, terms.ttl * POLL_SHARE))
+        now = _read(folder)
+        if now != seen:
+            if now is not None and not isinstance(now, bytes) and not now.is_released:
+                raise HeldElsewhereError(folder.name)
+            seen, since = now, clock()
+
+
+def _begin(folder: Path, number: int, before: int, tried: float, terms: LeaseTerms) -> Lease:
+    """The lease under a number that was won; another may have been later and quicker."""
+    found = _read(folder)
+    if isinstance(found, Heartbeat) and found.epoch >= number:
+        raise HeldElsewhereError(folder.name)
+    if terms.clock() - tried >= terms.ttl * STALE_SHARE:
+        # frozen in between: others may have taken this number for one that died
+        raise HeldElsewhereError(folder.name)
+    lease = Lease(folder, number, terms)
+    lease.begin(tried)
+    if before:
+        forget_epoch(folder, before)
+    reach("lease-taken")
+    return lease
+
+
+def _win(folder: Path, number: int, terms: LeaseTerms) -> bool:
+    """Whether a number is won; on a full disk too, where nobody else can come."""
+    try:
+        return take_epoch(folder, number)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        if terms.is_alone:
+            return True
+        raise
+
+
+def _read(folder: Path) -> Heartbeat | bytes | None:
+    """The last beat; what cannot be read as one is nobody's, and changes like one."""
+    try:
+        return read_heartbeat(folder)
+    except TornHeartbeatError:
+        return b""
+
+
+def _is_free(beat: Heartbeat | bytes | None, terms: LeaseTerms) -> bool:
+    """Whether nobody need be waited for."""
+    if beat is None:
+        return True
+    if isinstance(beat, bytes):
+        return False
+    if beat.is_released:
+        return True
+    # a process of this host that was alone: it is dead, or we could not be alone
+    return (
+        terms.is_alone
+        and beat.is_alone
+        and is_same_host(beat.instance, terms.instance or instance_id())
+    )
