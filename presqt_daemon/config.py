@@ -41,41 +41,23 @@ class TargetConfig:
     name: str = ""
     type: str = setting("folder", TEXT, "{types}, a plug-in's")
     path: Path | None = setting(
-        None,
-        or_null(PATH),
-        "the directory; every upload becomes a folder in it",
+        None, or_null(PATH), "the directory; every upload becomes a folder in it"
     )
     keep: str = setting(
-        "payload",
-        one_of("payload", "bag"),
-        "payload: the files as they are; bag: the whole bag",
+        "payload", one_of("payload", "bag"), "payload: the files as they are; bag: the whole bag"
     )
-    mode: int = setting(
-        0o640,
-        MODE,
-        "of deposited files; folders get x where it has r",
-    )
+    mode: int = setting(0o640, MODE, "of deposited files; folders get x where it has r")
     url: str | None = setting(None, or_null(TEXT), "null: the public service")
-    token_file: Path | None = setting(
-        None,
-        or_null(PATH),
-        "a file that only the service can read",
-    )
+    token_file: Path | None = setting(None, or_null(PATH), "a file that only the service can read")
     token_credential: str | None = setting(
-        None,
-        or_null(TEXT),
-        "a credential that systemd passes (LoadCredential=)",
+        None, or_null(TEXT), "a credential that systemd passes (LoadCredential=)"
     )
     token_env: str | None = setting(
-        None,
-        or_null(TEXT),
-        "a variable's name; read once, then taken out of the environment",
+        None, or_null(TEXT), "a variable's name; read once, then taken out of the environment"
     )
     own: Mapping[str, Any] = field(default_factory=dict, hash=False)
     visibility: str = setting(
-        "private",
-        one_of("private", "public"),
-        "private or public, of new resources",
+        "private", one_of("private", "public"), "private or public, of new resources"
     )
     publish: str = setting(
         "never",
@@ -92,19 +74,13 @@ class TargetConfig:
         2, count_from(1), "uploads at a time; the last is kept for bags under staging.small"
     )
     connections: int | None = setting(
-        None,
-        or_null(count_from(1)),
-        "of one upload; null: as uploads.connections",
+        None, or_null(count_from(1)), "of one upload; null: as uploads.connections"
     )
     requests_per_minute: int | None = setting(
-        None,
-        or_null(count_from(1)),
-        "of one account; null: what the public service asks for",
+        None, or_null(count_from(1)), "of one account; null: what the public service asks for"
     )
     options: Mapping[str, str] = setting(
-        None,
-        or_null(OPTIONS),
-        "what a plug-in's type needs besides",
+        None, or_null(OPTIONS), "what a plug-in's type needs besides"
     )
 
 
@@ -215,6 +191,21 @@ class UploadsConfig:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """Where an engine of many hosts is. Used with another `engine` than local. Times in seconds."""
+
+    address: str | None = setting(
+        None, or_null(TEXT), "of dask's scheduler: tcp://host:8786, or tls://host:8786"
+    )
+    tls_ca: Path | None = setting(
+        None, or_null(PATH), "whose certificates count; null: not encrypted, for a private network"
+    )
+    tls_cert: Path | None = setting(None, or_null(PATH), "the daemon's own certificate")
+    tls_key: Path | None = setting(None, or_null(PATH), "its key")
+    lease_ttl: float = setting(60.0, TIME, "a host that is silent for so long has lost its tickets")
+
+
 _PERIOD = or_word("forever", None, TIME)
 
 
@@ -257,9 +248,7 @@ class Config:
         Path("mediafiles"), PATH, "tickets and their status files; best on the inbox's own disk"
     )
     default_target: str | None = setting(
-        None,
-        or_null(TEXT),
-        "takes drops that lie directly in the inbox; null: they are refused",
+        None, or_null(TEXT), "takes drops that lie directly in the inbox; null: they are refused"
     )
     targets: Mapping[str, TargetConfig] = field(default_factory=embedded_target)
     intake: IntakeConfig = field(default_factory=IntakeConfig)
@@ -270,7 +259,18 @@ class Config:
     receivers: Mapping[str, ReceiverConfig] = field(default_factory=dict)
     notify: NotifyConfig = field(default_factory=NotifyConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    engine: str = setting(
+        "local",
+        one_of("local", "dask"),
+        "what carries out the work: this host, or the workers of a cluster",
+    )
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
     stop_grace: float = setting(30.0, TIME, "for running work when the daemon is told to stop")
+
+    def needs_no_restart_after(self, other: "Config") -> bool:
+        """Whether a daemon that runs with another may take this one over."""
+        mine = (self.inbox, self.mediafiles, self.engine, self.engine_options)
+        return mine == (other.inbox, other.mediafiles, other.engine, other.engine_options)
 
     @property
     def uploads_folder(self) -> Path:

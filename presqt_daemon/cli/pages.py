@@ -18,6 +18,7 @@ TOPICS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "bags": ("presqt_daemon/bagit/README.md", "what a valid bag is; programs that make zips"),
         "targets": ("presqt_daemon/targets/README.md", "each target: token, ids, sizes, limits"),
         "commands": ("presqt_daemon/cli/README.md", "every command, and exit codes"),
+        "engines": ("presqt_daemon/workers/README.md", "more than one host: dask, what is shared"),
         "configuration": ("presqt_daemon/settings/README.md", "settings, tokens, limits and waits"),
         "notifications": (
             "presqt_daemon/notifications/README.md",

@@ -35,6 +35,13 @@ def main(context: Context) -> int:
             raise CommandRefusal("--targets stands alone, or with --json", Exit.USAGE)
         print_targets(config, as_json=options.json)
         return Exit.OK
+    if options.workers:
+        if options.ticket is not None or options.watch or _is_table_asked_for(context):
+            raise CommandRefusal("--workers stands alone, or with --json", Exit.USAGE)
+        # an engine's library is loaded by nobody who does not ask for its hosts
+        engine = importlib.import_module("presqt_daemon.cli.check.engine")
+        engine.print_workers(config, context.environment, as_json=options.json)
+        return Exit.OK
     if options.ticket is None:
         return _all(config, context)
     if _is_table_asked_for(context):

@@ -286,11 +286,9 @@ class Daemon:
         except ConfigError as error:
             problems = error.problems
         else:
-            is_same = (config.inbox, config.mediafiles) == (
-                self.config.inbox,
-                self.config.mediafiles,
-            )
-            problems = () if is_same else ("another inbox or mediafiles needs a restart",)
+            is_same = config.needs_no_restart_after(self.config)
+            needs_restart = ("another inbox, mediafiles or engine needs a restart",)
+            problems = () if is_same else needs_restart
         for problem in problems:
             _log.error("the new configuration is not used: %s", problem)
         if not problems:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from presqt_daemon.config import Config
@@ -13,18 +14,23 @@ from presqt_daemon.daemon.summary import TargetOff, summary
 from presqt_daemon.inbox import Inbox
 from presqt_daemon.inbox.requests.control import ControlFolder
 from presqt_daemon.inbox.requests.open_requests import OpenRequests
+from presqt_daemon.leases.lease import LeaseTerms
 from presqt_daemon.notifications.service import Notifications
 from presqt_daemon.system.programs.tree import reap_orphans
 from presqt_daemon.system.systemd import is_journal
 from presqt_daemon.tickets.in_hand import InHand
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.workers.dispatch import Dispatch
+from presqt_daemon.workers.engines.elsewhere import Elsewhere
+from presqt_daemon.workers.engines.starts import open_engine
 from presqt_daemon.workers.expiry import Expiry
 from presqt_daemon.workers.limits.duplicates import KnownContents
 from presqt_daemon.workers.limits.permits import Permits
 from presqt_daemon.workers.limits.tokens import MissingTokenError, Tokens
 from presqt_daemon.workers.processes.pool import Pool
 from presqt_daemon.workers.queue.queue import TicketQueue
+from presqt_daemon.workers.run_ticket import run_ticket
+from presqt_daemon.workers.runs.run import RunEnd
 from presqt_daemon.workers.supervisor import Supervisor
 from presqt_daemon.workers.upgrade_runner import UpgradeRunner
 
@@ -34,6 +40,7 @@ class Rooms:
     """Everything that the loop speaks to. Nothing runs before `open`."""
 
     uploads: Uploads
+    cluster: Executor | None
     in_hand: InHand
     pool: Pool
     supervisor: Supervisor
@@ -108,6 +115,8 @@ class Rooms:
         # after the last ticket that ends
         self.notifications.stop()
         self.pool.let_go(all_of_them=True)
+        if self.cluster is not None:
+            self.cluster.shutdown(wait=False)
 
     def tell_what_is_seen(self, now: float) -> None:
         """Let receivers know that the loop turns, and now and then what it sees."""
@@ -162,7 +171,11 @@ def join_rooms(
     clock: Callable[[], float],
 ) -> Rooms:
     """Build the rooms; `post` takes what happens in them, `is_patient` is the inbox's."""
-    uploads = Uploads(config.mediafiles, config.permissions.status)
+    cluster = open_engine(config)
+    terms = LeaseTerms()
+    if cluster is not None:
+        terms = LeaseTerms(ttl=config.engine_options.lease_ttl, is_alone=False)
+    uploads = Uploads(config.mediafiles, config.permissions.status, terms)
     pool = Pool(verbosity=verbosity, journal=is_journal(), clock=clock)
     supervisor = Supervisor(
         config=config,
@@ -171,13 +184,18 @@ def join_rooms(
         permits=Permits(config, tell=post),
         tokens=Tokens(config.targets, os.environ),
         contents=KnownContents(uploads),
+        engine=config.engine,
         clock=clock,
     )
+    carry_out: Callable[..., RunEnd] = run_ticket
+    if cluster is not None:
+        carry_out = Elsewhere(supervisor=supervisor, engine=cluster).run
     dispatch = Dispatch(
         supervisor=supervisor,
         post=post,
         clock=clock,
         agenda=TicketQueue(small_bytes=config.staging.small),
+        carry_out=carry_out,
     )
 
     def spare(target: str, size: int) -> int:
@@ -187,6 +205,7 @@ def join_rooms(
     inbox = Inbox(config, uploads, post, patience=is_patient, clock=clock, spare=spare)
     return Rooms(
         uploads=uploads,
+        cluster=cluster,
         in_hand=InHand(config.mediafiles),
         pool=pool,
         supervisor=supervisor,

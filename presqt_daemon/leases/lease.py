@@ -61,6 +61,10 @@ class LeaseTerms:
     sleep: Callable[[float], None] = time.sleep
 
 
+ALONE = LeaseTerms()
+"""Of a daemon whose own host does all the work."""
+
+
 class Lease:
     """The right to one ticket; used by one thread."""
 
@@ -73,6 +77,12 @@ class Lease:
         self._count = 0
         self._good_at = float("-inf")
         self._is_fenced = False
+        self._is_forgotten = False
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other host can have the ticket."""
+        return self._terms.is_alone
 
     def begin(self, tried: float) -> None:
         """The first beat, as of the moment before the number was won. As `beat`."""
@@ -126,6 +136,21 @@ class Lease:
             folder=self.folder, instance=self.instance, epoch=self.epoch, ttl=self._terms.ttl
         )
 
+    def forget_if_alone(self) -> None:
+        """Remove the files before the last status is written, so that no crash leaves them.
+
+        Does nothing where hosts share the folder: there nobody may find the ticket free before it
+        has ended.
+        """
+        if self._terms.is_alone:
+            self._forget()
+
+    def _forget(self) -> None:
+        if not self._is_forgotten:
+            forget_heartbeat(self.folder)
+            forget_epoch(self.folder, self.epoch)
+            self._is_forgotten = True
+
     def release(self, *, has_ended: bool) -> None:
         """Let the next one have the ticket at once; of one that has ended no file stays.
 
@@ -136,8 +161,7 @@ class Lease:
         except FencedError:
             return
         if has_ended:
-            forget_heartbeat(self.folder)
-            forget_epoch(self.folder, self.epoch)
+            self._forget()
         else:
             self._write(self._terms.clock(), is_released=True)
 
@@ -165,6 +189,7 @@ class Lease:
 
     def _write(self, began: float, *, is_released: bool = False) -> None:
         self._count += 1
+        self._is_forgotten = False
         write_heartbeat(
             self.folder,
             Heartbeat(
@@ -179,15 +204,26 @@ class Lease:
         self._good_at = began
 
 
-def take_lease(folder: Path, terms: LeaseTerms, *, wait: bool = True) -> Lease:
+Seen = dict[Path, tuple["Heartbeat | bytes | None", float]]
+"""A ticket's folder -> the beat that was seen there last, and since when it has not changed."""
+
+
+def take_lease(
+    folder: Path, terms: LeaseTerms, *, wait: bool = True, before: Seen | None = None
+) -> Lease:
     """The lease on a ticket's folder, as soon as nobody has it who lives.
+
+    `before` keeps what earlier calls have seen, so that those who never wait get it in the end.
 
     Raises HeldElsewhereError as soon as its holder is seen to live, or at once where it would have
     to be waited for and `wait` is False; OSError.
     """
     clock = terms.clock
-    began = clock()
-    seen, since, won_by_others = _read(folder), began, 0
+    before = {} if before is None else before
+    seen, since, won_by_others = _read(folder), clock(), 0
+    known = before.pop(folder, None)
+    if known is not None and known[0] == seen:
+        since = known[1]
     while True:
         last = 0 if isinstance(seen, bytes) or seen is None else seen.epoch
         is_free = _is_free(seen, terms) and (terms.is_alone or won_by_others <= last)
@@ -201,6 +237,7 @@ def take_lease(folder: Path, terms: LeaseTerms, *, wait: bool = True) -> Lease:
             if is_free and terms.is_alone:
                 continue
         if not wait:
+            before[folder] = (seen, since)
             raise HeldElsewhereError(folder.name)
         terms.sleep(max(MIN_POLL_SECONDS, terms.ttl * POLL_SHARE))
         now = _read(folder)

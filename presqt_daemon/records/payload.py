@@ -21,12 +21,13 @@ _END_BYTES = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayloadHead:
-    """The first line: which bag this is and under which boot its bytes were last verified."""
+    """The first line: which bag this is, and under which boot of which host it was verified."""
 
     bag: Bag
     algorithm: str | None
     boot_id: str
     folders: tuple[str, ...] = ()
+    host: str = ""
 
 
 class PayloadError(Exception):
@@ -55,6 +56,7 @@ def write_rows(
         "algorithm": head.algorithm,
         "boot_id": head.boot_id,
         "folders": list(head.folders),
+        "host": head.host,
     }
     append_lines(temporary, [first], durable=False)
     rows: list[str] = []
@@ -156,6 +158,7 @@ def _head_from(row: Mapping[str, object] | None) -> PayloadHead:
             algorithm=fields["algorithm"],
             boot_id=fields["boot_id"],
             folders=tuple(fields["folders"]),
+            host=str(fields.get("host", "")),
         )
     except (KeyError, TypeError, IndexError) as error:
         raise PayloadError(f"not a payload file of ours: {error!r}") from None

@@ -12,6 +12,7 @@ from presqt_daemon.profile import read_profile
 from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.safe_text import HIDDEN, may_be_secret, names_secret
 from presqt_daemon.settings.complaints import Complaints
+from presqt_daemon.settings.engine import check_engine_settings
 from presqt_daemon.settings.paths import problem_of_path
 from presqt_daemon.settings.receivers import (
     PARTS,
@@ -70,6 +71,7 @@ def read_config(tree: Mapping[Any, Any], base: Path, complaints: Complaints) -> 
     for key in ("status", "payload"):
         if getattr(config.permissions, key) & 0o022:
             complaints.add(("permissions", key), "others must not be able to change what is ours")
+    check_engine_settings(config, complaints)
     if not complaints.texts:
         _check_folders(config, complaints)
     if complaints.texts:

@@ -6,6 +6,7 @@ from typing import Any
 
 from presqt_daemon.config import (
     Config,
+    EngineOptions,
     IntakeConfig,
     PermissionsConfig,
     RetentionConfig,
@@ -24,6 +25,7 @@ SECTIONS: Mapping[str, Any] = {
     "permissions": PermissionsConfig,
     "notify": NotifyConfig,
     "metrics": MetricsConfig,
+    "engine_options": EngineOptions,
 }
 """Key -> the class of what stands below it."""
 

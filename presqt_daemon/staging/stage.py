@@ -50,6 +50,7 @@ class StageJob:
     boot_id: str
     on_written: OnWritten | None = None
     fence: Fence | None = None
+    host: str = ""
 
 
 def stage(
@@ -202,7 +203,11 @@ def _keep(
     report(Reached(stage=Stage.VALIDATED, bag=bag))
     reach("stage-validated")
     head = PayloadHead(
-        bag=bag, algorithm=algorithm, boot_id=job.boot_id, folders=found.empty_folders()
+        bag=bag,
+        algorithm=algorithm,
+        boot_id=job.boot_id,
+        folders=found.empty_folders(),
+        host=job.host,
     )
     rows = _payload_files(found, written)
     fingerprint = write_rows(TicketFolder(job.folder).payload, head, rows)

@@ -102,18 +102,17 @@ def set_mode(handle: int, mode: int) -> None:
             os.fchmod(handle, wanted)
 
 
-def replace_file(path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
+def replace_file(
+    path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True, writer: str = ""
+) -> None:
     """Replace a file as a whole: a reader sees the old content or the new one.
 
-    The temporary name is fixed (`.<name>.tmp` beside it), so what a crash leaves stays bounded.
+    The temporary name is `.<name><writer>.tmp`, so what a crash leaves stays bounded.
     Not durable: a power loss may bring the old content back, or leave a torn one (XFS).
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    # made anew each time: what lies there may be a pipe or a folder, or have other names
-    try:
-        temporary.unlink()
-    except FileNotFoundError:
-        pass
+    temporary = path.with_name(f".{path.name}{writer}.tmp")
+    try:  # made anew each time: what lies there may be a pipe or a folder, or have other names
+        temporary.unlink(missing_ok=True)
     except IsADirectoryError:
         remove_tree(temporary)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from presqt_daemon.leases.lease import Lease, LeaseTerms, take_lease
+from presqt_daemon.leases.lease import Lease, LeaseTerms, Seen, take_lease
 
 
 class OtherPartyError(Exception):
@@ -35,10 +35,21 @@ class Party:
         """The lease's number, None without one."""
         return None if self.lease is None else self.lease.epoch
 
+    @property
+    def mark(self) -> str:
+        """What its temporary names carry, so that those of two hosts never meet."""
+        return "" if self.lease is None or self.lease.is_alone else f".{self.lease.epoch}"
+
     def assert_leased(self) -> None:
         """Raises FencedError when another has the ticket by now, OSError."""
         if self.lease is not None:
             self.lease.assert_held()
+
+    def assert_may_write(self, *, is_last: bool) -> None:
+        """The same before a status; before the last one nothing of the lease need stay."""
+        self.assert_leased()
+        if is_last and self.lease is not None:
+            self.lease.forget_if_alone()
 
 
 class Parties:
@@ -48,6 +59,7 @@ class Parties:
         self._lock = threading.Lock()
         self._present: dict[str, Party] = {}
         self._number = 0
+        self._seen: Seen = {}
 
     def take(self, ticket: str) -> Party:
         """Become the party that has a ticket. Raises OtherPartyError while there is another."""
@@ -81,7 +93,7 @@ class Parties:
         FileNotFoundError for a folder that is gone, OSError.
         """
         with self.having(folder.name) as party:
-            party.lease = take_lease(folder, terms, wait=wait)
+            party.lease = take_lease(folder, terms, wait=wait, before=self._seen)
             try:
                 yield party
             finally:

@@ -7,11 +7,12 @@ import os
 import re
 import time
 from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from presqt_daemon.leases.lease import LeaseTerms
+from presqt_daemon.leases.lease import ALONE, LeaseTerms
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import NO_FILE, json_bytes, replace_file, sync_file, sync_folder
 from presqt_daemon.tickets.claim_record import (
@@ -23,7 +24,6 @@ from presqt_daemon.tickets.claim_record import (
 from presqt_daemon.tickets.parties import Parties, Party
 from presqt_daemon.tickets.process_info import (
     InfoError,
-    NewerInfoError,
     ProcessInfo,
     UnreadableInfoError,
     info_from_bytes,
@@ -168,13 +168,9 @@ class TicketFolder:
 class Uploads:
     """`mediafiles/uploads/`, and the only door through which status files are written."""
 
-    def __init__(
-        self, mediafiles: Path, status_mode: int = 0o644, terms: LeaseTerms | None = None
-    ) -> None:
-        self.root = mediafiles / "uploads"
-        self.terms = terms or LeaseTerms()
-        self._mediafiles = mediafiles
-        self.status_mode = status_mode
+    def __init__(self, mediafiles: Path, mode: int = 0o644, terms: LeaseTerms = ALONE) -> None:
+        self.root, self._mediafiles = mediafiles / "uploads", mediafiles
+        self.status_mode, self.terms = mode, terms
         self.parties = Parties()
         self._device: int | None = None
 
@@ -241,37 +237,33 @@ class Uploads:
     ) -> None:
         """Replace a ticket's status file as a whole, as the party that has the ticket.
 
-        On a full disk a durable write takes the reserve, so that a last status can still be told.
-        A folder that somebody put in the file's place is moved aside.
-        Raises OSError, and before anything is written OtherPartyError for a party that does not
-        have the ticket, FencedError for one that another host has taken it from.
+        On a full disk a durable write takes the reserve. A folder in the file's place is moved
+        aside. Raises OSError; before anything is written OtherPartyError, FencedError.
         """
         self.parties.assert_has(party, folder.ticket)
-        party.assert_leased()
-        content = json_bytes(tree_from_info(info))
+        party.assert_may_write(is_last=not info.is_open)
+        content, mark = json_bytes(tree_from_info(info)), party.mark
         try:
-            replace_file(folder.info, content, mode=self.status_mode, durable=durable)
+            replace_file(folder.info, content, mode=self.status_mode, durable=durable, writer=mark)
         except IsADirectoryError:
             folder.info.rename(folder.path / f"{INFO_NAME}.{time.time_ns()}.folder")
-            replace_file(folder.info, content, mode=self.status_mode, durable=durable)
+            replace_file(folder.info, content, mode=self.status_mode, durable=durable, writer=mark)
         except OSError as error:
             if not durable or not self.make_room(error):
                 raise
-            replace_file(folder.info, content, mode=self.status_mode, durable=durable)
+            replace_file(folder.info, content, mode=self.status_mode, durable=durable, writer=mark)
         party.has_ended_ticket = not info.is_open
         reach(f"status-{info.status}-{info.stage}")
 
-    @contextlib.contextmanager
-    def leasing(self, folder: TicketFolder, *, wait: bool = False) -> Iterator[Party]:
+    def leasing(self, folder: TicketFolder, *, wait: bool = False) -> AbstractContextManager[Party]:
         """Have a ticket meanwhile, among all who share its folder; as `Parties.leasing`."""
-        with self.parties.leasing(folder.path, self.terms, wait=wait) as party:
-            yield party
+        return self.parties.leasing(folder.path, self.terms, wait=wait)
 
     def keep_reserve(self) -> None:
         """Make the reserve if there is none; does nothing where there is no room for it."""
-        reserve = self._mediafiles / RESERVE_NAME
+        reserve, flags = self._mediafiles / RESERVE_NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with contextlib.suppress(FileExistsError):
-            handle = os.open(reserve, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            handle = os.open(reserve, flags, 0o600)
             try:
                 os.posix_fallocate(handle, 0, RESERVE_BYTES)
             except OSError:
@@ -305,6 +297,3 @@ def _read_plain(path: Path, limit: int) -> bytes:
         return content
     finally:
         os.close(handle)
-
-
-__all__ = ["InfoError", "NewerInfoError", "TicketFolder", "Uploads"]

@@ -65,6 +65,7 @@ class SendJob:
     ticket: str
     is_asking: bool = False
     fence: Fence | None = None
+    host: str = ""
 
 
 def send(
@@ -219,6 +220,9 @@ def _recheck_after_reboot(
 ) -> None:
     """Know again that the disk holds what was staged. Raises PayloadSpoilt when it does not."""
     if job.boot_id in {staged.head.boot_id, record.verified_boot}:
+        return
+    if job.fence is not None and job.host != staged.head.host:
+        # another host's boot says nothing of a share, and a share is not lost with a host
         return
     reporter.tell(Progress(message="Verifying the files again after a restart..."))
     parcels = payload_parcels(staged.payload.files(), Layout(), staged.root)

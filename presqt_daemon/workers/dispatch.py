@@ -57,7 +57,7 @@ CLOSE_SECONDS = 5.0
 
 @dataclass(slots=True, kw_only=True)
 class Dispatch:
-    """The open tickets and the hands that work on them."""
+    """The open tickets and the hands that work on them; `carry_out` is a run, here or elsewhere."""
 
     supervisor: Supervisor
     post: Callable[[Event], None]
@@ -65,6 +65,7 @@ class Dispatch:
     agenda: TicketQueue = field(default_factory=TicketQueue)
     verdicts: list[Verdict] = field(default_factory=list)
     engine: Executor = field(default_factory=ThreadEngine)
+    carry_out: Callable[..., RunEnd] = run_ticket
     _jobs: TicketJobs = field(init=False)
     _holding: HeldTargets = field(init=False)
     _later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
@@ -202,7 +203,7 @@ class Dispatch:
         permits.interruptions[run.ticket] = interruption
         job = TicketJob(
             ticket=run.ticket,
-            function=run_ticket,
+            function=self.carry_out,
             arguments=(self.supervisor.config.mediafiles, run.ticket, run, permits),
             answer=lambda end: Ended(end, run),
             lost=Ended(RunEnd(ticket=run.ticket, kind=RunKind.AGAIN, info=None), run),

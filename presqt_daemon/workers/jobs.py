@@ -15,8 +15,8 @@ from typing import Any
 
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.workers.changes import TicketChanges, tried_again
-from presqt_daemon.workers.queue.on_hold import HoldNote
 from presqt_daemon.workers.engines.threads import NoThreadError
+from presqt_daemon.workers.queue.on_hold import HoldNote
 from presqt_daemon.workers.runs.events import ChangeEvent, Closed, Event, Noted, Refusal, Reopened
 from presqt_daemon.workers.runs.pauses import Pause
 

@@ -19,7 +19,7 @@ from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.host import host_name
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.parties import Party
-from presqt_daemon.tickets.process_info import add_warnings
+from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings
 from presqt_daemon.tickets.status_writer import StatusWriter, utc_now
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.upload.earlier_deposit import EarlierDeposit
@@ -39,9 +39,6 @@ from presqt_daemon.workers.processes.tasks import Task, UploadTask
 from presqt_daemon.workers.runs.open_status import open_status
 from presqt_daemon.workers.runs.proof import Proof
 from presqt_daemon.workers.runs.run import (
-    DISK,
-    ELSEWHERE,
-    WRITE_RETRY_SECONDS,
     ParkError,
     Run,
     RunEnd,
@@ -49,7 +46,7 @@ from presqt_daemon.workers.runs.run import (
     WentOn,
     Work,
 )
-from presqt_daemon.workers.unfinished_runs import QUEUED, park
+from presqt_daemon.workers.unfinished_runs import QUEUED, held_elsewhere, park, without_disk
 
 CONTAINER = "another ticket that sends into the same container"
 CONTAINER_SECONDS = 1.0
@@ -91,42 +88,19 @@ class Supervisor:
                     return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
                 return self._run(run, holder, limits)
         except NotOursError:
-            return self._held_elsewhere(run)
+            return held_elsewhere(run)
         except FileNotFoundError:
             if not self.uploads.is_there():
-                return self._without_disk(run, "mediafiles is not where it was")
+                return without_disk(run, "mediafiles is not where it was")
             if folder.path.is_dir():
                 raise
             log = shared_log("gone", run.folder, run.ticket)
             log.warning("the ticket's folder is gone; nothing is left to do")
             return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=None)
         except OSError as error:
-            return self._without_disk(run, error.strerror or str(error))
+            return without_disk(run, error.strerror or str(error))
         finally:
             limits.release(run.ticket)
-
-    def _held_elsewhere(self, run: Run) -> RunEnd:
-        """The end of a run whose ticket another has; nothing has been written on it since."""
-        log = shared_log("held elsewhere", run.folder, run.ticket)
-        log.info("another process has this ticket; it is looked at again")
-        return RunEnd(
-            ticket=run.ticket,
-            kind=RunKind.PARKED,
-            info=None,
-            seconds=WRITE_RETRY_SECONDS,
-            waiting_for=ELSEWHERE,
-        )
-
-    def _without_disk(self, run: Run, reason: str) -> RunEnd:
-        """The end of a run whose ticket cannot be written on now."""
-        shared_log("disk", run.folder, run.ticket).warning("cannot go on now: %s", reason)
-        return RunEnd(
-            ticket=run.ticket,
-            kind=RunKind.PARKED,
-            info=None,
-            seconds=WRITE_RETRY_SECONDS,
-            waiting_for=DISK,
-        )
 
     def token_mark(self, target: str) -> str | None:
         """Something that changes when a target's token does, None while there is no token."""
@@ -141,6 +115,7 @@ class Supervisor:
         earlier: tuple[EarlierDeposit, ...] = ()
         conversation = None
         try:
+            run = self._without_what_is_done(run, holder.info, limits)
             if run.work is Work.UPLOAD:
                 if holder.info.stage in {Stage.RECEIVED, Stage.VALIDATED}:
                     # its status was lost and made anew: nothing is known of what was staged
@@ -162,6 +137,16 @@ class Supervisor:
             return park(run, holder, cause, self.config)
         return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
 
+    def _without_what_is_done(self, run: Run, info: ProcessInfo, limits: SharedLimits) -> Run:
+        """The run, sending only where it goes on after one that staged and was lost on its host."""
+        if run.work is not Work.STAGE or info.stage not in {Stage.HASHED, Stage.UPLOADED}:
+            return run
+        target = info.target or ""
+        if not limits.go_on_sending(run.ticket, target, info.resource_id, run.zip_bytes):
+            return run
+        limits.tell(WentOn(run.ticket, target, info.resource_id))
+        return run.into_sending()
+
     def _set_aside(self, run: Run, folder: TicketFolder, limits: SharedLimits) -> int:
         """Bytes that a bag may take on the disk without a question, 0 where those are scarce."""
         if run.work is not Work.STAGE:
@@ -173,7 +158,7 @@ class Supervisor:
         points = self.config.intake.same_content == "point"
         try:
             warning = self.contents.notice(
-                holder.folder, holder.info, points=points, site=self._site_of
+                holder.folder, holder.info, points=points, site=self.site_of
             )
         except SameContentError as same:
             folders = [self.uploads.folder(info.ticket_number) for info in same.brought]
@@ -182,7 +167,7 @@ class Supervisor:
             holder.note(add_warnings(holder.info, (warning,)))
         return ()
 
-    def _site_of(self, target: str | None) -> Hashable:
+    def site_of(self, target: str | None) -> Hashable:
         """Where an entry of the configuration sends to; its name where there is none any more."""
         known = self.config.targets.get(target or "")
         return target if known is None else site_of(known)

@@ -18,8 +18,11 @@ from presqt_daemon.tickets.status_writer import StatusWriter
 from presqt_daemon.workers.outcomes import end_failed
 from presqt_daemon.workers.processes.conversation import Broken, BrokenKind
 from presqt_daemon.workers.runs.run import (
+    DISK,
+    ELSEWHERE,
     SHORTAGE,
     SHORTAGE_SECONDS,
+    WRITE_RETRY_SECONDS,
     ParkError,
     Run,
     RunEnd,
@@ -32,6 +35,29 @@ CANCELLED = "Upload was cancelled by the user"
 QUEUED = "Waiting to be uploaded."
 OUTGROWN = "The bag takes longer than its size explains; it waits for a place among the large ones."
 STAGED_AGAIN = "The payload on disk is no longer what was staged; it is staged again."
+
+
+def held_elsewhere(run: Run) -> RunEnd:
+    """The end of a run whose ticket another has; nothing has been written on it since."""
+    log = shared_log("held elsewhere", run.folder, run.ticket)
+    log.info("another process has this ticket; it is looked at again")
+    return _tried_again(run, ELSEWHERE)
+
+
+def without_disk(run: Run, reason: str) -> RunEnd:
+    """The end of a run whose ticket cannot be written on now."""
+    shared_log("disk", run.folder, run.ticket).warning("cannot go on now: %s", reason)
+    return _tried_again(run, DISK)
+
+
+def _tried_again(run: Run, waiting_for: str) -> RunEnd:
+    return RunEnd(
+        ticket=run.ticket,
+        kind=RunKind.PARKED,
+        info=None,
+        seconds=WRITE_RETRY_SECONDS,
+        waiting_for=waiting_for,
+    )
 
 
 def park(run: Run, holder: StatusWriter, cause: ParkError, config: Config) -> RunEnd:

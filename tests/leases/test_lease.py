@@ -14,6 +14,7 @@ from presqt_daemon.leases.lease import (
     HeldElsewhereError,
     Lease,
     LeaseTerms,
+    Seen,
     take_lease,
 )
 
@@ -148,6 +149,19 @@ def test_a_taker_that_died_before_its_first_beat_blocks_nobody_for_ever(tmp_path
     host = Host("b")
     assert take_lease(tmp_path, host.terms()).epoch == 3
     assert host.now >= TTL
+
+
+def test_who_never_waits_gets_a_dead_holders_ticket_in_the_end(tmp_path: Path) -> None:
+    take_lease(tmp_path, Host("a").terms())
+    host = Host("b")
+    before: Seen = {}
+    for now in (0.0, 4.0, 9.0):
+        host.now = now
+        with pytest.raises(HeldElsewhereError):
+            take_lease(tmp_path, host.terms(), wait=False, before=before)
+    host.now = 10.0
+    assert take_lease(tmp_path, host.terms(), wait=False, before=before).epoch == 2
+    assert before == {}
 
 
 def test_of_two_takers_one_wins(tmp_path: Path) -> None:

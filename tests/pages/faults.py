@@ -40,8 +40,8 @@ from tests.pages.pages import ROOT, blocks, links, words_in_code
 FOR_BUILDERS = ("presqt_daemon/README.md", "tests/README.md", "tests/bench/README.md")
 """Pages in which every folder and class named is one of ours."""
 
-OTHERS_OPTIONS = {"--full"}
-"""Of our test run, which is no command of the program."""
+OTHERS_OPTIONS = {"--full", "--no-nanny", "--nthreads"}
+"""Of our test run and of dask, which are no commands of the program."""
 
 FOREIGN = {"osf.full_write", "bagit.py"}
 """Names that belong to others: a scope of OSF's tokens, the program of the library `bagit`."""

@@ -18,13 +18,14 @@ from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.tickets.verdict import Verdict
 from presqt_daemon.workers.dispatch import Dispatch
+from presqt_daemon.workers.engines.starts import NotHereError
 from presqt_daemon.workers.engines.threads import ThreadEngine
 from presqt_daemon.workers.limits.duplicates import KnownContents
 from presqt_daemon.workers.limits.permits import Permits
 from presqt_daemon.workers.limits.tokens import Tokens
 from presqt_daemon.workers.processes.pool import Pool
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
-from presqt_daemon.workers.run_ticket import NotHereError, run_ticket
+from presqt_daemon.workers.run_ticket import run_ticket
 from presqt_daemon.workers.runs.events import Ended, Event
 from presqt_daemon.workers.runs.run import Interruption, Run, RunKind, Work
 from presqt_daemon.workers.supervisor import Supervisor

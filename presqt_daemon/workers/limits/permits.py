@@ -169,6 +169,12 @@ class Permits(SameProcess):
         self.end_staging(ticket)
         return True
 
+    def begin_sending_after(self, ticket: str, target: str, zip_bytes: int) -> bool:
+        """Take one of a target's lanes for a ticket that is staged first, passing nobody."""
+        with self._lock:
+            is_free = self.goes_on and target not in {*self._queued, *self._coming.values()}
+            return is_free and self._take_lane(ticket, target, None, zip_bytes)
+
     def have_queued(self, targets: Collection[str], is_running: Callable[[str], bool]) -> None:
         """Know for which targets tickets wait; one whose run has ended is among them by now."""
         with self._lock:

@@ -7,6 +7,7 @@ from typing import Protocol
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.workers.limits.permits import AccountKey, Space
 from presqt_daemon.workers.runs.proof import Serves
+from presqt_daemon.workers.runs.requested import RequestedByFile
 from presqt_daemon.workers.runs.run import Interruption, WentOn
 
 
@@ -21,7 +22,7 @@ class SharedLimits(Protocol):
 
     config: Config
 
-    def interruption(self, ticket: str) -> Interruption: ...
+    def interruption(self, ticket: str) -> Interruption | RequestedByFile: ...
 
     @property
     def tell(self) -> Callable[[Serves | WentOn], None]: ...

@@ -43,6 +43,7 @@ from presqt_daemon.workers.processes.prepare import WorkerJob
 from presqt_daemon.workers.processes.reaper import Sample, judge, tree_memory
 from presqt_daemon.workers.processes.worker import Worker
 from presqt_daemon.workers.runs.proof import Proof
+from presqt_daemon.workers.runs.requested import RequestedByFile
 from presqt_daemon.workers.runs.run import Interruption
 
 TICK_SECONDS = 0.25
@@ -100,7 +101,7 @@ class Conversation:
     end_creating: Callable[[str | None], None]
     proof: Proof
     may_go_on: Callable[[float], bool] = lambda _elapsed: True
-    interruption: Interruption = field(default_factory=Interruption)
+    interruption: Interruption | RequestedByFile = field(default_factory=Interruption)
     takes_back: Callable[[Worker], bool] = lambda _worker: False
     clock: Callable[[], float] = time.monotonic
     _has_begun: bool = False

@@ -6,7 +6,7 @@ from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.model import PauseKind, Resolved, Stage
 from presqt_daemon.staging.stage import StageJob
-from presqt_daemon.system.host import boot_id
+from presqt_daemon.system.host import boot_id, host_name
 from presqt_daemon.tickets.process_info import ProcessInfo, advance
 from presqt_daemon.tickets.status_writer import StatusWriter
 from presqt_daemon.upload.earlier_deposit import EarlierDeposit
@@ -89,6 +89,7 @@ def _stage_task(
         payload_mode=config.permissions.payload,
         boot_id=boot_id(),
         fence=holder.fence(),
+        host=host_name(),
     )
     return StageTask(
         ticket=run.ticket, job=job, source_file=info.source_file, config=config, room=room
@@ -115,6 +116,7 @@ def _upload_task(
         boot_id=boot_id(),
         is_asking=run.is_asking,
         fence=holder.fence(),
+        host=host_name(),
     )
     return UploadTask(ticket=run.ticket, job=job, earlier=earlier)
 

@@ -3,6 +3,7 @@
 import signal
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from presqt_daemon.errors import HouseFault, PresqtError, TargetFault, UserFault
 from presqt_daemon.tickets.process_info import ProcessInfo
@@ -13,6 +14,7 @@ CREDENTIAL = "a token"
 RATE_LIMIT = "the target's rate limit"
 DISK = "the disk"
 DISK_SPACE = "disk space"
+ENGINE = "the engine"
 ELSEWHERE = "another process that has this ticket"
 SHORTAGE = "free threads and processes of the server"
 POLICY = "the check of this service's rules"
@@ -28,6 +30,7 @@ WRITE_RETRY_SECONDS = 5.0
 POLICY_SECONDS = 300.0
 """Until a bag is checked again: it is unpacked anew for that."""
 
+ENGINE_SECONDS = 5.0
 SHORTAGE_SECONDS = 2.0
 """Until a run is tried again for which there was no thread, process or handle."""
 
@@ -111,7 +114,7 @@ class RunEnd:
 
     `seconds` until a parked ticket is tried again (None: as the pause says); `held` is why no
     other ticket of that target would fare better, `is_delivered` says that the target has taken a
-    whole deposit.
+    whole deposit. `learnt` is what a run on another host has found out for all.
     """
 
     ticket: str
@@ -122,6 +125,7 @@ class RunEnd:
     held: Held | None = None
     made_progress: bool = False
     is_delivered: bool = False
+    learnt: Any = None
 
     def wait_from(self, now: float) -> float:
         """The moment until which it is waited."""

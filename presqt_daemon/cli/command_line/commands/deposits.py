@@ -46,6 +46,9 @@ def _status(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-n", type=number, dest="most", metavar="N", help="so many at most")
     parser.add_argument("--targets", action="store_true", help="the targets: up, down, in use")
+    parser.add_argument(
+        "--workers", action="store_true", help="which host works on what; an engine's hosts"
+    )
 
 
 def _wait(parser: argparse.ArgumentParser) -> None:
@@ -117,6 +120,7 @@ DEPOSITS = (
             ("status --open --sort size -n 20 --watch", "the largest that go on, as they do"),
             ("status --targets", "which targets are up, down since when and why"),
             ("status --json", "every status as one JSON document"),
+            ("status --workers", "which host works on what, and whether hosts of an engine can"),
         ),
         exits={**EXITS_OF_TICKET, Exit.OK: "the table; of a ticket: finished, every file matched"},
     ),

@@ -1,0 +1,70 @@
+"""What `check` and `status --workers` find about an engine of many hosts and its workers."""
+
+from collections.abc import Iterator, Mapping
+
+from presqt_daemon.cli.check.rows import CheckRow, State
+from presqt_daemon.cli.output.show import pen, print_json
+from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.tickets.worker_table import AT_WORK_COLUMNS, row_at_work, tickets_at_work
+from presqt_daemon.config import Config
+from presqt_daemon.tickets.process_info import tree_from_info
+from presqt_daemon.workers.engines.report import HostReport, report_host
+from presqt_daemon.workers.engines.starts import EngineDownError, TellsOfHosts, open_engine
+from presqt_daemon.workers.limits.grant import Grant, settings_digest, short_mark
+from presqt_daemon.workers.limits.tokens import Tokens
+
+
+def check_engine(config: Config, environment: Mapping[str, str]) -> Iterator[CheckRow]:
+    """A row on the engine and one for each worker; none where this host does all itself."""
+    engine = open_engine(config)
+    if engine is None:
+        return
+    what = f"engine {config.engine}"
+    try:
+        if not isinstance(engine, TellsOfHosts):
+            yield CheckRow(what, State.WARNING, "it does not tell of its hosts")
+            return
+        found = engine.on_every_host(
+            report_host, config.mediafiles, grant_to_ask(config, environment)
+        )
+        yield CheckRow(what, State.OK, f"{config.engine_options.address}, {len(found)} workers")
+        if not config.uploads_folder.is_dir():
+            # made by the daemon; until then no host can see it
+            yield CheckRow(what, State.WARNING, "ask again once the daemon has made mediafiles")
+            return
+        for address, report in sorted(found.items()):
+            yield _row(address, report)
+    except EngineDownError as down:
+        yield CheckRow(what, State.WRONG, str(down))
+    finally:
+        engine.shutdown(wait=False)
+
+
+def grant_to_ask(config: Config, environment: Mapping[str, str]) -> Grant:
+    """What every run would be given, as far as a host may refuse it: settings and tokens."""
+    tokens = Tokens(config.targets, dict(environment))
+    marks = {name: short_mark(tokens.mark_of(one)) for name, one in config.targets.items()}
+    return Grant(settings=settings_digest(config), marks=marks)
+
+
+def _row(address: str, report: HostReport | str) -> CheckRow:
+    if isinstance(report, str):
+        return CheckRow(f"worker {address}", State.WRONG, f"has no presqt-daemon ({report})")
+    what = f"worker {report.host} {address}"
+    if report.problems:
+        return CheckRow(what, State.WRONG, "; ".join(report.problems))
+    return CheckRow(what, State.OK, f"version {report.version}, sees mediafiles, may start workers")
+
+
+def print_workers(config: Config, environment: Mapping[str, str], *, as_json: bool) -> None:
+    """Show which host works on what, and the hosts of an engine where there is one."""
+    at_work = tickets_at_work(config)
+    hosts = list(check_engine(config, environment))
+    if as_json:
+        rows = [{"what": one.what, "state": one.state.value, "detail": one.detail} for one in hosts]
+        print_json({"tickets": [tree_from_info(info) for info in at_work], "engine": rows})
+        return
+    pen().print_table(AT_WORK_COLUMNS, [row_at_work(info) for info in at_work])
+    if hosts:
+        cells = [(one.state.value, shown(one.what), shown(one.detail)) for one in hosts]
+        pen().print_table(("state", "what", "detail"), cells)

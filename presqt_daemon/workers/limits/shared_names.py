@@ -1,0 +1,67 @@
+"""What one ticket at a time may have among all hosts: a name in a folder that they share.
+
+Made with O_EXCL, which every share keeps; the file holds the ticket, which may take it again. A
+host that dies leaves it to the next run of the same ticket, or to the daemon when that has ended.
+"""
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+FOLDER_NAME = ".engine"
+
+
+class SharedNames:
+    """The names in `mediafiles/.engine/`; used by runs on any host."""
+
+    def __init__(self, mediafiles: Path) -> None:
+        self._folder = mediafiles / FOLDER_NAME
+        self._taken: dict[str, set[Path]] = {}
+
+    def take(self, kind: str, key: object, ticket: str) -> bool:
+        """Have the name of a thing; False while another ticket has it. Raises OSError."""
+        digest = hashlib.sha256(repr(key).encode()).hexdigest()[:32]
+        path = self._folder / f"{kind}-{digest}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with contextlib.suppress(FileExistsError):
+            self._folder.mkdir(mode=0o700)
+        try:
+            handle = os.open(path, flags, 0o600)
+        except FileExistsError:
+            if _holder(path) != ticket:
+                return False
+        else:
+            try:
+                os.write(handle, ticket.encode())
+            finally:
+                os.close(handle)
+        self._taken.setdefault(ticket, set()).add(path)
+        return True
+
+    def free(self, ticket: str, kind: str = "") -> None:
+        """Let others have what this process took for a ticket."""
+        taken = self._taken.pop(ticket, set())
+        for path in taken:
+            if path.name.startswith(kind):
+                _remove(path, ticket)
+            else:
+                self._taken.setdefault(ticket, set()).add(path)
+
+    def free_all(self, ticket: str) -> None:
+        """Let others have what any host took for a ticket that has ended."""
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(self._folder):
+                _remove(self._folder / name, ticket)
+
+
+def _holder(path: Path) -> str | None:
+    with contextlib.suppress(OSError):
+        return path.read_text("ascii", "replace")
+    return None
+
+
+def _remove(path: Path, ticket: str) -> None:
+    if _holder(path) == ticket:
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -1,0 +1,48 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from presqt_daemon.errors import ConfigError
+from presqt_daemon.settings.read import config_from_tree
+
+pytest.importorskip("distributed", reason="needs the extra dask")
+
+TLS = {"tls_ca": "ca.pem", "tls_cert": "cert.pem", "tls_key": "key.pem"}
+
+
+def problems(engine: str, **options: Any) -> str:
+    try:
+        config_from_tree({"engine": engine, "engine_options": options}, Path("/srv"))
+    except ConfigError as error:
+        return "\n".join(error.problems)
+    return ""
+
+
+def test_the_local_engine_needs_nothing() -> None:
+    assert problems("local") == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "must say where the scheduler of dask is"),
+        ({"address": "host:8786"}, "must begin with tcp:// or tls://"),
+        ({"address": "tls://host:8786"}, "must be set, since the address begins with tls://"),
+        ({"address": "tls://host:8786", "tls_ca": "ca.pem"}, "or none of them"),
+        ({"address": "tcp://host:8786", "lease_ttl": "1s"}, "must be at least 2s"),
+    ],
+)
+def test_an_engine_that_could_not_be_reached_is_a_mistake(
+    options: dict[str, Any], said: str
+) -> None:
+    assert said in problems("dask", **options)
+
+
+def test_what_is_whole_is_taken() -> None:
+    assert problems("dask", address="tcp://host:8786") == ""
+    assert problems("dask", address="tls://host:8786", **TLS) == ""
+
+
+def test_an_engine_that_is_not_known_is_named() -> None:
+    assert "slurm" in problems("slurm")
