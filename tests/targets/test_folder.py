@@ -188,7 +188,9 @@ def test_titles_are_the_names_that_people_see(tmp_path: Path, config: TargetConf
         assert sorted(target.titles()) == ["One", "Three", "two.txt"]
 
 
-@pytest.mark.parametrize("title", ["..", ".", "", "a/b", ".presqt-x"])
+@pytest.mark.parametrize(
+    "title", ["..", ".", "", "a/b", ".presqt-x", ".PresQT-x", ".pre\u017fqt-x"]
+)
 def test_a_title_that_is_no_name_is_refused(config: TargetConfig, title: str) -> None:
     with connected(config) as target, pytest.raises(UserFault) as raised:
         target.container(request(title))
@@ -197,7 +199,16 @@ def test_a_title_that_is_no_name_is_refused(config: TargetConfig, title: str) ->
 
 @pytest.mark.parametrize(
     "resource_id",
-    ["none", "Lab/none", "Lab/file/x", "../archive", "/etc", "Lab/../Lab", f".presqt-{TICKET}"],
+    [
+        "none",
+        "Lab/none",
+        "Lab/file/x",
+        "../archive",
+        "/etc",
+        "Lab/../Lab",
+        f".presqt-{TICKET}",
+        f".PRESQT-{TICKET}",
+    ],
 )
 def test_what_is_not_below_the_archive_is_not_found(
     archive: Path, config: TargetConfig, resource_id: str

@@ -18,7 +18,7 @@ DEFINITION = Definition(
     keys=frozenset({"path", "keep", "mode"}),
     needs=("path",),
     ids=IdForm(
-        pattern=re.compile(rf"(?s)(?!{re.escape(PREFIX)}){_PART}(/{_PART})*"),
+        pattern=re.compile(rf"(?s)(?!(?i:{re.escape(PREFIX)})){_PART}(/{_PART})*"),
         words="the path of a folder in the archive, with %2F for each /",
     ),
     # the deposit's files have no description beside them

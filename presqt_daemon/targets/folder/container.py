@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from presqt_daemon.errors import UserFault
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.folder import PREFIX
+from presqt_daemon.targets.folder.owned import is_of_ours
 from presqt_daemon.targets.folder.side import SideFolder, wanted_title
 from presqt_daemon.targets.folder.walk import make_readable_folder, opened_folder
 
@@ -78,7 +79,7 @@ def existing(root: int, resource_id: str) -> os.stat_result:
     Raises UserFault `resource-not-found`, `forbidden`, or `bad-request` for what is no folder.
     """
     path = PurePosixPath(resource_id)
-    is_side = path.parts[:1] and path.parts[0].startswith(PREFIX)
+    is_side = path.parts[:1] and is_of_ours(path.parts[0])
     if not path.parts or path.is_absolute() or ".." in path.parts or is_side:
         raise not_found(resource_id)
     try:

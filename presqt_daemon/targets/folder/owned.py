@@ -1,4 +1,4 @@
-"""A folder of the service's own in a directory in which others may write too."""
+"""What is the service's own in a directory in which others may write too: folders and names."""
 
 import contextlib
 import errno
@@ -8,6 +8,7 @@ import stat
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.system.logs import shared_log
+from presqt_daemon.targets.folder import PREFIX
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -76,3 +77,17 @@ def _not_ours(target: str, name: str, what: str) -> TargetFault:
         f"{target}: {name}, in which the service works, is {what}: somebody else who may write in "
         "the archive has put it there. Remove it, and retry.",
     )
+
+
+def is_title(title: str) -> bool:
+    """Whether a deposit may be called so: one name in the archive, and none of ours."""
+    is_name = title not in {"", ".", ".."} and "/" not in title and "\0" not in title
+    return is_name and not is_of_ours(title)
+
+
+def is_of_ours(name: str) -> bool:
+    """Whether a name in the archive is one of our own working folders or notes.
+
+    In any letter case: to some disks and shares it is the same name.
+    """
+    return name.casefold().startswith(PREFIX)

@@ -21,7 +21,7 @@ from pathlib import PurePosixPath
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.system.untrusted_json import UntrustedJsonError, read_untrusted_json
 from presqt_daemon.targets.folder import PREFIX
-from presqt_daemon.targets.folder.owned import open_owned
+from presqt_daemon.targets.folder.owned import is_title, open_owned
 
 _MARK = "container.json"
 _TOUCHED = "touched.jsonl"
@@ -262,12 +262,6 @@ def _mark_from(text: bytes) -> SideMark | None:
     if not isinstance(title, str) or not is_title(title) or not is_number:
         return None
     return SideMark(title=title, inode=inode)
-
-
-def is_title(title: str) -> bool:
-    """Whether a deposit may be called so: one name in the archive, and none of ours."""
-    is_name = title not in {"", ".", ".."} and "/" not in title and "\0" not in title
-    return is_name and not title.startswith(PREFIX)
 
 
 def read_note(side: int, name: str, most: int, spoilt: Spoilt) -> bytes | None:

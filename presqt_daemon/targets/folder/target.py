@@ -27,8 +27,9 @@ from presqt_daemon.system.files import folder_mode, set_mode
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
 from presqt_daemon.targets.folder.container import existing, find_made, make, not_found
 from presqt_daemon.targets.folder.faults import fault_from, faults_named
+from presqt_daemon.targets.folder.owned import is_title
 from presqt_daemon.targets.folder.place import place_new, place_over
-from presqt_daemon.targets.folder.side import SideFolder, is_title
+from presqt_daemon.targets.folder.side import SideFolder
 from presqt_daemon.targets.folder.walk import (
     item_from_status,
     list_below,
