@@ -1,7 +1,7 @@
 """The table of tickets, as values: a row for each, what stands above them and below. Pure."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from presqt_daemon.cli.output.describe import headline, short_headline
@@ -12,6 +12,8 @@ from presqt_daemon.tickets.holds import ON_HOLD
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.verdict import Verdict, verdict
 from presqt_daemon.units import text_from_bytes
+
+_CATEGORIES = ("at work", "waiting", "on hold", "finished", "failed", "unreadable")
 
 WIDE_COLUMNS = ("ticket", "status", "code", "done", "target", "received", "file", "message")
 """Of a table that is not cut: for pipes and files."""
@@ -43,6 +45,9 @@ class StatusScreen:
 
     above: tuple[str, ...] = ()
     rows: tuple[TicketRow, ...] = ()
+    more: int = 0
+    """So many rows are not made, since no screen has room for them."""
+
     below: tuple[str, ...] = ()
 
 
@@ -95,31 +100,44 @@ def state_text(info: ProcessInfo) -> str:
     return "on hold" if info.waiting_for == ON_HOLD else "waiting"
 
 
-def totals(infos: Iterable[ProcessInfo], damaged: int = 0) -> str:
-    """All tickets in one line: what is open first, then what has ended."""
-    counts = dict.fromkeys(("at work", "waiting", "on hold", "finished", "differ", "failed"), 0)
-    number = deposited = 0
-    for info in infos:
-        number += 1
-        if info.is_open:
-            word = state_text(info)
-            counts["at work" if is_at_work(info) else word] += 1
-        elif info.status is Status.FAILED:
-            counts["failed"] += 1
-        else:
-            counts["finished"] += 1
-            counts["differ"] += verdict(info) is Verdict.DIFFERS
-            deposited += info.upload_total_bytes
-    parts = [f"{counts[word]} {word}" for word in ("at work", "waiting", "on hold") if counts[word]]
-    if counts["finished"]:
-        differ = f", {counts['differ']} not as sent" if counts["differ"] else ""
-        size = f" ({text_from_bytes(deposited)}{differ})"
-        parts.append(f"{counts['finished']} finished{size}")
-    parts += [f"{counts['failed']} failed"] if counts["failed"] else []
-    parts += [f"{damaged} unreadable"] if damaged else []
-    number += damaged
-    counted = f"{number} ticket{'' if number == 1 else 's'}"
-    return f"{counted}: {', '.join(parts)}" if parts else "no tickets"
+@dataclass(slots=True)
+class Totals:
+    """All tickets counted; of one that has not changed since it is not asked again."""
+
+    _known: dict[str, tuple[ProcessInfo, str, bool]] = field(default_factory=dict)
+
+    def line(self, infos: Mapping[str, ProcessInfo], damaged: int = 0) -> str:
+        """All tickets in one line: what is open first, then what has ended."""
+        counts: dict[str, int] = {}
+        deposited = differing = 0
+        known = self._known
+        self._known = {}
+        for name, info in infos.items():
+            entry = known.get(name)
+            if entry is None or entry[0] is not info:
+                entry = (info, _category(info), verdict(info) is Verdict.DIFFERS)
+            self._known[name] = entry
+            counts[entry[1]] = counts.get(entry[1], 0) + 1
+            differing += entry[2]
+            if entry[1] == "finished":
+                deposited += info.upload_total_bytes
+        if damaged:
+            counts["unreadable"] = damaged
+        more = f" ({text_from_bytes(deposited)}{f', {differing} not as sent' if differing else ''})"
+        parts = [
+            f"{counts[word]} {word}{more if word == 'finished' else ''}"
+            for word in _CATEGORIES
+            if word in counts
+        ]
+        number = len(infos) + damaged
+        counted = f"{number} ticket{'' if number == 1 else 's'}"
+        return f"{counted}: {', '.join(parts)}" if parts else "no tickets"
+
+
+def _category(info: ProcessInfo) -> str:
+    if not info.is_open:
+        return info.status.value
+    return "at work" if is_at_work(info) else state_text(info)
 
 
 def _mood(info: ProcessInfo) -> str:

@@ -109,8 +109,9 @@ def _screen(screen: StatusScreen, width: int, shown: list[int]) -> Group:
         parts.append(
             _tickets(rows, width, is_short=_are_clear([row.ticket for row in screen.rows]))
         )
-    if len(rows) < len(screen.rows):
-        parts.append(Text(f"... and {len(screen.rows) - len(rows)} more", "dim"))
+    left = len(screen.rows) - len(rows) + screen.more
+    if left:
+        parts.append(Text(f"... and {left} more"))
     parts += [Text(line, overflow="fold") for line in screen.below]
     return Group(*parts)
 

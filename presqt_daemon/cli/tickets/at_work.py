@@ -7,7 +7,7 @@ from pathlib import Path
 from presqt_daemon.cli.output.figures import is_at_work
 from presqt_daemon.cli.output.footer import text_bar
 from presqt_daemon.cli.output.progress import bar_of_ticket
-from presqt_daemon.cli.output.rows import totals
+from presqt_daemon.cli.output.rows import Totals
 from presqt_daemon.cli.output.text import shown
 from presqt_daemon.cli.tickets.readings import TicketReadings
 from presqt_daemon.tickets.store import Uploads
@@ -21,6 +21,7 @@ class AtWork:
 
     mediafiles: Path
     readings: TicketReadings = field(init=False)
+    _totals: Totals = field(default_factory=Totals)
 
     def __post_init__(self) -> None:
         self.readings = TicketReadings(Uploads(self.mediafiles))
@@ -44,4 +45,4 @@ class AtWork:
             yield f"{text_bar(share)} {int(share * 100):>3}%  {shown(info.source_file)}  {figures}"
         if len(working) > MAX_LINES:
             yield f"... and {len(working) - MAX_LINES} more"
-        yield totals(infos.values(), len(self.readings.damaged))
+        yield self._totals.line(infos, len(self.readings.damaged))

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from presqt_daemon.cli.output.rows import StatusScreen, TicketRow, damaged_row, ticket_row, totals
-from presqt_daemon.cli.output.show import pen
+from presqt_daemon.cli.output.rows import StatusScreen, TicketRow, Totals, damaged_row, ticket_row
+from presqt_daemon.cli.output.show import is_terminal, pen
 from presqt_daemon.cli.output.text import shown
 from presqt_daemon.cli.tickets.readings import TicketReadings
 from presqt_daemon.cli.tickets.selection import Selection, urgency
@@ -19,7 +19,13 @@ from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import Uploads
 
 TURN_SECONDS = 1.0
-"""How often a table that is followed is looked at anew."""
+"""How often a table that is followed is looked at anew, at most."""
+
+REST = 30
+"""A turn is followed by so many times its own work: a few per cent of a core, whatever there is."""
+
+TALLEST = 200
+"""No screen has more lines; rows below are not made for one."""
 
 INBOX_EVERY = 5
 """In one of so many turns the inbox is listed too."""
@@ -37,6 +43,7 @@ class Overview:
     selection: Selection
     readings: TicketReadings = field(init=False)
     _untaken: Untaken = field(default_factory=Untaken)
+    _totals: Totals = field(default_factory=Totals)
 
     def __post_init__(self) -> None:
         self.readings = TicketReadings(Uploads(self.config.mediafiles))
@@ -56,15 +63,16 @@ class Overview:
         turn, shown_at, before = 0, float("-inf"), None
         with pen().following_tickets() as update:
             while True:
+                began = time.process_time()
                 changed = self.readings.refresh()
                 condition = self._condition(lists=turn % INBOX_EVERY == 0)
                 now = time.monotonic()
                 # ages go on where nothing changes
                 if changed or condition != before or now - shown_at >= 10 * TURN_SECONDS:
-                    update(self._screen(condition, is_watched=True))
+                    update(self._screen(condition, is_watched=is_terminal()))
                     shown_at, before = now, condition
                 turn += 1
-                sleep(TURN_SECONDS)
+                sleep(max(TURN_SECONDS, REST * (time.process_time() - began)))
 
     def _condition(self, *, lists: bool = True) -> DaemonCondition | None:
         """What the daemon tells of itself, None where none is running; the inbox is listed too."""
@@ -86,14 +94,16 @@ class Overview:
             rows = [damaged_row(*item) for item in sorted(self.readings.damaged.items())]
         most = self.selection.most
         wanted = infos if most is None else infos[: max(0, most - len(rows))]
-        for info in wanted:
+        made = wanted[:TALLEST] if is_watched else wanted
+        for info in made:
             figures = rates[info.ticket_number].texts(info) if info.ticket_number in rates else ()
             rows.append(ticket_row(info, now, figures))
         total = len(infos) + (len(self.readings.damaged) if self.selection.is_everything else 0)
         return StatusScreen(
             above=tuple(self._above(condition, now)),
             rows=tuple(rows[:most]),
-            below=tuple(self._below(len(rows), total)),
+            more=len(wanted) - len(made),
+            below=tuple(self._below(len(rows) + len(wanted) - len(made), total)),
         )
 
     def _above(self, condition: DaemonCondition | None, now: datetime) -> Iterator[str]:
@@ -128,4 +138,4 @@ class Overview:
                 if number < total
                 else (f"{number} are asked for")
             )
-        yield totals(self.readings.infos.values(), len(self.readings.damaged))
+        yield self._totals.line(self.readings.infos, len(self.readings.damaged))

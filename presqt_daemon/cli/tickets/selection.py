@@ -1,10 +1,10 @@
 """Which tickets a table shows, and in which order. Pure."""
 
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from presqt_daemon.cli.output.figures import is_at_work
 from presqt_daemon.model import Status
@@ -12,6 +12,9 @@ from presqt_daemon.tickets.process_info import ProcessInfo
 
 A_WORKER = "a worker"
 """What an open ticket waits for whose turn has not come: nothing is wrong with it."""
+
+
+_RECEIVED = operator.attrgetter("received_at", "ticket_number")
 
 
 class TicketGroup(StrEnum):
@@ -69,15 +72,13 @@ class Selection:
 
     def choose(self, infos: Iterable[ProcessInfo]) -> list[ProcessInfo]:
         """All that are asked for, in order; `most` is not applied."""
-        return sorted(filter(self.has, infos), key=self._key)
-
-    def _key(self, info: ProcessInfo) -> tuple[Any, ...]:
-        newest = -info.received_at.timestamp()
+        # twice, since a sort keeps the order of equals: the newest first among those
+        found = sorted(filter(self.has, infos), key=_RECEIVED, reverse=True)
         if self.order is TicketOrder.SIZE:
-            return (-size_of(info), newest)
-        if self.order is TicketOrder.TARGET:
-            return (info.target or "", newest)
-        return (newest, info.ticket_number)
+            found.sort(key=size_of, reverse=True)
+        elif self.order is TicketOrder.TARGET:
+            found.sort(key=lambda info: info.target or "")
+        return found
 
 
 def size_of(info: ProcessInfo) -> int:
