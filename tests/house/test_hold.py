@@ -12,11 +12,12 @@ from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Fault, Shelf
 from tests.house.test_crash import COPY_ONLY, drop_linked, end_the_daemon, failpoints, payload
 
-OFTEN = {"claim-named", "stage-hashed", "status-in_progress-received"}
+STATUS = "status-in_progress-received"
+OFTEN = {"stage-hashed"}
 BEFORE_SENDING = [
     pytest.param(name, marks=() if name in OFTEN else pytest.mark.full)
-    for name in sorted({*failpoints(), *OFTEN})
-    if name.startswith(("claim-", "stage-", "payload-", "copy-", "status-in_progress"))
+    for name in sorted({*failpoints(), STATUS})
+    if name.startswith(("claim-", "stage-", "payload-", "copy-", STATUS))
 ]
 """Every instant at which a daemon can die before anything would be sent."""
 
@@ -173,6 +174,7 @@ def test_run_once_leaves_what_is_on_hold_in_progress_and_ends(house: House, shel
     assert shelf.requests == []
 
 
+@pytest.mark.full
 def test_the_hold_of_a_ticket_that_a_crash_left_behind_goes_at_the_next_start(
     house: House,
 ) -> None:
