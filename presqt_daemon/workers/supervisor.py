@@ -247,7 +247,9 @@ class Supervisor:
 
     def _is_in_its_place(self, run: Run, elapsed: float, limits: SharedLimits) -> bool:
         """Whether a bag may go on where it is staged: a slow one takes no small one's place."""
-        if run.work is not Work.STAGE or elapsed < small_seconds(run.zip_bytes):
+        if run.work is not Work.STAGE or elapsed < small_seconds(
+            run.zip_bytes, self.config.staging
+        ):
             return True
         return limits.outgrow(run.ticket)
 

@@ -50,8 +50,11 @@ def _meant(context: Context, config: Config) -> Iterator[tuple[TicketFolder, Pro
         if not isinstance(info, ProcessInfo):
             complain(f"ticket {folder.ticket} is passed over: its status cannot be read")
             continue
-        is_meant = info.is_open if options.command == "cancel" else _may_need_another(info)
         codes = {str(info.status_code), info.error_code}
+        if options.command == "cancel":
+            is_meant = info.is_open
+        else:
+            is_meant = _may_need_another(info, is_named=options.code in codes)
         if (
             is_meant
             and options.target in {None, info.target}
@@ -61,10 +64,13 @@ def _meant(context: Context, config: Config) -> Iterator[tuple[TicketFolder, Pro
             yield folder, info
 
 
-def _may_need_another(info: ProcessInfo) -> bool:
-    """Whether a retry of everything means this ticket: not one that its sender has called off."""
+def _may_need_another(info: ProcessInfo, *, is_named: bool) -> bool:
+    """Whether a retry of many means this ticket.
+
+    One that its sender has called off only where that very code was given (`is_named`).
+    """
     if info.status is Status.FAILED:
-        return info.error_code != "cancelled"
+        return is_named or info.error_code != "cancelled"
     return info.status is Status.FINISHED and bool(info.failed_fixity)
 
 

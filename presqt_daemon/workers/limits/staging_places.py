@@ -8,6 +8,8 @@ group of senders takes all places, and a site with one group is as fast as befor
 import threading
 from dataclasses import dataclass, field, replace
 
+from presqt_daemon.config import StagingConfig
+
 OUTGROWN_SECONDS = 30.0
 OUTGROWN_BYTES_PER_SECOND = 2e6
 """A small bag that takes longer than this explains is no small one, whatever its size."""
@@ -27,9 +29,13 @@ def stage_slots(configured: int, cores: int) -> int:
     return max(2, configured or cores)
 
 
-def small_seconds(size: int) -> float:
-    """How long a bag of so many bytes may take and still count as small."""
-    return OUTGROWN_SECONDS + size / OUTGROWN_BYTES_PER_SECOND
+def small_seconds(size: int, staging: StagingConfig) -> float:
+    """How long a bag of so many bytes may take and still count as small.
+
+    The operator's own check takes its time with any bag, a small one too.
+    """
+    check = 0.0 if staging.check_command is None else staging.check_time_limit
+    return OUTGROWN_SECONDS + size / OUTGROWN_BYTES_PER_SECOND + check
 
 
 @dataclass(slots=True)

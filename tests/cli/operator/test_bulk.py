@@ -77,6 +77,13 @@ def test_what_its_sender_cancelled_or_finished_well_is_not_tried_again(program: 
     assert _requests(program) == [f"{wanted}.retry"]
 
 
+def test_what_was_cancelled_goes_again_where_that_code_is_given(program: Program) -> None:
+    cancelled = UserFault("cancelled", "Upload was cancelled by the user")
+    (wanted,) = tickets(program, failed(0, cancelled))
+    assert program.run("retry", "--all", "--code", "499", "--yes").returncode == 0
+    assert _requests(program) == [f"{wanted}.retry"]
+
+
 def test_those_whose_zip_is_gone_are_counted_and_passed_over(program: Program) -> None:
     (wanted,) = tickets(program, failed(0))
     for number in (1, 2):

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from presqt_daemon.config import StagingConfig
 from presqt_daemon.workers.limits.staging_places import StagingPlaces, small_seconds
 
 TWO = 2
@@ -52,8 +53,13 @@ def test_a_slow_small_bag_leaves_the_place_of_the_small_when_no_other_is_free() 
 
 
 def test_what_a_bag_may_take_grows_with_its_size() -> None:
-    assert small_seconds(0) == 30
-    assert small_seconds(10**9) > 500
+    assert small_seconds(0, StagingConfig()) == 30
+    assert small_seconds(10**9, StagingConfig()) > 500
+
+
+def test_the_time_of_the_operators_own_check_makes_no_bag_a_large_one() -> None:
+    slow = StagingConfig(check_command=("scan",), check_time_limit=600.0)
+    assert small_seconds(0, slow) == 630
 
 
 @given(
