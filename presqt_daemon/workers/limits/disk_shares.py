@@ -29,7 +29,8 @@ _log = logging.getLogger(__name__)
 class DiskShares:
     """What the tickets of each folder keep on the disk, counted when it gets tight.
 
-    Their zips count, and the bags that are unpacked and wait. Safe from several threads.
+    Their zips and records count, and the bags that are unpacked and wait. Safe from several
+    threads.
     """
 
     uploads: Uploads
@@ -67,18 +68,29 @@ class DiskShares:
 
 
 def count_kept(uploads: Uploads) -> Counter[str]:
-    """Folder -> bytes of the zips and unpacked bags that its tickets have. Raises OSError."""
+    """Folder -> bytes of zips, records and unpacked bags that its tickets have. Raises OSError."""
     held: Counter[str] = Counter()
     for name in uploads.tickets():
         folder = TicketFolder(uploads.root / name)
         try:
             record = folder.read_claim()
-            if record.zip_name is not None:
-                size = (folder.path / record.zip_name).lstat().st_size
-                held[record.route.target or ""] += size + _unpacked(folder)
+            held[record.route.target or ""] += _files(folder) + _unpacked(folder)
         except (ClaimRecordError, OSError):
             continue
     return held
+
+
+def _files(folder: TicketFolder) -> int:
+    """Bytes of the zip, and of the records, which a bag of many small files makes larger than it.
+
+    Raises OSError.
+    """
+    with os.scandir(folder.path) as entries:
+        return sum(
+            entry.stat(follow_symlinks=False).st_size
+            for entry in entries
+            if entry.is_file(follow_symlinks=False)
+        )
 
 
 def _unpacked(folder: TicketFolder) -> int:

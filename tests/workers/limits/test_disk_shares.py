@@ -90,9 +90,22 @@ def test_what_is_granted_counts_at_once_and_unpacked_bags_count_too(tmp_path: Pa
         payload_bytes=30 * MB,
     )
     write_payload(holder.folder.payload, PayloadHead(bag=bag, algorithm=None, boot_id="b"), [])
-    assert count_kept(disk.uploads)["b"] == 0
+    small = count_kept(disk.uploads)["b"]
+    assert small < MB
     (holder.folder.path / "bag").mkdir()
-    assert count_kept(disk.uploads)["b"] == 30 * MB
+    assert count_kept(disk.uploads)["b"] == small + 30 * MB
+
+
+def test_the_records_of_a_bag_of_many_small_files_count(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, free=12 * MB)
+    folder = disk.ticket("a", 1 * MB).folder
+    for path in (folder.receipt, folder.payload, folder.journal):
+        with path.open("wb") as stream:
+            stream.truncate(10 * MB)
+    (folder.path / "link").symlink_to(folder.receipt)
+    assert 31 * MB <= count_kept(disk.uploads)["a"] < 32 * MB
+    with pytest.raises(ParkError, match="disk space"):
+        disk.ask("a", 5 * MB)
 
 
 def test_one_folder_alone_may_fill_the_disk(tmp_path: Path) -> None:
