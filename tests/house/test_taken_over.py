@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from presqt_daemon.tickets.process_info import SCHEMA_VERSION, info_from_bytes
 from presqt_daemon.upload.calls.archive_disk import ID_NAME
 from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Shelf
@@ -73,7 +74,11 @@ def settled(house: House) -> bool:
 def assert_record_is_right(house: House, info: dict[str, Any], name: str) -> None:
     receipt = house.receipt(info["ticket_number"])
     jsonschema.validate(receipt, SCHEMAS["receipt.json"])
-    jsonschema.validate(info, SCHEMAS["process_info.json"])
+    if info["schema_version"] == SCHEMA_VERSION:
+        jsonschema.validate(info, SCHEMAS["process_info.json"])
+    else:
+        # one that had ended stays byte for byte as it was, and is read as it is
+        assert info_from_bytes(json.dumps(info).encode()).title == title_of(name)
     bodies = {path.partition("/")[2]: body for path, body in payload(name).items()}
     told = {file["path"].split("/", 2)[2]: file for file in receipt["files"]}
     assert {path: file["size"] for path, file in told.items()} == {
