@@ -9,7 +9,7 @@ from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.output.describe import describe
 from presqt_daemon.cli.output.progress import following_ticket
-from presqt_daemon.cli.output.show import complain, print_json, print_lines
+from presqt_daemon.cli.output.show import complain, print_json, print_text
 from presqt_daemon.cli.output.text import shown
 from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
 from presqt_daemon.cli.tickets.follow import follow, read_status, sample_rate
@@ -55,7 +55,7 @@ def main(context: Context) -> int:
         print_json(tree_from_info(info))
         return verdict(info)
     info, figures = sample_rate(folder, info)
-    print_lines(describe(info, folder, datetime.now(UTC), figures))
+    print_text(describe(info, folder, datetime.now(UTC), figures))
     return verdict(info)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.output.progress import Step
-from presqt_daemon.cli.output.show import print_json, print_lines
+from presqt_daemon.cli.output.show import print_json, print_text
 from presqt_daemon.cli.output.text import LISTED, brief, shown
 from presqt_daemon.cli.tickets.own_work import own_steps
 from presqt_daemon.errors import HouseFault
@@ -41,7 +41,7 @@ def main(context: Context) -> int:
     if context.options.json:
         print_json(tree_from_inspection(path, found))
     else:
-        print_lines(report(path, found))
+        print_text(report(path, found))
     return Exit.OK if is_valid(found) else Exit.FAILED
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import Exit
 from presqt_daemon.cli.output.describe import describe
-from presqt_daemon.cli.output.show import complain, print_lines
+from presqt_daemon.cli.output.show import complain, print_text
 from presqt_daemon.cli.status import not_taken_text, watch
 from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
 from presqt_daemon.cli.tickets.follow import POLL_SECONDS
@@ -34,7 +34,7 @@ def wait_for(context: Context, config: Config, folder: TicketFolder, until: floa
         complain("no daemon is running; an open ticket goes on when one is started")
     _await_retry(config, folder, until)
     info = watch(context, folder, until=until)
-    print_lines(["", *describe(info, folder, datetime.now(UTC))])
+    print_text(["", *describe(info, folder, datetime.now(UTC))])
     return verdict(info)
 
 

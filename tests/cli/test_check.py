@@ -107,7 +107,10 @@ def test_missing_and_loose_tokens_are_said_and_never_shown(tmp_path: Path) -> No
     assert ended.returncode == 1
     rows = _rows(ended.stdout)
     assert rows["target lab-a"][0] == "wrong"
-    assert rows["target lab-b"] == ("warning", "the credential zenodo is only seen by the service")
+    assert rows["target lab-b"] == (
+        "warning",
+        "the credential zenodo is only seen by the service; a run by hand needs token_file",
+    )
     assert rows["target lab-c"][0] == "wrong"
     assert rows["target lab-d"][0] == "wrong"
     assert rows["token of lab-d"][0] == "wrong"

@@ -14,7 +14,7 @@ from presqt_daemon.condition import (
     tree_from_condition,
 )
 from presqt_daemon.errors import UserFault
-from presqt_daemon.model import UploadResult
+from presqt_daemon.model import Finding, UploadResult
 from presqt_daemon.system.files import json_bytes
 from presqt_daemon.tickets.locks import FolderLock
 from tests.cli.program import Program
@@ -262,3 +262,24 @@ def test_the_terminal_helper_sees_what_is_wrong(program: Program) -> None:
     assert isinstance(terminal, Terminal)
     assert terminal.process.returncode == 4
     assert "there is no ticket for nothing.zip" in terminal.text()
+
+
+def test_long_sentences_about_a_ticket_go_on_at_a_blank_below_themselves(program: Program) -> None:
+    told = "The draft lacks the creators, without which it cannot be published: fill it in there."
+    title = "A heron and its two young, seen at the mouth of the river from the second bridge"
+    info = replace(
+        finished_info(ticket_number=number(7), title=title),
+        warnings=(Finding(code="metadata-missing", message=told),),
+        warnings_total=1,
+    )
+    program.add(info, content=None)
+    with on_terminal(program, "status", number(7)) as terminal:
+        terminal.end()
+        lines = terminal.lines()
+    at = lines.index(
+        "  The draft lacks the creators, without which it cannot be published: fill it in"
+    )
+    assert lines[at + 1] == "  there. [metadata-missing]"
+    at = next(n for n, line in enumerate(lines) if line.startswith("goes to"))
+    assert " ".join(f"{lines[at]} {lines[at + 1]}".split()) == f"goes to archive, titled '{title}'"
+    assert lines[at + 1].startswith(" " * len("goes to      "))

@@ -40,7 +40,10 @@ def _check_target(target: TargetConfig, tokens: Tokens, *, has_credentials: bool
         token = tokens.of(target)
     except MissingTokenError as error:
         if target.token_credential is not None and not has_credentials:
-            detail = f"the credential {target.token_credential} is only seen by the service"
+            detail = (
+                f"the credential {target.token_credential} is only seen by the service; "
+                "a run by hand needs token_file"
+            )
             return CheckRow(what, State.WARNING, detail)
         return CheckRow(what, State.WRONG, f"{error}: the target is off, its drops wait")
     try:

@@ -2,7 +2,10 @@
 
 import importlib
 import os
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,6 +16,9 @@ from presqt_daemon.system.files import json_bytes
 from presqt_daemon.system.systemd import is_journal
 
 Row = Sequence[str]
+
+_LABEL = re.compile(r"\S+(?: \S+)? {2,}| +")
+"""What stands before a fact: its name and blanks, or blanks alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +79,29 @@ def print_lines(lines: Iterable[str]) -> None:
     """Print lines that are escaped already."""
     for line in lines:
         print(line)
+
+
+def print_text(lines: Iterable[str]) -> None:
+    """Print sentences and facts, escaped already; on a terminal they go on at a blank.
+
+    What goes on stands below what it belongs to. Words that are longer than a line, such as paths,
+    stay whole.
+    """
+    if not is_terminal():
+        print_lines(lines)
+        return
+    width = shutil.get_terminal_size().columns
+    for line in lines:
+        label = _LABEL.match(line)
+        indent = " " * min(len(label[0]) if label else 0, width // 2)
+        folded = textwrap.wrap(
+            line,
+            width,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        print("\n".join(folded))
 
 
 def print_json(value: Any) -> None:
