@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
-from urllib.parse import urlsplit
 
 from presqt_daemon.cli.output.text import shown, text_from_moment
 from presqt_daemon.cli.report.charts import deposits_chart, failures_chart
 from presqt_daemon.cli.report.deposits import ReportedTicket, ReportedTickets, Sum, Summary, ended
 from presqt_daemon.cli.report.table import counted, remarks_on_missing
+from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.units import text_from_bytes
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -117,9 +117,5 @@ def _text(value: str) -> str:
 
 def _address(link: str) -> str | None:
     """A link that may be followed, None for any but one of the web."""
-    try:
-        parts = urlsplit(link)
-    except ValueError:
-        return None
-    is_web = parts.scheme in {"http", "https"} and bool(parts.netloc)
-    return escape(shown(link), quote=True) if is_web else None
+    page = page_from(link)
+    return None if page is None else escape(page, quote=True)
