@@ -21,6 +21,7 @@ HEARTBEAT_BYTES = 512
 class Heartbeat:
     """What the file holds. `at` is a moment of the holder's own CLOCK_BOOTTIME, for its own host.
 
+    `ttl` is what the holder counts with: whoever would take over waits at least so long.
     `is_alone`: the holder had the lock of all tickets and its host alone runs them.
     """
 
@@ -28,6 +29,7 @@ class Heartbeat:
     count: int
     instance: str
     at: float
+    ttl: float
     is_alone: bool
     is_released: bool = False
 
@@ -53,6 +55,7 @@ def read_heartbeat(folder: Path) -> Heartbeat | None:
         beat = Heartbeat(**json.loads(content))
         if type(beat.epoch) is not int or type(beat.count) is not int:
             raise TypeError
+        float(beat.at), float(beat.ttl)
     except (ValueError, TypeError, RecursionError):
         raise TornHeartbeatError from None
     return beat

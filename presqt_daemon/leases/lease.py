@@ -197,6 +197,7 @@ class Lease:
                 count=self._count,
                 instance=self.instance,
                 at=began,
+                ttl=self._terms.ttl,
                 is_alone=self._terms.is_alone,
                 is_released=is_released,
             ),
@@ -227,7 +228,8 @@ def take_lease(
     while True:
         last = 0 if isinstance(seen, bytes) or seen is None else seen.epoch
         is_free = _is_free(seen, terms) and (terms.is_alone or won_by_others <= last)
-        if is_free or clock() - since >= terms.ttl:
+        ttl = max(terms.ttl, seen.ttl) if isinstance(seen, Heartbeat) else terms.ttl
+        if is_free or clock() - since >= ttl:
             number = max(last, won_by_others) + 1
             tried = clock()
             if _win(folder, number, terms):
@@ -285,10 +287,8 @@ def _read(folder: Path) -> Heartbeat | bytes | None:
 
 def _is_free(beat: Heartbeat | bytes | None, terms: LeaseTerms) -> bool:
     """Whether nobody need be waited for."""
-    if beat is None:
-        return True
-    if isinstance(beat, bytes):
-        return False
+    if beat is None or isinstance(beat, bytes):
+        return beat is None
     if beat.is_released:
         return True
     # a process of this host that was alone: it is dead, or we could not be alone

@@ -22,7 +22,10 @@ from tests.house.house import House, wait_until
 
 HERE = Path(__file__).parents[2]
 PRELOAD = Path(__file__).parent / "preload_host.py"
-TTL = 4
+TTL = 6
+WORKER_TTL = "20s"
+"""Until the scheduler gives up a silent worker, which then ends: no busy machine may be so slow."""
+
 DROPPED = re.compile(r"f\d+\.bin")
 """The names of files that a test has dropped; the daemon adds one of its own."""
 
@@ -170,7 +173,7 @@ class Cluster:
                 env={
                     **os.environ,
                     "PYTHONPATH": str(HERE),
-                    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "5s",
+                    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": WORKER_TTL,
                     **self.environment,
                     **environment,
                 },

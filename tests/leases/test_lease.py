@@ -1,7 +1,7 @@
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -162,6 +162,14 @@ def test_who_never_waits_gets_a_dead_holders_ticket_in_the_end(tmp_path: Path) -
     host.now = 10.0
     assert take_lease(tmp_path, host.terms(), wait=False, before=before).epoch == 2
     assert before == {}
+
+
+def test_a_taker_waits_as_long_as_the_holder_counts_with(tmp_path: Path) -> None:
+    patient = replace(Host("a").terms(), ttl=60.0)
+    take_lease(tmp_path, patient)
+    host = Host("b")
+    take_lease(tmp_path, host.terms())
+    assert host.now >= 60
 
 
 def test_of_two_takers_one_wins(tmp_path: Path) -> None:

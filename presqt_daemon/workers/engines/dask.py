@@ -28,6 +28,18 @@ for _name in ("distributed", "distributed.client", "distributed.core", "distribu
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
+class HandedOut(Future[T]):
+    """A run that was handed to the scheduler; cancelled, it is not begun any more."""
+
+    theirs: Any = None
+
+    def cancel(self) -> bool:
+        """Ask the scheduler to forget it; what runs already goes on."""
+        if self.theirs is not None:
+            self.theirs.cancel()
+        return True
+
+
 class DaskEngine(Executor):
     """Safe from several threads. A scheduler that comes back is connected to anew."""
 
@@ -42,7 +54,7 @@ class DaskEngine(Executor):
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Hand a run to the scheduler. Raises EngineDownError, and then it has not begun."""
         client = self._connected()
-        ours: Future[T] = Future()
+        ours: HandedOut[T] = HandedOut()
         ours.set_running_or_notify_cancel()
         try:
             theirs = client.submit(
@@ -50,6 +62,8 @@ class DaskEngine(Executor):
             )
         except (OSError, RuntimeError, ValueError) as error:
             raise EngineDownError(f"the scheduler takes nothing ({error})") from None
+
+        ours.theirs = theirs
 
         def end(done: Any) -> None:
             # the last reference to theirs: letting it go earlier would cancel it

@@ -19,6 +19,7 @@ from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.parties import OtherPartyError
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.workers.changes import TicketChanges
 from presqt_daemon.workers.engines.granting import Granting
 from presqt_daemon.workers.engines.starts import (
     EngineDownError,
@@ -31,7 +32,14 @@ from presqt_daemon.workers.limits.permits import Permits
 from presqt_daemon.workers.outcomes import end_failed
 from presqt_daemon.workers.run_ticket import run_ticket
 from presqt_daemon.workers.runs.proof import Serves
-from presqt_daemon.workers.runs.requested import CANCEL, NOTHING, STOP, write_request
+from presqt_daemon.workers.runs.requested import (
+    CANCEL,
+    HOLD,
+    NOTHING,
+    STOP,
+    forget_request,
+    write_request,
+)
 from presqt_daemon.workers.runs.run import (
     ENGINE,
     ENGINE_SECONDS,
@@ -74,7 +82,7 @@ class Elsewhere:
                 grant = self.granting.grant(run, folder)
                 write_request(folder.path, NOTHING)
                 future = self.engine.submit(run_ticket, mediafiles, ticket, run, grant)
-                end = self._wait_for(future, folder, permits.interruption(ticket))
+                end = self._wait_for(future, folder, permits, grant.goes_on_to)
             except (EngineDownError, NotHereError, ParkError) as cause:
                 end = self._park(run, folder, cause)
             except HostLostError as error:
@@ -86,34 +94,41 @@ class Elsewhere:
             return without_disk(run, "mediafiles is not where it was")
         except OSError as error:
             return without_disk(run, error.strerror or str(error))
+        except Exception as bug:  # noqa: BLE001  (one ticket's bug must end nothing else)
+            return TicketChanges(self.supervisor).end_for_bug(ticket, bug)
         finally:
             self.granting.take_back(ticket)
         return end
 
     def _wait_for(
-        self, future: "Future[RunEnd]", folder: TicketFolder, interruption: Interruption
+        self, future: "Future[RunEnd]", folder: TicketFolder, permits: Permits, then: str | None
     ) -> RunEnd:
         """How the run has ended; what is asked of it meanwhile is handed on.
+
+        `then` is the target to which it goes on where it stages first.
 
         Raises EngineDownError where it cannot begin, or is lost from sight; what it raised.
         """
         clock = self.supervisor.clock
+        interruption = permits.interruption(folder.ticket)
         asked, idle_since = NOTHING, clock()
         while not concurrent.futures.wait([future], LOOK_SECONDS).done:
             word = _asked_of(interruption, clock())
+            if word == NOTHING and then is not None and permits.holds.cover(folder.ticket, then):
+                word = HOLD
             if word != asked:
                 write_request(folder.path, word)
                 asked = word
-            if asked == NOTHING and clock() - idle_since < IDLE_SECONDS:
+            if asked in {NOTHING, HOLD} and clock() - idle_since < IDLE_SECONDS:
                 continue
             idle_since = clock()
             if _is_begun(folder):
                 continue
             trouble = self._trouble()
-            if trouble is None and asked == NOTHING:
+            if trouble is None and asked in {NOTHING, HOLD}:
                 continue
             future.cancel()
-            if asked != NOTHING:
+            if asked in {CANCEL, STOP}:
                 return RunEnd(ticket=folder.ticket, kind=RunKind.HANDED_BACK, info=None)
             raise EngineDownError(trouble)
         return future.result()
@@ -176,6 +191,7 @@ class Elsewhere:
             supervisor.permits.tell(Serves(run.ticket))
         if end.kind is RunKind.OVER:
             self.granting.names.free_all(run.ticket)
+            forget_request(folder.path)
 
 
 def _asked_of(interruption: Interruption, now: float) -> str:

@@ -51,6 +51,8 @@ class Host:
             if self._pool is None or self._tokens is None or self._uploads is None:
                 self._begin(config)
             pool, tokens, uploads = self._pool, self._tokens, self._uploads
+            if uploads is not None and uploads.terms.ttl != config.engine_options.lease_ttl:
+                uploads.terms = _terms_of(config)
         assert pool is not None
         assert tokens is not None
         assert uploads is not None
@@ -87,8 +89,7 @@ class Host:
         open_log(0, journal=False)
         self._pool = Pool()
         self._tokens = Tokens(config.targets, os.environ)
-        terms = LeaseTerms(ttl=config.engine_options.lease_ttl, is_alone=False)
-        self._uploads = Uploads(config.mediafiles, config.permissions.status, terms)
+        self._uploads = Uploads(config.mediafiles, config.permissions.status, _terms_of(config))
         start_thread(self._turn, "pool")
 
     def _turn(self) -> None:
@@ -98,6 +99,10 @@ class Host:
             assert self._pool is not None
             self._pool.end_hung_start()
             self._pool.let_go()
+
+
+def _terms_of(config: Config) -> LeaseTerms:
+    return LeaseTerms(ttl=config.engine_options.lease_ttl, is_alone=False)
 
 
 def _require_same(config: Config, mediafiles: Path, grant: Grant) -> None:

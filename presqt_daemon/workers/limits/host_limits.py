@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from presqt_daemon.config import Config, TargetConfig
-from presqt_daemon.tickets.holds import read_holds
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.workers.limits.grant import Grant, Learnt
 from presqt_daemon.workers.limits.permits import AccountKey, Space, site_of, space_of
@@ -49,17 +48,9 @@ class HostLimits:
         resource_id: str | None,
         zip_bytes: int,  # noqa: ARG002
     ) -> bool:
-        """Whether it has a place there; one container takes one ticket, so that only new ones.
-
-        False also for what an operator has put on hold since it was handed out.
-        """
-        if target != self.grant.goes_on_to or resource_id is not None:
-            return False
-        try:
-            return not read_holds(self.config.control_folder).cover(ticket, target)
-        except OSError:
-            # it cannot be known: the daemon decides, when the ticket comes back
-            return False
+        """Whether it has a place there; one container takes one ticket, so that only new ones."""
+        is_granted = target == self.grant.goes_on_to and resource_id is None
+        return is_granted and not self.interruption(ticket).is_held
 
     def outgrow(self, ticket: str) -> bool:  # noqa: ARG002
         """A slow bag leaves its place, so that the daemon may give it one among the large."""

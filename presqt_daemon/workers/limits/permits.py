@@ -172,8 +172,8 @@ class Permits(SameProcess):
     def begin_sending_after(self, ticket: str, target: str, zip_bytes: int) -> bool:
         """Take one of a target's lanes for a ticket that is staged first, passing nobody."""
         with self._lock:
-            is_free = self.goes_on and target not in {*self._queued, *self._coming.values()}
-            is_free = is_free and not self.holds.cover(ticket, target)
+            is_free = self.goes_on and not self.holds.cover(ticket, target)
+            is_free = is_free and target not in {*self._queued, *self._coming.values()}
             return is_free and self._take_lane(ticket, target, None, zip_bytes)
 
     def have_queued(self, targets: Collection[str], is_running: Callable[[str], bool]) -> None:

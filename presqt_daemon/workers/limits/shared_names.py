@@ -1,7 +1,8 @@
 """What one ticket at a time may have among all hosts: a name in a folder that they share.
 
-Made with O_EXCL, which every share keeps; the file holds the ticket, which may take it again. A
-host that dies leaves it to the next run of the same ticket, or to the daemon when that has ended.
+Made with O_EXCL, which every share keeps; the file holds the ticket, which may take it again, and
+the process that took it. A host that dies leaves it to the next run of the same ticket, or to the
+daemon when that has ended; one that thaws afterwards lets go of nothing that is another's by then.
 """
 
 import contextlib
@@ -9,13 +10,16 @@ import hashlib
 import os
 from pathlib import Path
 
+from presqt_daemon.system.host import instance_id
+
 FOLDER_NAME = ".engine"
 
 
 class SharedNames:
     """The names in `mediafiles/.engine/`; used by runs on any host."""
 
-    def __init__(self, mediafiles: Path) -> None:
+    def __init__(self, mediafiles: Path, instance: str | None = None) -> None:
+        self._instance = instance or instance_id()
         self._folder = mediafiles / FOLDER_NAME
         self._taken: dict[str, set[Path]] = {}
 
@@ -29,13 +33,13 @@ class SharedNames:
         try:
             handle = os.open(path, flags, 0o600)
         except FileExistsError:
-            if _holder(path) != ticket:
+            if _holder(path)[0] != ticket:
                 return False
-        else:
-            try:
-                os.write(handle, ticket.encode())
-            finally:
-                os.close(handle)
+            handle = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.write(handle, f"{ticket} {self._instance}".encode())
+        finally:
+            os.close(handle)
         self._taken.setdefault(ticket, set()).add(path)
         return True
 
@@ -44,7 +48,7 @@ class SharedNames:
         taken = self._taken.pop(ticket, set())
         for path in taken:
             if path.name.startswith(kind):
-                _remove(path, ticket)
+                _remove(path, ticket, self._instance)
             else:
                 self._taken.setdefault(ticket, set()).add(path)
 
@@ -55,13 +59,16 @@ class SharedNames:
                 _remove(self._folder / name, ticket)
 
 
-def _holder(path: Path) -> str | None:
+def _holder(path: Path) -> tuple[str, str]:
+    """The ticket that has a name, and the process that took it; empty texts for nobody."""
     with contextlib.suppress(OSError):
-        return path.read_text("ascii", "replace")
-    return None
+        ticket, _, instance = path.read_text("ascii", "replace").partition(" ")
+        return ticket, instance
+    return "", ""
 
 
-def _remove(path: Path, ticket: str) -> None:
-    if _holder(path) == ticket:
+def _remove(path: Path, ticket: str, instance: str | None = None) -> None:
+    found = _holder(path)
+    if found[0] == ticket and instance in {None, found[1]}:
         with contextlib.suppress(OSError):
             path.unlink()

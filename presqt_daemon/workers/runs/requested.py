@@ -4,6 +4,7 @@ The file is made before the run begins and written in place: an NFS client asks 
 file that it opens, but not about a name that was missing a moment ago.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 REQUEST_NAME = ".requested"
 REQUEST_BYTES = 16
 LOOK_SECONDS = 1.0
-CANCEL, STOP, NOTHING = "cancel", "stop", ""
+CANCEL, STOP, HOLD, NOTHING = "cancel", "stop", "hold", ""
 
 
 def write_request(folder: Path, word: str) -> None:
@@ -23,6 +24,12 @@ def write_request(folder: Path, word: str) -> None:
         os.pwrite(handle, word.encode("ascii").ljust(REQUEST_BYTES), 0)
     finally:
         os.close(handle)
+
+
+def forget_request(folder: Path) -> None:
+    """Remove the file of a ticket that has ended."""
+    with contextlib.suppress(OSError):
+        (folder / REQUEST_NAME).unlink()
 
 
 class RequestedByFile:
@@ -43,6 +50,11 @@ class RequestedByFile:
     def stop_by(self) -> float | None:
         """A moment that has passed where the run is to end now, else None."""
         return float("-inf") if self._read() == STOP else None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing may be sent that has not begun to be."""
+        return self._read() == HOLD
 
     def _read(self) -> str:
         now = self._clock()
