@@ -149,11 +149,8 @@ def _verify_many(means: Means, sample: int | None) -> Iterator[FixityCheck]:
     for looked_at, name in enumerate(names):
         if sample is not None and done >= sample:
             return
-        so_far = (looked_at, len(names)) if sample is None else (done, sample)
-        unit = "tickets" if sample is None else "deposits"
-        means.show(
-            Step(words=f"asking about ticket {name}", done=so_far[0], total=so_far[1], unit=unit)
-        )
+        count, total = (looked_at, len(names)) if sample is None else (done, sample)
+        means.show(Step(words="asking the targets again", done=count, total=total, unit="tickets"))
         folder = uploads.folder(name)
         try:
             yield _verify(means, folder)
