@@ -116,7 +116,7 @@ def test_a_worker_that_hangs_is_ended_by_the_stall_limit(
     config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = presqt(config.uploads_folder)
-    config = replace(config, uploads=replace(config.uploads, stall_limit=1.0))
+    config = replace(config, uploads=replace(config.uploads, stall_limit=5.0))
     pool = ShortPool(begin_and_hang, 1)
     with running(config, pool) as runner:
         runner.ask(force=False)
