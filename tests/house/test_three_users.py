@@ -27,6 +27,10 @@ def rooms() -> Iterator[tuple[House, Shelf]]:
         yield rooms
 
 
+OPEN = {"process_info.json", "daemon.json"}
+"""What `permissions.status` opens: the tickets' status, and what the daemon says of itself."""
+
+
 def readable_by(uid: int, house: House) -> set[str]:
     """The names of all files in the house's folders that a user can open."""
     places = (house.uploads.parent, house.archive, house.inbox)
@@ -64,7 +68,7 @@ def test_the_sender_reads_the_status_and_the_stranger_no_payload(
     for uid in (SENDER, STRANGER):
         assert as_user(uid, "cat", str(folder / "process_info.json")).returncode == 0
         assert as_user(uid, "touch", str(folder / "new")).returncode != 0
-    assert readable_by(STRANGER, house) == {"process_info.json", "receipt.json"}
+    assert readable_by(STRANGER, house) == OPEN | {"receipt.json"}
     for path in folder.rglob("*"):
         if path.name not in {"process_info.json", "receipt.json"}:
             assert not path.stat().st_mode & (stat.S_IROTH | stat.S_IRGRP), path
@@ -82,8 +86,8 @@ def test_the_stranger_reads_no_payload_while_the_bag_is_staged(rooms: tuple[Hous
     info = wait_until(lambda: house.of("three.zip"))
     staged = house.uploads / info["ticket_number"] / "bag" / "data" / "Project" / "a.txt"
     assert staged.read_bytes() == b"alpha\n"
-    assert readable_by(STRANGER, house) == {"process_info.json"}
-    assert readable_by(SENDER, house) == {"process_info.json"}
+    assert readable_by(STRANGER, house) == OPEN
+    assert readable_by(SENDER, house) == OPEN
     assert as_user(STRANGER, "ls", str(staged.parent)).returncode != 0
 
 
