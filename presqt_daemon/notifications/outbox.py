@@ -25,7 +25,13 @@ from presqt_daemon.notifications.events import (
 )
 from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import json_bytes, make_folder, open_regular, replace_file
+from presqt_daemon.system.files import (
+    json_bytes,
+    make_folder,
+    open_regular,
+    remove_tree,
+    replace_file,
+)
 from presqt_daemon.tickets.claim_record import ClaimRecordError
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
 from presqt_daemon.tickets.store import LEFT_PREFIX, TicketFolder, Uploads, is_ticket
@@ -63,7 +69,9 @@ def leave_entry(
     if not to:
         return False
     path = folder.path / f"{LEFT_PREFIX}{info.attempt}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    # made anew each time: what lies there may be a pipe, or have other names
+    remove_tree(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     handle = os.open(path, flags, 0o600)
     with open(handle, "wb") as stream, contextlib.suppress(OSError):
         stream.write(_content(Entry(notification, frozenset(to))))
@@ -104,7 +112,7 @@ class Outbox:
             path = self.folder / name
             entry = read_entry(path) or self._from_status(path.stem, receivers)
             if entry is None:
-                path.unlink(missing_ok=True)
+                remove_tree(path)
             else:
                 found.append(entry)
         yield from sorted(found, key=lambda entry: entry.notification.at)
@@ -142,10 +150,13 @@ class Outbox:
             return None
         if info.is_open and info.attempt <= attempt:
             return None  # the end was not written: its party comes again
-        entry = read_entry(left) or self._from_status(end_id(folder.ticket, attempt), receivers)
+        entry = read_entry(left)
         if entry is None or entry.notification.id != end_id(folder.ticket, attempt):
-            left.unlink(missing_ok=True)
-            return None
+            entry = self._from_status(end_id(folder.ticket, attempt), receivers)
+            if entry is not None:
+                self.keep(entry)
+            remove_tree(left)
+            return entry
         path = self._path(entry.notification)
         try:
             os.rename(left, path)

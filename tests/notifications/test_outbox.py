@@ -1,5 +1,7 @@
 import json
 import os
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -153,3 +155,41 @@ def test_a_full_disk_that_takes_the_name_alone_will_do(
         assert leave_entry(folder, FAILED, STAFF)
     end(uploads, FAILED)
     assert len(list(outbox.left_entries((TICKET,), STAFF))) == 1
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def folder_in_place(path: Path) -> None:
+    (path / "inner").mkdir(parents=True)
+
+
+def link(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def second_name(path: Path) -> None:
+    other = path.parent.parent / "other"
+    other.write_bytes(b"another's")
+    path.hardlink_to(other)
+
+
+@pytest.mark.parametrize("make", [pipe, folder_in_place, link, second_name])
+def test_whatever_lies_in_an_entrys_place_blocks_nobody_and_is_not_written_through(
+    uploads: Uploads, outbox: Outbox, make: Callable[[Path], None]
+) -> None:
+    folder = uploads.folder(TICKET)
+    place = folder.path / f"{LEFT_PREFIX}1"
+    make(place)
+    assert leave_entry(folder, FAILED, STAFF)
+    assert stat.S_ISREG(place.lstat().st_mode)
+    other = uploads.root / "other"
+    assert not other.exists() or other.read_bytes() == b"another's"
+    place.unlink()
+    make(place)
+    end(uploads, FAILED)
+    (entry,) = outbox.left_entries((TICKET,), STAFF)
+    assert entry.to == {"staff", "chat"}
+    assert left(folder) == []
+    assert list(outbox.entries(STAFF)) == [entry]
