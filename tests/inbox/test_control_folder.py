@@ -113,3 +113,13 @@ def test_a_request_that_comes_within_the_same_tick_of_the_clock_is_seen(tmp_path
     os.utime(tmp_path, ns=(tick, tick))
     until(lambda: len(found) == 2)
     folder.stop()
+
+
+def test_many_requests_are_taken_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
+    tickets = [f"{number:08x}-1111-4111-8111-111111111111" for number in (3, 9, 1, 7, 5)]
+    for moment, ticket in enumerate(tickets):
+        path = tmp_path / f"{ticket}.retry"
+        path.touch()
+        os.utime(path, ns=(10**18 + moment, 10**18 + moment))
+    found = [request.ticket for request in taken(tmp_path) if isinstance(request, Request)]
+    assert found == tickets

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from presqt_daemon.cli.command_line.exits import CommandRefusal
+from presqt_daemon.cli.operator.give_back import _copy_whole
 from presqt_daemon.errors import UserFault
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
@@ -150,3 +152,22 @@ def test_a_full_disk_leaves_nothing_half_done(program: Program, tmp_path: Path) 
     finally:
         subprocess.run(["umount", str(small)], check=True)
     assert (folder.path / info.source_file).stat().st_size == 3 << 20
+
+
+def test_a_copy_that_the_disk_did_not_keep_is_told_and_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = os.fsync
+
+    def spoil(handle: int) -> None:
+        sync(handle)
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            os.pwrite(handle, b"X", 2)
+
+    monkeypatch.setattr(os, "fsync", spoil)
+    source = tmp_path / "source"
+    source.write_bytes(b"content of the zip")
+    (tmp_path / "home").mkdir()
+    with source.open("rb") as stream, pytest.raises(CommandRefusal, match="look at that disk"):
+        _copy_whole(stream, tmp_path / "home", "thesis.zip", None)
+    assert os.listdir(tmp_path / "home") == []
