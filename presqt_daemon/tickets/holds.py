@@ -128,7 +128,7 @@ def end_hold(control: Path, name: str | None) -> bool:
     """End a hold, durably; False where there was none. Raises OSError."""
     try:
         (control / name_of_hold(name)).unlink()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return False
     sync_folder(control)
     return True

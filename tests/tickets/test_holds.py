@@ -99,3 +99,10 @@ def test_a_hold_of_any_time_counts_and_a_folder_of_such_a_name_is_none(
     holds = read_holds(tmp_path)
     assert holds.everything is not None
     assert not holds.named
+
+
+def test_a_folder_of_such_a_name_holds_nothing_and_holds_up_no_resume(tmp_path: Path) -> None:
+    (tmp_path / "osf.hold").mkdir()
+    assert not read_holds(tmp_path)
+    assert not end_hold(tmp_path, "osf")
+    assert (tmp_path / "osf.hold").is_dir()
