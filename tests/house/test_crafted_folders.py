@@ -16,7 +16,7 @@ DEEP = b"[" * 200_000 + b"]" * 200_000
 OPEN = {"status": "in_progress", "status_code": None, "finished_at": None, "expiration": None}
 WORKING_FILES = ("journal.jsonl", "payload.jsonl", "receipt.json", "process_info.json",
                  "claim.json", ".process_info.json.tmp", ".payload.jsonl.tmp", ".receipt.json.tmp",
-                 ".claim.json.tmp", ".notification-1")  # fmt: skip
+                 ".claim.json.tmp", ".heartbeat", ".epoch.1", ".notification-1")  # fmt: skip
 
 
 @pytest.fixture
