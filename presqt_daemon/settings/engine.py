@@ -1,7 +1,5 @@
 """What must hold of an engine of many hosts before anything runs."""
 
-import importlib.util
-
 from presqt_daemon.config import Config
 from presqt_daemon.settings.complaints import Complaints
 
@@ -14,10 +12,12 @@ _OPTIONS = "engine_options"
 
 
 def check_engine_settings(config: Config, complaints: Complaints) -> None:
-    """An engine needs its library and its address, and its TLS files all or none."""
+    """An engine needs its address, and its TLS files all or none.
+
+    Whether its library is there is found when it is opened: a configuration may be read where the
+    engine is not used.
+    """
     options = config.engine_options
-    if config.engine == "dask" and importlib.util.find_spec("distributed") is None:
-        complaints.add(("engine",), "dask needs more: pip install 'presqt-daemon[dask]'")
     if config.engine != "local" and not options.address:
         complaints.add((_OPTIONS, "address"), f"must say where the scheduler of {config.engine} is")
     elif options.address and not options.address.startswith(_SCHEMES):

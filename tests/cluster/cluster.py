@@ -131,13 +131,13 @@ class Cluster:
         for name in names:
             self.start_host(name)
 
-    def start_host(self, name: str, **environment: str) -> WorkerHost:
-        """A host with a worker for two tickets at a time; begun when the scheduler knows it."""
+    def start_host(self, name: str, *, threads: int = 2, **environment: str) -> WorkerHost:
+        """A host with a worker for so many tickets at a time, once the scheduler knows it."""
         process = self._start(
             "distributed.cli.dask_worker",
             f"tcp://127.0.0.1:{self.port}",
             "--no-nanny",
-            "--nthreads=2",
+            f"--nthreads={threads}",
             "--host=127.0.0.1",
             "--no-dashboard",
             "--preload",
@@ -210,6 +210,11 @@ class Cluster:
             for request in list(self.fake.requests)
             if request.method == "PUT" and DROPPED.fullmatch(request.query.get("name", ""))
         )
+
+    def stored(self) -> int:
+        """How many of them the target has."""
+        with self.fake.lock:
+            return sum(bool(DROPPED.fullmatch(one.name)) for one in self.fake.entities.values())
 
     def creations(self) -> int:
         return self.fake.count("POST", "/v2/nodes/")

@@ -16,7 +16,8 @@ pytest.importorskip("distributed", reason="needs the extra dask")
 pytestmark = pytest.mark.xdist_group("cluster")
 
 FILES = 24
-SLOW = 0.25
+SLOW, SLOWER = 0.25, 2.0
+"""Seconds for each file; the second outlasts a daemon's start on a busy machine."""
 
 
 @pytest.fixture
@@ -38,9 +39,9 @@ def assert_finished(infos: list[dict[str, Any]]) -> None:
     assert {tuple(info["failed_fixity"]) for info in infos} == {()}
 
 
-def begin_slow_upload(cluster: Cluster) -> str:
-    """One bag in the middle of its upload; the host that sends it."""
-    cluster.slow_down(SLOW)
+def begin_slow_upload(cluster: Cluster, seconds: float = SLOW) -> str:
+    """One bag in the middle of its upload, so slow for each file; the host that sends it."""
+    cluster.slow_down(seconds)
     cluster.house.start()
     cluster.drop("bag", FILES)
     return cluster.wait_for_holder()
@@ -107,11 +108,14 @@ def test_a_frozen_host_that_thaws_after_another_took_over_writes_nothing_more(
 
 @pytest.mark.full
 def test_without_leases_the_same_sends_files_twice(cluster: Cluster) -> None:
-    """The control: these tests can see what leases prevent."""
+    """The control: these tests can see what leases prevent. As the daemon's death above."""
     cluster.environment["TEST_NO_LEASE"] = "1"
-    cluster.start_hosts("a", "b")
-    freeze_and_thaw(cluster)
-    assert max(cluster.puts().values()) > 1, cluster.puts()
+    for name in ("a", "b"):
+        cluster.start_host(name, threads=1)
+    begin_slow_upload(cluster, SLOWER)
+    cluster.house.stop(signal.SIGKILL)
+    cluster.house.start()
+    wait_until(lambda: max(cluster.puts().values()) > 1, LONG, what="for a file sent twice")
 
 
 @pytest.mark.full
@@ -119,7 +123,7 @@ def test_a_daemon_that_is_killed_and_started_again_finds_the_run_and_its_end(
     cluster: Cluster,
 ) -> None:
     cluster.start_hosts("a", "b")
-    begin_slow_upload(cluster)
+    begin_slow_upload(cluster, SLOWER)
     cluster.house.stop(signal.SIGKILL)
     cluster.house.start()
     assert_finished(cluster.wait_for_end(1))
@@ -197,6 +201,8 @@ def test_a_running_ticket_is_cancelled_on_its_host(cluster: Cluster) -> None:
     assert (info["status"], info["error_code"]) == ("failed", "cancelled")
     sent = len(cluster.puts())
     assert sent < FILES
+    # a request that was on its way has its effect first; a retry finds it in the listing
+    wait_until(lambda: cluster.stored() >= sent, LONG)
     assert cluster.house.run("retry", ticket).returncode == 0
     wait_until(lambda: cluster.infos()[0]["status"] == "finished", LONG)
     assert_sent_once(cluster, 1, FILES)

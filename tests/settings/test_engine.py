@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
+from presqt_daemon.config import Config
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.settings.read import config_from_tree
-
-pytest.importorskip("distributed", reason="needs the extra dask")
+from presqt_daemon.workers.engines.starts import open_engine
 
 TLS = {"tls_ca": "ca.pem", "tls_cert": "cert.pem", "tls_key": "key.pem"}
 
@@ -46,3 +46,12 @@ def test_what_is_whole_is_taken() -> None:
 
 def test_an_engine_that_is_not_known_is_named() -> None:
     assert "slurm" in problems("slurm")
+
+
+def test_an_engine_whose_library_is_missing_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'presqt-daemon\[dask\]'"):
+        open_engine(Config(engine="dask"))
+    assert open_engine(Config()) is None

@@ -1,10 +1,12 @@
 """Which engines there are, and what any of them may say when a run does not come back."""
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from presqt_daemon.config import Config
+from presqt_daemon.errors import ConfigError
 
 T = TypeVar("T")
 
@@ -22,7 +24,9 @@ class NotHereError(LookupError):
 
 
 def _dask(config: Config) -> Executor:
-    # an extra: without it the daemon runs, and this engine says what is missing
+    # an extra, which only those have who use it
+    if importlib.util.find_spec("distributed") is None:
+        raise ConfigError(("engine: dask needs more: pip install 'presqt-daemon[dask]'",))
     from presqt_daemon.workers.engines.dask import DaskEngine  # noqa: PLC0415
 
     return DaskEngine(config.engine_options)
@@ -54,6 +58,9 @@ class TellsOfHosts(Protocol):
 
 
 def open_engine(config: Config) -> Executor | None:
-    """The engine of many hosts, None where this process runs all. Opens no connection yet."""
+    """The engine of many hosts, None where this process runs all. Opens no connection yet.
+
+    Raises ConfigError where its library is missing.
+    """
     start = ENGINES.get(config.engine)
     return None if start is None else start(config)
