@@ -63,7 +63,7 @@ def end_finished(holder: StatusWriter, result: UploadResult, config: Config) -> 
     if info.failed_fixity:
         # a deposit that holds other bytes is what an operator must hear of, however it is called
         log = lines_of(holder.folder, "failed fixity", config)
-        log.warning("finished: %s: %s", info.source_file, message)
+        log.warning("finished: %s: %s A retry sends again what differs.", info.source_file, message)
     else:
         ticket_log(info.ticket_number).info("finished: %s: %s", info.source_file, message)
     if verdict(info) is Verdict.VERIFIED:
