@@ -7,12 +7,15 @@ which NFS clients keep for up to a minute.
 
 import contextlib
 import json
+import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 HEARTBEAT_NAME = ".heartbeat"
 EPOCH_PREFIX = ".epoch."
+MAX_EPOCH = 1 << 53
+MAX_TTL_SECONDS = 3600.0
 HEARTBEAT_BYTES = 512
 """Written in place by one call, within one page: a reader sees one beat or the other."""
 
@@ -53,12 +56,21 @@ def read_heartbeat(folder: Path) -> Heartbeat | None:
         os.close(handle)
     try:
         beat = Heartbeat(**json.loads(content))
-        if type(beat.epoch) is not int or type(beat.count) is not int:
-            raise TypeError
-        float(beat.at), float(beat.ttl)
-    except (ValueError, TypeError, RecursionError):
+        if not _is_possible(beat):
+            raise ValueError
+    except (ValueError, TypeError, RecursionError, OverflowError):
         raise TornHeartbeatError from None
     return beat
+
+
+def _is_possible(beat: Heartbeat) -> bool:
+    """Whether a holder of ours can have written it: no damaged one holds a ticket for ever."""
+    return (
+        [type(one) for one in (beat.epoch, beat.count, beat.instance)] == [int, int, str]
+        and 0 <= beat.epoch < MAX_EPOCH
+        and math.isfinite(beat.at)
+        and 0 < beat.ttl <= MAX_TTL_SECONDS
+    )
 
 
 def write_heartbeat(folder: Path, beat: Heartbeat) -> None:

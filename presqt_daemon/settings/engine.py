@@ -3,7 +3,7 @@
 from presqt_daemon.config import Config
 from presqt_daemon.settings.complaints import Complaints
 
-MIN_LEASE_SECONDS = 2.0
+MIN_LEASE_SECONDS, MAX_LEASE_SECONDS = 2.0, 3600.0
 """A run is looked at four times a second; a shorter lease would be lost on a busy host."""
 
 TLS = "tls://"
@@ -27,5 +27,5 @@ def check_engine_settings(config: Config, complaints: Complaints) -> None:
     given = [options.tls_ca, options.tls_cert, options.tls_key]
     if any(given) and not all(given):
         complaints.add((_OPTIONS,), "needs tls_ca, tls_cert and tls_key, or none of them")
-    if options.lease_ttl < MIN_LEASE_SECONDS:
-        complaints.add((_OPTIONS, "lease_ttl"), f"must be at least {MIN_LEASE_SECONDS:g}s")
+    if not MIN_LEASE_SECONDS <= options.lease_ttl <= MAX_LEASE_SECONDS:
+        complaints.add((_OPTIONS, "lease_ttl"), "must be at least 2s, and an hour at most")

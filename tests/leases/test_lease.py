@@ -1,7 +1,8 @@
+import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -220,7 +221,20 @@ def test_a_beat_is_written_in_place_and_only_when_it_is_time(tmp_path: Path) -> 
     assert (tmp_path / HEARTBEAT_NAME).stat().st_ino == inode
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"epoch": "1"}', b"\xff" * 600])
+def beat_with(**odd: object) -> bytes:
+    whole = Heartbeat(epoch=1, count=1, instance="a:b:1", at=0.0, ttl=TTL, is_alone=False)
+    return json.dumps({**asdict(whole), **odd}).encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"{", b"[]", b"null", b'{"epoch": "1"}', b"\xff" * 600),
+        *(beat_with(ttl=1e300), beat_with(ttl=float("nan")), beat_with(ttl=0)),
+        *(beat_with(at=float("inf")), beat_with(at="now"), beat_with(instance=None)),
+        *(beat_with(epoch=10**300), beat_with(epoch=-1), beat_with(epoch=True)),
+    ],
+)
 def test_what_is_no_beat_is_waited_for_like_a_holder(tmp_path: Path, content: bytes) -> None:
     (tmp_path / HEARTBEAT_NAME).write_bytes(content)
     host = Host("a")

@@ -31,6 +31,7 @@ def test_the_local_engine_needs_nothing() -> None:
         ({"address": "tls://host:8786"}, "must be set, since the address begins with tls://"),
         ({"address": "tls://host:8786", "tls_ca": "ca.pem"}, "or none of them"),
         ({"address": "tcp://host:8786", "lease_ttl": "1s"}, "must be at least 2s"),
+        ({"address": "tcp://host:8786", "lease_ttl": "2h"}, "an hour at most"),
     ],
 )
 def test_an_engine_that_could_not_be_reached_is_a_mistake(
