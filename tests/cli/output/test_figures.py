@@ -69,7 +69,7 @@ def test_staging_and_sending_have_rates_of_their_own() -> None:
     rate.add(info)
     rate.add(replace(info, updated_at=BEGAN + timedelta(seconds=1), staging_bytes_finished=10**6))
     assert rate.texts(info)[0] == "1.0 MB/s"
-    sending = sending_info(updated_at=BEGAN + timedelta(seconds=2), upload_bytes_finished=0)
+    sending = sending_info(updated_at=BEGAN + timedelta(seconds=2), upload_bytes_finished=2 * 10**6)
     rate.add(sending)
     assert rate.texts(sending) == ()
     assert rate.texts(finished_info()) == ()
