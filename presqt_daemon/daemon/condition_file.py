@@ -91,7 +91,8 @@ class ConditionFile:
     def _targets(self, now: float) -> tuple[TargetCondition, ...]:
         agenda, permits = self.rooms.dispatch.agenda, self.rooms.supervisor.permits
         configured = self.rooms.supervisor.config.targets
-        pauses, in_use = agenda.pauses(), permits.sending()
+        # also of a target whose only ticket asks it right now
+        pauses, in_use = agenda.all_pauses(), permits.sending()
         without_token = {item.target: item.cause for item in self.rooms.off_at_start()}
         # tickets may wait for a target that is configured no more
         return tuple(

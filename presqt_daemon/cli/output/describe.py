@@ -57,10 +57,13 @@ def what_stays(info: ProcessInfo) -> Iterator[str]:
     """What becomes of an open ticket's deposit when it is cancelled, and where to look."""
     name = f"ticket {info.ticket_number} ({shown(info.source_file)})"
     yield f"{name}: its end is asked for"
-    if info.link_to_resource is None:
+    files = f"{info.upload_files_finished} of {info.upload_total_files} files"
+    if info.link_to_resource is None and not info.upload_files_finished:
         yield "nothing is at a target yet, as far as its status says"
         return
-    files = f"{info.upload_files_finished} of {info.upload_total_files} files"
+    if info.link_to_resource is None:
+        yield f"what was sent stays ({files}); its receipt will say where"
+        return
     yield f"what was sent stays ({files}): {shown(info.link_to_resource)}"
     yield "remove it there if nobody needs it; a retry goes on with it"
 

@@ -93,6 +93,9 @@ def print_text(lines: Iterable[str]) -> None:
     width = shutil.get_terminal_size().columns
     for line in lines:
         label = _LABEL.match(line)
+        if label is not None and " " not in line[label.end() :]:
+            print(line)  # a path or an address, to be copied
+            continue
         indent = " " * min(len(label[0]) if label else 0, width // 2)
         folded = textwrap.wrap(
             line,
