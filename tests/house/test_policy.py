@@ -1,14 +1,18 @@
 """The operator's own check of a bag, by the daemon as a process; with ClamAV itself where it is."""
 
+import contextlib
 import os
 import shutil
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.bags import bag_zip, drop
 from tests.house.house import open_house, wait_until
+from tests.house.shelf import Fault, Shelf
+from tests.house.users import SERVICE, house_of_users
 
 CLEAN = {"P/good.txt": b"harmless\n"}
 MARK = b"presqt-daemon test signature 8c3f"
@@ -79,6 +83,69 @@ def test_a_kill_in_the_middle_of_a_check_leaves_no_bag_unchecked(tmp_path: Path)
         flag.touch()
         assert house.ended("one.zip")["error_code"] == "refused-by-policy"
         assert house.deposited() == {}
+
+
+@pytest.mark.full
+def test_a_bag_is_checked_once_whatever_dies_after_it_was_staged(tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    with Shelf() as shelf:
+        shelf.faults.append(Fault("hang", times=1))
+        with open_house(
+            tmp_path,
+            targets={"shelf": shelf.target()},
+            staging={"check_command": ["sh", "-c", f"echo once >> {count}"]},
+        ) as house:
+            house.start()
+            # small, so that its staging goes straight on into sending
+            drop(bag_zip(CLEAN), house.inbox / "shelf" / "one.zip")
+            wait_until(lambda: any(method == "PUT" for method, _ in shelf.requests))
+            assert count.read_text() == "once\n"
+            wait_until(lambda: (i := house.of("one.zip")) and i["stage"] == "hashed")
+            house.stop(signal.SIGKILL)
+            shelf.released.set()
+            house.start()
+            assert house.ended("one.zip")["status"] == "finished"
+            assert count.read_text() == "once\n"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("then", ["goes on", "cancel"])
+def test_a_kill_in_a_check_leaves_no_folder_that_a_service_without_roots_rights_cannot_remove(
+    then: str,
+) -> None:
+    archive = {"archive": {"type": "folder", "path": "archive"}}
+    with house_of_users({"archive": SERVICE}, lambda _shelf: archive) as (house, _shelf):
+        flag, began = house.root / "go", house.root / "began"
+        check = f"touch {began}; until [ -e {flag} ]; do sleep 0.05; done; cat {flag}"
+        house.configure(staging={"check_command": ["sh", "-c", check]})
+        house.start()
+        place = house.inbox / "archive" / "one.zip"
+        aside = house.root / "one.zip"
+        aside.write_bytes(bag_zip({"P/deep/er/good.txt": b"harmless"}))
+        os.chown(aside, SERVICE, SERVICE)
+        aside.rename(place)
+        wait_until(began.exists)
+        ticket = house.tickets()[0]
+        folder = house.uploads / ticket
+        (left,) = folder.glob(".staging-*")
+        assert not any(path.stat().st_mode & 0o222 for path in [left, *left.rglob("*")])
+        family = house.family()
+        house.stop(signal.SIGKILL)
+        for process in family[1:]:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        began.unlink()
+        house.start()
+        wait_until(began.exists)
+        assert not left.exists()
+        if then == "cancel":
+            (house.control / f"{ticket}.cancel").touch()
+            assert house.ended("one.zip")["error_code"] == "cancelled"
+            wait_until(lambda: not [path for path in folder.iterdir() if path.is_dir()])
+        else:
+            flag.touch()
+            assert house.ended("one.zip")["status"] == "finished"
+        assert "stays" not in house.log
 
 
 @pytest.mark.full
