@@ -476,6 +476,7 @@ def test_a_target_that_is_down_and_back_is_told_with_its_tickets(
     assert texts(web).count("target down: archive") == 1, "a restart tells it no second time"
 
 
+@pytest.mark.full
 def test_a_ticket_that_waits_for_long_is_told_once(house: House, web: WebServer) -> None:
     house.configure(
         receivers={"staff": {**urls(house, json_url(web)), "events": ["held"]}},
@@ -539,6 +540,7 @@ def test_check_looks_at_every_receiver_and_sends_nothing(house: House, web: WebS
     assert web.requests == []
 
 
+@pytest.mark.full
 def test_check_notify_sends_a_trial_to_one_or_to_all(house: House, web: WebServer) -> None:
     hook = script(house, f"cat > {house.root}/trial")
     house.configure(
