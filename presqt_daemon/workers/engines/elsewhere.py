@@ -58,6 +58,7 @@ LOOK_SECONDS = 0.25
 IDLE_SECONDS = 10.0
 """A run that nobody has begun after so long may have nobody who could."""
 
+LONGEST_SECONDS = 60.0
 HOST_LOST = "The worker's host was lost"
 
 
@@ -141,7 +142,9 @@ class Elsewhere:
         if not isinstance(cause, ParkError):
             log = shared_log("engine", run.folder, run.ticket)
             log.warning("waits for %s: %s", ENGINE, cause)
-            cause = ParkError(ENGINE, ENGINE_SECONDS, cause=str(cause))
+            # the longer it lasts, the less often each ticket's status is written for it
+            seconds = min(max(ENGINE_SECONDS, run.waited_seconds / 4), LONGEST_SECONDS)
+            cause = ParkError(ENGINE, seconds, cause=str(cause))
         nobody = contextlib.suppress(NotOursError, OtherPartyError)
         with nobody, self.supervisor.uploads.leasing(folder) as party:
             holder = self.supervisor.open_holder(folder, party)
