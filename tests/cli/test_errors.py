@@ -105,8 +105,14 @@ def test_a_full_standard_output_is_said(program: Program) -> None:
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("arguments", [("wait", "thesis.zip"), ("status", "--watch")])
-def test_interrupted_is_130_without_a_word(program: Program, arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("wait", "thesis.zip"), "goes on. Look on: "), (("status", "--watch"), "")],
+    ids=["wait", "status --watch"],
+)
+def test_interrupted_is_130_and_at_most_one_line(
+    program: Program, arguments: tuple[str, ...], said: str
+) -> None:
     program.add(sending_info())
     lock = program.hold()
     with program.start(*arguments) as running:
@@ -115,7 +121,9 @@ def test_interrupted_is_130_without_a_word(program: Program, arguments: tuple[st
         running.send_signal(signal.SIGINT)
         _out, err = running.communicate(timeout=60)
     lock.release()
-    assert (running.returncode, err) == (130, "")
+    assert running.returncode == 130
+    assert said in err
+    assert err.count("\n") == bool(said)
 
 
 def test_a_folder_that_cannot_be_read_is_74(program: Program) -> None:
