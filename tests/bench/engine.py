@@ -37,7 +37,7 @@ def drop(house: House, target: str, count: int) -> None:
 
 
 def wait_for(house: House, count: int) -> list[float]:
-    """The seconds from drop to end of each ticket, once so many have finished."""
+    """The seconds from drop to end of each ticket, the oldest first, once so many have finished."""
 
     def ended() -> bool:
         infos = house.infos()
@@ -49,7 +49,7 @@ def wait_for(house: House, count: int) -> list[float]:
             datetime.fromisoformat(info["finished_at"])
             - datetime.fromisoformat(info["received_at"])
         ).total_seconds()
-        for info in house.infos()
+        for info in sorted(house.infos(), key=lambda info: str(info["received_at"]))
     ]
 
 
@@ -58,7 +58,7 @@ def pace(house: House, target: str, tickets: int) -> str:
     alone = []
     for number in range(1, 6):
         drop(house, target, 1)
-        alone.append(max(wait_for(house, number)[-1:]))
+        alone.append(wait_for(house, number)[-1])
     begun = time.monotonic()
     drop(house, target, tickets)
     wait_for(house, tickets + 5)
