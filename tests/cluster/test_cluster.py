@@ -192,6 +192,7 @@ def test_a_host_of_another_version_or_with_another_token_refuses_and_says_so(
     assert_finished(cluster.wait_for_end(1))
 
 
+@pytest.mark.full
 def test_a_running_ticket_is_cancelled_on_its_host(cluster: Cluster) -> None:
     cluster.start_hosts("a")
     begin_slow_upload(cluster)
@@ -236,6 +237,7 @@ def test_a_run_over_its_time_is_ended_on_its_own_host(cluster: Cluster) -> None:
     assert not has_child_at_work(cluster, "a")
 
 
+@pytest.mark.full
 def test_check_and_status_show_the_workers_and_what_is_wrong_with_one(cluster: Cluster) -> None:
     found = cluster.house.run("check", "--json")
     rows = {row["what"]: row for row in json.loads(found.stdout)["rows"]}
