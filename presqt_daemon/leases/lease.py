@@ -259,8 +259,9 @@ def _begin(folder: Path, number: int, before: int, tried: float, terms: LeaseTer
         raise HeldElsewhereError(folder.name)
     lease = Lease(folder, number, terms)
     lease.begin(tried)
-    if before:
-        forget_epoch(folder, before)
+    # those between were won by holders that died before their first beat
+    for earlier in range(max(before, 1), number):
+        forget_epoch(folder, earlier)
     reach("lease-taken")
     return lease
 

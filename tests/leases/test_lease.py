@@ -152,6 +152,17 @@ def test_a_taker_that_died_before_its_first_beat_blocks_nobody_for_ever(tmp_path
     assert host.now >= TTL
 
 
+def test_alone_the_number_of_a_taker_killed_before_its_first_beat_does_not_stay(
+    tmp_path: Path,
+) -> None:
+    for number in (1, 2):
+        assert take_epoch(tmp_path, number)
+    lease = take_lease(tmp_path, Host("b", is_alone=True).terms())
+    assert epochs(tmp_path) == [f".epoch.{lease.epoch}"] == [".epoch.3"]
+    lease.release(has_ended=True)
+    assert os.listdir(tmp_path) == []
+
+
 def test_who_never_waits_gets_a_dead_holders_ticket_in_the_end(tmp_path: Path) -> None:
     take_lease(tmp_path, Host("a").terms())
     host = Host("b")
