@@ -44,7 +44,8 @@ class ConditionFile:
             return
         self._looked = now
         condition = self._condition(now)
-        if condition == self._said:
+        # where mediafiles is not mounted, nothing is made below its mount point
+        if condition == self._said or not self.rooms.uploads.is_there():
             return
         try:
             # it holds for this life of the daemon only, so no power cut has to keep it

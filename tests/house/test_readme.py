@@ -62,7 +62,7 @@ def test_the_commands_of_the_readme_lead_to_verified_deposits(tmp_path: Path) ->
     try:
         wait_until(lambda: "ready: " in house.log or shell.poll() is not None, 240, what=house.log)
         assert shell.poll() is None, house.log
-        first_bag, a_zip = list(blocks(section("README.md", "The first bag"), "sh"))
+        first_bag, a_zip, _a_token = list(blocks(section("README.md", "The first bag"), "sh"))
         told = run_block(first_bag, tree, environment)
         assert "Upload successful." in told
         assert "archive/Field notes:\nmonday.txt" in told

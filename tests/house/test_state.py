@@ -371,6 +371,7 @@ AGES = {
     # how long a file has lain is told by the file system, and by no other clock; what comes of it
     # is a wait that is a little shorter or longer, once
     "candidates.py": ["consider_drop"],
+    "control.py": ["_live"],
     # days, and the minute in which a sender is told
     "status_copies.py": ["_seconds_since", "remove_expired"],
 }

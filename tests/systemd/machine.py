@@ -17,8 +17,8 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pres
 PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,procps"
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 NEEDED = (
-    "bagit", "certifi", "hatchling", "isal", "psutil", "pyyaml", "requests", "rich", "setuptools",
-    "urllib3", "watchdog", "wheel",
+    "argcomplete", "bagit", "certifi", "hatchling", "isal", "psutil", "pyyaml", "requests", "rich",
+    "setuptools", "urllib3", "watchdog", "wheel",
 )  # fmt: skip
 """What `pip install .` asks for; the container reaches no network."""
 
