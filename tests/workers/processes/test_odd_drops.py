@@ -26,6 +26,7 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda seconds: _real_sleep(min(seconds, 0.001)))
 
 
+@pytest.mark.timeout(3_000)
 @pytest.mark.parametrize("kind", KINDS)
 def test_odd_drops_end_by_name_or_as_a_whole_deposit(kind: str, tmp_path: Path, full: bool) -> None:
     turn, first = KINDS.index(kind), len(choices())
