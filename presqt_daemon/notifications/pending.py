@@ -86,11 +86,11 @@ class Pending:
             if moment is None or moment > now:
                 continue
             batch = self._batch(receiver, wall)
-            if batch is None:
-                self._turns[receiver.name] = Turn(told_at=self._turn(receiver.name).told_at)
-                continue
             turn = self._turns[receiver.name]
-            self._turns[receiver.name] = replace(turn, lost=batch.lost, is_busy=True)
+            if batch is None:
+                self._turns[receiver.name] = Turn(told_at=turn.told_at, lost=turn.lost)
+                continue
+            self._turns[receiver.name] = replace(turn, is_busy=True)
             batches.append(batch)
         return batches
 
@@ -151,6 +151,9 @@ class Pending:
         for entry in lost:
             self._end_one(entry.notification.id, name)
         if lost:
+            # kept with the turn: where nothing else is left, it is told with what comes next
+            turn = self._turns[name]
+            self._turns[name] = replace(turn, lost=turn.lost + len(lost))
             _log.error(
                 "receiver %s could not be told of %d notifications for too long; they are given up",
                 *(name, len(lost)),
@@ -158,11 +161,10 @@ class Pending:
         left = entries[len(lost) :]
         if receiver.command:
             left.sort(key=lambda entry: self._tries[name, entry.notification.id])
-        total = self._turn(name).lost + len(lost)
         if not left:
             return None
         notifications = tuple(entry.notification for entry in left)
-        return Batch(receiver=receiver, notifications=notifications, lost=total)
+        return Batch(receiver=receiver, notifications=notifications, lost=self._turns[name].lost)
 
     def _of(self, name: str) -> list[Entry]:
         found = [entry for entry in self._entries.values() if name in entry.to]

@@ -113,6 +113,22 @@ def test_what_is_too_old_is_given_up_aloud_and_counted_in_the_next_message(
     assert again.lost == 1, "until somebody has read it"
 
 
+def test_where_all_is_given_up_the_next_message_says_so_too(outbox: Outbox) -> None:
+    pending = Pending(outbox)
+    pending.add(entry(1, "staff"), BOTH, 0.0)
+    pending.add(entry(2, "staff"), BOTH, 0.0)
+    wall = NOW + KEPT_FOR + timedelta(seconds=60)
+    assert pending.due(BOTH, CONFIG, 30.0, wall, hurries=False) == []
+    pending.add(entry(900, "staff"), BOTH, 40.0)
+    (batch,) = pending.due(BOTH, CONFIG, 70.0, wall, hurries=False)
+    assert batch.lost == 2
+    told = frozenset(one.id for one in batch.notifications)
+    pending.take_end(batch, Delivered(receiver="staff", ids=told), 71.0)
+    pending.add(entry(901, "staff"), BOTH, 72.0)
+    (after,) = pending.due(BOTH, CONFIG, 2000.0, wall, hurries=False)
+    assert after.lost == 0
+
+
 def test_a_failure_is_logged_once_a_minute_at_most(
     outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
