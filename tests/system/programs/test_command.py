@@ -2,36 +2,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from presqt_daemon.system.programs.command import CommandEnd, clean_environment, run_command
 from presqt_daemon.system.programs.tree import end_leftovers
-
-LONG = 120.0
-"""Seconds that no test comes near, however busy the machine is."""
+from tests.system.programs.living import LONG, is_alive, wait_until
 
 
 def python(code: str, *more: str) -> list[str]:
     return [sys.executable, "-c", code, *more]
-
-
-def wait_until(predicate: Callable[[], bool], seconds: float = LONG) -> None:
-    deadline = time.monotonic() + seconds
-    while not predicate():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
 
 
 def test_a_command_gets_its_input_and_its_output_is_kept_in_the_order_printed() -> None:

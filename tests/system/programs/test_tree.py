@@ -4,7 +4,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -12,6 +11,7 @@ import pytest
 
 from presqt_daemon.system.programs.tree import end_leftovers, end_tree
 from presqt_daemon.workers.processes.reaper import tree_memory
+from tests.system.programs.living import LONG, is_alive, wait_until
 
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
 
@@ -41,20 +41,6 @@ time.sleep(100)
 """
 
 
-def wait_until(predicate: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not predicate():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
-
-
 def test_a_whole_family_ends_with_orphans_sessions_and_the_deaf(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     environment = {**os.environ, "PRESQT_TICKET": "ticket-of-the-family"}
@@ -70,7 +56,7 @@ def test_a_whole_family_ends_with_orphans_sessions_and_the_deaf(tmp_path: Path) 
         )
         assert not [pid for pid in members if is_alive(pid)]
         assert ended >= 6
-        assert leader.wait(5) < 0
+        assert leader.wait(LONG) < 0
 
 
 def test_a_neighbour_with_another_mark_lives_on() -> None:
@@ -84,8 +70,8 @@ def test_a_neighbour_with_another_mark_lives_on() -> None:
         assert not is_alive(worker.pid)
         assert is_alive(other.pid)
         assert end_leftovers("PRESQT_TICKET", {"other"}) == 1
-        assert other.wait(5) == -9
-        worker.wait(5)
+        assert other.wait(LONG) == -9
+        worker.wait(LONG)
 
 
 @pytest.mark.skipif(not os.access(LAST_PID, os.W_OK), reason="only root may choose the next pid")
@@ -115,7 +101,7 @@ from presqt_daemon.system.programs.tree import reap_orphans
 assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # orphans come to us, as to process 1
 own = subprocess.Popen(["sh", "-c", "exit 7"])
 subprocess.run(["sh", "-c", "sleep 0.1 & sleep 0.1 & exit 0"])
-reaped, deadline = 0, time.monotonic() + 30
+reaped, deadline = 0, time.monotonic() + 100
 while reaped < 2 and time.monotonic() < deadline:
     reaped += reap_orphans({own.pid})
     time.sleep(0.01)
@@ -125,6 +111,6 @@ print(reaped, own.wait())
 
 def test_orphans_that_come_to_process_1_are_let_go_and_its_own_children_are_not() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", ORPHANS], check=True, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", ORPHANS], check=True, capture_output=True, text=True, timeout=LONG
     )
     assert done.stdout == "2 7\n"
