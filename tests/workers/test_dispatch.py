@@ -13,8 +13,7 @@ import pytest
 
 from presqt_daemon.config import Config, TargetConfig, UploadsConfig
 from presqt_daemon.errors import UserFault
-from presqt_daemon.model import Route, Stage
-from presqt_daemon.tickets.claim_record import ClaimRecord, Owner
+from presqt_daemon.model import Stage
 from presqt_daemon.tickets.locks import lease_ended
 from presqt_daemon.tickets.process_info import ProcessInfo, fail
 from presqt_daemon.tickets.store import Uploads
@@ -30,6 +29,7 @@ from presqt_daemon.workers.runs.events import Ended, Event, Noted, Refusal, Reop
 from presqt_daemon.workers.runs.run import CREDENTIAL, Run, RunEnd, RunKind, Work
 from presqt_daemon.workers.supervisor import Supervisor
 from tests.tickets.infos import BEGAN, sending_info, write_info
+from tests.tickets.records import claim_record
 
 DAY = 86400.0
 
@@ -78,20 +78,7 @@ class House:
         folder = self.uploads.folder(info.ticket_number)
         folder.path.mkdir(parents=True)
         (folder.path / "thesis.zip").write_bytes(b"zip")
-        folder.write_claim(
-            ClaimRecord(
-                ticket=folder.ticket,
-                inbox_folder="inbox/lab",
-                inbox_name="thesis.zip",
-                zip_name="thesis.zip",
-                sidecar_name=None,
-                route=Route(target="lab"),
-                dropped_by_uid=0,
-                dropped_by_name=None,
-                received_at="2026-01-31T09:30:00Z",
-                owner=Owner(host="depot", boot_id="b", pid=1, started=1),
-            )
-        )
+        folder.write_claim(claim_record(folder.ticket))
         write_info(self.uploads, folder, info)
         return info.ticket_number
 

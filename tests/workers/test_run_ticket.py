@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from presqt_daemon.config import Config, TargetConfig
-from presqt_daemon.model import Route, Status
-from presqt_daemon.tickets.claim_record import ClaimRecord, Owner
+from presqt_daemon.model import Status
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.tickets.verdict import Verdict
@@ -31,6 +30,7 @@ from presqt_daemon.workers.runs.run import Interruption, Run, RunKind, Work
 from presqt_daemon.workers.supervisor import Supervisor
 from tests.bags import bag_zip
 from tests.tickets.infos import new_info, write_info
+from tests.tickets.records import claim_record
 
 
 class PicklingEngine(Executor):
@@ -85,20 +85,7 @@ class Depot:
         folder = self.uploads.folder(info.ticket_number)
         folder.path.mkdir(parents=True)
         (folder.path / "thesis.zip").write_bytes(bag_zip({"a.txt": b"a", "b/c.txt": b"c"}))
-        folder.write_claim(
-            ClaimRecord(
-                ticket=folder.ticket,
-                inbox_folder="inbox/archive",
-                inbox_name="thesis.zip",
-                zip_name="thesis.zip",
-                sidecar_name=None,
-                route=Route(target="archive"),
-                dropped_by_uid=0,
-                dropped_by_name=None,
-                received_at="2026-01-31T09:30:00Z",
-                owner=Owner(host="depot", boot_id="b", pid=1, started=1),
-            )
-        )
+        folder.write_claim(claim_record(folder.ticket, "archive"))
         write_info(self.uploads, folder, info)
         self.dispatch.open(OpenTicket(ticket=folder.ticket, work=Work.STAGE, zip_bytes=1), None)
         return folder.ticket

@@ -7,8 +7,7 @@ import pytest
 
 from presqt_daemon.config import Config, StagingConfig, TargetConfig, UploadsConfig
 from presqt_daemon.errors import HouseFault, UserFault
-from presqt_daemon.model import PauseKind, Route, Stage
-from presqt_daemon.tickets.claim_record import ClaimRecord, Owner
+from presqt_daemon.model import PauseKind, Stage
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.status_writer import StatusWriter
 from presqt_daemon.tickets.store import Uploads
@@ -17,6 +16,7 @@ from presqt_daemon.workers.processes.prepare import make_job
 from presqt_daemon.workers.processes.tasks import StageTask, UploadTask
 from presqt_daemon.workers.runs.run import Run, TargetHeldError, Work
 from tests.tickets.infos import new_info, sending_info, writer_of
+from tests.tickets.records import claim_record
 
 TOKEN = "p" * 40
 
@@ -40,23 +40,8 @@ def holder_of(config: Config, info: ProcessInfo, content: bytes | None = b"zip")
     folder.path.mkdir(parents=True)
     if content is not None:
         (folder.path / "thesis.zip").write_bytes(content)
-        folder.write_claim(_claim_of(info))
+        folder.write_claim(claim_record(folder.ticket, "archive"))
     return writer_of(uploads, folder, info)
-
-
-def _claim_of(info: ProcessInfo) -> ClaimRecord:
-    return ClaimRecord(
-        ticket=info.ticket_number,
-        inbox_folder="inbox/archive",
-        inbox_name="thesis.zip",
-        zip_name="thesis.zip",
-        sidecar_name=None,
-        route=Route(target="archive"),
-        dropped_by_uid=0,
-        dropped_by_name=None,
-        received_at="2026-01-31T09:30:00Z",
-        owner=Owner(host="depot", boot_id="b", pid=1, started=1),
-    )
 
 
 def tokens(config: Config, **environment: str) -> Tokens:
