@@ -4,15 +4,12 @@ They come from a file of the service's own or a systemd credential, one a line; 
 with the next message.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from presqt_daemon.receivers import NotifyConfig, ReceiverConfig
-from presqt_daemon.system.files import NO_FILE
-
-CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
-MAX_BYTES = 64 << 10
+from presqt_daemon.system.files import NO_FILE, read_secret
+from presqt_daemon.system.systemd import CREDENTIALS_VARIABLE
 
 
 class NoAddressError(Exception):
@@ -45,9 +42,7 @@ def _addresses(
     if place is None:
         raise NoAddressError(f"no {stem}_file and no {stem}_credential is set")
     try:
-        handle = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(handle, "rb") as stream:
-            text = stream.read(MAX_BYTES).decode("utf-8", "replace")
+        text = read_secret(place)
     except OSError as error:
         hint = ": is it where the configuration says?" if error.errno in NO_FILE else ""
         raise NoAddressError(f"{shown}: {error.strerror}{hint}") from None

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
+_MAX_SECRET_BYTES = 64 << 10
 _libc = ctypes.CDLL(None, use_errno=True)
 
 NO_FILE = frozenset(
@@ -50,6 +51,16 @@ def open_regular(path: Path, *, writing: bool = False) -> BinaryIO:
         os.close(handle)
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     return open(handle, "r+b" if writing else "rb")
+
+
+def read_secret(place: Path) -> str:
+    """The text of a file with a token or addresses, 64 KiB of it at most. Raises OSError.
+
+    Waits for no pipe. Links are followed: who mounts secrets often makes one.
+    """
+    handle = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb") as stream:
+        return stream.read(_MAX_SECRET_BYTES).decode("utf-8", "replace")
 
 
 def give_to_owner(handle: int, folder: Path) -> None:

@@ -1,8 +1,11 @@
-"""Being a service of systemd: notes to it (sd_notify(3)), and whether its journal reads stderr."""
+"""Being a service of systemd: notes to it (sd_notify(3)), its credentials and its journal."""
 
 import os
 import socket
 from collections.abc import Mapping
+
+CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
+"""Names the folder of what LoadCredential= passes (systemd.exec(5))."""
 
 
 class Notifier:

@@ -14,7 +14,6 @@ from presqt_daemon.cli.check.rows import CheckRow, State
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.config import Config
 from presqt_daemon.notifications.addresses import (
-    CREDENTIALS_VARIABLE,
     NoAddressError,
     ping_address,
     receiver_addresses,
@@ -24,6 +23,7 @@ from presqt_daemon.notifications.ping import ask
 from presqt_daemon.notifications.send_message import problem_of_url
 from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.system.programs.command import clean_environment
+from presqt_daemon.system.systemd import CREDENTIALS_VARIABLE
 
 EVERYBODY = ""
 """What `--notify` stands for without a name."""

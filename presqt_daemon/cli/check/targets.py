@@ -6,9 +6,10 @@ from presqt_daemon.cli.check.folder_trial import try_folder
 from presqt_daemon.cli.check.rows import CheckRow, State
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import PresqtError
+from presqt_daemon.system.systemd import CREDENTIALS_VARIABLE
 from presqt_daemon.targets.base import connect
 from presqt_daemon.upload.calls.archive_disk import missing_archive
-from presqt_daemon.workers.limits.tokens import CREDENTIALS_VARIABLE, MissingTokenError, Tokens
+from presqt_daemon.workers.limits.tokens import MissingTokenError, Tokens
 
 
 def check_targets(config: Config, environment: Mapping[str, str]) -> Iterator[CheckRow]:

@@ -1,14 +1,12 @@
 """A target's token: from a file, a systemd credential or the environment; never anywhere else."""
 
 import hashlib
-import os
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from presqt_daemon.config import TargetConfig
-
-CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
-MAX_TOKEN_BYTES = 64 << 10
+from presqt_daemon.system.files import read_secret
+from presqt_daemon.system.systemd import CREDENTIALS_VARIABLE
 
 
 class MissingTokenError(Exception):
@@ -53,12 +51,10 @@ class Tokens:
         if place is None:
             return None
         try:
-            handle = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with open(handle, "rb") as stream:
-                content = stream.read(MAX_TOKEN_BYTES)
+            text = read_secret(place)
         except OSError as error:
             raise MissingTokenError(f"{shown}: {error.strerror}") from None
-        return _checked(content.decode("utf-8", "replace"), shown)
+        return _checked(text, shown)
 
     def mark_of(self, target: TargetConfig) -> str | None:
         """A digest of the token, to tell whether it was replaced; None while there is none."""
