@@ -14,8 +14,8 @@ class Advice:
 
 
 _SENDER = "the sender's"
-_OPERATOR = "ours, who run this service"
-_TARGET = "the target's"
+OPERATOR = "ours, who run this service"
+TARGET = "the target's"
 
 _DROP_AGAIN = (
     "tell the sender what is written below; the same text lies beside the drop, in its "
@@ -45,8 +45,8 @@ ADVICE: Mapping[str, Advice] = MappingProxyType(
         "refused-by-policy": Advice(
             "the sender's, or our check's", "see what the check said of the bag; " + _DROP_AGAIN
         ),
-        "unauthorized": Advice(_OPERATOR, _TOKEN),
-        "forbidden": Advice(_OPERATOR, _TOKEN),
+        "unauthorized": Advice(OPERATOR, _TOKEN),
+        "forbidden": Advice(OPERATOR, _TOKEN),
         "resource-not-found": Advice(
             _SENDER, "ask the sender for the right resource id; a mended drop is dropped again."
         ),
@@ -57,30 +57,30 @@ ADVICE: Mapping[str, Advice] = MappingProxyType(
             "the sender's, or our limits", "ask the sender to split the bag, or raise the limit."
         ),
         "cancelled": Advice("nobody's: somebody asked for it", "nothing."),
-        "rate-limited": Advice(_TARGET, _LATER),
-        "target-refused": Advice(_TARGET, "read what it says below; " + _RETRY),
-        "target-misbehaved": Advice(_TARGET, "tell its administrators what is below; " + _RETRY),
-        "target-full": Advice(_TARGET, "make room there, or ask for more; then " + _RETRY),
-        "target-unavailable": Advice(_TARGET, _LATER),
-        "worker-died": Advice(_OPERATOR, _LOG),
-        "resume-limit": Advice(_OPERATOR, _LOG),
-        "state-lost": Advice(_OPERATOR, _LOG),
-        "internal-error": Advice(_OPERATOR, _LOG),
+        "rate-limited": Advice(TARGET, _LATER),
+        "target-refused": Advice(TARGET, "read what it says below; " + _RETRY),
+        "target-misbehaved": Advice(TARGET, "tell its administrators what is below; " + _RETRY),
+        "target-full": Advice(TARGET, "make room there, or ask for more; then " + _RETRY),
+        "target-unavailable": Advice(TARGET, _LATER),
+        "worker-died": Advice(OPERATOR, _LOG),
+        "resume-limit": Advice(OPERATOR, _LOG),
+        "state-lost": Advice(OPERATOR, _LOG),
+        "internal-error": Advice(OPERATOR, _LOG),
         "check-failed": Advice(
-            _OPERATOR, "mend the program that staging.check_command names; then " + _RETRY
+            OPERATOR, "mend the program that staging.check_command names; then " + _RETRY
         ),
         "timed-out": Advice(
-            _OPERATOR, "raise time_limit or stall_limit if that target is slow; then " + _RETRY
+            OPERATOR, "raise time_limit or stall_limit if that target is slow; then " + _RETRY
         ),
         "out-of-space": Advice(
-            _OPERATOR, "make room on the disk (presqt-daemon prune --dry-run lists what may go); "
+            OPERATOR, "make room on the disk (presqt-daemon prune --dry-run lists what may go); "
             "then " + _RETRY
         ),
     }
 )  # fmt: skip
 """Error code -> advice; a test sees to it that every code has one."""
 
-_UNKNOWN = Advice(_OPERATOR, _LOG)
+_UNKNOWN = Advice(OPERATOR, _LOG)
 
 
 def advice_for(code: str | None) -> Advice:

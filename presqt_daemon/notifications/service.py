@@ -244,24 +244,22 @@ class Notifications:
             self._seen_set.add(name)
 
     def _start_sending(self, batch: Batch) -> None:
+        def in_vain(cause: str) -> Delivered:
+            # whoever has got an earlier try must not get it once more
+            name = batch.receiver.name
+            return Delivered(receiver=name, ids=frozenset(), cause=cause, done=batch.done)
+
         def work() -> None:
             try:
                 end = deliver(batch, self._uploads, self._environment, self._stopped.is_set)
             except Exception as error:  # noqa: BLE001
                 _log.exception("a bug of ours when a receiver was told")
-                cause = f"a bug of ours ({type(error).__name__})"
-                end = Delivered(receiver=batch.receiver.name, ids=frozenset(), cause=cause)
+                end = in_vain(f"a bug of ours ({type(error).__name__})")
             self._items.put((batch, end))
 
         self._senders = [thread for thread in self._senders if thread.is_alive()]
         thread = start_thread(work, f"tell {batch.receiver.name}")
         if thread is None:
-            end = Delivered(
-                receiver=batch.receiver.name,
-                ids=frozenset(),
-                cause="no thread can be had now",
-                done=batch.done,
-            )
-            self._items.put((batch, end))
+            self._items.put((batch, in_vain("no thread can be had now")))
         else:
             self._senders.append(thread)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from re import sub
 
-from presqt_daemon.notifications.advice import advice_for
+from presqt_daemon.notifications.advice import OPERATOR, advice_for
 from presqt_daemon.notifications.events import Notification, NotificationKind
 from presqt_daemon.safe_text import UNSAFE, escape
 
@@ -180,7 +180,7 @@ def _of_server(one: Notification) -> list[str]:
         )
         if one.needs_person:
             whose, to_do = (
-                _OURS,
+                OPERATOR,
                 (
                     "mend what the cause names (presqt-daemon check shows whether it is well); its "
                     "tickets then go on by themselves."
@@ -197,14 +197,11 @@ def _of_server(one: Notification) -> list[str]:
         return [
             f"The disk of {about} is short since {_time(one.since)}: {_line(one.message)}",
             f"{_waiting(one.count, 'drop')} Nothing is lost.",
-            f"Whose fault: {_OURS}.",
+            f"Whose fault: {OPERATOR}.",
             "What to do: make room there (`presqt-daemon prune --dry-run` lists what may go).",
         ]
     what = "The target" if one.kind is NotificationKind.TARGET_BACK else "The disk of"
     return [f"{what} {about} {_line(one.message)} What waited goes on; nothing is to be done."]
-
-
-_OURS = "ours, who run this service"
 
 
 def _item(one: Notification, uploads: Path) -> list[str]:

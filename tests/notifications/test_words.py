@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from presqt_daemon.errors import HouseFault, TargetFault, UserFault
-from presqt_daemon.notifications.advice import ADVICE
+from presqt_daemon.notifications.advice import ADVICE, OPERATOR, TARGET
 from presqt_daemon.notifications.events import NotificationKind
 from presqt_daemon.notifications.words import FIRST_FEW, message_from
 from tests.notifications.made import NOW, TICKET, notification
@@ -14,6 +14,8 @@ def test_every_code_says_whose_fault_it_is_and_what_to_do() -> None:
     for advice in ADVICE.values():
         assert advice.whose
         assert advice.to_do.endswith(".")
+    assert {ADVICE[code].whose for code in TargetFault.CODES} == {TARGET}
+    assert {ADVICE[code].whose for code in HouseFault.CODES} == {OPERATOR}
 
 
 def test_one_failure_names_file_cause_fault_remedy_and_status_file() -> None:
