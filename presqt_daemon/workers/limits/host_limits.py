@@ -1,13 +1,13 @@
 """The limits of a run on another host than the daemon's: its grant, and names on the share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.workers.limits.grant import Grant, Learnt
-from presqt_daemon.workers.limits.permits import AccountKey, Space, site_of, space_of
+from presqt_daemon.workers.limits.permits import AccountKey, Space, account_of, site_of, space_of
 from presqt_daemon.workers.limits.rate_limit import book
 from presqt_daemon.workers.limits.shared_names import SharedNames
 from presqt_daemon.workers.runs.proof import Serves
@@ -112,9 +112,6 @@ class HostLimits:
         self.names.free(ticket)
 
     def _targets(self, account: AccountKey) -> list[str]:
-        place = (account.type, account.place)
-        return [
-            name
-            for name, target in self.config.targets.items()
-            if (target.type, (target.url or str(target.path or "")).rstrip("/")) == place
-        ]
+        place = replace(account, token_mark=None)
+        targets = self.config.targets.items()
+        return [name for name, target in targets if account_of(target, None) == place]

@@ -161,9 +161,7 @@ class Permits(SameProcess):
         for one that the operator has put on hold.
         """
         with self._lock:
-            may_go = self.goes_on and not self.holds.cover(ticket, target)
-            may_go = may_go and target not in {*self._queued, *self._coming.values()}
-            if not may_go or not self._take_lane(ticket, target, resource_id, zip_bytes):
+            if not self._take_free_lane(ticket, target, resource_id, zip_bytes):
                 self._coming[ticket] = target
                 return False
         self.end_staging(ticket)
@@ -172,9 +170,12 @@ class Permits(SameProcess):
     def begin_sending_after(self, ticket: str, target: str, zip_bytes: int) -> bool:
         """Take one of a target's lanes for a ticket that is staged first, passing nobody."""
         with self._lock:
-            is_free = self.goes_on and not self.holds.cover(ticket, target)
-            is_free = is_free and target not in {*self._queued, *self._coming.values()}
-            return is_free and self._take_lane(ticket, target, None, zip_bytes)
+            return self._take_free_lane(ticket, target, None, zip_bytes)
+
+    def _take_free_lane(self, ticket: str, target: str, given: str | None, size: int) -> bool:
+        is_waited_for = target in {*self._queued, *self._coming.values()}
+        may_go = self.goes_on and not is_waited_for and not self.holds.cover(ticket, target)
+        return may_go and self._take_lane(ticket, target, given, size)
 
     def have_queued(self, targets: Collection[str], is_running: Callable[[str], bool]) -> None:
         """Know for which targets tickets wait; one whose run has ended is among them by now."""
