@@ -24,9 +24,10 @@ from presqt_daemon.tickets.status_writer import StatusWriter, utc_now
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.upload.earlier_deposit import EarlierDeposit
 from presqt_daemon.workers.ended_runs import EndedRuns
+from presqt_daemon.workers.limits.accounts import account_of, site_of
 from presqt_daemon.workers.limits.disk_shares import DiskShares
 from presqt_daemon.workers.limits.duplicates import KnownContents, SameContentError
-from presqt_daemon.workers.limits.permits import Permits, account_of, site_of
+from presqt_daemon.workers.limits.permits import Permits
 from presqt_daemon.workers.limits.shared_limits import SharedLimits
 from presqt_daemon.workers.limits.space import give_space, set_aside
 from presqt_daemon.workers.limits.staging_places import small_seconds

@@ -4,9 +4,9 @@ import threading
 
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.workers.limits.accounts import account_of
 from presqt_daemon.workers.limits.duplicates import SameContentError
 from presqt_daemon.workers.limits.grant import Grant, settings_digest, short_mark
-from presqt_daemon.workers.limits.permits import account_of
 from presqt_daemon.workers.limits.shared_names import SharedNames
 from presqt_daemon.workers.limits.space import ROOM_BYTES
 from presqt_daemon.workers.runs.run import Run, Work

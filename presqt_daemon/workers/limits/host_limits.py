@@ -6,8 +6,9 @@ from pathlib import Path
 
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.workers.limits.accounts import AccountKey, account_of, site_of
 from presqt_daemon.workers.limits.grant import Grant, Learnt
-from presqt_daemon.workers.limits.permits import AccountKey, Space, account_of, site_of, space_of
+from presqt_daemon.workers.limits.permits import Space, space_of
 from presqt_daemon.workers.limits.rate_limit import book
 from presqt_daemon.workers.limits.shared_names import SharedNames
 from presqt_daemon.workers.runs.proof import Serves

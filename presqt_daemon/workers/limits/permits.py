@@ -14,6 +14,7 @@ from pathlib import Path
 
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.tickets.holds import Holds
+from presqt_daemon.workers.limits.accounts import AccountKey, ContainerKey, account_of, site_of
 from presqt_daemon.workers.limits.rate_limit import book
 from presqt_daemon.workers.limits.same_process import SameProcess
 from presqt_daemon.workers.limits.staging_places import StagingPlaces, stage_slots
@@ -24,34 +25,6 @@ SPACE_MARGIN = 1.05
 """Unpacked bags take more than their bytes: names, folders, the last block of each file."""
 
 FILE_OVERHEAD_BYTES = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class AccountKey:
-    """Who acts where: entries with one address and one token are the same account."""
-
-    type: str
-    place: str
-    token_mark: str | None
-
-
-def account_of(target: TargetConfig, token_mark: str | None) -> AccountKey:
-    """The account that an entry of the configuration uses."""
-    place = target.url or str(target.path or "")
-    return AccountKey(target.type, place.rstrip("/"), token_mark)
-
-
-def site_of(target: TargetConfig) -> AccountKey:
-    """Where an entry sends to, whoever does; all folders of this machine are one site."""
-    return account_of(replace(target, path=None), None)
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerKey:
-    """A container: where it is, and an id that the sender gave or the target resolved."""
-
-    site: AccountKey
-    id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Protocol
 
 from presqt_daemon.config import Config, TargetConfig
-from presqt_daemon.workers.limits.permits import AccountKey, Space
+from presqt_daemon.workers.limits.accounts import AccountKey
+from presqt_daemon.workers.limits.permits import Space
 from presqt_daemon.workers.runs.proof import Serves
 from presqt_daemon.workers.runs.requested import RequestedByFile
 from presqt_daemon.workers.runs.run import Interruption, WentOn

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.config import Config, StagingConfig, TargetConfig
-from presqt_daemon.workers.limits.permits import Permits, Space, account_of, needed_bytes
+from presqt_daemon.workers.limits.accounts import account_of
+from presqt_daemon.workers.limits.permits import Permits, Space, needed_bytes
 from presqt_daemon.workers.limits.staging_places import stage_slots
 
 GB = 10**9

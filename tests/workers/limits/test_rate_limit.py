@@ -4,7 +4,8 @@ from itertools import pairwise
 import pytest
 
 from presqt_daemon.config import Config, TargetConfig
-from presqt_daemon.workers.limits.permits import Permits, account_of
+from presqt_daemon.workers.limits.accounts import account_of
+from presqt_daemon.workers.limits.permits import Permits
 from presqt_daemon.workers.limits.rate_limit import Waits, book
 
 LAB = TargetConfig(name="lab", type="figshare", url="https://figshare.example/v2")
