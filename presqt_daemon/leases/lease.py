@@ -22,15 +22,14 @@ from presqt_daemon.leases.heartbeat import (
     take_epoch,
     write_heartbeat,
 )
-from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.host import boot_seconds, instance_id, is_same_host
+from presqt_daemon.system.host import boot_seconds, instance_id
 
 BEAT_SHARE = 0.1
 """Of the ttl: how often the holder tells that it lives."""
 
-POLL_SHARE = 0.02
-MIN_POLL_SECONDS = 0.05
 ONE_HOST_SECONDS = 10.0
+LEFT_NUMBERS = 16
+"""So many earlier numbers are looked for that a holder who died may have left."""
 
 
 class NotOursError(Exception):
@@ -69,7 +68,7 @@ class Lease:
     """The right to one ticket; used by one thread."""
 
     def __init__(self, folder: Path, epoch: int, terms: LeaseTerms) -> None:
-        """Begin with a number that was won; `take_lease` is how it is."""
+        """Begin with a number that was won; `take.take_lease` is how it is."""
         self.folder = folder
         self.epoch = epoch
         self.instance = terms.instance or instance_id()
@@ -146,9 +145,10 @@ class Lease:
             self._forget()
 
     def _forget(self) -> None:
+        """The number first: without its file the heartbeat still tells of it, not the reverse."""
         if not self._is_forgotten:
-            forget_heartbeat(self.folder)
             forget_epoch(self.folder, self.epoch)
+            forget_heartbeat(self.folder)
             self._is_forgotten = True
 
     def release(self, *, has_ended: bool) -> None:
@@ -181,11 +181,15 @@ class Lease:
             raise FencedError(self.folder.name)
 
     def _renew(self, epoch: int) -> None:
-        if not take_epoch(self.folder, epoch):
-            self._is_fenced = True
-            raise FencedError(self.folder.name)
+        """Have this number; where nobody else can come, the next that no dead holder has won."""
+        while not take_epoch(self.folder, epoch):
+            if not self._terms.is_alone:
+                self._is_fenced = True
+                raise FencedError(self.folder.name)
+            epoch += 1
         before, self.epoch = self.epoch, epoch
-        forget_epoch(self.folder, before)
+        for earlier in range(max(before, epoch - LEFT_NUMBERS), epoch):
+            forget_epoch(self.folder, earlier)
 
     def _write(self, began: float, *, is_released: bool = False) -> None:
         self._count += 1
@@ -203,98 +207,3 @@ class Lease:
             ),
         )
         self._good_at = began
-
-
-Seen = dict[Path, tuple["Heartbeat | bytes | None", float]]
-"""A ticket's folder -> the beat that was seen there last, and since when it has not changed."""
-
-
-def take_lease(
-    folder: Path, terms: LeaseTerms, *, wait: bool = True, before: Seen | None = None
-) -> Lease:
-    """The lease on a ticket's folder, as soon as nobody has it who lives.
-
-    `before` keeps what earlier calls have seen, so that those who never wait get it in the end.
-
-    Raises HeldElsewhereError as soon as its holder is seen to live, or at once where it would have
-    to be waited for and `wait` is False; OSError.
-    """
-    clock = terms.clock
-    before = {} if before is None else before
-    seen, since, won_by_others = _read(folder), clock(), 0
-    known = before.pop(folder, None)
-    if known is not None and known[0] == seen:
-        since = known[1]
-    while True:
-        last = 0 if isinstance(seen, bytes) or seen is None else seen.epoch
-        is_free = _is_free(seen, terms) and (terms.is_alone or won_by_others <= last)
-        ttl = max(terms.ttl, seen.ttl) if isinstance(seen, Heartbeat) else terms.ttl
-        if is_free or clock() - since >= ttl:
-            number = max(last, won_by_others) + 1
-            tried = clock()
-            if _win(folder, number, terms):
-                return _begin(folder, number, last, tried, terms)
-            # it was won a moment ago, or by one that died before its first beat
-            won_by_others, since = number, clock()
-            if is_free and terms.is_alone:
-                continue
-        if not wait:
-            before[folder] = (seen, since)
-            raise HeldElsewhereError(folder.name)
-        terms.sleep(max(MIN_POLL_SECONDS, terms.ttl * POLL_SHARE))
-        now = _read(folder)
-        if now != seen:
-            if now is not None and not isinstance(now, bytes) and not now.is_released:
-                raise HeldElsewhereError(folder.name)
-            seen, since = now, clock()
-
-
-def _begin(folder: Path, number: int, before: int, tried: float, terms: LeaseTerms) -> Lease:
-    """The lease under a number that was won; another may have been later and quicker."""
-    found = _read(folder)
-    if isinstance(found, Heartbeat) and found.epoch >= number:
-        raise HeldElsewhereError(folder.name)
-    if terms.clock() - tried >= terms.ttl * STALE_SHARE:
-        # frozen in between: others may have taken this number for one that died
-        raise HeldElsewhereError(folder.name)
-    lease = Lease(folder, number, terms)
-    lease.begin(tried)
-    # those between were won by holders that died before their first beat
-    for earlier in range(max(before, 1), number):
-        forget_epoch(folder, earlier)
-    reach("lease-taken")
-    return lease
-
-
-def _win(folder: Path, number: int, terms: LeaseTerms) -> bool:
-    """Whether a number is won; on a full disk too, where nobody else can come."""
-    try:
-        return take_epoch(folder, number)
-    except FileNotFoundError:
-        raise
-    except OSError:
-        if terms.is_alone:
-            return True
-        raise
-
-
-def _read(folder: Path) -> Heartbeat | bytes | None:
-    """The last beat; what cannot be read as one is nobody's, and changes like one."""
-    try:
-        return read_heartbeat(folder)
-    except TornHeartbeatError:
-        return b""
-
-
-def _is_free(beat: Heartbeat | bytes | None, terms: LeaseTerms) -> bool:
-    """Whether nobody need be waited for."""
-    if beat is None or isinstance(beat, bytes):
-        return beat is None
-    if beat.is_released:
-        return True
-    # a process of this host that was alone: it is dead, or we could not be alone
-    return (
-        terms.is_alone
-        and beat.is_alone
-        and is_same_host(beat.instance, terms.instance or instance_id())
-    )

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from presqt_daemon.leases.lease import Lease, LeaseTerms, Seen, take_lease
+from presqt_daemon.leases.lease import Lease, LeaseTerms
+from presqt_daemon.leases.take import Seen, take_lease
 
 
 class OtherPartyError(Exception):

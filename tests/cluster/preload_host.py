@@ -10,12 +10,12 @@ host.boot_id = lambda: f"boot-of-{NAME}"  # type: ignore[assignment]
 
 if os.environ.get("TEST_NO_LEASE"):
     # the control: what happens where nobody asks whether another has the ticket
-    from presqt_daemon.leases import lease
+    from presqt_daemon.leases import lease, take
 
     lease.Lease.assert_held = lambda self: None  # type: ignore[method-assign]
     lease.Lease.keep = lambda self: None  # type: ignore[method-assign]
     lease.Lease.fence = lambda self: None  # type: ignore[method-assign]
-    lease._is_free = lambda beat, terms: True
+    take._is_free = lambda beat, terms: True
 
 if version := os.environ.get("TEST_VERSION"):
     import presqt_daemon

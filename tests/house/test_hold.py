@@ -1,10 +1,12 @@
 """What is on hold is taken and staged, and not sent, whoever dies meanwhile."""
 
+import contextlib
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.bags import bag_zip, drop
@@ -111,7 +113,13 @@ def test_an_upload_that_is_killed_under_a_hold_goes_on_after_it_and_sends_nothin
     wait_until(lambda: sum(method == "PUT" for method, _ in shelf.requests) == 3)
     hold(house)
     wait_until(lambda: "all sending is on hold" in house.log)
+    workers = house.family()
     house.stop(signal.SIGKILL)
+    # one that outlives the daemon for a moment would send its next file
+    for worker in workers:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker.kill()
+    psutil.wait_procs(workers)
     shelf.released.set()
     before = len(shelf.requests)
     house.start()

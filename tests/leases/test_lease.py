@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.leases import lease as lease_module
+from presqt_daemon.leases import take as take_module
 from presqt_daemon.leases.fence import FENCED_EXIT, Fence
 from presqt_daemon.leases.heartbeat import HEARTBEAT_NAME, Heartbeat, read_heartbeat, take_epoch
 from presqt_daemon.leases.lease import (
@@ -15,9 +16,8 @@ from presqt_daemon.leases.lease import (
     HeldElsewhereError,
     Lease,
     LeaseTerms,
-    Seen,
-    take_lease,
 )
+from presqt_daemon.leases.take import Seen, take_lease
 
 TTL = 10.0
 
@@ -176,6 +176,73 @@ def test_who_never_waits_gets_a_dead_holders_ticket_in_the_end(tmp_path: Path) -
     assert before == {}
 
 
+def test_who_never_waits_gets_a_ticket_whose_holder_died_in_its_first_beat(
+    tmp_path: Path,
+) -> None:
+    take_epoch(tmp_path, 1)
+    (tmp_path / HEARTBEAT_NAME).touch()
+    host, before = Host("b"), Seen()
+    while host.now < 2 * TTL:
+        with pytest.raises(HeldElsewhereError):
+            take_lease(tmp_path, host.terms(), wait=False, before=before)
+        host.now += 1
+    lease = take_lease(tmp_path, host.terms(), wait=False, before=before)
+    assert (lease.epoch, epochs(tmp_path)) == (2, [".epoch.2"])
+
+
+def test_alone_a_ticket_whose_holder_died_in_its_first_beat_is_taken_at_once(
+    tmp_path: Path,
+) -> None:
+    take_epoch(tmp_path, 1)
+    (tmp_path / HEARTBEAT_NAME).touch()
+    host = Host("a", is_alone=True)
+    lease = take_lease(tmp_path, host.terms(), wait=False)
+    assert (lease.epoch, host.now, epochs(tmp_path)) == (2, 0.0, [".epoch.2"])
+
+
+def test_what_a_holder_left_that_died_right_after_its_first_beat_goes_too(tmp_path: Path) -> None:
+    take_epoch(tmp_path, 1)
+    take_epoch(tmp_path, 2)
+    take_lease(tmp_path, Host("a", is_alone=True).terms()).begin(0.0)
+    take_epoch(tmp_path, 2)  # as if it had died before it came to that
+    lease = take_lease(tmp_path, Host("a", is_alone=True).terms())
+    assert epochs(tmp_path) == [f".epoch.{lease.epoch}"] == [".epoch.4"]
+
+
+def test_alone_a_number_that_a_dead_holder_won_above_the_statuss_ends_nothing(
+    tmp_path: Path,
+) -> None:
+    take_epoch(tmp_path, 4)
+    lease = take_lease(tmp_path, Host("a", is_alone=True).terms())
+    lease.lift(3)
+    lease.assert_held()
+    assert (lease.epoch, epochs(tmp_path)) == (5, [".epoch.5"])
+
+
+def test_a_number_whose_heartbeat_was_removed_goes_with_the_next_end(tmp_path: Path) -> None:
+    take_epoch(tmp_path, 4)
+    lease = take_lease(tmp_path, Host("a", is_alone=True).terms())
+    lease.lift(4)
+    lease.release(has_ended=True)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_kill_at_the_end_leaves_a_heartbeat_that_tells_of_the_last_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    lease = take_lease(tmp_path, Host("a", is_alone=True).terms())
+    monkeypatch.setattr(lease_module, "forget_heartbeat", killed)
+    with pytest.raises(KeyboardInterrupt):
+        lease.forget_if_alone()
+    monkeypatch.undo()
+    again = take_lease(tmp_path, Host("a", is_alone=True).terms())
+    again.release(has_ended=True)
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_taker_waits_as_long_as_the_holder_counts_with(tmp_path: Path) -> None:
     patient = replace(Host("a").terms(), ttl=60.0)
     take_lease(tmp_path, patient)
@@ -212,7 +279,7 @@ def test_a_taker_frozen_between_its_number_and_its_first_beat_takes_nothing(
         host.now += 60
         return won
 
-    monkeypatch.setattr(lease_module, "take_epoch", slowly)
+    monkeypatch.setattr(take_module, "take_epoch", slowly)
     with pytest.raises(HeldElsewhereError):
         take_lease(tmp_path, host.terms())
 
@@ -274,7 +341,7 @@ def test_alone_a_disk_that_takes_no_beats_ends_nothing(
 
     host, shared = Host("a", is_alone=True), Host("b")
     monkeypatch.setattr(lease_module, "write_heartbeat", full)
-    monkeypatch.setattr(lease_module, "take_epoch", full)
+    monkeypatch.setattr(take_module, "take_epoch", full)
     lease = take_lease(tmp_path, host.terms())
     host.now += 60
     lease.keep()
