@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from presqt_daemon.system.host import boot_id
-from tests.house.replay.crash_states import CrashState
+from tests.replay.crash_states import CrashState
 
 TARGET = "kept00000"
 """The target's name while it is recorded."""

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from tests.house.replay.recorded_calls import Call, Handle
+from tests.replay.recorded_calls import Call, Handle
 
 Entry = tuple[int, str]
 """A name in a folder, by the number of the folder's node."""

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tests.house.replay.disk_model import Change, Disk, with_causes
+from tests.replay.disk_model import Change, Disk, with_causes
 
 State = Mapping[str, tuple[int, bytes | None]]
 """Path -> the number of its node, and its content (None: a folder)."""

@@ -1,7 +1,7 @@
 """A crash after every call by which a ticket is claimed and ended, and after each loss of power.
 
 One real daemon is recorded by strace; what may lie on the disk then is laid out again, and real
-daemons start on it. See `replay/disk_model.py` for what a disk may keep.
+daemons start on it. See `disk_model.py` for what a disk may keep.
 """
 
 import contextlib
@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from tests.house.house import House, open_house, wait_until
-from tests.house.replay.crash_states import CrashState, distinct, killed_states, powerless_states
-from tests.house.replay.disk_model import Disk
-from tests.house.replay.rebuilt_disk import Recorded, rebuild, target_name
-from tests.house.replay.stories import SETTINGS, STORIES, Story, noted_in, record, seen_in
+from tests.replay.crash_states import CrashState, distinct, killed_states, powerless_states
+from tests.replay.disk_model import Disk
+from tests.replay.rebuilt_disk import Recorded, rebuild, target_name
+from tests.replay.stories import SETTINGS, STORIES, Story, noted_in, record, seen_in
 
 HOUSEFUL = 200
 """States on which one daemon starts."""

@@ -13,9 +13,9 @@ import psutil
 
 from tests.bags import bag_tree, bag_zip, drop, zip_bytes
 from tests.house.house import House, open_house, wait_until
-from tests.house.replay.disk_model import Disk
-from tests.house.replay.rebuilt_disk import TARGET, Recorded
-from tests.house.replay.recorded_calls import CALLS, COMMAND, read_calls
+from tests.replay.disk_model import Disk
+from tests.replay.rebuilt_disk import TARGET, Recorded
+from tests.replay.recorded_calls import CALLS, COMMAND, read_calls
 
 SETTINGS: dict[str, Any] = {
     "intake": {"settle": "500ms", "rescan": "2s", "incomplete_after": "1s"},
