@@ -108,7 +108,7 @@ def _is_free(beat: Heartbeat | bytes | None, terms: LeaseTerms) -> bool:
     """Whether nobody need be waited for."""
     if isinstance(beat, bytes):
         return terms.is_alone  # a holder that died while it wrote
-    if beat is None or beat.is_released:
+    if beat is None or beat.is_released or terms.is_dead(beat.instance):
         return True
     # a process of this host that was alone: it is dead, or we could not be alone
     return (
