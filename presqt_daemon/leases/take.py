@@ -11,7 +11,6 @@ from presqt_daemon.leases.heartbeat import (
     take_epoch,
 )
 from presqt_daemon.leases.lease import LEFT_NUMBERS, HeldElsewhereError, Lease, LeaseTerms
-from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.host import instance_id, is_same_host
 
 POLL_SHARE = 0.02
@@ -80,7 +79,6 @@ def _begin(folder: Path, number: int, first: int, tried: float, terms: LeaseTerm
     lease.begin(tried)
     for earlier in range(max(first, 1), number):
         forget_epoch(folder, earlier)
-    reach("lease-taken")
     return lease
 
 
