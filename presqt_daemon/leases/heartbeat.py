@@ -47,8 +47,6 @@ def read_heartbeat(folder: Path) -> Heartbeat | None:
     try:
         handle = os.open(folder / HEARTBEAT_NAME, flags)
     except FileNotFoundError:
-        if not folder.is_dir():
-            raise
         return None
     try:
         content = os.read(handle, HEARTBEAT_BYTES)

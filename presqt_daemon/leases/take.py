@@ -11,6 +11,7 @@ from presqt_daemon.leases.heartbeat import (
     take_epoch,
 )
 from presqt_daemon.leases.lease import LEFT_NUMBERS, HeldElsewhereError, Lease, LeaseTerms
+from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.host import instance_id, is_same_host
 
 POLL_SHARE = 0.02
@@ -69,7 +70,7 @@ def _begin(folder: Path, number: int, first: int, tried: float, terms: LeaseTerm
 
     The files of the numbers from `first` on go.
     """
-    found = _read(folder)
+    found = None if terms.is_alone else _read(folder)
     if isinstance(found, Heartbeat) and found.epoch >= number:
         raise HeldElsewhereError(folder.name)
     if terms.clock() - tried >= terms.ttl * STALE_SHARE:
@@ -79,6 +80,7 @@ def _begin(folder: Path, number: int, first: int, tried: float, terms: LeaseTerm
     lease.begin(tried)
     for earlier in range(max(first, 1), number):
         forget_epoch(folder, earlier)
+    reach("lease-taken")
     return lease
 
 
@@ -106,7 +108,7 @@ def _is_free(beat: Heartbeat | bytes | None, terms: LeaseTerms) -> bool:
     """Whether nobody need be waited for."""
     if isinstance(beat, bytes):
         return terms.is_alone  # a holder that died while it wrote
-    if beat is None or beat.is_released or terms.is_dead(beat.instance):
+    if beat is None or beat.is_released:
         return True
     # a process of this host that was alone: it is dead, or we could not be alone
     return (

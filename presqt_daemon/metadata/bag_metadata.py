@@ -3,7 +3,7 @@
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -35,24 +35,23 @@ class BagMetadata:
         return {} if self.fts is None else self.fts.extra
 
 
-def read_bag_metadata(root: Path) -> BagMetadata:
+def read_bag_metadata(root: Path, tops: Collection[str]) -> BagMetadata:
     """The metadata files of an unpacked bag; each is the first of its kind that is there.
 
-    One that cannot be used is told, and the next place is looked at.
+    One that cannot be used is told, and the next place is looked at. `tops` are all names that
+    stand directly in the payload directory.
     DataCite's lies in `metadata/` beside `data/`, in `data/` or in its only top folder, PresQT's in
     the latter two. A file of such a name anywhere deeper is the sender's and means nothing here.
     """
-    data = root / "data"
-    tops = [data, *_only_folder(data)]
     warnings: list[Finding] = []
     datacite = fts = None
-    for path in (root / "metadata" / DATACITE, *(top / DATACITE for top in tops)):
+    for path in (root / "metadata" / DATACITE, *_places(root, tops, DATACITE)):
         with _telling(warnings, path.relative_to(root)):
             if (content := _read(path)) is not None:
                 datacite = _object_in(content)
                 warnings += _not_taken(path.relative_to(root), datacite)
                 break
-    for path in (top / NAME for top in tops):
+    for path in _places(root, tops, NAME):
         with _telling(warnings, path.relative_to(root)):
             if (content := _read(path)) is not None:
                 fts = parse_fts(content)
@@ -60,6 +59,14 @@ def read_bag_metadata(root: Path) -> BagMetadata:
                     raise _NotReadError("is not valid by PresQT's schema")
                 break
     return BagMetadata(datacite=datacite, fts=fts, warnings=tuple(warnings))
+
+
+def _places(root: Path, tops: Collection[str], name: str) -> Iterator[Path]:
+    """Where in the payload a file of that name counts and may be."""
+    if name in tops:
+        yield root / "data" / name
+    if len(tops) == 1:
+        yield root / "data" / next(iter(tops)) / name
 
 
 def bag_description(
@@ -71,15 +78,6 @@ def bag_description(
     """
     described, cut = within_limits(describe(info, told.extra, told.datacite))
     return described, told.warnings + cut
-
-
-def _only_folder(data: Path) -> list[Path]:
-    """The only entry of the payload directory, where that is a folder."""
-    with contextlib.suppress(OSError), os.scandir(data) as entries:
-        found = list(entries)
-        if len(found) == 1 and found[0].is_dir(follow_symlinks=False):
-            return [Path(found[0].path)]
-    return []
 
 
 class _NotReadError(Exception):

@@ -18,7 +18,7 @@ from presqt_daemon.records.file_rows import (
     result_from_row,
     row_from_result,
 )
-from presqt_daemon.records.lines import append_lines
+from presqt_daemon.records.lines import LineWriter
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import open_regular, sync_folder
 from presqt_daemon.targets.base import Container
@@ -134,6 +134,7 @@ class Journal:
     ) -> None:
         """`before_each` is called before each write, and may not return."""
         self._path = path
+        self._lines = LineWriter(path)
         self._clock = clock
         self._before_each = before_each
         self._rows: list[dict[str, object]] = []
@@ -159,7 +160,7 @@ class Journal:
         """
         with self._lock:
             self._before_each()
-            append_lines(self._path, [{_OPENED: identity}], durable=False)
+            self._lines.append([{_OPENED: identity}], durable=False)
 
     def forget(self) -> None:
         """The container is gone at the target, with all that was in it."""
@@ -187,7 +188,7 @@ class Journal:
         row = {"sending": {name: outcome}, "digests": dict(digests)}
         with self._lock:
             self._before_each()
-            append_lines(self._path, [row], durable=False)
+            self._lines.append([row], durable=False)
 
     def write_file_result(self, result: FileResult) -> None:
         """A file's end is known; durable with its group."""
@@ -211,6 +212,10 @@ class Journal:
             self._write(durable=durable)
             reach("journal-flushed")
 
+    def close(self) -> None:
+        """Let go of the file; what waits to be written stays unwritten."""
+        self._lines.close()
+
     def _write(self, *more: dict[str, object], durable: bool = True) -> None:
         """Everything that waits and these rows. Raises MachineError."""
         with self._lock:
@@ -218,7 +223,7 @@ class Journal:
                 self._since = self._clock()
             self._before_each()
             try:
-                append_lines(self._path, [*self._rows, *more], durable=durable)
+                self._lines.append([*self._rows, *more], durable=durable)
                 if durable and not self._has_durable_name:
                     sync_folder(self._path.parent)
                     self._has_durable_name = True

@@ -2,36 +2,53 @@
 
 import json
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from presqt_daemon.system.files import NO_FILE, open_regular
 
 _line = json.JSONEncoder(ensure_ascii=False).encode
+_APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def append_lines(path: Path, rows: list[dict[str, object]], *, durable: bool) -> None:
-    """Append JSON objects to a file of lines, in one write."""
-    append_text(path, "".join(_line(row) + "\n" for row in rows), durable=durable)
+def line_of(row: dict[str, object]) -> str:
+    """A JSON object as one line."""
+    return _line(row) + "\n"
 
 
-def append_text(path: Path, text: str, *, durable: bool) -> None:
-    """Append whole lines that are JSON already, in one write; a failed one leaves no part of it."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
-    handle = os.open(path, flags, 0o600)
-    try:
-        before = os.fstat(handle).st_size
+class LineWriter:
+    """The writing end of a file of lines, opened with the first of them; to be closed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_how: object) -> None:
+        self.close()
+
+    def append(self, rows: Iterable[dict[str, object]], *, durable: bool) -> None:
+        """Append JSON objects; of what fails no part is left. Raises OSError."""
+        if self._handle is None:
+            self._handle = os.open(self._path, _APPENDING, 0o600)
+        content, written = "".join(map(line_of, rows)).encode(), 0
         try:
-            with open(handle, "wb", closefd=False) as stream:
-                stream.write(text.encode())
+            while written < len(content):
+                written += os.write(self._handle, content[written:])
             if durable:
-                os.fsync(handle)
+                os.fsync(self._handle)
         except OSError:
-            os.ftruncate(handle, before)
+            os.ftruncate(self._handle, os.fstat(self._handle).st_size - written)
             raise
-    finally:
-        os.close(handle)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
 
 
 def read_lines(path: Path) -> Generator[dict[str, object], None, None]:

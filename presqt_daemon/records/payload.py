@@ -10,11 +10,11 @@ from typing import Any, BinaryIO, Self, cast
 
 from presqt_daemon.model import Bag, PayloadFile
 from presqt_daemon.records.fingerprint import Fingerprint
-from presqt_daemon.records.lines import append_lines, append_text, read_rows
+from presqt_daemon.records.lines import line_of, read_rows
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import NO_FILE, open_regular
+from presqt_daemon.system.files import NO_FILE, open_new, open_regular
 
-_GROUP = 2000
+_BUFFER_BYTES = 1 << 20
 _END_BYTES = 256
 """More than the last line ever takes."""
 
@@ -44,7 +44,6 @@ def write_rows(
     them the ticket is staged again. The content's fingerprint, None where it has none.
     """
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.unlink(missing_ok=True)
     bag = head.bag
     first: dict[str, object] = {
         "folder": bag.folder,
@@ -58,20 +57,15 @@ def write_rows(
         "folders": list(head.folders),
         "host": head.host,
     }
-    append_lines(temporary, [first], durable=False)
-    rows: list[str] = []
     count = 0
     fingerprint = Fingerprint()
-    for name, size, digests in files:
-        rows.append(_row(name, size, digests))
-        fingerprint.add(name, size, digests)
-        count += 1
-        if len(rows) >= _GROUP:
-            append_text(temporary, "".join(rows), durable=False)
-            rows = []
-    append_text(temporary, "".join(rows), durable=False)
-    end: dict[str, object] = {"end": count, "fingerprint": fingerprint.text()}
-    append_lines(temporary, [end], durable=False)
+    with open(open_new(temporary, 0o600), "w", _BUFFER_BYTES, encoding="utf-8") as stream:
+        stream.write(line_of(first))
+        for name, size, digests in files:
+            stream.write(_row(name, size, digests))
+            fingerprint.add(name, size, digests)
+            count += 1
+        stream.write(line_of({"end": count, "fingerprint": fingerprint.text()}))
     reach("payload-written")
     os.replace(temporary, path)
     return fingerprint.text()

@@ -59,7 +59,7 @@ def events_of(
     elif has_failed:
         yield event("validation", ended, "failure", info.message)
         return
-    if not folder.journal.exists() and info.stage is not Stage.UPLOADED:
+    if info.stage is not Stage.UPLOADED and not folder.journal.exists():
         if has_failed:
             yield event("deposition", ended, "failure", info.message)
         return

@@ -6,6 +6,7 @@ The file's form is `record.py`'s business.
 import contextlib
 import hashlib
 import mimetypes
+import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -126,10 +127,11 @@ def zip_tree(path: Path | None) -> dict[str, Any]:
     """Size and digest of a ticket's zip, as far as there is one that is not large."""
     if path is None:
         return {"size": None, "sha256": None}
-    size = path.stat().st_size
     digest = None
-    if size <= DIGEST_ZIP_BYTES:
-        with open_regular(path) as stream:
+    with open_regular(path) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        if size <= DIGEST_ZIP_BYTES:
+            stream.seek(0)
             digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
     return {"size": size, "sha256": digest}
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from presqt_daemon.model import Fixity, Outcome
-from presqt_daemon.system.files import NO_FILE, give_to_owner, remove_tree, sync_folder
+from presqt_daemon.system.files import NO_FILE, give_to_owner, open_new, sync_folder
 
 SCHEMA_VERSION = 2
 MAX_RECORD_BYTES = 1 << 30
@@ -87,9 +87,7 @@ def draft_record(
     `files` None: nobody knows them. Raises OSError.
     """
     temporary = path.with_name(f".{path.name}.tmp")
-    remove_tree(temporary)  # whatever lies there; to open a pipe would wait for ever
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    draft = Draft(path, temporary, os.open(temporary, flags, mode))
+    draft = Draft(path, temporary, open_new(temporary, mode))
     try:
         os.fchmod(draft.handle, mode)
         give_to_owner(draft.handle, path.parent)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 from presqt_daemon.bagit.bag import compare_digests
 from presqt_daemon.errors import HouseFault, UserFault
@@ -21,17 +20,19 @@ from presqt_daemon.zips.entries import Archive
 from presqt_daemon.zips.stream import stream_digests
 
 TEMPORARY_PREFIX = ".staging-"
-"""Folders of this prefix in a ticket are unfinished writes of ours; what follows is random."""
+"""Folders of this prefix in a ticket are unfinished writes of ours; the lease's number follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """How a bag is written. `mode` is that of files; `algorithm` is wanted of payload files too.
+    """How a bag is written. `folder` is not there yet; `mode` is that of files.
+
+    `algorithm` is wanted of payload files too.
 
     `refused` hears of a bag that is invalid, with its folder and findings, while it is on disk.
     """
 
-    place: Path
+    folder: Path
     mode: int
     algorithm: str | None
     attempts: int
@@ -46,7 +47,7 @@ class Writing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A valid bag below a temporary name; `digests` by path relative to it, then algorithm."""
+    """A valid bag in its temporary folder; `digests` by path relative to it, then algorithm."""
 
     folder: Path
     digests: dict[str, dict[str, str]]
@@ -55,16 +56,16 @@ class Written:
 def write_bag(archive: Archive, found: BagPreview, how: Writing) -> Written:
     """Write the bag until its digests, read back from disk, agree with its manifests.
 
-    What the disk spoilt is removed before the next attempt, since room is kept for one bag only; a
-    temporary folder that stays in `how.place` in the end is the caller's to remove.
+    What the disk spoilt is removed before the next attempt, since room is kept for one bag only;
+    what stays of the folder in the end is the caller's to remove.
     Raises UserFault `invalid-bag` when the zip itself disagrees with the manifests, and HouseFault
     `internal-error` when the disk spoils every attempt.
     """
-    spread_folders(how.place)
+    folder = how.folder
+    spread_folders(folder.parent)
     reason = ""
     for number in range(1, how.attempts + 1):
         how.began(number, reason)
-        folder = how.place / f"{TEMPORARY_PREFIX}{uuid4().hex[:12]}"
         result = unpack(
             UnpackJob(
                 archive=archive,

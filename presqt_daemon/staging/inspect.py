@@ -91,7 +91,7 @@ def _valid_bag(
     ):
         found = preview_bag(archive, config)
         how = Writing(
-            place=Path(place),
+            folder=Path(place, "bag"),
             mode=0o600,
             algorithm=None,
             attempts=config.attempts,

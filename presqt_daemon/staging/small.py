@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from presqt_daemon.digest import digest_bytes
 from presqt_daemon.staging.folders import Creator
+from presqt_daemon.system.files import write_all
 from presqt_daemon.zips.directory import DEFLATED, STORED
 from presqt_daemon.zips.entries import Member
 from presqt_daemon.zips.faults import damaged, wrong_crc
@@ -83,12 +84,3 @@ def write_small(
         digests = {name: digest_bytes(name, back) for name in algorithms}
         results.append(Kept(digests, back == content))
     return results
-
-
-def write_all(fd: int, content: bytes) -> None:
-    """Write all of the content; a full disk may take only a part at once."""
-    written = os.write(fd, content)
-    if written < len(content):
-        view = memoryview(content)[written:]
-        while view:
-            view = view[os.write(fd, view) :]

@@ -40,7 +40,8 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 class StageJob:
     """One zip to stage: `zip_name` in the ticket's `folder`; `payload_mode` is that of files.
 
-    `fence` is asked before what it leaves gets its name.
+    `fence` is asked before what it leaves gets its name. `epoch` is the run's among all of the
+    ticket's.
     """
 
     folder: Path
@@ -51,6 +52,12 @@ class StageJob:
     on_written: OnWritten | None = None
     fence: Fence | None = None
     host: str = ""
+    epoch: int = 0
+
+    @property
+    def temporary(self) -> Path:
+        """Where the bag is until it is valid."""
+        return self.folder / f"{TEMPORARY_PREFIX}{self.epoch}"
 
 
 def stage(
@@ -77,15 +84,16 @@ def stage(
         algorithms = tuple(ask(found.surveyed()))
         algorithm = choose_algorithm(algorithms, found.structure.algorithms)
         name = bag_folder(found.root, job.zip_name)
-        _clear(job.folder, name)
+        _clear(job, name)
         try:
             written = write_bag(archive, found, _writing(job, found, algorithm, helpers, report))
             reach("stage-unpacked")
             # taking a drop waits for no disk, so here its zip becomes durable
             os.fdatasync(archive.fd)
             return _keep(job, found, written, name, algorithm, report)
-        finally:
-            _remove_temporary(job.folder)
+        except BaseException:
+            remove_tree(job.temporary)
+            raise
 
 
 def no_payload() -> UserFault:
@@ -169,7 +177,7 @@ def _writing(
 ) -> Writing:
     meter = _Meter(found, report)
     return Writing(
-        place=job.folder,
+        folder=job.temporary,
         mode=job.payload_mode,
         algorithm=algorithm,
         attempts=job.config.attempts,
@@ -235,20 +243,15 @@ def _payload_files(
         yield path[start:], found.members[path].size, written.digests[path]
 
 
-def _clear(folder: Path, name: str) -> None:
+def _clear(job: StageJob, name: str) -> None:
     """Remove what an earlier run left; no digests may outlive the bag they describe."""
-    TicketFolder(folder).payload.unlink(missing_ok=True)
-    _remove_temporary(folder)
-    left = folder / name
-    if os.path.lexists(left):
-        aside = folder / f"{TEMPORARY_PREFIX}old"
-        left.rename(aside)
-        remove_tree(aside)
-
-
-def _remove_temporary(folder: Path) -> None:
-    for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        remove_tree(path)
+    TicketFolder(job.folder).payload.unlink(missing_ok=True)
+    is_first = job.epoch == 1
+    for left in (job.temporary,) if is_first else job.folder.glob(f"{TEMPORARY_PREFIX}*"):
+        remove_tree(left)
+    with contextlib.suppress(FileNotFoundError):
+        (job.folder / name).rename(job.temporary)
+        remove_tree(job.temporary)
 
 
 @contextlib.contextmanager

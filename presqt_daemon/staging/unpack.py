@@ -16,7 +16,8 @@ from pathlib import Path
 from presqt_daemon.staging.folders import Creator, make_folders
 from presqt_daemon.staging.readback import Growing, Lanes
 from presqt_daemon.staging.second_writer import SecondWriter
-from presqt_daemon.staging.small import Kept, OnWritten, Small, is_small, write_all, write_small
+from presqt_daemon.staging.small import Kept, OnWritten, Small, is_small, write_small
+from presqt_daemon.system.files import write_all
 from presqt_daemon.zips.directory import STORED
 from presqt_daemon.zips.entries import Archive, Member
 from presqt_daemon.zips.faults import damaged, shrunk

@@ -3,16 +3,17 @@
 import contextlib
 import ctypes
 import errno
+import functools
 import json
 import os
-import shutil
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 _AT_FDCWD = -100
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _RENAME_NOREPLACE = 1
+_ALL_RIGHTS = os.R_OK | os.W_OK | os.X_OK
 _MAX_SECRET_BYTES = 64 << 10
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -68,8 +69,15 @@ def give_to_owner(handle: int, folder: Path) -> None:
 
     Does nothing for anybody else, and in root's own folders. Raises OSError.
     """
-    if os.geteuid() == 0 and (owner := folder.stat()).st_uid != 0:
-        os.fchown(handle, owner.st_uid, owner.st_gid)
+    if os.geteuid() == 0 and (owner := _owner_of(folder))[0] != 0:
+        os.fchown(handle, *owner)
+
+
+@functools.lru_cache(maxsize=64)
+def _owner_of(folder: Path) -> tuple[int, int]:
+    """Whose a folder is, asked once: it changes hands only while nobody works in it."""
+    status = folder.stat()
+    return status.st_uid, status.st_gid
 
 
 def make_folder(folder: Path, mode: int = 0o755) -> None:
@@ -122,19 +130,16 @@ def replace_file(
     Not durable: a power loss may bring the old content back, or leave a torn one (XFS).
     """
     temporary = path.with_name(f".{path.name}{writer}.tmp")
-    try:  # made anew each time: what lies there may be a pipe or a folder, or have other names
-        temporary.unlink(missing_ok=True)
-    except IsADirectoryError:
-        remove_tree(temporary)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    handle = open_new(temporary, mode)
     try:
-        with open(handle, "wb", closefd=True) as stream:
+        try:
             os.fchmod(handle, mode)
             give_to_owner(handle, path.parent)
-            stream.write(content)
-            stream.flush()
+            write_all(handle, content)
             if durable:
                 os.fsync(handle)
+        finally:
+            os.close(handle)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -144,6 +149,28 @@ def replace_file(
         sync_folder(path.parent)
 
 
+def open_new(path: Path, mode: int) -> int:
+    """A descriptor of a new file under a name of ours, for writing; what lies there is removed.
+
+    It is made anew each time, since that may be a pipe or a folder, or have other names.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, mode)
+    except FileExistsError:
+        remove_tree(path)
+        return os.open(path, flags, mode)
+
+
+def write_all(handle: int, content: bytes) -> None:
+    """Write all of the content; a full disk may take only a part at once."""
+    written = os.write(handle, content)
+    if written < len(content):
+        view = memoryview(content)[written:]
+        while view:
+            view = view[os.write(handle, view) :]
+
+
 def create_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Create a file that must not exist yet, following no link, durably.
 
@@ -151,11 +178,12 @@ def create_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     handle = os.open(path, flags, mode)
-    with open(handle, "wb", closefd=True) as stream:
+    try:
         os.fchmod(handle, mode)
-        stream.write(content)
-        stream.flush()
+        write_all(handle, content)
         os.fsync(handle)
+    finally:
+        os.close(handle)
     sync_folder(path.parent)
 
 
@@ -222,34 +250,44 @@ def is_same_file(first: os.stat_result, second: os.stat_result) -> bool:
 def remove_tree(folder: Path) -> None:
     """Remove a folder and all below it; a missing one is fine. Follows no link."""
     try:
-        status = folder.lstat()
+        try:
+            _remove(os.fspath(folder), None)
+        except PermissionError:
+            _open_up(folder)
+            _remove(os.fspath(folder), None)
     except FileNotFoundError:
-        return
-    if not stat.S_ISDIR(status.st_mode):
-        folder.unlink(missing_ok=True)
-        return
-    _open_up(folder)
-    shutil.rmtree(folder, ignore_errors=False)
+        if os.path.lexists(folder):
+            raise
 
 
-def walk_files(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Every entry below a folder that is not itself a folder, depth first, links not followed."""
-    stack = [folder]
-    while stack:
-        with os.scandir(stack.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    stack.append(Path(entry.path))
-                else:
-                    yield entry
+def _remove(name: str, above: int | None) -> None:
+    """Remove a name of an open folder, whatever it is; of a folder first what it holds."""
+    try:
+        handle = os.open(name, _FOLDER_FLAGS, dir_fd=above)
+    except OSError as error:
+        if error.errno not in {errno.ENOTDIR, errno.ELOOP}:
+            raise
+        os.unlink(name, dir_fd=above)
+        return
+    try:
+        with os.scandir(handle) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for inner, is_folder in found:
+            if is_folder:
+                _remove(inner, handle)
+            else:
+                os.unlink(inner, dir_fd=handle)
+    finally:
+        os.close(handle)
+    os.rmdir(name, dir_fd=above)
 
 
 def _open_up(folder: Path) -> None:
     """Give back the rights that removing needs, where somebody took them."""
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not os.access(folder, _ALL_RIGHTS):
         folder.chmod(0o700)
     for base, folders, _files in os.walk(folder):
         for name in folders:
             path = os.path.join(base, name)
-            if not os.path.islink(path) and not os.access(path, os.W_OK | os.X_OK):
+            if not os.path.islink(path) and not os.access(path, _ALL_RIGHTS):
                 os.chmod(path, 0o700)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from presqt_daemon.leases.lease import Lease, LeaseTerms
 from presqt_daemon.leases.take import Seen, take_lease
-from presqt_daemon.system.failpoints import reach
 
 
 class OtherPartyError(Exception):
@@ -96,7 +95,6 @@ class Parties:
         """
         with self.having(folder.name) as party:
             party.lease = take_lease(folder, terms, wait=wait, before=self._seen)
-            reach("lease-taken")
             try:
                 yield party
             finally:

@@ -62,6 +62,11 @@ class StatusWriter:
         self.unsynced: Path | None = None
         """What the status of an open ticket rests on and is not durable yet."""
 
+    @property
+    def epoch(self) -> int:
+        """The number of the party's lease, 0 without one."""
+        return self._party.epoch or 0
+
     def assert_has_ticket(self) -> None:
         """Before any other file of the ticket is written.
 

@@ -130,7 +130,7 @@ def _send(
         before_each=may_go_on,
     )
     with contextlib.ExitStack() as stack:
-        stack.push(lambda _kind, error, _trace: _drop_packed(staged, error))
+        stack.callback(journal.close)
         _recheck_after_reboot(job, staged, record, journal, reporter)
         retries = 0 if job.is_asking else None
         target = stack.enter_context(
@@ -144,6 +144,8 @@ def _send(
             )
         )
         target.heard = reporter.heard
+        if not target.traits.has_folders:
+            stack.push(lambda _kind, error, _trace: _drop_packed(staged, error))
         if isinstance(target, CanTellOfWaits):
             target.waits_for = reporter.waits_for
         # after a deposit that is whole, the receipt tells durably what the journal would
@@ -153,7 +155,7 @@ def _send(
         stack.callback(threads.close)
         account = threads.run(lambda _doubtful: target.account(), retries=retries)
         load = _load(job, staged, target, record, journal, reporter)
-        told = read_bag_metadata(staged.root)
+        told = read_bag_metadata(staged.root, load.tops)
         described, told_of_it = bag_description(told, head.bag.info)
         opening = ContainerOpening(
             target=target,

@@ -14,6 +14,7 @@ from presqt_daemon.staging.attempts import TEMPORARY_PREFIX
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.logs import ticket_log
+from presqt_daemon.targets.base import traits_of
 from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings, advance, fail, finish
 from presqt_daemon.tickets.retention import expiration_of
 from presqt_daemon.tickets.status_writer import StatusWriter
@@ -112,9 +113,11 @@ def _write(
     # before the status, with whose sync of the folder its name becomes durable
     _leave_notification(holder, info, config)
     holder.fact(info)
-    with contextlib.suppress(OSError):
-        # a go that waited, or was killed, leaves it for the next one
-        (holder.folder.path / PACKED_NAME).unlink()
+    target = config.targets.get(info.target or "")
+    if target is None or not traits_of(target).has_folders:
+        with contextlib.suppress(OSError):
+            # a go that waited, or was killed, leaves it for the next one
+            (holder.folder.path / PACKED_NAME).unlink()
     return head
 
 

@@ -152,7 +152,7 @@ class Supervisor:
         """Bytes that a bag may take on the disk without a question, 0 where those are scarce."""
         if run.work is not Work.STAGE:
             return 0
-        return set_aside(folder, self.config, limits)
+        return set_aside(folder, limits)
 
     def _earlier_deposit(self, holder: StatusWriter) -> tuple[EarlierDeposit, ...]:
         """The deposits to point at if one still stands; a warning where nothing is pointed at."""

@@ -18,7 +18,7 @@ import psutil
 from tests.bags import bag_zip
 from tests.fakes.osf import OsfFake
 from tests.fakes.server import Fault
-from tests.house.house import PLUGINS, House, wait_until
+from tests.house.house import House, wait_until
 
 HERE = Path(__file__).parents[2]
 PRELOAD = Path(__file__).parent / "preload_host.py"
@@ -172,7 +172,7 @@ class Cluster:
                 cwd=self.root,
                 env={
                     **os.environ,
-                    "PYTHONPATH": f"{HERE}:{PLUGINS}",
+                    "PYTHONPATH": str(HERE),
                     "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": WORKER_TTL,
                     **self.environment,
                     **environment,

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
-from presqt_daemon.metadata.bag_metadata import DATACITE, MAX_BYTES, read_bag_metadata
+from presqt_daemon.metadata.bag_metadata import DATACITE, MAX_BYTES
 from presqt_daemon.metadata.datacite_shape import misplaced
 from presqt_daemon.metadata.describe import Description, describe
 from presqt_daemon.metadata.description_limits import MAX_ROWS, MAX_TEXT, MAX_WORDS, within_limits
 from presqt_daemon.metadata.fts_document import NAME
 from tests.fakes.osf import TOKEN, OsfFake
+from tests.metadata.bags_on_disk import metadata_of
 from tests.upload.tickets import Supervisor, job_for, staged
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
@@ -45,7 +46,7 @@ def _bag(root: Path, name: str, content: bytes) -> Path:
     ids=["deep", "infinite", "nan", "digits", "list", "bytes", "empty"],
 )
 def test_odd_json_is_a_warning_that_says_why(tmp_path: Path, content: bytes, words: str) -> None:
-    found = read_bag_metadata(_bag(tmp_path, f"data/{DATACITE}", content))
+    found = metadata_of(_bag(tmp_path, f"data/{DATACITE}", content))
     assert found.datacite is None
     (warning,) = found.warnings
     assert warning.code == "metadata-not-read"
@@ -58,7 +59,7 @@ def test_a_folder_of_such_a_name_is_told_and_read_past(
     tmp_path: Path, name: str, place: str
 ) -> None:
     (tmp_path / place / name).mkdir(parents=True)
-    found = read_bag_metadata(tmp_path)
+    found = metadata_of(tmp_path)
     (warning,) = found.warnings
     assert "is a folder" in warning.message
     assert warning.path == f"{place}/{name}"
@@ -66,7 +67,7 @@ def test_a_folder_of_such_a_name_is_told_and_read_past(
 
 def test_a_file_behind_a_folder_of_that_name_is_still_read(tmp_path: Path) -> None:
     (tmp_path / "metadata" / DATACITE).mkdir(parents=True)
-    found = read_bag_metadata(_bag(tmp_path, f"data/{DATACITE}", b'{"titles": []}'))
+    found = metadata_of(_bag(tmp_path, f"data/{DATACITE}", b'{"titles": []}'))
     assert found.datacite == {"titles": []}
     assert len(found.warnings) == 1
 
@@ -75,7 +76,7 @@ def test_a_file_that_is_too_large_is_told(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with (tmp_path / "data" / DATACITE).open("wb") as stream:
         os.truncate(stream.fileno(), MAX_BYTES + 1)
-    (warning,) = read_bag_metadata(tmp_path).warnings
+    (warning,) = metadata_of(tmp_path).warnings
     assert "larger than 16 MiB" in warning.message
 
 
@@ -139,7 +140,7 @@ def test_values_of_a_wrong_type_are_passed_over_and_told(
     assert isinstance(describe((), None, tree), Description)
     assert isinstance(describe((), tree, None), Description)
     content = json.dumps(tree).encode()
-    (warning,) = read_bag_metadata(_bag(tmp_path, f"data/{DATACITE}", content)).warnings
+    (warning,) = metadata_of(_bag(tmp_path, f"data/{DATACITE}", content)).warnings
     assert warning.code == "metadata-not-read"
     assert "another type" in warning.message
 
@@ -169,7 +170,7 @@ def test_a_document_with_nothing_right_in_it_gets_one_warning_that_a_person_can_
     tmp_path: Path,
 ) -> None:
     content = json.dumps({"creators": [{"name": 1}] * 100_000}).encode()
-    (warning,) = read_bag_metadata(_bag(tmp_path, f"data/{DATACITE}", content)).warnings
+    (warning,) = metadata_of(_bag(tmp_path, f"data/{DATACITE}", content)).warnings
     assert "creators[4].name and more" in warning.message
 
 

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import pytest
 
 from presqt_daemon.config import TargetConfig
-from presqt_daemon.metadata.bag_metadata import read_bag_metadata
 from presqt_daemon.metadata.describe import Description, Person, Related, describe
 from presqt_daemon.metadata.description_warnings import not_passed_on, required_but_missing
 from presqt_daemon.model import UploadResult
@@ -17,6 +16,7 @@ from presqt_daemon.targets.zenodo.description.deposit_metadata import deposit_me
 from presqt_daemon.targets.zenodo.description.identifiers import scheme_of
 from presqt_daemon.targets.zenodo.description.metadata import has_mark, record_metadata
 from presqt_daemon.targets.zenodo.description.vocabularies import license_id as known_license
+from tests.metadata.bags_on_disk import metadata_of
 from tests.targets.memory import MemoryStore, MemoryTarget
 from tests.upload.tickets import Supervisor, job_for, staged
 
@@ -199,10 +199,10 @@ class TestBagMetadata:
             tree = {"titles": [{"title": title}]}
             (tmp_path / place / "datacite.json").write_text(json.dumps(tree))
         for title, place in (("tag", "metadata"), ("payload", "data")):
-            found = read_bag_metadata(tmp_path)
+            found = metadata_of(tmp_path)
             assert found.datacite == {"titles": [{"title": title}]}
             (tmp_path / place / "datacite.json").unlink()
-        assert read_bag_metadata(tmp_path).datacite == {"titles": [{"title": "top"}]}
+        assert metadata_of(tmp_path).datacite == {"titles": [{"title": "top"}]}
 
     @pytest.mark.parametrize("places", [("data/P/deep",), ("data/P", "data/P2")])
     def test_a_nested_one_is_the_senders_own(self, tmp_path: Path, places: tuple[str, ...]) -> None:
@@ -212,7 +212,7 @@ class TestBagMetadata:
             (tmp_path / place / "PRESQT_FTS_METADATA.json").write_text(
                 '{"allKeywords": [], "actions": []}'
             )
-        found = read_bag_metadata(tmp_path)
+        found = metadata_of(tmp_path)
         assert (found.datacite, found.fts, found.warnings) == (None, None, ())
 
     @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", b"[" * 100_000])
@@ -220,7 +220,7 @@ class TestBagMetadata:
         (tmp_path / "data").mkdir()
         for name in ("datacite.json", "PRESQT_FTS_METADATA.json"):
             (tmp_path / "data" / name).write_bytes(content)
-        found = read_bag_metadata(tmp_path)
+        found = metadata_of(tmp_path)
         assert [warning.path for warning in found.warnings] == [
             "data/datacite.json",
             "data/PRESQT_FTS_METADATA.json",
@@ -231,7 +231,7 @@ class TestBagMetadata:
         (tmp_path / "data").mkdir()
         (tmp_path / "secret").write_text("{}")
         (tmp_path / "data" / "datacite.json").symlink_to(tmp_path / "secret")
-        assert read_bag_metadata(tmp_path).datacite is None
+        assert metadata_of(tmp_path).datacite is None
 
 
 class TestZenodosFields:

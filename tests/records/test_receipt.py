@@ -23,13 +23,13 @@ from presqt_daemon.model import (
     UploadResult,
 )
 from presqt_daemon.records.file_rows import row_from_result
-from presqt_daemon.records.lines import append_lines
 from presqt_daemon.records.payload import PayloadHead
 from presqt_daemon.records.receipt import write_receipt
 from presqt_daemon.tickets.process_info import ProcessInfo, fail, finish
 from presqt_daemon.tickets.store import TicketFolder
 from tests.memory import traced_peak_bytes
 from tests.payloads import write_payload
+from tests.records.appending import append_lines
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)

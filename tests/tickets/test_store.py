@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from presqt_daemon.records.lines import append_lines, read_lines
+from presqt_daemon.records.lines import read_lines
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import (
     RESERVE_BYTES,
@@ -18,6 +18,7 @@ from presqt_daemon.tickets.store import (
     Uploads,
     is_ticket,
 )
+from tests.records.appending import append_lines
 from tests.tickets.infos import new_info, sending_info, write_info
 
 

@@ -89,8 +89,8 @@ MUTANTS = (
         name="compares-ids-of-the-same-content-as-strings",
         suite="workers/limits/test_duplicates",
         module="workers/limits/duplicates",
-        old="            and self._identity_of(other.ticket_number) == identity\n",
-        new="            and other.resource_id == info.resource_id\n",
+        old=" and self._identity_of(other.ticket_number) == identity\n",
+        new=" and other.resource_id == info.resource_id\n",
     ),
     RuleMutant(
         name="progress-does-not-reset-the-count-of-deaths",

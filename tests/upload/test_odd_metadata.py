@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from presqt_daemon.errors import PresqtError
-from presqt_daemon.metadata.bag_metadata import DATACITE, bag_description, read_bag_metadata
+from presqt_daemon.metadata.bag_metadata import DATACITE, bag_description
 from presqt_daemon.metadata.fts_document import NAME, fts_bytes, parse_fts
 from presqt_daemon.tickets.options import choices_from_sidecar
+from tests.metadata.bags_on_disk import metadata_of
 from tests.targets.odd_answers import ODD, WHOLE, put_at, spots_of
 
 SAMPLE = 300
@@ -63,7 +64,7 @@ def test_odd_metadata_is_a_description_or_a_warning(
     for seed in range(LONG if full else SAMPLE):
         content = odd_bytes(tree, random.Random(seed))
         (tmp_path / "data" / name).write_bytes(content)
-        described, _warnings = bag_description(read_bag_metadata(tmp_path), [("Title", "T")])
+        described, _warnings = bag_description(metadata_of(tmp_path), [("Title", "T")])
         json.dumps(described.fields()).encode()
         assert "\ud800" not in repr(described.fields()), f"seed {seed}"
         document = parse_fts(content)

@@ -15,6 +15,7 @@ then the commit point, and copied later; the record says which file that is. The
 synced when it is staged.
 """
 
+import contextlib
 import errno
 import os
 import stat
@@ -118,9 +119,6 @@ class Claimer:
         results: list[Taken | Exception] = []
         for one in taken:
             try:
-                if one.folder.path.exists():
-                    # before its name: a power loss must not leave a ticket without its drop
-                    sync_folder(one.folder.path)
                 named = self._name(one)
             except OSError as error:
                 results.append(UnfinishedError(one, error.strerror or str(error)))
@@ -219,8 +217,11 @@ class Claimer:
     def _name(self, taken: Taken) -> Taken:
         """Give a folder its final name, if it has not got it yet. Raises OSError."""
         named = self.uploads.folder(taken.record.ticket)
-        if taken.folder != named and taken.folder.path.exists():
-            os.rename(taken.folder.path, named.path)
+        with contextlib.suppress(FileNotFoundError):  # it was done before
+            # before its name: a power loss must not leave a ticket without its drop
+            sync_folder(taken.folder.path)
+            if taken.folder != named:
+                os.rename(taken.folder.path, named.path)
         reach("claim-named")
         return replace(taken, folder=named, aside=None)
 

@@ -1,5 +1,6 @@
 """Where each file of a bag goes in the container, and whether the target can take it there."""
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -8,7 +9,6 @@ from pathlib import Path, PurePosixPath
 from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Finding, PayloadFile
-from presqt_daemon.system.files import walk_files
 from presqt_daemon.targets.base import Traits
 from presqt_daemon.targets.names import NAMES_AS_THEY_ARE, NameRules
 from presqt_daemon.units import text_from_bytes
@@ -148,7 +148,7 @@ def payload_parcels(
 def tag_parcels(layout: Layout, bag_root: Path, algorithms: tuple[str, ...]) -> list[Parcel]:
     """The bag's tag files on their way, with digests taken now."""
     found = []
-    for entry in walk_files(bag_root):
+    for entry in _files_below(bag_root):
         path = PurePosixPath(Path(entry.path).relative_to(bag_root).as_posix())
         if path.parts[0] == DATA or not entry.is_file(follow_symlinks=False):
             continue
@@ -211,3 +211,15 @@ def _add_with_parents(path: PurePosixPath, into: set[PurePosixPath]) -> None:
     while path.parts and path not in into:
         into.add(path)
         path = path.parent
+
+
+def _files_below(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Every entry below a folder that is not itself a folder, depth first, links not followed."""
+    stack = [folder]
+    while stack:
+        with os.scandir(stack.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    stack.append(Path(entry.path))
+                else:
+                    yield entry

@@ -50,7 +50,8 @@ class StagedBag:
 class Load:
     """The files to send and their sum; `packed` is the one zip where the target has no folders.
 
-    `found` is what the payload was seen to be made of, empty for a packed bag.
+    `found` is what the payload was seen to be made of, empty for a packed bag; `tops` are the names
+    that stand directly in it.
     """
 
     staged: StagedBag
@@ -59,6 +60,7 @@ class Load:
     algorithm: str | None
     found: PayloadShape
     layout: Layout
+    tops: frozenset[str]
     tags: tuple[Parcel, ...] = ()
     packed: Parcel | None = None
     warnings: tuple[Finding, ...] = ()
@@ -129,6 +131,7 @@ def load_parcels(
         algorithm=head.algorithm,
         found=found,
         layout=layout,
+        tops=frozenset((*found.top_folders, *found.top_files)),
         tags=tags,
         warnings=warnings,
     )
@@ -160,6 +163,7 @@ def _pack(
         algorithm=choose_algorithm(traits.algorithms, ()),
         found=PayloadShape(),
         layout=Layout(),
+        tops=frozenset((*found.top_folders, *found.top_files)),
         packed=packed,
     )
 

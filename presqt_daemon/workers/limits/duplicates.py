@@ -118,13 +118,12 @@ class KnownContents:
         to one container.
         """
         still_open = None
-        identity = self._identity_of(info.ticket_number)
         for name in self._before(info.ticket_number, fingerprint):
             try:
                 other = self.uploads.folder(name).read_info()
             except InfoError:
                 continue
-            if not self._is_same_place(info, identity, other, site):
+            if not self._is_same_place(info, other, site):
                 continue
             stands = verdict(other)
             # one that is verified decides; the hundreds that may follow it are not read
@@ -142,31 +141,26 @@ class KnownContents:
     def _newest_verified(
         self, info: ProcessInfo, fingerprint: str, site: Callable[[str | None], Hashable]
     ) -> ProcessInfo | None:
-        identity = self._identity_of(info.ticket_number)
         for name in reversed(self._before(info.ticket_number, fingerprint)):
             with contextlib.suppress(InfoError):
                 other = self.uploads.folder(name).read_info()
-                if self._is_same_place(info, identity, other, site) and (
-                    verdict(other) is Verdict.VERIFIED
-                ):
+                if self._is_same_place(info, other, site) and (verdict(other) is Verdict.VERIFIED):
                     return other
         return None
 
     def _is_same_place(
         self,
         info: ProcessInfo,
-        identity: str | None,
         other: ProcessInfo,
         site: Callable[[str | None], Hashable],
     ) -> bool:
         """By target and id, or as the target has resolved both ids to one container."""
         if (other.target, other.resource_id) == (info.target, info.resource_id):
             return True
-        return (
-            identity is not None
-            and site(other.target) == site(info.target)
-            and self._identity_of(other.ticket_number) == identity
-        )
+        if site(other.target) != site(info.target):
+            return False
+        identity = self._identity_of(info.ticket_number)
+        return identity is not None and self._identity_of(other.ticket_number) == identity
 
     def _identity_of(self, ticket: str) -> str | None:
         """The container of a ticket, None while it is not known; a journal outlives a restart."""

@@ -99,6 +99,8 @@ class HostLimits:
         folder: Path,
         wanted: int,
         spare: int = 0,
+        *,
+        headroom: float = 0.0,
     ) -> Space | None:
         """None where the bytes are within what was set aside and free; else the space as it is."""
         space = self.look(folder)[1]
@@ -106,7 +108,12 @@ class HostLimits:
         if wanted > self.grant.room:
             self.learnt.wanted = wanted
             return space
-        return None if wanted + keep <= space.free else space
+        return (
+            None
+            if wanted + keep + space.part(headroom, self.config.staging.min_free_bytes)
+            <= space.free
+            else space
+        )
 
     def release(self, ticket: str) -> None:
         """Let go of all that was taken."""

@@ -48,6 +48,10 @@ class Space:
     free: int
     total: int
 
+    def part(self, share: float, keep: int) -> int:
+        """A share of all bytes but those that are kept."""
+        return max(0, int((self.total - keep) * share))
+
 
 def space_of(folder: Path) -> tuple[int, Space]:
     """The file system's device number and its space."""
@@ -249,10 +253,13 @@ class Permits(SameProcess):
         """The space of a folder's file system. Raises OSError."""
         return self.look(folder)[1]
 
-    def reserve(self, ticket: str, folder: Path, wanted: int, spare: int = 0) -> Space | None:
+    def reserve(
+        self, ticket: str, folder: Path, wanted: int, spare: int = 0, *, headroom: float = 0.0
+    ) -> Space | None:
         """Set bytes aside for a ticket on a folder's file system; None when that was possible.
 
-        `spare` bytes more than what is kept free anyway must be left to others.
+        `spare` bytes more than what is kept free anyway must be left to others, and the part
+        `headroom` of the rest of the disk.
         Else the space as it is, so that the caller can tell a full disk from one too small.
         """
         device, space = self.look(folder)
@@ -263,7 +270,7 @@ class Permits(SameProcess):
                 for name, (where, size) in self._reserved.items()
                 if where == device and name != ticket
             )
-            if wanted + keep + spare > space.free - taken:
+            if wanted + keep + spare + space.part(headroom, keep) > space.free - taken:
                 return space
             self._reserved[ticket] = (device, wanted)
         return None

@@ -18,18 +18,16 @@ ROOM_BYTES = 64 << 20
 """What is set aside before a bag is looked at, so that a small one need not ask."""
 
 
-def set_aside(folder: TicketFolder, config: Config, limits: SharedLimits) -> int:
+def set_aside(folder: TicketFolder, limits: SharedLimits) -> int:
     """The bytes that were set aside for a ticket's bag.
 
     0 where the disk gets tight, so that shares count, or cannot be looked at.
     """
     try:
-        space = limits.space_at(folder.path)
-        spare = int((space.total - config.staging.min_free_bytes) * HEADROOM)
-        taken = limits.reserve(folder.ticket, folder.path, ROOM_BYTES, max(0, spare))
+        lacking = limits.reserve(folder.ticket, folder.path, ROOM_BYTES, headroom=HEADROOM)
     except OSError:
         return 0
-    return ROOM_BYTES if taken is None else 0
+    return ROOM_BYTES if lacking is None else 0
 
 
 def give_space(

@@ -12,6 +12,7 @@ from presqt_daemon.tickets.status_writer import StatusWriter
 from presqt_daemon.upload.earlier_deposit import EarlierDeposit
 from presqt_daemon.upload.send import SendJob
 from presqt_daemon.workers.limits.tokens import MissingTokenError, Tokens, how_to_replace
+from presqt_daemon.workers.processes.options import claim_of
 from presqt_daemon.workers.processes.reaper import Limits
 from presqt_daemon.workers.processes.tasks import StageTask, Task, UploadTask
 from presqt_daemon.workers.runs.pauses import Held
@@ -70,10 +71,15 @@ def make_job(
 def _stage_task(
     run: Run, holder: StatusWriter, info: ProcessInfo, config: Config, room: int
 ) -> StageTask:
-    zip_path = holder.folder.find_zip()
-    if zip_path is None:
-        raise HouseFault("state-lost", "The zip is no longer in its place: drop it again.")
-    if zip_path.stat().st_size > config.staging.max_zip_bytes:
+    claim = claim_of(holder.folder)
+    try:
+        if claim.zip_name is None:
+            raise FileNotFoundError
+        size = (holder.folder.path / claim.zip_name).stat().st_size
+    except FileNotFoundError:
+        lost = HouseFault("state-lost", "The zip is no longer in its place: drop it again.")
+        raise lost from None
+    if size > config.staging.max_zip_bytes:
         raise UserFault(
             "too-large",
             f"The zip {info.source_file} is larger than staging.max_zip_bytes allows: split the "
@@ -84,15 +90,21 @@ def _stage_task(
     holder.note(replace(info, message=STAGING_MESSAGE))
     job = StageJob(
         folder=holder.folder.path,
-        zip_name=zip_path.name,
+        zip_name=claim.zip_name,
         config=config.staging,
         payload_mode=config.permissions.payload,
         boot_id=boot_id(),
         fence=holder.fence(),
         host=host_name(),
+        epoch=holder.epoch,
     )
     return StageTask(
-        ticket=run.ticket, job=job, source_file=info.source_file, config=config, room=room
+        ticket=run.ticket,
+        job=job,
+        claim=claim,
+        source_file=info.source_file,
+        config=config,
+        room=room,
     )
 
 

@@ -33,6 +33,7 @@ from presqt_daemon.system.logs import shared_log
 from presqt_daemon.system.precedence import yield_to_others
 from presqt_daemon.system.shortage import is_shortage
 from presqt_daemon.targets.base import traits_of
+from presqt_daemon.tickets.claim_record import ClaimRecord
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upgrade.order import UpgradeOrder
 from presqt_daemon.upgrade.run import run_upgrade
@@ -46,7 +47,7 @@ from presqt_daemon.upload.earlier_deposit import (
 )
 from presqt_daemon.upload.send import SendJob, send
 from presqt_daemon.workers.limits.permits import needed_bytes
-from presqt_daemon.workers.processes.options import claim_of, resolve_options
+from presqt_daemon.workers.processes.options import resolve_options
 from presqt_daemon.workers.processes.relayed_log import log_relayed
 from presqt_daemon.workers.runs.run import BUG, DISK, SHORTAGE, fault_from_bug
 
@@ -64,6 +65,7 @@ class StageTask:
 
     ticket: str
     job: StageJob
+    claim: ClaimRecord
     source_file: str
     config: Config
     room: int = 0
@@ -157,8 +159,7 @@ def _run(task: Task, line: _Line) -> None:
 
 def _stage(task: StageTask, line: _Line) -> Staged:
     def ask(surveyed: Surveyed) -> tuple[str, ...]:
-        folder = TicketFolder(task.job.folder)
-        claim = claim_of(folder)
+        folder, claim = TicketFolder(task.job.folder), task.claim
         resolved = resolve_options(folder, claim, task.config, surveyed.labels, task.source_file)
         question = WantsSpace(
             resolved=resolved,

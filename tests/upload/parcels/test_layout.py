@@ -70,6 +70,8 @@ def test_folders_come_parents_first_and_empty_ones_on_request() -> None:
 
 def test_the_tag_files_go_beside_data(tmp_path: Path) -> None:
     root = staged(tmp_path) / "bag"
+    (root / "a link").symlink_to(root / "bagit.txt")
+    (root / "a loop").symlink_to(root)
     for is_new, prefix in ((True, ""), (False, "bag/")):
         parcels = tag_parcels(layout(look("P/a"), is_new=is_new, keeps_bag=True), root, ("sha256",))
         names = ["bag-info.txt", "bagit.txt", "manifest-sha512.txt", "tagmanifest-sha512.txt"]

@@ -17,6 +17,7 @@ from presqt_daemon.workers.limits.shared_limits import SharedLimits
 from presqt_daemon.workers.processes.tasks import StageTask, UploadTask
 from presqt_daemon.workers.runs.pauses import Held
 from presqt_daemon.workers.runs.run import Run, RunEnd, RunKind, WentOn, Work
+from tests.tickets.records import claim_record
 
 CONFIG = Config()
 RESOLVED = Resolved(
@@ -44,7 +45,9 @@ HELD = Held(kind=PauseKind.OUTAGE, cause="no answer", waiting_for="the target")
         Run(ticket="t", work=Work.STAGE, zip_bytes=1, folder="archive"),
         RunEnd(ticket="t", kind=RunKind.PARKED, info=None, held=HELD),
         WentOn("t", "archive", None),
-        StageTask(ticket="t", job=STAGE, source_file="a.zip", config=CONFIG),
+        StageTask(
+            ticket="t", job=STAGE, claim=claim_record("t"), source_file="a.zip", config=CONFIG
+        ),
         UploadTask(ticket="t", job=SEND),
         WantsSpace(resolved=RESOLVED, folder="archive", unpacked_bytes=1, entries=1),
         Staged(bag=BAG),

@@ -169,6 +169,7 @@ def deposit(kind: str, seed: int, place: Path) -> Outcome:
                 payload_mode=0o600,
                 boot_id="boot",
             ),
+            claim=host.folder.read_claim(),
             source_file=ZIP,
             config=config,
         )

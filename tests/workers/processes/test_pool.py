@@ -87,7 +87,7 @@ def test_a_worker_whose_daemon_lets_go_of_it_ends() -> None:
 def test_a_worker_lets_the_daemon_go_first_and_so_does_its_session() -> None:
     worker = serving(do_nothing)
     own = os.nice(0)
-    assert worker.send(StageTask(ticket="t", job=None, source_file="", config=Config()))  # type: ignore[arg-type]
+    assert worker.send(StageTask(ticket="t", job=None, claim=None, source_file="", config=Config()))  # type: ignore[arg-type]
     until(lambda: worker.identity.nice() == own + NICENESS, "a nice worker")
     group = Path(f"/proc/{worker.pid}/autogroup")
     if group.exists():
@@ -242,7 +242,7 @@ def test_a_worker_takes_another_task_unless_the_last_has_left_something(
     work: Callable[[object, Connection], None], stays: bool
 ) -> None:
     worker = serving(work)
-    task = StageTask(ticket="t", job=None, source_file="", config=Config())  # type: ignore[arg-type]
+    task = StageTask(ticket="t", job=None, claim=None, source_file="", config=Config())  # type: ignore[arg-type]
     for _ in range(2 if stays else 1):
         assert worker.send(task)
         until(lambda: worker.receive(0.05)[0] == "done", "the task's end")

@@ -14,6 +14,7 @@ from presqt_daemon.config import Config
 from presqt_daemon.errors import MachineError, PresqtError
 from presqt_daemon.messages import Failed, Short
 from presqt_daemon.records import journal
+from presqt_daemon.records.lines import LineWriter
 from presqt_daemon.staging.stage import StageJob
 from presqt_daemon.targets.folder.faults import faults_named
 from presqt_daemon.tickets.title import MAX_TITLE_BYTES, check_title, title_from_name
@@ -21,6 +22,7 @@ from presqt_daemon.upload.parcels.body import open_body
 from presqt_daemon.workers.processes import tasks
 from presqt_daemon.workers.processes.tasks import StageTask, run_task
 from presqt_daemon.workers.runs.run import DISK, SHORTAGE
+from tests.tickets.records import claim_record
 
 NO_THREAD = RuntimeError("can't start new thread")
 
@@ -43,7 +45,10 @@ def end_of(
     )
     ours, theirs = multiprocessing.Pipe()
     with ours, theirs:
-        run_task(StageTask(ticket="t", job=job, source_file="a.zip", config=config), theirs)
+        task = StageTask(
+            ticket="t", job=job, claim=claim_record("t"), source_file="a.zip", config=config
+        )
+        run_task(task, theirs)
         said = []
         while ours.poll():
             said.append(ours.recv())
@@ -93,7 +98,7 @@ def test_a_journal_that_cannot_be_written_is_never_told_as_the_targets_fault(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(journal, "append_lines", full)
+    monkeypatch.setattr(LineWriter, "append", full)
     book = journal.Journal(tmp_path / "journal.jsonl")
     with pytest.raises(MachineError), faults_named("the archive", "a.txt"):
         # as an adapter notes what it does, in the middle of a put
