@@ -18,7 +18,7 @@ import psutil
 from tests.bags import bag_zip
 from tests.fakes.osf import OsfFake
 from tests.fakes.server import Fault
-from tests.house.house import House, wait_until
+from tests.house.house import PLUGINS, House, wait_until
 
 HERE = Path(__file__).parents[2]
 PRELOAD = Path(__file__).parent / "preload_host.py"
@@ -39,6 +39,17 @@ def free_port() -> int:
         return port
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a process runs: its address, and the command that brings it there."""
+
+    address: str = "127.0.0.1"
+    command: tuple[str, ...] = ()
+
+
+ALL_HERE = Place()
+
+
 @dataclass
 class WorkerHost:
     """One host: the tree of a dask worker."""
@@ -51,6 +62,13 @@ class WorkerHost:
             root = psutil.Process(self.process.pid)
             return [*root.children(recursive=True), root]
         return []
+
+    def is_at_work(self) -> bool:
+        """Whether a run's process lives, or a program that one has started: sessions of their own.
+
+        Those who only start them stay in the session of the host's worker.
+        """
+        return any(_leads_a_session(one) for one in self.tree()[:-1])
 
     def signal(self, number: int, *, whole: bool = True) -> None:
         """To every process of the host, or to the engine's worker alone."""
@@ -66,12 +84,23 @@ class WorkerHost:
         self.process.wait(60)
 
 
+def _leads_a_session(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error, OSError):
+        is_dead = process.status() == psutil.STATUS_ZOMBIE
+        return os.getsid(process.pid) == process.pid and not is_dead
+    return False
+
+
 @dataclass
 class Cluster:
-    """One inbox, one mediafiles, a scheduler, hosts, and a fake target that counts."""
+    """One inbox, one mediafiles, a scheduler, hosts, and a fake target that counts.
+
+    `main` is where daemon and scheduler are, and every host that is not given another place.
+    """
 
     root: Path
     fake: OsfFake
+    main: Place = ALL_HERE
     house: House = field(init=False)
     port: int = field(default_factory=free_port)
     scheduler: subprocess.Popen[bytes] | None = None
@@ -80,12 +109,12 @@ class Cluster:
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.house = House(self.root)
+        self.house = House(self.root, command=self.main.command)
         token = self.root / "token"
         token.write_text(self.fake.token)
         self.house.configure(
             engine="dask",
-            engine_options={"address": f"tcp://127.0.0.1:{self.port}", "lease_ttl": f"{TTL}s"},
+            engine_options={"address": self.address, "lease_ttl": f"{TTL}s"},
             targets={
                 "osf": {
                     "type": "osf",
@@ -97,6 +126,10 @@ class Cluster:
                 }
             },
         )
+
+    @property
+    def address(self) -> str:
+        return f"tcp://{self.main.address}:{self.port}"
 
     def slow_down(self, seconds: float) -> None:
         """Let the target take so long for each file."""
@@ -110,13 +143,15 @@ class Cluster:
     def wait_for_holder(self) -> str:
         """The host that is in the middle of an upload."""
         name: str = wait_until(self.holder, LONG, what="for an upload")["host"]
+        assert self.hosts[name].is_at_work()
         return name
 
     def start_scheduler(self) -> None:
         self.scheduler = self._start(
+            self.main,
             "distributed.cli.dask_scheduler",
             f"--port={self.port}",
-            "--host=127.0.0.1",
+            f"--host={self.main.address}",
             "--no-dashboard",
             "--no-show",
             environment={},
@@ -131,14 +166,18 @@ class Cluster:
         for name in names:
             self.start_host(name)
 
-    def start_host(self, name: str, *, threads: int = 2, **environment: str) -> WorkerHost:
+    def start_host(
+        self, name: str, *, threads: int = 2, place: Place | None = None, **environment: str
+    ) -> WorkerHost:
         """A host with a worker for so many tickets at a time, once the scheduler knows it."""
+        place = place or self.main
         process = self._start(
+            place,
             "distributed.cli.dask_worker",
-            f"tcp://127.0.0.1:{self.port}",
+            self.address,
             "--no-nanny",
             f"--nthreads={threads}",
-            "--host=127.0.0.1",
+            f"--host={place.address}",
             "--no-dashboard",
             "--preload",
             str(PRELOAD),
@@ -164,15 +203,15 @@ class Cluster:
         )
 
     def _start(
-        self, module: str, *arguments: str, environment: Mapping[str, str]
+        self, place: Place, module: str, *arguments: str, environment: Mapping[str, str]
     ) -> subprocess.Popen[bytes]:
         with (self.root / f"process-{len(self.started)}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                [*place.command, sys.executable, "-m", module, *arguments],
                 cwd=self.root,
                 env={
                     **os.environ,
-                    "PYTHONPATH": str(HERE),
+                    "PYTHONPATH": f"{HERE}:{PLUGINS}",
                     "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": WORKER_TTL,
                     **self.environment,
                     **environment,
@@ -231,10 +270,12 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def open_cluster(root: Path) -> Iterator[Cluster]:
+def open_cluster(
+    root: Path, main: Place = ALL_HERE, fake: OsfFake | None = None
+) -> Iterator[Cluster]:
     """A cluster whose scheduler is there; hosts and daemon are not started yet."""
-    with OsfFake() as fake:
-        cluster = Cluster(root, fake)
+    with contextlib.nullcontext(fake) if fake is not None else OsfFake() as target:
+        cluster = Cluster(root, target, main)
         try:
             cluster.start_scheduler()
             yield cluster

@@ -89,12 +89,8 @@ def freeze_and_thaw(cluster: Cluster) -> list[dict[str, Any]]:
     )
     frozen.signal(signal.SIGCONT)
     infos = cluster.wait_for_end(1)
-    wait_until(lambda: not has_child_at_work(cluster, name), LONG, what="for its worker to end")
+    wait_until(lambda: not frozen.is_at_work(), LONG, what="for its worker to end")
     return infos
-
-
-def has_child_at_work(cluster: Cluster, name: str) -> bool:
-    return any("spawn_main" in " ".join(one.cmdline()) for one in cluster.hosts[name].tree()[:-1])
 
 
 def test_a_frozen_host_that_thaws_after_another_took_over_writes_nothing_more(
@@ -234,7 +230,7 @@ def test_a_run_over_its_time_is_ended_on_its_own_host(cluster: Cluster) -> None:
     (info,) = cluster.wait_for_end(1)
     assert (info["status"], info["error_code"]) == ("failed", "timed-out")
     assert cluster.hosts["a"].process.poll() is None
-    assert not has_child_at_work(cluster, "a")
+    assert not cluster.hosts["a"].is_at_work()
 
 
 @pytest.mark.full

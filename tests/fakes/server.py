@@ -137,9 +137,18 @@ class FakeServer:
         class Handler(_Handler):
             fake = owner
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
-        self._server.fake = self
+        self._handler = Handler
+        self._server = self._listen(0)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+
+    def _listen(self, port: int) -> "_Server":
+        server = _Server(("127.0.0.1", port), self._handler)
+        server.fake = self
+        return server
+
+    def new_listener(self) -> ThreadingHTTPServer:
+        """The same server on the same address once more, for another network; not serving yet."""
+        return self._listen(self._server.server_address[1])
 
     @property
     def address(self) -> str:

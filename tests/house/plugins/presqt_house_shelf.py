@@ -207,6 +207,9 @@ def misbehave(how: str) -> None:
         while True:
             hoard.append(bytearray(os.urandom(1 << 20) * 16))
             time.sleep(0.02)
+    elif how == "stuck":
+        # in C with the GIL held, so that no Python of this process runs any more
+        ctypes.PyDLL(None).sleep(3600)
     elif how == "raise":
         raise ZeroDivisionError
     elif how == "memory":
