@@ -5,11 +5,12 @@ that stands in the ticket's `process_info.json` alone. Without a running daemon 
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from presqt_daemon.schemas.json_values import tree_from_value, value_from_tree
 
 CONDITION_NAME = "daemon.json"
 SCHEMA_VERSION = 1
@@ -60,45 +61,13 @@ class DaemonCondition:
 
 def tree_from_condition(condition: DaemonCondition) -> dict[str, Any]:
     """The file's JSON object."""
-    tree = asdict(condition)
-    for target in tree["targets"]:
-        for key in ("down_since", "asked_again_at"):
-            moment: datetime | None = target[key]
-            target[key] = None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return {"schema_version": SCHEMA_VERSION, **tree}
+    return {"schema_version": SCHEMA_VERSION, **tree_from_value(condition)}
 
 
 def read_condition(mediafiles: Path) -> DaemonCondition | None:
     """What the daemon told last, None where nothing of it can be read."""
     try:
         with (mediafiles / CONDITION_NAME).open("rb") as stream:
-            tree = json.loads(stream.read(_MAX_BYTES))
-        return DaemonCondition(
-            targets=tuple(_target(item) for item in tree["targets"]),
-            untaken=tuple(
-                UntakenDrop(
-                    path=str(item["path"]), why=str(item["why"]), is_stuck=bool(item["is_stuck"])
-                )
-                for item in tree["untaken"]
-            ),
-            untaken_total=int(tree["untaken_total"]),
-            missing=tuple(map(str, tree["missing"])),
-        )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return value_from_tree(DaemonCondition, json.loads(stream.read(_MAX_BYTES)))
+    except (OSError, ValueError, RecursionError):
         return None
-
-
-def _target(item: Mapping[str, Any]) -> TargetCondition:
-    return TargetCondition(
-        target=str(item["target"]),
-        down_since=_moment(item["down_since"]),
-        cause=None if item["cause"] is None else str(item["cause"]),
-        asked_again_at=_moment(item["asked_again_at"]),
-        in_use=int(item["in_use"]),
-        places=int(item["places"]),
-        waiting=int(item["waiting"]),
-    )
-
-
-def _moment(value: Any) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.files.places import OpenPlace
 from presqt_daemon.inbox.scan_context import FolderContext
+from presqt_daemon.schemas.json_values import time_from_text
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.claim_record import (
     NAME_MAX_BYTES,
@@ -17,7 +18,6 @@ from presqt_daemon.tickets.claim_record import (
     ClaimRecord,
     shorten_name,
 )
-from presqt_daemon.tickets.info_values import time_from_text
 
 _MARK_LENGTH = len(".01234567")
 _MAX_TOLD = 100_000

@@ -6,11 +6,9 @@ Pure: what is seen and what was told come in, what is to be told comes out.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from presqt_daemon.notifications.events import Notification, NotificationKind
 from presqt_daemon.receivers import NotifyConfig
-from presqt_daemon.tickets.info_values import text_from_time, time_from_text
 from presqt_daemon.units import text_from_bytes, text_from_seconds
 
 BACK_SHARE = 1.1
@@ -107,28 +105,6 @@ def new_waits(seen: Observation, told: Told) -> tuple[list[str], Told]:
     still_open = told.waits & seen.open_tickets
     new = seen.long_waits - still_open
     return sorted(new), replace(told, waits=still_open | new)
-
-
-def tree_from_told(told: Told) -> dict[str, Any]:
-    """Its JSON object."""
-    return {
-        "targets": {name: text_from_time(since) for name, since in told.targets.items()},
-        "disk_since": None if told.disk_since is None else text_from_time(told.disk_since),
-        "waits": sorted(told.waits),
-    }
-
-
-def told_from_tree(tree: Any) -> Told:
-    """The reverse; what is not ours is nothing told."""
-    try:
-        disk = tree["disk_since"]
-        return Told(
-            targets={str(k): time_from_text(v) for k, v in tree["targets"].items()},
-            disk_since=None if disk is None else time_from_text(disk),
-            waits=frozenset(map(str, tree["waits"])),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return Told()
 
 
 def _target_down(name: str, held: HeldTarget, now: datetime) -> Notification:

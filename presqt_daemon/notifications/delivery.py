@@ -16,15 +16,15 @@ from typing import Any
 
 import presqt_daemon
 from presqt_daemon.notifications.addresses import NoAddressError, receiver_addresses
-from presqt_daemon.notifications.events import Notification, tree_from_notification
+from presqt_daemon.notifications.events import Notification
 from presqt_daemon.notifications.words import Message, message_from, trial_message
 from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.safe_text import without_secrets
+from presqt_daemon.schemas.json_values import text_from_time, tree_from_value
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import json_bytes
 from presqt_daemon.system.host import host_name
 from presqt_daemon.system.programs.command import CommandEnd, run_command
-from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.store import Uploads
 
 MODULE = "presqt_daemon.notifications.send_message"
@@ -197,7 +197,7 @@ def tree_for_command(notification: Notification, uploads: Uploads) -> dict[str, 
 
     Of an event that is no ticket's the event alone.
     """
-    event = tree_from_notification(notification)
+    event = tree_from_value(notification)
     if notification.ticket is None:
         return {"event": event}
     folder = uploads.folder(notification.ticket)

@@ -1,14 +1,12 @@
 """What receivers can be told of, as values; what an ended ticket makes, and who is told of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from presqt_daemon.model import Status
 from presqt_daemon.receivers import ReceiverConfig
-from presqt_daemon.tickets.info_values import text_from_time, time_from_text
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.verdict import Verdict, verdict
 
@@ -151,27 +149,3 @@ def receivers_of(
         and (not receiver.targets or not of.isdisjoint(receiver.targets))
         and not (notification.is_of_down_target and "target" in receiver.events)
     )
-
-
-def tree_from_notification(notification: Notification) -> dict[str, Any]:
-    """Its JSON object: a key for each field."""
-    tree = {item.name: getattr(notification, item.name) for item in fields(notification)}
-    tree["at"] = text_from_time(notification.at)
-    tree["since"] = None if notification.since is None else text_from_time(notification.since)
-    return tree
-
-
-def notification_from_tree(tree: Any) -> Notification:
-    """The reverse. Raises ValueError for what was never written by us."""
-    try:
-        since = tree["since"]
-        given = {item.name: tree[item.name] for item in fields(Notification)}
-        given["kind"] = NotificationKind(tree["kind"])
-        given["at"] = time_from_text(tree["at"])
-        given["since"] = None if since is None else time_from_text(since)
-        texts = (given["id"], given["about"], given["message"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"no notification: {error}") from None
-    if not all(isinstance(text, str) for text in texts):
-        raise ValueError("no notification: a text is missing")
-    return Notification(**given)

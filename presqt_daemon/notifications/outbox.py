@@ -1,10 +1,9 @@
 """What is still to be told, as files: it outlives the daemon, and goes when all have been told.
 
-The party that ends a ticket leaves an entry in the ticket's folder, whose name becomes durable with
-the same sync of that folder as the last status: no end is told without it, and no sync is added.
-From there it is moved into `mediafiles/outbox/`, without a sync: a power loss brings it back to the
-one folder or the other. Its content is not synced either; where that is lost, the ticket's status
-says the same. So nothing is lost, and what was told may be told once more, under the same id.
+The party that ends a ticket leaves an entry in the ticket's folder, and syncs it, before it writes
+the last status: no end is on the disk without it. From there it is moved into `mediafiles/outbox/`,
+without a sync: a power loss brings it back to the one folder or the other. So nothing is lost, and
+what was told may be told once more, under the same id.
 """
 
 import contextlib
@@ -18,12 +17,11 @@ from pathlib import Path
 from presqt_daemon.notifications.events import (
     Notification,
     end_id,
-    notification_from_tree,
     notification_of_end,
     receivers_of,
-    tree_from_notification,
 )
 from presqt_daemon.receivers import ReceiverConfig
+from presqt_daemon.schemas.json_values import tree_from_value, value_from_tree
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import (
     json_bytes,
@@ -76,6 +74,8 @@ def leave_entry(
     with open(handle, "wb") as stream, contextlib.suppress(OSError):
         stream.write(_content(Entry(notification, frozenset(to))))
         stream.flush()
+        # the status may reach the disk before the folder is synced, and this name must not be later
+        os.fsync(handle)
     reach("notification-left")
     return True
 
@@ -191,7 +191,7 @@ def read_entry(path: Path) -> Entry | None:
         with open_regular(path) as stream:
             tree = json.loads(stream.read(MAX_ENTRY_BYTES))
         to = tree.pop("to")
-        notification = notification_from_tree(tree)
+        notification = value_from_tree(Notification, tree)
     except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
         return None
     if not isinstance(to, list) or "/" in notification.id:
@@ -200,4 +200,4 @@ def read_entry(path: Path) -> Entry | None:
 
 
 def _content(entry: Entry) -> bytes:
-    return json_bytes({**tree_from_notification(entry.notification), "to": sorted(entry.to)})
+    return json_bytes({**tree_from_value(entry.notification), "to": sorted(entry.to)})

@@ -18,11 +18,10 @@ from presqt_daemon.notifications.conditions import (
     disk_changes,
     new_waits,
     target_changes,
-    told_from_tree,
-    tree_from_told,
 )
 from presqt_daemon.notifications.events import Notification, notification_of_wait
 from presqt_daemon.notifications.outbox import TOLD_NAME, came_through
+from presqt_daemon.schemas.json_values import tree_from_value, value_from_tree
 from presqt_daemon.system.files import json_bytes, replace_file
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import Uploads
@@ -39,7 +38,7 @@ class Watch:
     def open(self) -> None:
         """Take in what an earlier life has told; what cannot be read is nothing told."""
         with contextlib.suppress(OSError, ValueError, RecursionError):
-            self._told = told_from_tree(json.loads(self._path.read_bytes()))
+            self._told = value_from_tree(Told, json.loads(self._path.read_bytes()))
 
     def changes(self, seen: Observation, config: Config, now: datetime) -> list[Notification]:
         """What is to be told of what is seen now."""
@@ -56,7 +55,7 @@ class Watch:
             self._told = told
             # on a full disk it is told once more after a restart
             with contextlib.suppress(OSError):
-                content = json_bytes(tree_from_told(told))
+                content = json_bytes(tree_from_value(told))
                 replace_file(self._path, content, mode=0o600, durable=False)
         return changes
 

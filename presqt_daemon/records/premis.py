@@ -7,8 +7,8 @@ from typing import Any
 
 from presqt_daemon.model import Stage, Status
 from presqt_daemon.records.payload import PayloadHead
+from presqt_daemon.schemas.json_values import text_from_time
 from presqt_daemon.system.files import printable_name
-from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 

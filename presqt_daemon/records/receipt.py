@@ -18,8 +18,8 @@ from presqt_daemon.records.fingerprint import Fingerprint
 from presqt_daemon.records.payload import Payload, PayloadError, PayloadHead
 from presqt_daemon.records.premis import events_of, preparation
 from presqt_daemon.records.record import SCHEMA_VERSION, draft_record, keep_durably, keep_synced
+from presqt_daemon.schemas.json_values import text_from_time
 from presqt_daemon.system.files import open_regular, printable_name
-from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 

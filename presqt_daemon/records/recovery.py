@@ -6,9 +6,9 @@ from typing import Any
 
 from presqt_daemon.model import DuplicateAction, Fixity, Outcome, Stage, Status
 from presqt_daemon.records.record import RecordError, UnreadableRecordError, open_record
+from presqt_daemon.schemas.json_values import time_from_text
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.claim_record import ClaimRecord, ClaimRecordError
-from presqt_daemon.tickets.info_values import time_from_text
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 

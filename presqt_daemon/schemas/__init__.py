@@ -1,0 +1,1 @@
+"""What the files of ours hold: the JSON Schemas that ship, and values to JSON and back."""

@@ -19,8 +19,9 @@ Every sync of a deposit, in its order, and what it promises after a power loss:
 6. In a folder target: the note of what is to be made; the archive, when it has been made, before
    the journal knows it: what the journal knows is there; each file, before it gets its name; the
    folders with new names: what is called verified is on that disk.
-7. The receipt, the last status, the folder of both, in this order: no ticket has ended without its
-   record. After a retry the folder in between too: no new status stands beside an old record.
+7. The receipt, what receivers are to be told (only where there are any), the last status, the
+   folder of all, in this order: no ticket has ended without its record, and none is untold. After a
+   retry the folder in between too: no new status stands beside an old record.
 
 The record of a claim and a folder target's note rest on this, that a sync of a file keeps its name
 and the folders made for it, as file systems with a journal do. Where one does not (FAT, some of

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from presqt_daemon.model import Finding, Stage, Status
-from presqt_daemon.tickets.info_values import time_from_text
+from presqt_daemon.schemas.json_values import time_from_text
 from presqt_daemon.tickets.process_info import InfoError, NewerInfoError, ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 

@@ -1,7 +1,7 @@
 """The status file: `ProcessInfo` and its JSON; the only place that knows PresQT's key names."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from presqt_daemon.model import (
     UploadResult,
 )
 from presqt_daemon.safe_text import bounded
-from presqt_daemon.tickets.info_values import reader_for, text_from_time
+from presqt_daemon.schemas.json_values import reader_for, tree_from_value
 
 SCHEMA_VERSION = 3
 OLDEST_VERSION = 1
@@ -121,7 +121,17 @@ class ProcessInfo:
         return bool(self.source_file) and None not in options
 
 
-_READERS = {name: reader_for(kind) for name, kind in get_type_hints(ProcessInfo).items()}
+def _findings(raw: Any) -> tuple[Finding, ...]:
+    """What a status keeps of them, which is not all that was found of each."""
+    return tuple(Finding(**{key: _text(one[key]) for key in _FINDING_KEYS}) for one in raw)
+
+
+_text = reader_for(str)
+_FINDING_KEYS = ("code", "path", "message")
+_READERS: dict[str, Callable[[Any], Any]] = {
+    name: _findings if kind == tuple[Finding, ...] else reader_for(kind)
+    for name, kind in get_type_hints(ProcessInfo).items()
+}
 """What reads a key's value: its field's type says it."""
 
 
@@ -229,18 +239,9 @@ def percentage(info: ProcessInfo) -> int:
 
 def tree_from_info(info: ProcessInfo) -> dict[str, Any]:
     """The file's JSON object, keys in the interface's order."""
-    tree: dict[str, Any] = {}
-    for name in ProcessInfo.__slots__:
-        value = getattr(info, name)
-        if name in {"errors", "warnings"}:
-            value = [{"code": f.code, "path": f.path, "message": f.message} for f in value]
-        elif isinstance(value, datetime):
-            value = text_from_time(value)
-        elif isinstance(value, tuple):
-            value = list(value)
-        elif isinstance(value, Mapping):
-            value = dict(value)
-        tree[name] = value
+    tree: dict[str, Any] = tree_from_value(info)
+    for name in ("errors", "warnings"):
+        tree[name] = [{key: one[key] for key in _FINDING_KEYS} for one in tree[name]]
     return tree
 
 

@@ -33,10 +33,10 @@ from presqt_daemon.records.record import (
 )
 from presqt_daemon.records.record_head import read_record_head
 from presqt_daemon.records.salvage import readable_head
+from presqt_daemon.schemas.json_values import text_from_time
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.logs import ticket_log
-from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.legacy import is_presqts, read_any_info
 from presqt_daemon.tickets.locks import lease_ended
 from presqt_daemon.tickets.process_info import (

@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +16,8 @@ from typing import Any
 from presqt_daemon.model import Status
 from presqt_daemon.records.lines import read_lines
 from presqt_daemon.records.record import SCHEMA_VERSION as RECORD_VERSION
+from presqt_daemon.schemas.json_values import tree_from_value, value_from_tree
 from presqt_daemon.system.files import json_bytes, make_folder, replace_file, sync_folder
-from presqt_daemon.tickets.info_values import text_from_time, time_from_text
 from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.store import INFO_NAME, is_ticket
 
@@ -30,7 +30,6 @@ FAILURES_NAME = "failed.jsonl"
 QUEUED = "The job is queued."
 BEFORE_INBOX = "Past tickets get their records; the inbox opens when this is done."
 _MAX_BYTES = 16 << 20
-_TIMES = frozenset({"requested_at", "started_at", "updated_at", "finished_at"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,15 +230,8 @@ def broken_off(state: JobState, now: datetime, reason: str) -> JobState:
 
 def tree_from_state(state: JobState) -> dict[str, Any]:
     """The file's JSON object, keys in the interface's order."""
-    tree: dict[str, Any] = {}
-    for name in JobState.__slots__:
-        value = getattr(state, name)
-        if name == "failed":
-            value = [{"ticket": ticket, "reason": reason} for ticket, reason in value]
-        elif isinstance(value, datetime):
-            value = text_from_time(value)
-        tree[name] = value
-    return tree
+    failed = [{"ticket": ticket, "reason": reason} for ticket, reason in state.failed]
+    return {**tree_from_value(state), "failed": failed}
 
 
 def state_from_bytes(content: bytes) -> JobState:
@@ -249,18 +241,8 @@ def state_from_bytes(content: bytes) -> JobState:
         version = tree["schema_version"]
         if version > SCHEMA_VERSION:
             raise NewerInfoError(f"prepare_upgrade/{INFO_NAME} has schema version {version}")
-        return JobState(**{name: _value(tree, name) for name in JobState.__slots__})
+        failed = [(item["ticket"], item["reason"]) for item in tree["failed"]]
+        # a state from before that was told names no schema of records
+        return value_from_tree(JobState, {"record_schema": 0, **tree, "failed": failed})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StateError(f"prepare_upgrade/{INFO_NAME} is damaged ({error!r})") from None
-
-
-def _value(tree: Mapping[str, Any], name: str) -> Any:
-    if name == "record_schema":
-        # a state from before that was told
-        return tree.get(name, 0)
-    raw = tree[name]
-    if name in _TIMES:
-        return None if raw is None else time_from_text(raw)
-    if name == "failed":
-        return tuple((str(item["ticket"]), str(item["reason"])) for item in raw)
-    return Status(raw) if name == "status" else raw

@@ -110,7 +110,7 @@ def _write(
             raise
         head = write()
     reach("receipt-written")
-    # before the status, with whose sync of the folder its name becomes durable
+    # before the status: whoever finds that after a crash finds this too
     _leave_notification(holder, info, config)
     holder.fact(info)
     target = config.targets.get(info.target or "")

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from presqt_daemon.model import Route, UploadResult
+from presqt_daemon.schemas.json_values import text_from_time
 from presqt_daemon.tickets.claim_record import ClaimRecord, Owner
-from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 from tests.cli.program import Program

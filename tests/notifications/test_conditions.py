@@ -8,8 +8,6 @@ from presqt_daemon.notifications.conditions import (
     disk_changes,
     new_waits,
     target_changes,
-    told_from_tree,
-    tree_from_told,
 )
 from presqt_daemon.notifications.events import NotificationKind
 from presqt_daemon.receivers import NotifyConfig
@@ -101,11 +99,3 @@ def test_a_long_wait_is_told_once_until_the_ticket_ends() -> None:
     assert new_waits(pause, told) == ([], told)
     _, told = new_waits(Observation(open_tickets=frozenset("c")), told)
     assert new_waits(seen, told)[0] == ["a", "b"], "reopened, it may wait for long again"
-
-
-def test_what_was_told_survives_its_file() -> None:
-    told = Told(targets={"osf": NOW}, disk_since=NOW, waits=frozenset({"a"}))
-    assert told_from_tree(tree_from_told(told)) == told
-    spoilt_trees: list[object] = [None, [], {}, {"targets": 1, "disk_since": None, "waits": []}]
-    for spoilt in spoilt_trees:
-        assert told_from_tree(spoilt) == Told()

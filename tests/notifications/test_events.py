@@ -10,12 +10,11 @@ from presqt_daemon.notifications.events import (
     Notification,
     NotificationKind,
     kind_of_end,
-    notification_from_tree,
     notification_of_end,
     receivers_of,
-    tree_from_notification,
 )
 from presqt_daemon.receivers import EVENT_WORDS, ReceiverConfig
+from presqt_daemon.schemas.json_values import tree_from_value, value_from_tree
 from tests.notifications.made import NOW, TICKET, info, notification
 
 
@@ -83,7 +82,7 @@ def test_a_notification_survives_its_file(
     about: str, message: str, target: str | None, count: int
 ) -> None:
     one = notification(about=about, message=message, target=target, count=count, since=NOW)
-    assert notification_from_tree(json.loads(json.dumps(tree_from_notification(one)))) == one
+    assert value_from_tree(Notification, json.loads(json.dumps(tree_from_value(one)))) == one
 
 
 json_values = st.recursive(
@@ -98,9 +97,9 @@ json_values = st.recursive(
 def test_a_file_that_is_none_of_ours_is_a_value_error(
     tree: object, key: str | None, value: object
 ) -> None:
-    spoilt = tree if key is None else {**tree_from_notification(notification()), key: value}
+    spoilt = tree if key is None else {**tree_from_value(notification()), key: value}
     try:
-        found = notification_from_tree(spoilt)
+        found = value_from_tree(Notification, spoilt)
     except ValueError:
         return
     assert isinstance(found.message, str)

@@ -21,7 +21,11 @@ SETTINGS: dict[str, Any] = {
     "intake": {"settle": "500ms", "rescan": "2s", "incomplete_after": "1s"},
     "uploads": {"max_resumes": 100},
 }
+_TELL = 'f="$0/${PRESQT_EVENT_ID%%.*}"; echo "$PRESQT_EVENT_ID" >> "$f" && sync "$f" "$0"'
+"""A receiver that has been told only once it is on the disk, under the ticket's number."""
+
 _TICKET = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_NAME = re.compile(rf"{_TICKET.pattern}\.[0-9]+$", re.MULTILINE)
 _NOTE = re.compile(r"\.([0-9a-f]{8})\.ticket\.json$")
 
 
@@ -38,6 +42,16 @@ class Story:
     attempt: int = 1
     is_strict: bool = False
     """Replayed on a disk that keeps a file's name only with its folder."""
+    is_told: bool = False
+    """Somebody is told of every end, before the crash and after it."""
+
+    def receivers(self, root: Path) -> dict[str, Any]:
+        """The setting; what is told is written below `told/`, a line each time."""
+        if not self.is_told:
+            return {}
+        (root / "told").mkdir(exist_ok=True)
+        command = ["/bin/sh", "-c", _TELL, str(root / "told")]
+        return {"all": {"command": command, "events": ["finished", "failed"]}}
 
     def is_stored(self, files: dict[str, bytes], empty: set[str]) -> bool:
         """Whether the target holds what it must; such a disk may leave an empty folder beside."""
@@ -101,13 +115,14 @@ STORIES = {
         drops={f"{number}.zip": "finished" for number in range(3)},
         stored=stored(0, 1, 2),
     ),
-    "failed": Story(act=drop_damaged, drops={"0.zip": "failed"}),
+    "failed": Story(act=drop_damaged, drops={"0.zip": "failed"}, is_told=True),
     "retried": Story(
         before=drop_for_nobody,
         act=ask_again,
         drops={"0.zip": "finished"},
         stored={f"R/{name}": body for name, body in payload(0).items()},
         attempt=2,
+        is_told=True,
     ),
 }
 
@@ -131,7 +146,10 @@ def record(story: Story, place: Path) -> tuple[Disk, Recorded]:
     root = place / "root"
     root.mkdir()
     with open_house(
-        root, targets={TARGET: {"type": "folder", "path": TARGET}}, **SETTINGS
+        root,
+        targets={TARGET: {"type": "folder", "path": TARGET}},
+        receivers=story.receivers(root),
+        **SETTINGS,
     ) as house:
         house.command = (*COMMAND, "-e", f"trace={CALLS}", "-o", str(place / "trace"))
         house.start()
@@ -145,7 +163,9 @@ def record(story: Story, place: Path) -> tuple[Disk, Recorded]:
         def over() -> bool:
             infos = house.infos()
             return len(infos) == len(story.drops) and all(
-                info["status"] != "in_progress" and info["attempt"] == story.attempt
+                info["status"] != "in_progress"
+                and info["attempt"] == story.attempt
+                and is_told(story, house, info)
                 for info in infos
             )
 
@@ -175,6 +195,22 @@ def record(story: Story, place: Path) -> tuple[Disk, Recorded]:
     times = {n: node.mtime_ns for n, node in enumerate(disk.nodes) if node.mtime_ns is not None}
     by_inode = {inodes[path]: node for path, node in nodes.items() if path in inodes}
     return disk, Recorded(root=root, nodes=by_inode, times=times)
+
+
+def told_of(house: House, ticket: str) -> list[str]:
+    """The names of the events that somebody was told of a ticket, as often as that was."""
+    path = house.root / "told" / ticket
+    # a power loss may have torn a line, at which the next one begins
+    return _NAME.findall(path.read_text()) if path.exists() else []
+
+
+def is_told(story: Story, house: House, info: dict[str, Any]) -> bool:
+    """Whether a ticket's end has been told, and its entry is gone; of nobody's business always."""
+    if not story.is_told:
+        return True
+    name = f"{info['ticket_number']}.{info['attempt']}"
+    entry = house.root / "mediafiles" / "outbox" / f"{name}.json"
+    return name in told_of(house, info["ticket_number"]) and not entry.exists()
 
 
 def seen_in(disk: Disk) -> Callable[[int], set[str]]:

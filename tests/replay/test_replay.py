@@ -5,6 +5,7 @@ daemons start on it. See `disk_model.py` for what a disk may keep.
 """
 
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -15,11 +16,21 @@ from typing import Any
 
 import pytest
 
+from presqt_daemon.tickets.store import LEFT_PREFIX
 from tests.house.house import House, open_house, wait_until
 from tests.replay.crash_states import CrashState, distinct, killed_states, powerless_states
 from tests.replay.disk_model import Disk
 from tests.replay.rebuilt_disk import Recorded, rebuild, target_name
-from tests.replay.stories import SETTINGS, STORIES, Story, noted_in, record, seen_in
+from tests.replay.stories import (
+    SETTINGS,
+    STORIES,
+    Story,
+    is_told,
+    noted_in,
+    record,
+    seen_in,
+    told_of,
+)
 
 HOUSEFUL = 200
 """States on which one daemon starts."""
@@ -46,7 +57,8 @@ def faults_of(story: Story, recorded: Recorded, states: list[CrashState], root: 
     root.mkdir()
     names = [target_name(index) for index in range(len(states))]
     targets = {name: {"type": "folder", "path": name} for name in names}
-    with open_house(root, targets=targets, **SETTINGS) as house:
+    receivers = story.receivers(root)
+    with open_house(root, targets=targets, receivers=receivers, **SETTINGS) as house:
         house.uploads.mkdir(parents=True)
         seen = [rebuild(recorded, state, root, index) for index, state in enumerate(states)]
         house.start()
@@ -56,6 +68,7 @@ def faults_of(story: Story, recorded: Recorded, states: list[CrashState], root: 
                 info["target"]
                 for info in infos_of(house).values()
                 if info["status"] == story.drops.get(info["source_file"])
+                and is_told(story, house, info)
             )
             return sum(min(found[name], len(story.drops)) for name in names)
 
@@ -117,9 +130,9 @@ def faults_in(
     if not story.is_stored(found, empty):
         yield f"stored {sorted(found)}"
     for info in infos:
-        names = os.listdir(house.uploads / info["ticket_number"])
+        inside = os.listdir(house.uploads / info["ticket_number"])
         # a power loss may bring back what a ticket that had ended by then has let go of
-        if not state.has_lost_power and (odd := [name for name in names if name[0] == "."]):
+        if not state.has_lost_power and (odd := [name for name in inside if name[0] == "."]):
             yield f"left in the ticket: {odd}"
         try:
             receipt = house.receipt(info["ticket_number"])
@@ -128,6 +141,12 @@ def faults_in(
         else:
             if receipt["status"] != info["status"]:
                 yield f"record says {receipt['status']}, status {info['status']}"
+        if story.is_told:
+            number = info["ticket_number"]
+            told = set(told_of(house, number))
+            names = {f"{number}.{attempt + 1}" for attempt in range(story.attempt)}
+            if not {f"{number}.{info['attempt']}"} <= told <= names:
+                yield f"told as {told}"
     left = [path.name for path in (house.inbox / target).rglob("*") if path.is_file()]
     # until the inbox folder is synced a power loss may bring a side-car back and take a note away
     is_strict = state.is_noted or not state.has_lost_power
@@ -137,6 +156,24 @@ def faults_in(
     notes = sum(name.endswith(".ticket.json") for name in left)
     if notes > len(story.drops) or (is_strict and notes < len(story.drops)):
         yield f"{notes} notes"
+
+
+def untold_in(disk: Disk) -> Iterator[str]:
+    """The moments at which a ticket has ended, nobody is told of it and no entry says so."""
+    for _count, label, make in killed_states(disk, range(disk.count + 1)):
+        files = make()
+        for path in files:
+            if not path.endswith("/process_info.json") or "/uploads/" not in path:
+                continue
+            info = json.loads(files[path][1] or b"{}")
+            if info.get("status", "in_progress") == "in_progress":
+                continue
+            number, attempt = info["ticket_number"], info["attempt"]
+            left = str(Path(path).with_name(f"{LEFT_PREFIX}{attempt}"))
+            kept = f"mediafiles/outbox/{number}.{attempt}.json"
+            told = files.get(f"told/{number}", (0, b""))[1] or b""
+            if not {left, kept} & files.keys() and f"{number}.{attempt}" not in told.decode():
+                yield label
 
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs the program strace")
@@ -153,6 +190,7 @@ def test_a_crash_after_any_call_loses_and_doubles_nothing(
 ) -> None:
     story = STORIES[name]
     disk, recorded = record(story, tmp_path)
+    assert not story.is_told or not list(untold_in(disk))
     dice, counts = random.Random(7), range(disk.count + 1)
     states = states_of(disk, counts if full else dice.sample(counts, MOMENTS))
     every = len(states)

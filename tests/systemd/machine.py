@@ -43,16 +43,16 @@ class Machine:
         return int(children.split()[0])
 
     def run(
-        self, script: str, user: str | None = None, *, check: bool = True
+        self, script: str, user: str | None = None, *, check: bool = True, given: str = ""
     ) -> "subprocess.CompletedProcess[str]":
-        """A shell script in the container, as root or as another user of it."""
+        """A shell script in the container, as root or as another user; `given` is its input."""
         shell = ["bash", "-c", script] if user is None else ["su", user, "-c", script]
         ended = subprocess.run(
             ["nsenter", "-t", str(self.init), "-a", *shell],
             check=False,
             capture_output=True,
             text=True,
-            stdin=subprocess.DEVNULL,
+            input=given,
             timeout=280,
         )
         assert not check or ended.returncode == 0, f"{script}\n{ended.stdout}\n{ended.stderr}"
@@ -110,22 +110,22 @@ def made_once(release: str) -> Path:
     return root
 
 
-def fetch_wheels(release: str, place: Path) -> None:
-    """What the container's pip installs from. Skips where no registry is reached."""
-    place.mkdir()
+def fetch_wheels(version: str, place: Path, *more: str) -> None:
+    """What a container's pip installs from, for its Python. Skips where no registry is reached."""
+    place.mkdir(exist_ok=True)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     # its only package without a wheel
     commands = [
         [*pip, "wheel", "-q", "--no-deps", "-w", str(place), "bagit"],
         [*pip, "download", "-q", "-d", str(place), "--only-binary=:all:",
-         "--python-version", PYTHONS[release], *(name for name in NEEDED if name != "bagit")],
+         "--python-version", version, *(name for name in (*NEEDED, *more) if name != "bagit")],
     ]  # fmt: skip
     for command in commands:
         ended = subprocess.run(
             command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
         )
         if ended.returncode != 0:
-            pytest.skip(f"no packages for {release}: {ended.stderr[-300:]}")
+            pytest.skip(f"no packages for Python {version}: {ended.stderr[-300:]}")
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 from tests.bags import bag_zip
 from tests.house.house import wait_until
 from tests.pages.pages import first_block
-from tests.systemd.machine import Machine, fetch_wheels
+from tests.systemd.machine import PYTHONS, Machine, fetch_wheels
 
 ROOT = Path(__file__).parents[2]
 STATE = "/var/lib/presqt-daemon"
@@ -29,7 +29,7 @@ def put_checkout(machine: Machine, release: str) -> None:
         ".git", ".venv", "tests", "__pycache__", ".*_cache", ".hypothesis", "build", "dist"
     )
     shutil.copytree(ROOT, source, ignore=ignored)
-    fetch_wheels(release, machine.root / "srv" / "wheels")
+    fetch_wheels(PYTHONS[release], machine.root / "srv" / "wheels")
     for path in (source, *source.rglob("*")):
         os.chmod(path, 0o755 if path.is_dir() else 0o644, follow_symlinks=False)
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from presqt_daemon.cli.command_line.completing import PLACES
 from tests.systemd.machine import Machine
 from tests.systemd.service import (
     PROGRAM,
@@ -34,6 +35,7 @@ def test_the_service_runs_and_its_documentation_is_there(machine: Machine) -> No
     assert machine.run("systemctl is-active presqt-daemon").stdout.strip() == "active"
     shown = machine.run("systemctl show -p Documentation --value presqt-daemon").stdout.strip()
     machine.run(f"test -e {shown.removeprefix('file://')}")
+    machine.run(" && ".join(f"grep -q presqt-daemon {place}" for place in PLACES.values()))
     # what is there is not changed without a word
     machine.run("echo '# ours' >> /etc/presqt-daemon/config.yaml")
     again = machine.run(f"{PROGRAM} install").stdout

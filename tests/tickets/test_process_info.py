@@ -11,8 +11,8 @@ import pytest
 import presqt_daemon.schemas
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Finding, Severity, Stage, Status, UploadResult
+from presqt_daemon.schemas.json_values import text_from_time, time_from_text
 from presqt_daemon.system.files import json_bytes
-from presqt_daemon.tickets.info_values import text_from_time, time_from_text
 from presqt_daemon.tickets.process_info import (
     MAX_FINDINGS,
     STEPS,

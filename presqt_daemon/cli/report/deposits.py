@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from presqt_daemon.records.record import RecordError, open_plainly, open_record
-from presqt_daemon.tickets.info_values import time_from_text
+from presqt_daemon.schemas.json_values import time_from_text
 from presqt_daemon.tickets.store import Uploads
 
 TAIL_BYTES = 600

@@ -1,14 +1,14 @@
 """The report as CSV for a spreadsheet, as JSON for a program, as a few lines for a terminal."""
 
 import csv
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from collections.abc import Iterator
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, TextIO
 
 from presqt_daemon.cli.output.text import shown
 from presqt_daemon.cli.report.deposits import ReportedTicket, ReportedTickets, Sum, Summary
-from presqt_daemon.tickets.info_values import text_from_time
+from presqt_daemon.schemas.json_values import tree_from_value
 from presqt_daemon.units import text_from_bytes
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -39,17 +39,10 @@ def cell(value: object) -> str | int:
 def tree_of(found: ReportedTickets, summary: Summary, since: datetime | None) -> dict[str, Any]:
     """The report as JSON; moments in UTC, sizes in bytes."""
     return {
-        "since": None if since is None else text_from_time(since),
-        "total": asdict(summary.total),
-        "by_target": {name: asdict(one) for name, one in summary.by_target.items()},
-        "by_person": {name: asdict(one) for name, one in summary.by_person.items()},
-        "by_month": {
-            month: {name: asdict(one) for name, one in sums.items()}
-            for month, sums in summary.by_month.items()
-        },
-        "failures": [asdict(one) for one in summary.failures],
+        "since": tree_from_value(since),
+        **tree_from_value(summary),
         "without_record": found.unrecorded,
-        "tickets": [_json_row(row) for row in found.rows],
+        "tickets": tree_from_value(found.rows),
     }
 
 
@@ -80,10 +73,3 @@ def counted(one: Sum) -> str:
         f"{one.deposited} deposited ({one.files} files, {text_from_bytes(one.size)}), "
         f"{one.failed} failed"
     )
-
-
-def _json_row(row: ReportedTicket) -> Mapping[str, Any]:
-    return {
-        name: text_from_time(value) if isinstance(value, datetime) else value
-        for name, value in asdict(row).items()
-    }

@@ -1,9 +1,8 @@
 """`status --targets`: each target up or down, since when and why, what is held, what is in use."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from presqt_daemon.cli.output.figures import age_text
 from presqt_daemon.cli.output.show import complain, pen, print_json
@@ -12,6 +11,7 @@ from presqt_daemon.cli.tickets.readings import TicketReadings
 from presqt_daemon.cli.tickets.selection import is_held_back
 from presqt_daemon.condition import TargetCondition, read_condition
 from presqt_daemon.config import Config
+from presqt_daemon.schemas.json_values import tree_from_value
 from presqt_daemon.tickets.holds import Holds, read_holds
 from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.process_info import ProcessInfo
@@ -51,7 +51,7 @@ def print_targets(config: Config, *, as_json: bool) -> None:
         complain("no daemon is running, so nobody knows how the targets are")
     rows = target_rows(config, told, holds_of(config), list(readings.infos.values()))
     if as_json:
-        print_json([_tree(row) for row in rows])
+        print_json(tree_from_value(rows))
         return
     now = datetime.now(UTC)
     pen().print_table(COLUMNS, [_cells(row, now) for row in rows])
@@ -128,11 +128,3 @@ def _cells(row: TargetRow, now: datetime) -> tuple[str, ...]:
         str(row.held),
         why,
     )
-
-
-def _tree(row: TargetRow) -> dict[str, Any]:
-    tree = asdict(row)
-    for key in ("since", "asked_again_at"):
-        moment: datetime | None = tree[key]
-        tree[key] = None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return tree

@@ -19,12 +19,12 @@ from presqt_daemon.inbox.files.ownership import user_name
 from presqt_daemon.inbox.files.places import OpenPlace
 from presqt_daemon.model import Finding
 from presqt_daemon.records.recovery import info_from_claim
+from presqt_daemon.schemas.json_values import text_from_time
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import folder_mode, replace_file
 from presqt_daemon.system.host import boot_id, host_name, own_start_ticks
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.claim_record import ClaimRecord, DropFile, Owner
-from presqt_daemon.tickets.info_values import text_from_time
 from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 

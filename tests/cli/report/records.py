@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from presqt_daemon.records.record import draft_record
-from presqt_daemon.tickets.info_values import text_from_time
+from presqt_daemon.schemas.json_values import text_from_time
 from tests.tickets.infos import BEGAN
 
 HOSTILE = '=HYPERLINK("http://evil.example")</td><script>alert(1)</script>\u202e\x1b[31m\'"&'
