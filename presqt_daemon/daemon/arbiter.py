@@ -10,6 +10,7 @@ from presqt_daemon.daemon.awake_clock import AwakeClock
 from presqt_daemon.daemon.condition_file import ConditionFile
 from presqt_daemon.daemon.events import Event, ReloadAsked, StopAsked, listen_to_signals
 from presqt_daemon.daemon.gate import GateError, open_gate
+from presqt_daemon.daemon.once import INTERRUPTED, exit_code, tell_what_is_left
 from presqt_daemon.daemon.start import (
     begin_start,
     find_all_tickets,
@@ -21,12 +22,12 @@ from presqt_daemon.daemon.wiring import Rooms, join_rooms
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.inbox.answers.events import Claimed, Request
 from presqt_daemon.inbox.requests.control import HoldsChanged, ReloadRequest, UpgradeRequest
+from presqt_daemon.leases.fence import pass_always
 from presqt_daemon.records.found_tickets import FoundTickets
-from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.logs import tell_kept_back
 from presqt_daemon.system.systemd import Notifier
 from presqt_daemon.tickets.process_info import NewerInfoError
-from presqt_daemon.tickets.verdict import Verdict, worst
+from presqt_daemon.tickets.verdict import Verdict
 from presqt_daemon.workers.queue.open_ticket import OpenTicket
 from presqt_daemon.workers.runs.events import Reopened, ended_by
 from presqt_daemon.workers.runs.run import Work
@@ -40,9 +41,6 @@ TELL_SECONDS = 0.5
 GATE_SECONDS = 0.25
 GATE_PATIENCE = 60.0
 """Seconds that systemd is told, again and again, of a start that makes records first."""
-
-INTERRUPTED = 130
-"""The exit code of `run --once` after ^C."""
 
 STOP_SLACK_SECONDS = 5.0
 """Runs are ended at the end of the grace; so much later the daemon leaves without them."""
@@ -62,7 +60,9 @@ class Daemon:
         load: Callable[[], Config] | None = None,
         verbosity: int = 0,
         clock: Callable[[], float] | None = None,
+        may_act: Callable[[], None] = pass_always,
     ) -> None:
+        """`may_act` returns while this is the daemon of these folders, and else never."""
         clock = clock or AwakeClock()
         self.config = config
         self._once = once
@@ -72,7 +72,12 @@ class Daemon:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._notifier = Notifier(os.environ)
         self._rooms: Rooms = join_rooms(
-            config, self.post, is_patient=not once, verbosity=verbosity, clock=clock
+            config,
+            self.post,
+            is_patient=not once,
+            verbosity=verbosity,
+            clock=clock,
+            may_act=may_act,
         )
         self._condition = ConditionFile(rooms=self._rooms, clock=clock)
         self._stopping_by: float | None = None
@@ -106,7 +111,7 @@ class Daemon:
             while not self._is_done(deadline):
                 self._turn()
             if self._once:
-                self._tell_what_is_left()
+                tell_what_is_left(rooms)
                 self._rooms.notifications.finish()
         finally:
             rooms.close()
@@ -129,6 +134,7 @@ class Daemon:
 
     def _turn(self) -> None:
         """Start what may run, then wait for the next event and everything that came with it."""
+        self._rooms.uploads.may_act()
         now = self._clock()
         if self._stopping_by is None:
             self._rooms.start_missing_threads()
@@ -144,6 +150,7 @@ class Daemon:
         except queue.Empty:
             return
         while True:
+            self._rooms.uploads.may_act()
             self._handle(event)
             try:
                 event = self._events.get_nowait()
@@ -240,32 +247,10 @@ class Daemon:
         rooms = self._rooms
         return rooms.dispatch.is_idle() and rooms.inbox.is_idle() and self._events.empty()
 
-    def _tell_what_is_left(self) -> None:
-        """Say of each drop that is not taken why; with one, not all has come to its end."""
-        for item in self._rooms.inbox.untaken():
-            shown = printable_name(str(item.folder / item.name))
-            _log.warning("left in the inbox: %s: %s", shown, item.why)
-            self._rooms.dispatch.verdicts.append(Verdict.OPEN)
-
     def _exit_code(self) -> int:
-        """The worst ticket where all were to be brought to their end, open ones included."""
         if not self._once:
             return 0
-        if self._is_interrupted:
-            return INTERRUPTED
-        dispatch = self._rooms.dispatch
-        if dispatch.agenda.tickets or not dispatch.is_idle() or self._has_late_claim():
-            self._rooms.dispatch.verdicts.append(Verdict.OPEN)
-        return int(worst(self._rooms.dispatch.verdicts))
-
-    def _has_late_claim(self) -> bool:
-        """Whether a drop has become a ticket that the loop did not see any more."""
-        try:
-            while not isinstance(self._events.get_nowait(), Claimed):
-                pass
-        except queue.Empty:
-            return False
-        return True
+        return INTERRUPTED if self._is_interrupted else exit_code(self._rooms, self._events)
 
     def _stop(self) -> None:
         if self._stopping_by is not None:

@@ -1,19 +1,11 @@
 """The daemon from its locks to its exit code."""
 
-import logging
 from collections.abc import Callable
-from contextlib import ExitStack
 
 from presqt_daemon.config import Config
+from presqt_daemon.daemon.active import ServedFolders
 from presqt_daemon.daemon.arbiter import Daemon
-from presqt_daemon.system.files import make_folder
 from presqt_daemon.system.temporary import temporary_folder
-from presqt_daemon.tickets.locks import FolderLock
-
-INBOX_MODE = 0o2775
-"""Of an inbox that the daemon makes itself: its group drops, and hands that right on."""
-
-_log = logging.getLogger(__name__)
 
 
 def run_daemon(
@@ -30,13 +22,17 @@ def run_daemon(
     has been here, GateError when past tickets cannot get their records, OSError when the folders
     cannot be made.
     """
-    with ExitStack() as stack:
-        for folder, mode in ((config.mediafiles, 0o755), (config.inbox, INBOX_MODE)):
-            make_folder(folder, mode)
-            lock = FolderLock(folder)
-            stack.callback(lock.release)
-            if lock.has_cleared:
-                _log.warning("%s was made by somebody else and is removed", lock.path)
-        stack.enter_context(temporary_folder(config.mediafiles))
-        daemon = Daemon(config, once=once, max_wait=max_wait, load=load, verbosity=verbosity)
-        return daemon.serve()
+    held = ServedFolders(config, is_standby=False).take()
+    try:
+        with temporary_folder(config.mediafiles):
+            daemon = Daemon(
+                config,
+                once=once,
+                max_wait=max_wait,
+                load=load,
+                verbosity=verbosity,
+                may_act=held.lease.pass_or_leave,
+            )
+            return daemon.serve()
+    finally:
+        held.release()

@@ -169,6 +169,7 @@ def join_rooms(
     is_patient: bool,
     verbosity: int,
     clock: Callable[[], float],
+    may_act: Callable[[], None],
 ) -> Rooms:
     """Build the rooms; `post` takes what happens in them, `is_patient` is the inbox's."""
     cluster = open_engine(config)
@@ -176,6 +177,7 @@ def join_rooms(
     if cluster is not None:
         terms = LeaseTerms(ttl=config.engine_options.lease_ttl, is_alone=False)
     uploads = Uploads(config.mediafiles, config.permissions.status, terms)
+    uploads.may_act = may_act
     pool = Pool(verbosity=verbosity, journal=is_journal(), clock=clock)
     supervisor = Supervisor(
         config=config,

@@ -47,6 +47,8 @@ def read_heartbeat(folder: Path) -> Heartbeat | None:
     try:
         handle = os.open(folder / HEARTBEAT_NAME, flags)
     except FileNotFoundError:
+        if not folder.is_dir():
+            raise  # a share that is away tells nothing of who has the ticket
         return None
     try:
         content = os.read(handle, HEARTBEAT_BYTES)

@@ -9,7 +9,7 @@ and a host that was frozen while another took over never writes again.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from presqt_daemon.leases.fence import STALE_SHARE, Fence
@@ -44,9 +44,16 @@ class HeldElsewhereError(NotOursError):
     """Somebody has the ticket and lives, or may live."""
 
 
+def _nobody(_instance: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseTerms:
     """How leases are held. `ttl` in seconds.
+
+    `is_dead` says of an instance whether it is known to live no more: what it has left is taken
+    over at once.
 
     `is_alone`: the process has the lock of all tickets and only its host runs them, so that nobody
     else can have one: what a process of this host has left is taken over at once, the file is read
@@ -56,6 +63,7 @@ class LeaseTerms:
     ttl: float = ONE_HOST_SECONDS
     is_alone: bool = True
     instance: str = ""
+    is_dead: Callable[[str], bool] = field(default=_nobody, compare=False)
     clock: Callable[[], float] = boot_seconds
     sleep: Callable[[float], None] = time.sleep
 
@@ -82,6 +90,14 @@ class Lease:
     def is_alone(self) -> bool:
         """Whether no other host can have the ticket."""
         return self._terms.is_alone
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether nobody can have come since the last good beat; safe from any thread.
+
+        By the holder's own clock, in which suspend counts.
+        """
+        return self._terms.is_alone or not (self._is_fenced or self._is_stale())
 
     def begin(self, tried: float) -> None:
         """The first beat, as of the moment before the number was won. As `beat`."""

@@ -11,7 +11,6 @@ from presqt_daemon.leases.heartbeat import (
     take_epoch,
 )
 from presqt_daemon.leases.lease import LEFT_NUMBERS, HeldElsewhereError, Lease, LeaseTerms
-from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.host import instance_id, is_same_host
 
 POLL_SHARE = 0.02
@@ -80,7 +79,6 @@ def _begin(folder: Path, number: int, first: int, tried: float, terms: LeaseTerm
     lease.begin(tried)
     for earlier in range(max(first, 1), number):
         forget_epoch(folder, earlier)
-    reach("lease-taken")
     return lease
 
 
@@ -108,7 +106,7 @@ def _is_free(beat: Heartbeat | bytes | None, terms: LeaseTerms) -> bool:
     """Whether nobody need be waited for."""
     if isinstance(beat, bytes):
         return terms.is_alone  # a holder that died while it wrote
-    if beat is None or beat.is_released:
+    if beat is None or beat.is_released or terms.is_dead(beat.instance):
         return True
     # a process of this host that was alone: it is dead, or we could not be alone
     return (

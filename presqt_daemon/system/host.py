@@ -47,6 +47,37 @@ def instance_id() -> str:
     return f"{host_name()}:{boot_id()}:{os.getpid()}-{secrets.token_hex(8)}"
 
 
+def is_of_this_boot(instance: str) -> bool:
+    """Whether a process is, or was, one of this host since its last boot."""
+    name, boot, _ = (*instance.split(":", 2), "", "")[:3]
+    return (name, boot) == (host_name(), boot_id()) and boot != ""
+
+
+def is_dead_here(instance: str) -> bool:
+    """Whether a process was one of this host and boot, and has ended."""
+    return is_of_this_boot(instance) and not _is_running(pid_of(instance))
+
+
+def _is_running(pid: int) -> bool:
+    """Whether there is such a process, and not only what is left of it for its parent."""
+    try:
+        content = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return content.rpartition(b")")[2].split()[0] not in {b"Z", b"X"}
+
+
+def pid_of(instance: str) -> int:
+    """A process's number on its own host, 0 for what is no instance."""
+    number = instance.rpartition(":")[2].partition("-")[0]
+    return int(number) if number.isdecimal() else 0
+
+
+def host_of(instance: str) -> str:
+    """The name of a process's host."""
+    return instance.partition(":")[0]
+
+
 def is_same_host(instance: str, other: str) -> bool:
     """Whether two processes are, or were, one host's, in whatever boot."""
     return instance.partition(":")[0] == other.partition(":")[0]

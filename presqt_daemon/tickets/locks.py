@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from presqt_daemon.leases.heartbeat import HEARTBEAT_NAME, TornHeartbeatError, read_heartbeat
 from presqt_daemon.system.files import give_to_owner
-from presqt_daemon.system.host import host_name
+from presqt_daemon.system.host import host_name, is_of_this_boot
 
 LOCK_NAME = ".presqt-daemon.lock"
 LEASE_POLL_SECONDS = 0.02
@@ -38,22 +39,45 @@ class FolderLock:
     `has_cleared` tells that another one had the lock's name and was removed.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Take the lock. Raises HeldError when another instance has it, OSError."""
+    def __init__(self, folder: Path, *, lease: Path | None = None, has_lease: bool = False) -> None:
+        """Take the lock. Raises HeldError when another instance has it, OSError.
+
+        `lease` is where the daemon's lease lies. Who `has_lease` takes the lock from an instance
+        that had it before: that one may be frozen, and its lock with it, for ever.
+        """
         self.path = folder / LOCK_NAME
+        whose = "" if lease is None else str(lease)
         self._handle, self.has_cleared = _open_own(self.path)
+        while not self._is_taken():
+            holder = os.pread(self._handle, 4096, 0)
+            os.close(self._handle)
+            if not has_lease or not whose or _lease_of(holder) != whose:
+                raise HeldError(f"{folder} is held by {_shown(holder)}")
+            # what it has open is no lock of this name any more
+            self.path.unlink(missing_ok=True)
+            self._handle, _ = _open_own(self.path)
+        who = json.dumps({"host": host_name(), "pid": os.getpid(), "lease": whose}).encode()
+        os.ftruncate(self._handle, 0)
+        os.pwrite(self._handle, who, 0)
+
+    def _is_taken(self) -> bool:
+        """Whether the lock could be had, on the file that has its name."""
         handle = self._handle
 
         def take() -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-        if not _lock(take, ASKING_SECONDS, time.monotonic, time.sleep):
-            holder = os.pread(self._handle, 4096, 0)
-            os.close(self._handle)
-            raise HeldError(f"{folder} is held by {_shown(holder)}")
-        who = json.dumps({"host": host_name(), "pid": os.getpid()}).encode()
-        os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, who, 0)
+        while _lock(take, ASKING_SECONDS, time.monotonic, time.sleep):
+            opened = os.fstat(handle)
+            with contextlib.suppress(FileNotFoundError):
+                named = self.path.lstat()
+                if (opened.st_dev, opened.st_ino) == (named.st_dev, named.st_ino):
+                    return True
+            # it was taken from a dead holder a moment ago, and made anew
+            os.close(handle)
+            self._handle, _ = _open_own(self.path)
+            handle = self._handle
+        return False
 
     def give_to_owner(self) -> None:
         """Let the file that root may have made here be the folder's owner's. Raises OSError."""
@@ -93,7 +117,28 @@ def lease_ended(
 
 
 def is_held(folder: Path) -> bool:
-    """Whether an instance holds the folder now; False where there is no lock file.
+    """Whether an instance holds the folder now, on this host or, as its lease says, on another."""
+    return _is_locked(folder) or is_held_elsewhere(folder)
+
+
+def is_held_elsewhere(folder: Path) -> bool:
+    """Whether the daemon of another host has told lately that it lives.
+
+    By the file's time, which is right where hosts' clocks are: good enough to tell people, and for
+    nothing else.
+    """
+    try:
+        beat = read_heartbeat(folder)
+        age = time.time() - (folder / HEARTBEAT_NAME).lstat().st_mtime
+    except (OSError, TornHeartbeatError):
+        return False
+    if beat is None or beat.is_released or beat.is_alone or is_of_this_boot(beat.instance):
+        return False
+    return age < beat.ttl
+
+
+def _is_locked(folder: Path) -> bool:
+    """Whether an instance of this host has the lock; False where there is no lock file.
 
     Who may not open that is told by what its holder wrote, which a killed one leaves behind.
     """
@@ -202,6 +247,13 @@ def _open_shared(path: Path) -> int:
     handle = os.open(path, _FLAGS | os.O_CREAT, 0o600)
     give_to_owner(handle, path.parent)
     return handle
+
+
+def _lease_of(holder: bytes) -> str:
+    try:
+        return str(json.loads(holder)["lease"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _shown(holder: bytes) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from presqt_daemon.leases.lease import Lease, LeaseTerms
 from presqt_daemon.leases.take import Seen, take_lease
+from presqt_daemon.system.failpoints import reach
 
 
 class OtherPartyError(Exception):
@@ -95,6 +96,7 @@ class Parties:
         """
         with self.having(folder.name) as party:
             party.lease = take_lease(folder, terms, wait=wait, before=self._seen)
+            reach("lease-taken")
             try:
                 yield party
             finally:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from presqt_daemon.leases.fence import pass_always
 from presqt_daemon.leases.lease import ALONE, LeaseTerms
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import NO_FILE, json_bytes, replace_file, sync_file, sync_folder
@@ -51,8 +52,7 @@ RESERVE_BYTES = 1 << 20
 """Space kept aside so that the last status can be written on a full disk."""
 
 MAX_INFO_BYTES = 256 << 20
-_MAX_CLAIM_BYTES = 1 << 20
-_BLOCK_BYTES = 1 << 20
+_MAX_CLAIM_BYTES = _BLOCK_BYTES = 1 << 20
 
 _TICKET = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -171,7 +171,8 @@ class Uploads:
     def __init__(self, mediafiles: Path, mode: int = 0o644, terms: LeaseTerms = ALONE) -> None:
         self.root, self._mediafiles = mediafiles / "uploads", mediafiles
         self.status_mode, self.terms = mode, terms
-        self.parties = Parties()
+        # `may_act` is asked before each lasting write; it never returns once another serves them
+        self.parties, self.may_act = Parties(), pass_always
         self._device: int | None = None
 
     def remember(self) -> None:
@@ -218,8 +219,7 @@ class Uploads:
     def keep_claims(self, folders: Collection[TicketFolder]) -> None:
         """Make claims of an earlier version durable that have their final names. Raises OSError.
 
-        It may be repeated. Three syncs for each: the record, the ticket's folder, the folder of all
-        tickets. A folder that somebody has removed is passed over.
+        It may be repeated, and passes over a folder that somebody has removed.
         """
         if not folders:
             return
@@ -240,6 +240,7 @@ class Uploads:
         On a full disk a durable write takes the reserve. A folder in the file's place is moved
         aside. Raises OSError; before anything is written OtherPartyError, FencedError.
         """
+        self.may_act()
         self.parties.assert_has(party, folder.ticket)
         party.assert_may_write(is_last=not info.is_open)
         content, mark = json_bytes(tree_from_info(info)), party.mark

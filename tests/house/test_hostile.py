@@ -34,7 +34,7 @@ def test_every_hostile_zip_gets_its_named_error_and_reaches_nothing_outside(
     with open_house(root) as house:
         house.start()
         # the last file that a start makes of its own
-        wait_until(lambda: (house.uploads.parent / "daemon.json").exists())
+        wait_until((house.uploads.parent / "daemon.json").exists)
         before = names_outside(tmp_path, house)
         for number, name in enumerate(CODES):
             content = HOSTILE[name].make() if name in HOSTILE else DAMAGED[name]()

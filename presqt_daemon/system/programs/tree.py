@@ -43,6 +43,16 @@ def end_tree(
     return len(seen)
 
 
+def end_children() -> None:
+    """Kill all that this process has started, and what those have; it may end itself then."""
+    for _round in range(_MAX_ROUNDS):
+        members = [one for one in psutil.Process().children(recursive=True) if _is_alive(one)]
+        if not members:
+            return
+        _signal(members, psutil.Process.kill)
+        time.sleep(_POLL_SECONDS)
+
+
 def reap_orphans(own: Collection[int]) -> int:
     """Let children of ours go that have ended and are none of our own; how many there were.
 
