@@ -1,8 +1,8 @@
 """Two small files in a ticket's folder: who has the ticket, and that it lives.
 
 `.epoch.<n>` is made with O_EXCL: whoever makes it has won that number. `.heartbeat` has a fixed
-name and size, is opened anew each time (so that NFS asks its server) and never found by a listing,
-which NFS clients keep for up to a minute.
+name and size, is opened anew each time (so that NFS asks its server) and never found by its name or
+in a listing, which NFS clients keep for up to a minute.
 """
 
 import contextlib
@@ -61,6 +61,15 @@ def read_heartbeat(folder: Path) -> Heartbeat | None:
     except (ValueError, TypeError, RecursionError, OverflowError):
         raise TornHeartbeatError from None
     return beat
+
+
+def see_names_anew(folder: Path) -> None:
+    """Let no name that this host has found missing be taken for missing yet. Raises OSError.
+
+    NFS clients answer from memory, for up to a minute, that a name is not there; they ask about a
+    folder when it is opened (nfs(5), "close-to-open"), and forget its names where it has changed.
+    """
+    os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
 
 
 def _is_possible(beat: Heartbeat) -> bool:

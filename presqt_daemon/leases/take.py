@@ -8,6 +8,7 @@ from presqt_daemon.leases.heartbeat import (
     TornHeartbeatError,
     forget_epoch,
     read_heartbeat,
+    see_names_anew,
     take_epoch,
 )
 from presqt_daemon.leases.lease import LEFT_NUMBERS, HeldElsewhereError, Lease, LeaseTerms
@@ -33,7 +34,7 @@ def take_lease(
     """
     clock = terms.clock
     before = {} if before is None else before
-    seen, since, won_by_others = _read(folder), clock(), 0
+    seen, since, won_by_others = _read(folder, terms), clock(), 0
     known = before.pop(folder, None)
     if known is not None and known[0] == seen:
         _, since, won_by_others = known
@@ -57,7 +58,7 @@ def take_lease(
             before[folder] = (seen, since, won_by_others)
             raise HeldElsewhereError(folder.name)
         terms.sleep(max(MIN_POLL_SECONDS, terms.ttl * POLL_SHARE))
-        now = _read(folder)
+        now = _read(folder, terms)
         if now != seen:
             if now is not None and not isinstance(now, bytes) and not now.is_released:
                 raise HeldElsewhereError(folder.name)
@@ -69,7 +70,7 @@ def _begin(folder: Path, number: int, first: int, tried: float, terms: LeaseTerm
 
     The files of the numbers from `first` on go.
     """
-    found = None if terms.is_alone else _read(folder)
+    found = None if terms.is_alone else _read(folder, terms)
     if isinstance(found, Heartbeat) and found.epoch >= number:
         raise HeldElsewhereError(folder.name)
     if terms.clock() - tried >= terms.ttl * STALE_SHARE:
@@ -94,12 +95,17 @@ def _win(folder: Path, number: int, terms: LeaseTerms) -> bool:
         raise
 
 
-def _read(folder: Path) -> Heartbeat | bytes | None:
+def _read(folder: Path, terms: LeaseTerms) -> Heartbeat | bytes | None:
     """The last beat; what cannot be read as one is nobody's, and changes like one."""
     try:
-        return read_heartbeat(folder)
+        beat = read_heartbeat(folder)
+        if beat is None and not terms.is_alone:
+            # who believed this would take a ticket from a holder that lives
+            see_names_anew(folder)
+            beat = read_heartbeat(folder)
     except TornHeartbeatError:
         return b""
+    return beat
 
 
 def _is_free(beat: Heartbeat | bytes | None, terms: LeaseTerms) -> bool:

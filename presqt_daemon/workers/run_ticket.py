@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from presqt_daemon.system.host import host_name
 from presqt_daemon.workers.changes import TicketChanges
 from presqt_daemon.workers.engines.host import HERE
 from presqt_daemon.workers.engines.starts import NotHereError
@@ -15,7 +16,7 @@ from presqt_daemon.workers.limits.grant import Grant
 from presqt_daemon.workers.limits.host_limits import HostLimits
 from presqt_daemon.workers.limits.shared_limits import SharedLimits
 from presqt_daemon.workers.limits.shared_names import SharedNames
-from presqt_daemon.workers.runs.run import Run, RunEnd
+from presqt_daemon.workers.runs.run import Run, RunEnd, RunKind
 from presqt_daemon.workers.supervisor import Supervisor
 
 _HERE: "WeakValueDictionary[Path, Supervisor]" = WeakValueDictionary()
@@ -46,13 +47,18 @@ def run_ticket(mediafiles: Path, ticket: str, stage: Run, limits: SharedLimits |
 def _run_granted(mediafiles: Path, ticket: str, stage: Run, grant: Grant) -> RunEnd:
     """The same on a host of an engine; what it has learnt goes back with its end."""
     supervisor = HERE.supervisor(mediafiles, grant)
+    folder = supervisor.uploads.folder(ticket)
     limits = HostLimits(
-        config=supervisor.config,
-        grant=grant,
-        folder=supervisor.uploads.folder(ticket),
-        names=SharedNames(mediafiles),
+        config=supervisor.config, grant=grant, folder=folder, names=SharedNames(mediafiles)
     )
-    return replace(_run(supervisor, ticket, stage, limits), learnt=limits.learnt)
+    end = _run(supervisor, ticket, stage, limits)
+    if end.kind is RunKind.OVER and end.info is None and not folder.path.is_dir():
+        # whether it is gone is for the daemon to say; here the share may not be mounted
+        raise NotHereError(
+            f"{host_name()} does not see ticket {ticket} in {supervisor.uploads.root}: is the "
+            "share mounted there?"
+        )
+    return replace(end, learnt=limits.learnt)
 
 
 def _run(supervisor: Supervisor, ticket: str, stage: Run, limits: SharedLimits) -> RunEnd:

@@ -167,7 +167,13 @@ class Cluster:
             self.start_host(name)
 
     def start_host(
-        self, name: str, *, threads: int = 2, place: Place | None = None, **environment: str
+        self,
+        name: str,
+        *,
+        threads: int = 2,
+        place: Place | None = None,
+        nanny: bool = False,
+        **environment: str,
     ) -> WorkerHost:
         """A host with a worker for so many tickets at a time, once the scheduler knows it."""
         place = place or self.main
@@ -175,7 +181,7 @@ class Cluster:
             place,
             "distributed.cli.dask_worker",
             self.address,
-            "--no-nanny",
+            "--nanny" if nanny else "--no-nanny",
             f"--nthreads={threads}",
             f"--host={place.address}",
             "--no-dashboard",

@@ -19,6 +19,8 @@ from tests.cluster.cluster import Place
 from tests.fakes.server import FakeServer
 
 LINK = "lan"
+NAMED = Path("/run/netns")
+OWN = Path("/proc/thread-self/ns/net")
 CLONE_NEWNET = 0x40000000
 
 
@@ -76,7 +78,7 @@ def open_network() -> Iterator[Network]:
 
 
 @contextlib.contextmanager
-def reached_from(fake: FakeServer, *namespaces: str) -> Iterator[None]:
+def reached_from(fake: FakeServer, *namespaces: Path) -> Iterator[None]:
     """Let a fake answer under its own address in these namespaces too."""
     servers = []
     for namespace in namespaces:
@@ -96,12 +98,12 @@ def reached_from(fake: FakeServer, *namespaces: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def inside(namespace: str) -> Iterator[None]:
+def inside(namespace: Path) -> Iterator[None]:
     """What this thread opens meanwhile belongs to a namespace, and stays there."""
     libc = ctypes.CDLL(None, use_errno=True)
     with (
-        Path("/proc/thread-self/ns/net").open() as own,
-        Path(f"/run/netns/{namespace}").open() as to,
+        OWN.open() as own,
+        namespace.open() as to,
     ):
         assert libc.setns(to.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.cluster import LONG, Cluster, open_cluster
-from tests.cluster.network import Network, open_network, reached_from
+from tests.cluster.network import NAMED, Network, open_network, reached_from
 from tests.cluster.test_cluster import (
     FILES,
     SLOW,
@@ -31,7 +31,7 @@ def divided(tmp_path: Path) -> Iterator[Divided]:
     with (
         open_network() as network,
         OsfFake() as fake,
-        reached_from(fake, network.near, network.far),
+        reached_from(fake, NAMED / network.near, NAMED / network.far),
         open_cluster(tmp_path, network.near_place, fake) as cluster,
     ):
         cluster.start_host("a", place=network.far_place)

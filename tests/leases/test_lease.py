@@ -96,6 +96,30 @@ def test_a_holder_that_lives_is_noticed_before_the_time_to_live_is_over(tmp_path
         take_lease(tmp_path, second.terms(), wait=False)
 
 
+def test_a_name_that_a_share_remembers_as_missing_is_no_free_ticket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As NFS clients do: tests/cluster/nfs/ shows it on the kernel's own."""
+    holder = take_lease(tmp_path, Host("a").terms())
+    holder.beat()
+    taker = Host("b")
+    taker.on_sleep = [holder.beat]
+    remembered = {tmp_path / HEARTBEAT_NAME}
+    ask = os.open
+
+    def open_as_a_client(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_DIRECTORY:
+            remembered.clear()
+        if path in remembered:
+            raise FileNotFoundError(path)
+        return ask(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", open_as_a_client)
+    with pytest.raises(HeldElsewhereError):
+        take_lease(tmp_path, taker.terms())
+    assert taker.now < TTL
+
+
 def test_a_dead_holders_ticket_is_taken_after_the_time_to_live_and_not_before(
     tmp_path: Path,
 ) -> None:

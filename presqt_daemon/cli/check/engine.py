@@ -8,9 +8,9 @@ from presqt_daemon.cli.output.text import shown
 from presqt_daemon.cli.tickets.worker_table import AT_WORK_COLUMNS, row_at_work, tickets_at_work
 from presqt_daemon.config import Config
 from presqt_daemon.tickets.process_info import tree_from_info
-from presqt_daemon.workers.engines.report import HostReport, report_host
+from presqt_daemon.workers.engines.report import HostReport, report_host, shown_to_hosts
 from presqt_daemon.workers.engines.starts import EngineDownError, TellsOfHosts, open_engine
-from presqt_daemon.workers.limits.grant import Grant, settings_digest, short_mark
+from presqt_daemon.workers.limits.grant import Grant, settings_marks, short_mark
 from presqt_daemon.workers.limits.tokens import Tokens
 
 
@@ -24,9 +24,9 @@ def check_engine(config: Config, environment: Mapping[str, str]) -> Iterator[Che
         if not isinstance(engine, TellsOfHosts):
             yield CheckRow(what, State.WARNING, "it does not tell of its hosts")
             return
-        found = engine.on_every_host(
-            report_host, config.mediafiles, grant_to_ask(config, environment)
-        )
+        grant = grant_to_ask(config, environment)
+        with shown_to_hosts(config.mediafiles) as shown_file:
+            found = engine.on_every_host(report_host, config.mediafiles, grant, shown_file)
         yield CheckRow(what, State.OK, f"{config.engine_options.address}, {len(found)} workers")
         if not config.uploads_folder.is_dir():
             # made by the daemon; until then no host can see it
@@ -44,7 +44,7 @@ def grant_to_ask(config: Config, environment: Mapping[str, str]) -> Grant:
     """What every run would be given, as far as a host may refuse it: settings and tokens."""
     tokens = Tokens(config.targets, dict(environment))
     marks = {name: short_mark(tokens.mark_of(one)) for name, one in config.targets.items()}
-    return Grant(settings=settings_digest(config), marks=marks)
+    return Grant(settings=settings_marks(config), marks=marks)
 
 
 def _row(address: str, report: HostReport | str) -> CheckRow:

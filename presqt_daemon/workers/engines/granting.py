@@ -6,7 +6,7 @@ from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.workers.limits.accounts import account_of
 from presqt_daemon.workers.limits.duplicates import SameContentError
-from presqt_daemon.workers.limits.grant import Grant, settings_digest, short_mark
+from presqt_daemon.workers.limits.grant import Grant, settings_marks, short_mark
 from presqt_daemon.workers.limits.shared_names import SharedNames
 from presqt_daemon.workers.limits.space import ROOM_BYTES
 from presqt_daemon.workers.runs.run import Run, Work
@@ -60,7 +60,7 @@ class Granting:
         marks = {} if target is None else {target: short_mark(supervisor.token_mark(target))}
         room, others = self._room(run)
         return Grant(
-            settings=settings_digest(config),
+            settings=settings_marks(config),
             goes_on_to=goes_on_to,
             marks=marks,
             pace=self._paces(),

@@ -4,6 +4,7 @@ An engine's worker is told paths and numbers. Settings and tokens it reads itsel
 that `PRESQT_DAEMON_CONFIG` names or where the daemon would look for it.
 """
 
+import multiprocessing
 import os
 import threading
 import time
@@ -19,7 +20,7 @@ from presqt_daemon.system.logs import open_log
 from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.workers.engines.starts import NotHereError
-from presqt_daemon.workers.limits.grant import Grant, settings_digest, short_mark
+from presqt_daemon.workers.limits.grant import Grant, differing, settings_marks, short_mark
 from presqt_daemon.workers.limits.granted_contents import GrantedContents
 from presqt_daemon.workers.limits.permits import Permits
 from presqt_daemon.workers.limits.tokens import Tokens
@@ -27,6 +28,9 @@ from presqt_daemon.workers.processes.pool import Pool
 from presqt_daemon.workers.supervisor import Supervisor
 
 CONFIG_VARIABLE = "PRESQT_DAEMON_CONFIG"
+NO_CHILDREN = "may start no process for a ticket: start dask's workers with --no-nanny"
+"""Of a process that is itself a daemonic child (multiprocessing's word), as below dask's nanny."""
+
 TURN_SECONDS = 1.0
 READ_AGAIN_SECONDS = 5.0
 """How old the configuration may be: another one counts without a restart of the workers."""
@@ -45,6 +49,8 @@ class Host:
 
     def supervisor(self, mediafiles: Path, grant: Grant) -> Supervisor:
         """What carries out a run here. Raises NotHereError where that would not be the same run."""
+        if multiprocessing.current_process().daemon:
+            raise NotHereError(f"{host_name()} {NO_CHILDREN}")
         with self._lock:
             config = self._configured()
             _require_same(config, mediafiles, grant)
@@ -57,7 +63,9 @@ class Host:
         assert tokens is not None
         assert uploads is not None
         if not uploads.root.is_dir():
-            raise NotHereError(f"{host_name()} does not see {uploads.root}")
+            raise NotHereError(
+                f"{host_name()} does not see {uploads.root}: is the share mounted there?"
+            )
         supervisor = Supervisor(
             config=config,
             uploads=uploads,
@@ -112,8 +120,10 @@ def _require_same(config: Config, mediafiles: Path, grant: Grant) -> None:
         raise NotHereError(f"{here} has version {__version__}, the daemon {grant.version}")
     if config.mediafiles != mediafiles:
         raise NotHereError(f"{here} has mediafiles at {config.mediafiles}, not at {mediafiles}")
-    if settings_digest(config) != grant.settings:
-        raise NotHereError(f"{here} has another configuration than the daemon")
+    if others := differing(settings_marks(config), grant.settings):
+        raise NotHereError(
+            f"{here} has another configuration than the daemon: {', '.join(others)} differ"
+        )
 
 
 def _require_same_tokens(supervisor: Supervisor, grant: Grant) -> None:

@@ -1,6 +1,9 @@
 """What a worker's host says of itself: whether it could run the daemon's tickets."""
 
+import contextlib
 import os
+import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +14,7 @@ from presqt_daemon.workers.engines.starts import NotHereError
 from presqt_daemon.workers.limits.grant import Grant
 from presqt_daemon.workers.runs.run import ParkError
 
-NO_CHILDREN = (
-    "cannot start a process for a ticket; a dask worker may need --no-nanny, or its limits of "
-    "processes are too low"
-)
+NO_PROCESS = "cannot start a process for a ticket now: its limits of processes may be too low"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,17 +26,38 @@ class HostReport:
     problems: tuple[str, ...]
 
 
-def report_host(mediafiles: Path, grant: Grant) -> HostReport:
-    """The host on which this is called, as `run_ticket` would find it; changes nothing."""
+@contextlib.contextmanager
+def shown_to_hosts(mediafiles: Path) -> Iterator[str | None]:
+    """The name of a file that is in mediafiles meanwhile; None where it cannot be made."""
+    path = mediafiles / f".check-{uuid.uuid4().hex}"
+    try:
+        path.touch(0o600, exist_ok=False)
+    except OSError:
+        yield None
+        return
+    try:
+        yield path.name
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def report_host(mediafiles: Path, grant: Grant, shown: str | None = None) -> HostReport:
+    """The host on which this is called, as `run_ticket` would find it; changes nothing.
+
+    `shown` is the name of a file that who asks has in mediafiles.
+    """
     problems = []
     try:
         supervisor = HERE.supervisor(mediafiles, grant)
         if not os.access(supervisor.uploads.root, os.R_OK | os.W_OK | os.X_OK):
             problems.append(f"may not write in {supervisor.uploads.root}")
+        if shown is not None and not (mediafiles / shown).exists():
+            problems.append(f"sees another folder as {mediafiles}: is the share mounted there?")
         worker = supervisor.pool.start_worker()
         worker.close()
     except NotHereError as refusal:
         problems.append(str(refusal).removeprefix(f"{host_name()} "))
-    except (ParkError, AssertionError):
-        problems.append(NO_CHILDREN)
+    except ParkError:
+        problems.append(NO_PROCESS)
     return HostReport(host=host_name(), version=__version__, problems=tuple(problems))

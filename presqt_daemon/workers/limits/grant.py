@@ -26,13 +26,14 @@ _OWN_OF_A_HOST = frozenset(
 class Grant:
     """One run's share.
 
-    `goes_on_to` is the target whose place it has once it has staged, None where it must end then.
-    `pace` is its share of each target's requests a minute. `room` bytes are set aside for it,
-    `room_of_others` for others on the same disk. `same_as` are tickets that brought the same
+    `settings` are `settings_marks` of the daemon's. `goes_on_to` is the target whose place it
+    has once it has staged, None where it must end then. `pace` is its share of each target's
+    requests a minute. `room` bytes are set aside for it, `room_of_others` for others on the same
+    disk. `same_as` are tickets that brought the same
     content, `same_content` the warning about one.
     """
 
-    settings: str
+    settings: Mapping[str, str]
     goes_on_to: str | None = None
     marks: Mapping[str, str | None] = field(default_factory=dict)
     pace: Mapping[str, float] = field(default_factory=dict)
@@ -63,10 +64,27 @@ def short_mark(mark: str | None) -> str | None:
     return None if mark is None else mark[:MARK_LETTERS]
 
 
-def settings_digest(config: Config) -> str:
-    """What is equal on two hosts that would do the same with a ticket."""
-    text = json.dumps(_plain(config), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def settings_marks(config: Config) -> dict[str, str]:
+    """Section or key -> a digest, equal on two hosts that would do the same with a ticket.
+
+    Of named entries each has its own: `targets.osf`.
+    """
+    marks = {}
+    for item in dataclasses.fields(config):
+        if item.name in _OWN_OF_A_HOST:
+            continue
+        value = getattr(config, item.name)
+        named = isinstance(value, Mapping)
+        parts = {f"{item.name}.{key}": one for key, one in value.items()} if named else {}
+        for name, part in (parts if named else {item.name: value}).items():
+            text = json.dumps(_plain(part), sort_keys=True, default=str)
+            marks[name] = hashlib.sha256(text.encode()).hexdigest()[:MARK_LETTERS]
+    return marks
+
+
+def differing(here: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
+    """The sections and keys in which two hosts' settings differ, in the order of their names."""
+    return sorted({name for name, _mark in set(here.items()) ^ set(there.items())})
 
 
 def _plain(value: Any) -> Any:

@@ -15,7 +15,7 @@ def limits_of(tmp_path: Path) -> HostLimits:
     folder.path.mkdir(parents=True, exist_ok=True)
     return HostLimits(
         config=Config(inbox=tmp_path / "inbox", mediafiles=tmp_path),
-        grant=Grant(settings="", goes_on_to="osf"),
+        grant=Grant(settings={}, goes_on_to="osf"),
         folder=folder,
         names=SharedNames(tmp_path),
     )

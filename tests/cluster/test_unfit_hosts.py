@@ -1,0 +1,81 @@
+"""Hosts that cannot do the daemon's work: the ticket that waits and `check` say what to do."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cluster.cluster import LONG, Cluster, Place, open_cluster
+from tests.cluster.test_cluster import assert_finished, assert_sent_once
+from tests.house.house import wait_until
+
+pytest.importorskip("distributed", reason="needs the extra dask")
+pytestmark = pytest.mark.full
+
+
+@contextlib.contextmanager
+def unfit(
+    cluster: Cluster, words: str, *, place: Place | None = None, nanny: bool = False, config: str
+) -> Iterator[None]:
+    """A host with which the ticket waits for the engine in these words, and `check` has them."""
+    host = cluster.start_host("a", place=place, nanny=nanny, PRESQT_DAEMON_CONFIG=config)
+
+    def says() -> bool:
+        return any(
+            info["waiting_for"] == "the engine" and words in info["message"]
+            for info in cluster.infos()
+        )
+
+    wait_until(says, LONG, what=f"for {words!r}: {cluster.infos()}")
+    yield
+    host.end()
+
+
+def assert_check_says(cluster: Cluster, words: str) -> None:
+    said = cluster.house.run("check", "--json", timeout=LONG)
+    assert said.returncode != 0
+    rows = [row for row in json.loads(said.stdout)["rows"] if row["what"].startswith("worker a")]
+    assert [row["state"] for row in rows] == ["wrong"], rows
+    assert words in rows[0]["detail"]
+
+
+def own_config(cluster: Cluster) -> str:
+    """The file of a host on which two keys are others."""
+    tree = yaml.safe_load((cluster.root / "config.yaml").read_text())
+    tree["staging"]["max_files"] = 7
+    tree["targets"]["osf"]["workers"] = 9
+    own = cluster.root / "config-of-a.yaml"
+    own.write_text(yaml.safe_dump(tree))
+    return str(own)
+
+
+def behind(mediafiles: Path) -> Place:
+    """Where something else lies in the place of the share."""
+    cover = f'mount -t tmpfs none {mediafiles} && mkdir -p {mediafiles}/uploads && exec "$@"'
+    return Place(command=("unshare", "--mount", "sh", "-c", cover, "sh"))
+
+
+@pytest.mark.timeout(1200)
+def test_the_ticket_and_check_say_what_to_do_about_a_host_that_cannot(tmp_path: Path) -> None:
+    with open_cluster(tmp_path) as cluster:
+        cluster.house.start()
+        cluster.drop("bag")
+        same = str(cluster.root / "config.yaml")
+        keys = "has another configuration than the daemon: staging, targets.osf differ"
+        with unfit(cluster, keys, config=own_config(cluster)):
+            assert_check_says(cluster, keys)
+        nanny = "start dask's workers with --no-nanny"
+        with unfit(cluster, nanny, config=same, nanny=True):
+            assert_check_says(cluster, nanny)
+        if os.geteuid() == 0:
+            # a folder that looks like the daemon's, and is not
+            place, share = behind(cluster.house.uploads.parent), "is the share mounted there?"
+            with unfit(cluster, share, config=same, place=place):
+                assert_check_says(cluster, share)
+        cluster.start_host("b")
+        assert_finished(cluster.wait_for_end(1))
+        assert_sent_once(cluster, 1, 3)
