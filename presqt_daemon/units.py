@@ -76,6 +76,11 @@ def text_from_seconds(seconds: float) -> str:
     return " ".join(parts)
 
 
+def counted(count: int, what: str) -> str:
+    """`1 ticket`, `2 tickets`."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def _quantity(value: object, units: dict[str, float] | dict[str, int], wanted: str) -> float:
     if isinstance(value, bool):
         raise ValueError(f"is not {wanted}")  # noqa: TRY004  (one kind of error for one report)

@@ -6,8 +6,7 @@ from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.output.describe import what_stays
 from presqt_daemon.cli.output.show import print_lines
-from presqt_daemon.cli.output.text import shown
-from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
+from presqt_daemon.cli.tickets.find import find_taken
 from presqt_daemon.cli.tickets.follow import read_status
 from presqt_daemon.cli.tickets.requests import ask_daemon, why_not
 
@@ -19,14 +18,8 @@ def main(context: Context) -> int:
         return code
     config = context.config()
     word = context.options.command
-    try:
-        folder = find_ticket(config, context.options.ticket)
-    except NotTakenYetError as waiting:
-        raise CommandRefusal(
-            f"{shown(str(waiting.path))} has not been taken yet and has no ticket; "
-            "a drop that is still there can simply be removed",
-            Exit.NOT_POSSIBLE,
-        ) from None
+    untaken = "has not been taken yet and has no ticket; it can simply be removed"
+    folder = find_taken(config, context.options.ticket, untaken, Exit.NOT_POSSIBLE)
     info = read_status(folder)
     reason = why_not(word, info, folder)
     if reason is not None:

@@ -10,8 +10,9 @@ from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.output.show import complain
 from presqt_daemon.cli.output.text import shown
-from presqt_daemon.cli.tickets.find import NotTakenYetError, all_infos, find_ticket
+from presqt_daemon.cli.tickets.find import all_infos, find_taken
 from presqt_daemon.cli.tickets.follow import read_status
+from presqt_daemon.cli.tickets.own_work import bytes_of
 from presqt_daemon.config import Config
 from presqt_daemon.tickets.claim_record import ClaimRecordError
 from presqt_daemon.tickets.locks import HeldError
@@ -97,12 +98,7 @@ def _came_through(folder: TicketFolder, place: Path) -> bool:
 
 
 def _ended(config: Config, wanted: str) -> TicketFolder:
-    try:
-        folder = find_ticket(config, wanted)
-    except NotTakenYetError as waiting:
-        raise CommandRefusal(
-            f"{shown(str(waiting.path))} has no ticket yet", Exit.UNKNOWN_TICKET
-        ) from None
+    folder = find_taken(config, wanted, "has no ticket yet", Exit.UNKNOWN_TICKET)
     if read_status(folder).is_open:
         raise CommandRefusal(
             f"ticket {folder.ticket} has not ended: cancel it first", Exit.NOT_POSSIBLE
@@ -123,7 +119,7 @@ def _remove(
     """Remove, or only list; a failure is told and the next ticket goes on."""
     try:
         paths = removable(folder, parts_of(folder.read_info()))
-        sizes = {path: _bytes_in(path) for path in paths}
+        sizes = {path: bytes_of(path) for path in paths}
         if not removal.dry_run:
             paths = expire(folder, parts_of)
     except (HeldError, InfoError) as error:
@@ -140,10 +136,3 @@ def _remove(
         removal.parts += 1
         removal.freed += size
         print(f"{verb} {shown(str(path))} ({text_from_bytes(size)})")
-
-
-def _bytes_in(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder; links are not followed."""
-    if path.is_symlink() or not path.is_dir():
-        return path.lstat().st_size
-    return sum(item.lstat().st_size for item in path.rglob("*") if not item.is_dir())

@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, no_such
 from presqt_daemon.cli.output.progress import Step
 from presqt_daemon.cli.output.show import complain
 from presqt_daemon.cli.output.text import LISTED, shown
 from presqt_daemon.cli.tickets.drop import PlacedDrop, place
 from presqt_daemon.cli.tickets.find import notes_beside, ticket_in_note
 from presqt_daemon.cli.tickets.follow import POLL_SECONDS
-from presqt_daemon.cli.tickets.own_work import bytes_below, own_steps, reading
+from presqt_daemon.cli.tickets.own_work import bytes_of, own_steps, reading
 from presqt_daemon.cli.wait import wait_for
 from presqt_daemon.config import Config, StagingConfig
 from presqt_daemon.errors import UserFault
@@ -88,11 +88,11 @@ def _title(config: Config, target: str | None, title: str | None) -> str | None:
 def _folder(config: Config, target: str | None, resource_id: str | None) -> Path:
     """The inbox folder whose drops go where the options say."""
     name = target or config.default_target
-    known = ", ".join(config.targets)
     if name is None:
+        known = ", ".join(config.targets)
         raise CommandRefusal(f"there is no default target: give --target ({known})", Exit.USAGE)
     if name not in config.targets:
-        raise CommandRefusal(f"there is no target {name!r}; there are: {known}", Exit.USAGE)
+        raise no_such("target", name, config.targets)
     folder = config.inbox / name
     if resource_id is None:
         return folder
@@ -138,7 +138,7 @@ def _fill(source: Path, temporary: Path, config: StagingConfig) -> None:
     if source.is_dir():
         folder = source.resolve()
         # read once for its digests and once into the zip
-        with reading(f"bagging and zipping {folder.name}", 2 * bytes_below(folder)):
+        with reading(f"bagging and zipping {folder.name}", 2 * bytes_of(folder)):
             bag_and_zip(folder, temporary, scratch=_scratch_for(folder), config=config)
         return
     handle = os.open(source, os.O_RDONLY | os.O_CLOEXEC)

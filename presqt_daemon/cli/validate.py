@@ -16,7 +16,7 @@ from presqt_daemon.errors import HouseFault
 from presqt_daemon.model import Finding
 from presqt_daemon.staging.inspect import Inspection, inspect_zip
 from presqt_daemon.system.files import printable_name
-from presqt_daemon.units import text_from_bytes
+from presqt_daemon.units import counted, text_from_bytes
 
 _NO_VERDICTS = frozenset({"unreadable-file"})
 
@@ -55,8 +55,8 @@ def report(path: Path, found: Inspection) -> Iterator[str]:
     name = shown(path.name)
     if is_valid(found):
         total = found.warnings_total
-        counted = f"{total} warning{'' if total == 1 else 's'}"
-        yield f"{name}: valid{f', with {counted}' if total else ''}"
+        extra = f", with {counted(total, 'warning')}" if total else ""
+        yield f"{name}: valid{extra}"
     else:
         yield f"{name}: {'not valid' if found.bag is None else 'a valid bag, but refused'}"
     if found.error is not None:

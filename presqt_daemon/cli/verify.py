@@ -13,7 +13,7 @@ from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.output.progress import Step
 from presqt_daemon.cli.output.show import Row, complain, pen, print_lines
 from presqt_daemon.cli.output.text import capped, shown
-from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
+from presqt_daemon.cli.tickets.find import find_taken
 from presqt_daemon.cli.tickets.own_work import own_steps
 from presqt_daemon.cli.tickets.turns import Turns
 from presqt_daemon.config import Config
@@ -123,13 +123,9 @@ def main(context: Context) -> int:
 
 
 def _verify_one(means: Means, wanted: str) -> FixityCheck:
+    folder = find_taken(means.config, wanted, "has no ticket yet", Exit.UNKNOWN_TICKET)
     try:
-        folder = find_ticket(means.config, wanted)
         return _verify(means, folder)
-    except NotTakenYetError as waiting:
-        raise CommandRefusal(
-            f"{shown(str(waiting.path))} has no ticket yet", Exit.UNKNOWN_TICKET
-        ) from None
     except (NothingThereError, UntoldError) as error:
         raise CommandRefusal(
             f"cannot verify ticket {folder.ticket}: {error}", Exit.NOT_POSSIBLE

@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from presqt_daemon.units import counted
+
 MAX_BYTES = 400
 """What a status line may take; what does not fit is counted."""
 
@@ -27,7 +29,7 @@ def summary(
     """
     parts = [f"{name} is not mounted" for name in sorted(missing)]
     parts += [_down(item) for item in off]
-    counts = f"{_counted(open_count)} open, {running} at work"
+    counts = f"{counted(open_count, 'ticket')} open, {running} at work"
     shown: list[str] = []
     for number, part in enumerate(parts):
         rest = f"{len(parts) - number} more targets are down"
@@ -50,8 +52,4 @@ def ready_line(inbox: str, off: Sequence[TargetOff]) -> str:
 def _down(item: TargetOff) -> str:
     since = "" if item.since is None else f" since {item.since.astimezone():%H:%M}"
     verb = "waits" if item.waiting == 1 else "wait"
-    return f"{item.target} down{since}: {item.cause}; {_counted(item.waiting)} {verb}"
-
-
-def _counted(count: int) -> str:
-    return f"{count} ticket{'' if count == 1 else 's'}"
+    return f"{item.target} down{since}: {item.cause}; {counted(item.waiting, 'ticket')} {verb}"

@@ -145,7 +145,7 @@ def test_a_token_that_others_can_read_is_wrong(mode: int, is_wrong: bool, tmp_pa
     token = tmp_path / "osf.token"
     token.write_text("t")
     token.chmod(mode)
-    row = rights.check_token_file(TargetConfig(name="osf", type="osf", token_file=token))
+    row = rights.check_secret_file("token of osf", token)
     assert (row is not None) is is_wrong
     if row is not None:
         assert row.state is State.WRONG

@@ -10,13 +10,13 @@ from presqt_daemon.cli.check.limits import check_limits
 from presqt_daemon.cli.check.places import check_places
 from presqt_daemon.cli.check.receivers import check_receivers, send_trials
 from presqt_daemon.cli.check.rights import check_rights
-from presqt_daemon.cli.check.rows import CheckRow, State, without_os_errors
+from presqt_daemon.cli.check.rows import CheckRow, State, print_rows, without_os_errors
 from presqt_daemon.cli.check.targets import check_targets
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
-from presqt_daemon.cli.output.show import pen, print_json
-from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, no_such
+from presqt_daemon.cli.output.show import print_json
 from presqt_daemon.config import Config
+from presqt_daemon.schemas.json_values import tree_from_value
 from presqt_daemon.settings.remarks import remarks_on
 from presqt_daemon.upload.calls.archive_disk import accept_archive
 
@@ -55,11 +55,9 @@ def main(context: Context) -> int:
         rows += check_deposit(config, options.deposit, context.environment)
     is_well = all(row.state is not State.WRONG for row in rows)
     if options.json:
-        trees = [{"what": r.what, "state": r.state.value, "detail": r.detail} for r in rows]
-        print_json({"ok": is_well, "rows": trees})
+        print_json({"ok": is_well, "rows": tree_from_value(rows)})
     else:
-        cells = [(row.state.value, shown(row.what), shown(row.detail)) for row in rows]
-        pen().print_table(("state", "what", "detail"), cells)
+        print_rows(rows)
     return Exit.OK if is_well else Exit.FAILED
 
 
@@ -67,10 +65,8 @@ def accept(config: Config, name: str) -> None:
     """Take what lies in a folder target's place now for its archive. Raises Refusal."""
     target = config.targets.get(name)
     if target is None or target.type != "folder":
-        folders = ", ".join(item.name for item in config.targets.values() if item.type == "folder")
-        raise CommandRefusal(
-            f"there is no folder target {name!r}; there are: {folders or 'none'}", Exit.USAGE
-        )
+        folders = [item.name for item in config.targets.values() if item.type == "folder"]
+        raise no_such("folder target", name, folders)
     try:
         accept_archive(target, config.mediafiles)
     except OSError as error:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from presqt_daemon.cli.check.rows import CheckRow, State
 from presqt_daemon.cli.check.trial_deposit import Trial, try_deposit
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import no_such
 from presqt_daemon.config import Config
 from presqt_daemon.workers.limits.tokens import MissingTokenError, Tokens
 
@@ -18,8 +18,7 @@ def check_deposit(config: Config, name: str, environment: Mapping[str, str]) -> 
     """
     target = config.targets.get(name)
     if target is None:
-        known = ", ".join(config.targets)
-        raise CommandRefusal(f"there is no target {name!r}; there are: {known}", Exit.USAGE)
+        raise no_such("target", name, config.targets)
     try:
         token = Tokens(config.targets, dict(environment)).of(target)
     except MissingTokenError as error:

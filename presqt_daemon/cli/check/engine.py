@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from presqt_daemon.cli.check.rows import CheckRow, State
+from presqt_daemon.cli.check.rows import CheckRow, State, print_rows
 from presqt_daemon.cli.output.show import pen, print_json
-from presqt_daemon.cli.output.text import shown
 from presqt_daemon.cli.tickets.worker_table import AT_WORK_COLUMNS, row_at_work, tickets_at_work
 from presqt_daemon.config import Config
+from presqt_daemon.schemas.json_values import tree_from_value
 from presqt_daemon.tickets.process_info import tree_from_info
 from presqt_daemon.workers.engines.report import HostReport, report_host, shown_to_hosts
 from presqt_daemon.workers.engines.starts import EngineDownError, TellsOfHosts, open_engine
@@ -61,10 +61,9 @@ def print_workers(config: Config, environment: Mapping[str, str], *, as_json: bo
     at_work = tickets_at_work(config)
     hosts = list(check_engine(config, environment))
     if as_json:
-        rows = [{"what": one.what, "state": one.state.value, "detail": one.detail} for one in hosts]
-        print_json({"tickets": [tree_from_info(info) for info in at_work], "engine": rows})
+        tickets = [tree_from_info(info) for info in at_work]
+        print_json({"tickets": tickets, "engine": tree_from_value(hosts)})
         return
     pen().print_table(AT_WORK_COLUMNS, [row_at_work(info) for info in at_work])
     if hosts:
-        cells = [(one.state.value, shown(one.what), shown(one.detail)) for one in hosts]
-        pen().print_table(("state", "what", "detail"), cells)
+        print_rows(hosts)

@@ -5,13 +5,12 @@ Nothing is sent unless that is asked for; no address is ever shown.
 
 import os
 import shutil
-import stat
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
+from presqt_daemon.cli.check.rights import check_secret_file
 from presqt_daemon.cli.check.rows import CheckRow, State
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import no_such
 from presqt_daemon.config import Config
 from presqt_daemon.notifications.addresses import (
     NoAddressError,
@@ -43,8 +42,7 @@ def check_receivers(config: Config, environment: Mapping[str, str]) -> Iterator[
 def send_trials(config: Config, name: str, environment: Mapping[str, str]) -> Iterator[CheckRow]:
     """Send a trial to one receiver, or to all and the ping. Raises CommandRefusal for no name."""
     if name != EVERYBODY and name not in config.receivers:
-        known = ", ".join(config.receivers) or "none"
-        raise CommandRefusal(f"there is no receiver {name!r}; there are: {known}", Exit.USAGE)
+        raise no_such("receiver", name, config.receivers)
     for receiver in config.receivers.values():
         if name not in {EVERYBODY, receiver.name}:
             continue
@@ -67,7 +65,7 @@ def _check_receiver(receiver: ReceiverConfig, environment: Mapping[str, str]) ->
         if found is None:
             return CheckRow(what, State.WRONG, "its command is not there, or no program")
         return CheckRow(what, State.OK, f"runs {found}; {told}")
-    if (row := _others_can_read(what, receiver.urls_file)) is not None:
+    if (row := check_secret_file(what, receiver.urls_file)) is not None:
         return row
     try:
         urls = receiver_addresses(receiver, environment)
@@ -82,7 +80,7 @@ def _check_receiver(receiver: ReceiverConfig, environment: Mapping[str, str]) ->
 
 
 def _check_ping(config: Config, environment: Mapping[str, str]) -> CheckRow:
-    if (row := _others_can_read("ping", config.notify.ping_file)) is not None:
+    if (row := check_secret_file("ping", config.notify.ping_file)) is not None:
         return row
     try:
         ping_address(config.notify, environment)
@@ -98,16 +96,6 @@ def _without_address(
         detail = f"the credential {credential} is only seen by the service"
         return CheckRow(what, State.WARNING, detail)
     return CheckRow(what, State.WRONG, str(error))
-
-
-def _others_can_read(what: str, file: Path | None) -> CheckRow | None:
-    try:
-        mode = 0 if file is None else file.stat().st_mode
-    except OSError:
-        return None
-    if not mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return None
-    return CheckRow(what, State.WRONG, f"others may read or change {file}: chmod 0400 it")
 
 
 def _hears_of_disk(receiver: ReceiverConfig) -> bool:

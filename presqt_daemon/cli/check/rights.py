@@ -9,7 +9,7 @@ from pathlib import Path
 
 from presqt_daemon.cli.check.orders import keeps_modes
 from presqt_daemon.cli.check.rows import CheckRow, State
-from presqt_daemon.config import Config, TargetConfig
+from presqt_daemon.config import Config
 
 TOKENS = Path("/etc/presqt-daemon/tokens")
 
@@ -25,18 +25,15 @@ def check_rights(file: Path | None, config: Config) -> Iterator[CheckRow]:
     yield from found or [CheckRow("rights", State.OK, "nobody else gives orders or reads tokens")]
 
 
-def check_token_file(target: TargetConfig) -> CheckRow | None:
-    """A row for a token that other users can read, which is a token given away."""
-    if target.token_file is None:
-        return None
+def check_secret_file(what: str, file: Path | None) -> CheckRow | None:
+    """A row for a secret that other users can read, which is a secret given away."""
     try:
-        mode = target.token_file.stat().st_mode
+        mode = 0 if file is None else file.stat().st_mode
     except OSError:
         return None
     if not mode & (stat.S_IRWXG | stat.S_IRWXO):
         return None
-    detail = f"others may read or change {target.token_file}: chmod 0400 it"
-    return CheckRow(f"token of {target.name}", State.WRONG, detail)
+    return CheckRow(what, State.WRONG, f"others may read or change {file}: chmod 0400 it")
 
 
 def _check_orders(file: Path | None, config: Config) -> Iterator[CheckRow]:
@@ -101,7 +98,7 @@ def _check_inbox(config: Config) -> Iterator[CheckRow]:
 
 def _check_tokens(config: Config) -> Iterator[CheckRow]:
     for target in config.targets.values():
-        row = check_token_file(target)
+        row = check_secret_file(f"token of {target.name}", target.token_file)
         if row is not None:
             yield row
     for place in (TOKENS, *_files_in(TOKENS)):

@@ -2,9 +2,12 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from presqt_daemon.cli.output.show import pen
+from presqt_daemon.cli.output.text import shown
 
 _REASONS = {
     errno.EACCES: "cannot be written by this user",
@@ -33,6 +36,12 @@ class CheckRow:
     what: str
     state: State
     detail: str
+
+
+def print_rows(rows: Sequence[CheckRow]) -> None:
+    """Print them as a table."""
+    cells = [(row.state.value, shown(row.what), shown(row.detail)) for row in rows]
+    pen().print_table(("state", "what", "detail"), cells)
 
 
 def without_os_errors(what: str, rows: Iterator[CheckRow]) -> Iterator[CheckRow]:

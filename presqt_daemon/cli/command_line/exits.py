@@ -1,5 +1,6 @@
 """The numbers that commands exit by, and the error that carries one."""
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -29,3 +30,9 @@ class CommandRefusal(Exception):
         super().__init__(message)
         self.message = message
         self.code = code
+
+
+def no_such(kind: str, name: str, known: Iterable[str]) -> CommandRefusal:
+    """What is said of a name that the configuration does not have: which there are (64)."""
+    there = ", ".join(known) or "none"
+    return CommandRefusal(f"there is no {kind} {name!r}; there are: {there}", Exit.USAGE)

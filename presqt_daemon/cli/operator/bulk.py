@@ -14,6 +14,7 @@ from presqt_daemon.config import Config
 from presqt_daemon.model import Status
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder, Uploads
+from presqt_daemon.units import counted
 
 
 def main(context: Context) -> int:
@@ -39,7 +40,7 @@ def main(context: Context) -> int:
         return Exit.OK
     # the oldest first, as they came: the daemon takes them up in the order of these files
     ask_daemon(config, word, [info.ticket_number for info in possible])
-    print(f"asked to {word} {_counted(len(possible))}")
+    print(f"asked to {word} {counted(len(possible), 'ticket')}")
     return Exit.OK
 
 
@@ -84,18 +85,18 @@ def _tell_rest(word: str, chosen: list[tuple[TicketFolder, ProcessInfo]], possib
         if reason is not None:
             reasons[reason] = reasons.get(reason, 0) + 1
     for reason, count in sorted(reasons.items()):
-        complain(f"{_counted(count)} cannot be asked for: {reason}")
+        complain(f"{counted(count, 'ticket')} cannot be asked for: {reason}")
 
 
 def _is_wanted(word: str, count: int) -> bool:
     """Whether the person at the terminal says yes; Refusal 64 without one."""
+    what = counted(count, "ticket")
+    what = counted(count, "ticket")
     if not (is_terminal() and sys.stdin.isatty()):
-        raise CommandRefusal(f"nothing was done: say --yes to {word} {_counted(count)}", Exit.USAGE)
+        raise CommandRefusal(
+            f"nothing was done: say --yes to {word} {counted(count, 'ticket')}", Exit.USAGE
+        )
     try:
-        return input(f"{word} {_counted(count)}? [y/N] ").strip().lower() in {"y", "yes"}
+        return input(f"{word} {what}? [y/N] ").strip().lower() in {"y", "yes"}
     except EOFError:
         return False
-
-
-def _counted(count: int) -> str:
-    return f"{count} ticket{'' if count == 1 else 's'}"

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.output.text import shown, text_from_moment
-from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
+from presqt_daemon.cli.tickets.find import find_taken
 from presqt_daemon.cli.tickets.follow import read_status
 from presqt_daemon.config import Config
 from presqt_daemon.model import Status
@@ -30,7 +30,8 @@ def main(context: Context) -> int:
     and a retry stays possible.
     """
     config = context.config()
-    folder = _find(config, context.options.ticket)
+    untaken = "has not been taken: it lies where it was dropped"
+    folder = find_taken(config, context.options.ticket, untaken, Exit.NOT_POSSIBLE)
     info = read_status(folder)
     source = _zip_of(folder, info)
     place: Path = context.options.folder or Path()
@@ -45,16 +46,6 @@ def main(context: Context) -> int:
     until = text_from_moment(info.expiration)
     print(f"the ticket keeps its own{'' if info.expiration is None else f' until {until}'}")
     return Exit.OK
-
-
-def _find(config: Config, wanted: str) -> TicketFolder:
-    try:
-        return find_ticket(config, wanted)
-    except NotTakenYetError as waiting:
-        raise CommandRefusal(
-            f"{shown(str(waiting.path))} has not been taken: it lies where it was dropped",
-            Exit.NOT_POSSIBLE,
-        ) from None
 
 
 def _zip_of(folder: TicketFolder, info: ProcessInfo) -> Path:

@@ -5,8 +5,8 @@ from datetime import datetime
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.output.show import complain
-from presqt_daemon.cli.output.text import shown, text_from_moment
-from presqt_daemon.cli.tickets.find import NotTakenYetError, all_infos, find_ticket
+from presqt_daemon.cli.output.text import text_from_moment
+from presqt_daemon.cli.tickets.find import all_infos, find_taken
 from presqt_daemon.cli.tickets.follow import read_status
 from presqt_daemon.config import Config
 from presqt_daemon.model import Stage
@@ -14,6 +14,7 @@ from presqt_daemon.tickets.holds import Holds, end_hold, put_on_hold, read_holds
 from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import Uploads
+from presqt_daemon.units import counted
 
 
 def main(context: Context) -> int:
@@ -70,13 +71,11 @@ def _name_of(config: Config, wanted: str, *, for_hold: bool) -> str:
     if wanted in config.targets:
         return wanted
     try:
-        folder = find_ticket(config, wanted)
-    except NotTakenYetError as waiting:
-        raise CommandRefusal(
-            f"{shown(str(waiting.path))} has not been taken yet and has no ticket; hold its target",
-            Exit.NOT_POSSIBLE,
-        ) from None
+        untaken = "has not been taken yet and has no ticket; hold its target"
+        folder = find_taken(config, wanted, untaken, Exit.NOT_POSSIBLE)
     except CommandRefusal as refusal:
+        if refusal.code is not Exit.UNKNOWN_TICKET:
+            raise
         raise CommandRefusal(
             f"{refusal.message}, and no target has that name: {', '.join(config.targets)}",
             refusal.code,
@@ -99,8 +98,4 @@ def _count(config: Config, holds: Holds) -> tuple[str, str]:
             is_at_work = info.function_process_id is not None
             running += is_at_work
             waiting += not is_at_work
-    return _counted(running), _counted(waiting)
-
-
-def _counted(count: int) -> str:
-    return f"{count} ticket{'' if count == 1 else 's'}"
+    return counted(running, "ticket"), counted(waiting, "ticket")

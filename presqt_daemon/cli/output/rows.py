@@ -11,7 +11,7 @@ from presqt_daemon.model import Status
 from presqt_daemon.tickets.holds import ON_HOLD
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.verdict import Verdict, verdict
-from presqt_daemon.units import text_from_bytes
+from presqt_daemon.units import counted, text_from_bytes
 
 _CATEGORIES = ("at work", "waiting", "on hold", "finished", "failed", "unreadable")
 
@@ -130,8 +130,7 @@ class Totals:
             if word in counts
         ]
         number = len(infos) + damaged
-        counted = f"{number} ticket{'' if number == 1 else 's'}"
-        return f"{counted}: {', '.join(parts)}" if parts else "no tickets"
+        return f"{counted(number, 'ticket')}: {', '.join(parts)}" if parts else "no tickets"
 
 
 def _category(info: ProcessInfo) -> str:

@@ -50,6 +50,14 @@ def find_ticket(config: Config, wanted: str) -> TicketFolder:
     return folder
 
 
+def find_taken(config: Config, wanted: str, otherwise: str, code: Exit) -> TicketFolder:
+    """As `find_ticket`; a drop that still waits is a Refusal too, which ends with `otherwise`."""
+    try:
+        return find_ticket(config, wanted)
+    except NotTakenYetError as waiting:
+        raise CommandRefusal(f"{shown(str(waiting.path))} {otherwise}", code) from None
+
+
 def ticket_in_note(path: Path) -> str | None:
     """The ticket number in an inbox note; None for anything that is not one. Follows no link."""
     try:

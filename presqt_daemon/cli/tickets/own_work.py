@@ -49,10 +49,12 @@ def reading(words: str, total: int) -> Iterator[None]:
                 thread.join()
 
 
-def bytes_below(folder: Path) -> int:
-    """The bytes of all files below a folder, as far as they can be seen; follows no link."""
+def bytes_of(path: Path) -> int:
+    """The bytes of a file, or of all below a folder as far as they can be seen; follows no link."""
+    if path.is_symlink() or not path.is_dir():
+        return path.lstat().st_size
     total = 0
-    for place, _folders, names in os.walk(folder):
+    for place, _folders, names in os.walk(path):
         for name in names:
             with contextlib.suppress(OSError):
                 total += os.lstat(os.path.join(place, name)).st_size
