@@ -24,6 +24,8 @@ def main(context: Context) -> int:
     options = context.options
     if options.max_wait is not None and not options.once:
         raise CommandRefusal("--max-wait is for --once", Exit.USAGE)
+    if options.standby and options.once:
+        raise CommandRefusal("--standby waits for ever and --once does not: choose", Exit.USAGE)
     # what is made gets its mode by name; under another umask that would be less than was meant
     os.umask(0o022)
     config = context.config()
@@ -32,7 +34,11 @@ def main(context: Context) -> int:
             open_log(int(options.verbose), journal=is_journal(), stream=stream)
             refuse_orders_of_others(context.file_in_use(), config)
             return run_daemon(
-                config, once=options.once, max_wait=options.max_wait, load=context.config
+                config,
+                once=options.once,
+                is_standby=options.standby,
+                max_wait=options.max_wait,
+                load=context.config,
             )
     except HeldError as error:
         raise CommandRefusal(str(error), Exit.BUSY) from None

@@ -20,7 +20,7 @@ from presqt_daemon.system.files import make_folder
 from presqt_daemon.system.host import host_of, is_of_this_boot, is_same_host, pid_of
 from presqt_daemon.system.host import instance_id as own_instance
 from presqt_daemon.system.programs.tree import end_children
-from presqt_daemon.tickets.locks import FolderLock, HeldError
+from presqt_daemon.tickets.locks import ASKING_SECONDS, FolderLock, HeldError
 
 INBOX_MODE = 0o2775
 """Of an inbox that the daemon makes itself: its group drops, and hands that right on."""
@@ -63,34 +63,19 @@ class ServedFolders:
 
         Where another host's daemon may live, that is waited for.
         """
-        self._make()
-        locks = self._lock(has_lease=False)
-        try:
-            found = self.last_holder()
-            if found is not None and not self._is_surely_dead(found):
-                _log.info("waiting whether %s still lives, up to %.0f s", _shown(found), found.ttl)
-            lease = self._lease(found, wait=True)
-        except BaseException as error:
-            _release(locks)
-            if isinstance(error, HeldElsewhereError):
-                raise self._held() from None
-            raise
-        return self._kept(locks, lease)
+        return self._take_with_locks(ASKING_SECONDS, wait=True)
 
     def take_if_free(self) -> HeldFolders:
         """The same without waiting, for one who asks again and again."""
-        self._make()
         found = self.last_holder()
+        is_open = found is None or found.is_released
         # one that is alone tells that it lives only once: no time proves that it does not
         is_silent = found is not None and found.is_alone and not found.is_released
-        if found is not None and (
-            is_of_this_boot(found.instance)
-            or (is_silent and is_same_host(found.instance, own_instance()))
-        ):
+        if found is None or is_open or self._is_of_this_host(found):
             try:
-                return self.take()
+                return self._take_with_locks(0.0, wait=False)
             except HeldError:
-                if is_silent:
+                if is_open or is_silent:
                     raise
         elif is_silent:
             raise self._held()
@@ -99,17 +84,37 @@ class ServedFolders:
         except HeldElsewhereError:
             raise self._held() from None
         try:
-            locks = self._lock(has_lease=True)
+            locks = self._lock(ASKING_SECONDS, has_lease=True)
         except BaseException:
             lease.release(has_ended=False)
             raise
         return self._kept(locks, lease)
 
+    def _take_with_locks(self, patience: float, *, wait: bool) -> HeldFolders:
+        """The locks first: who has them knows that no daemon of this host lives."""
+        locks = self._lock(patience, has_lease=False)
+        try:
+            found = self.last_holder()
+            if wait and found is not None and not self._is_surely_dead(found):
+                _log.info("waiting whether %s still lives, up to %.0f s", _shown(found), found.ttl)
+            lease = self._lease(found, wait=wait)
+        except BaseException as error:
+            _release(locks)
+            if isinstance(error, HeldElsewhereError):
+                raise self._held() from None
+            raise
+        return self._kept(locks, lease)
+
+    def _is_of_this_host(self, found: Heartbeat) -> bool:
+        """Whether the lock proves that a holder is gone. A boot ends all that is alone."""
+        is_same = found.is_alone and is_same_host(found.instance, own_instance())
+        return is_same or is_of_this_boot(found.instance)
+
     def last_holder(self) -> Heartbeat | None:
         """Who has told last that it serves them, None where nobody has. Raises OSError."""
         try:
             return read_heartbeat(self._config.mediafiles)
-        except TornHeartbeatError:
+        except (TornHeartbeatError, FileNotFoundError):
             return None
 
     def shown_holder(self) -> str:
@@ -120,17 +125,14 @@ class ServedFolders:
     def _held(self) -> HeldError:
         return HeldError(f"{self._config.mediafiles} is held by {self.shown_holder()}")
 
-    def _make(self) -> None:
-        make_folder(self._config.mediafiles)
-        make_folder(self._config.inbox, INBOX_MODE)
-
-    def _lock(self, *, has_lease: bool) -> tuple[FolderLock, ...]:
+    def _lock(self, patience: float, *, has_lease: bool) -> tuple[FolderLock, ...]:
         locks: list[FolderLock] = []
         mediafiles = self._config.mediafiles
         whose = mediafiles.resolve()
         try:
-            for folder in (mediafiles, self._config.inbox):
-                lock = FolderLock(folder, lease=whose, has_lease=has_lease)
+            for folder, mode in ((mediafiles, 0o755), (self._config.inbox, INBOX_MODE)):
+                make_folder(folder, mode)
+                lock = FolderLock(folder, lease=whose, has_lease=has_lease, patience=patience)
                 locks.append(lock)
                 if lock.has_cleared:
                     _log.warning("%s was made by somebody else and is removed", lock.path)

@@ -22,7 +22,7 @@ from presqt_daemon.daemon.wiring import Rooms, join_rooms
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.inbox.answers.events import Claimed, Request
 from presqt_daemon.inbox.requests.control import HoldsChanged, ReloadRequest, UpgradeRequest
-from presqt_daemon.leases.fence import pass_always
+from presqt_daemon.leases.kept import KeptLease
 from presqt_daemon.records.found_tickets import FoundTickets
 from presqt_daemon.system.logs import tell_kept_back
 from presqt_daemon.system.systemd import Notifier
@@ -60,16 +60,17 @@ class Daemon:
         load: Callable[[], Config] | None = None,
         verbosity: int = 0,
         clock: Callable[[], float] | None = None,
-        may_act: Callable[[], None] = pass_always,
+        lease: KeptLease,
+        events: "queue.SimpleQueue[Event]",
     ) -> None:
-        """`may_act` returns while this is the daemon of these folders, and else never."""
+        """`lease` says that this is the daemon of these folders."""
         clock = clock or AwakeClock()
         self.config = config
         self._once = once
         self._max_wait = max_wait
         self._load = load
         self._clock = clock
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._events = events
         self._notifier = Notifier(os.environ)
         self._rooms: Rooms = join_rooms(
             config,
@@ -77,7 +78,7 @@ class Daemon:
             is_patient=not once,
             verbosity=verbosity,
             clock=clock,
-            may_act=may_act,
+            lease=lease,
         )
         self._condition = ConditionFile(rooms=self._rooms, clock=clock)
         self._stopping_by: float | None = None
@@ -105,7 +106,8 @@ class Daemon:
         resume_open_tickets(rooms, found)
         rooms.in_hand.close()
         rooms.open()
-        self._notifier.send(READY="1", STATUS=rooms.summary())
+        # a standby that took over has a long watchdog until now
+        self._notifier.send(READY="1", STATUS=rooms.summary(), **self._notifier.own_watchdog)
         _log.info(ready_line(str(self.config.inbox), rooms.off_at_start()))
         try:
             while not self._is_done(deadline):
@@ -209,7 +211,8 @@ class Daemon:
         held: list[Event] = []
 
         def wait(what: str) -> bool:
-            self._notifier.send(STATUS=what, EXTEND_TIMEOUT_USEC=str(int(GATE_PATIENCE * 1e6)))
+            patience = str(int(GATE_PATIENCE * 1e6))
+            self._notifier.send(STATUS=what, EXTEND_TIMEOUT_USEC=patience, WATCHDOG="1")
             self._rooms.notifications.ping.beat()
             try:
                 event = self._events.get(timeout=GATE_SECONDS)

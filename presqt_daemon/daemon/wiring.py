@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.events import Event
@@ -14,8 +14,10 @@ from presqt_daemon.daemon.summary import TargetOff, summary
 from presqt_daemon.inbox import Inbox
 from presqt_daemon.inbox.requests.control import ControlFolder
 from presqt_daemon.inbox.requests.open_requests import OpenRequests
+from presqt_daemon.leases.kept import KeptLease
 from presqt_daemon.leases.lease import LeaseTerms
 from presqt_daemon.notifications.service import Notifications
+from presqt_daemon.system.host import is_dead_here
 from presqt_daemon.system.programs.tree import reap_orphans
 from presqt_daemon.system.systemd import is_journal
 from presqt_daemon.tickets.in_hand import InHand
@@ -169,15 +171,21 @@ def join_rooms(
     is_patient: bool,
     verbosity: int,
     clock: Callable[[], float],
-    may_act: Callable[[], None],
+    lease: KeptLease,
 ) -> Rooms:
-    """Build the rooms; `post` takes what happens in them, `is_patient` is the inbox's."""
+    """Build the rooms; `post` takes what happens in them, `is_patient` is the inbox's.
+
+    `lease` is the daemon's own: where another may take it over, so it may with each ticket's.
+    """
     cluster = open_engine(config)
     terms = LeaseTerms()
-    if cluster is not None:
+    if not lease.lease.is_alone:
         terms = LeaseTerms(ttl=config.engine_options.lease_ttl, is_alone=False)
+        if cluster is None:
+            # nobody but daemons has tickets then, and of this host's this is the only one
+            terms = replace(terms, is_dead=is_dead_here)
     uploads = Uploads(config.mediafiles, config.permissions.status, terms)
-    uploads.may_act = may_act
+    uploads.may_act, uploads.epoch = lease.pass_or_leave, lease.lease.epoch
     pool = Pool(verbosity=verbosity, journal=is_journal(), clock=clock)
     supervisor = Supervisor(
         config=config,

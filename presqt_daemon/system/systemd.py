@@ -19,6 +19,12 @@ class Notifier:
         is_ours = not owner or owner == str(os.getpid())
         self.watchdog_seconds = int(micros) / 1e6 if micros.isdecimal() and is_ours else None
 
+    @property
+    def own_watchdog(self) -> dict[str, str]:
+        """The line that gives the watchdog back the time of the unit, where there is one."""
+        seconds = self.watchdog_seconds
+        return {} if seconds is None else {"WATCHDOG_USEC": str(int(seconds * 1e6))}
+
     def send(self, **states: str) -> None:
         """Send `KEY=value` lines, for example `send(READY="1", STATUS="3 tickets open")`."""
         if not self._address:

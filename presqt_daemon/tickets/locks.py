@@ -39,7 +39,14 @@ class FolderLock:
     `has_cleared` tells that another one had the lock's name and was removed.
     """
 
-    def __init__(self, folder: Path, *, lease: Path | None = None, has_lease: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        lease: Path | None = None,
+        has_lease: bool = False,
+        patience: float = ASKING_SECONDS,
+    ) -> None:
         """Take the lock. Raises HeldError when another instance has it, OSError.
 
         `lease` is where the daemon's lease lies. Who `has_lease` takes the lock from an instance
@@ -47,6 +54,7 @@ class FolderLock:
         """
         self.path = folder / LOCK_NAME
         whose = "" if lease is None else str(lease)
+        self._patience = patience
         self._handle, self.has_cleared = _open_own(self.path)
         while not self._is_taken():
             holder = os.pread(self._handle, 4096, 0)
@@ -67,7 +75,7 @@ class FolderLock:
         def take() -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-        while _lock(take, ASKING_SECONDS, time.monotonic, time.sleep):
+        while _lock(take, self._patience, time.monotonic, time.sleep):
             opened = os.fstat(handle)
             with contextlib.suppress(FileNotFoundError):
                 named = self.path.lstat()

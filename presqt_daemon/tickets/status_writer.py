@@ -72,6 +72,7 @@ class StatusWriter:
 
         Raises OtherPartyError, FencedError, OSError.
         """
+        self._uploads.may_act()
         self._uploads.parties.assert_has(self._party, self.folder.ticket)
         self._party.assert_leased()
 

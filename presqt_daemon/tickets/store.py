@@ -171,8 +171,8 @@ class Uploads:
     def __init__(self, mediafiles: Path, mode: int = 0o644, terms: LeaseTerms = ALONE) -> None:
         self.root, self._mediafiles = mediafiles / "uploads", mediafiles
         self.status_mode, self.terms = mode, terms
-        # `may_act` is asked before each lasting write; it never returns once another serves them
-        self.parties, self.may_act = Parties(), pass_always
+        # asked before each lasting write (returns never where another serves), and its number
+        self.parties, self.may_act, self.epoch = Parties(), pass_always, 0
         self._device: int | None = None
 
     def remember(self) -> None:

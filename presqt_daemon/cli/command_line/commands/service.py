@@ -17,6 +17,11 @@ def _run(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="with --once: leave tickets that must wait longer, such as 5m",
     )
+    parser.add_argument(
+        "--standby",
+        action="store_true",
+        help="where another daemon is active, wait and take over when it is gone",
+    )
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
