@@ -1,6 +1,5 @@
 """`wait`: returns when a ticket has ended."""
 
-import os
 import time
 from datetime import UTC, datetime
 
@@ -12,6 +11,7 @@ from presqt_daemon.cli.status import not_taken_text, watch
 from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
 from presqt_daemon.cli.tickets.follow import POLL_SECONDS
 from presqt_daemon.config import Config
+from presqt_daemon.inbox.requests.control import is_asked
 from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.tickets.verdict import verdict
@@ -43,8 +43,8 @@ def _await_retry(config: Config, folder: TicketFolder, until: float | None) -> N
 
     The daemon takes the request away when the ticket is open again, or will not be.
     """
-    request = config.control_folder / f"{folder.ticket}.retry"
-    while os.access(request, os.F_OK) and is_held(config.mediafiles):
+    request = f"{folder.ticket}.retry"
+    while is_asked(config.control_folder, request) and is_held(config.mediafiles):
         if until is not None and time.monotonic() >= until:
             return
         time.sleep(POLL_SECONDS)

@@ -187,7 +187,7 @@ class Daemon:
             case HoldsChanged():
                 self._rooms.dispatch.have_holds(event.holds)
             case UpgradeRequest():
-                self._rooms.upgrade.ask(force=event.force)
+                self._rooms.upgrade.ask(force=event.force, answered=event.answered)
             case StopAsked():
                 self._is_interrupted |= event.is_interrupt
                 self._stop()

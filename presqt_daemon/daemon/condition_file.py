@@ -47,6 +47,7 @@ class ConditionFile:
         # where mediafiles is not mounted, nothing is made below its mount point
         if condition == self._said or not self.rooms.uploads.is_there():
             return
+        self.rooms.uploads.may_act()
         try:
             # it holds for this life of the daemon only, so no power cut has to keep it
             replace_file(
@@ -62,6 +63,7 @@ class ConditionFile:
 
     def remove(self) -> None:
         """Take it away: nobody is there any more whom it speaks of."""
+        self.rooms.uploads.may_act()
         with contextlib.suppress(OSError):
             self._path.unlink()
 

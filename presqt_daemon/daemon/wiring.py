@@ -227,9 +227,11 @@ def join_rooms(
             dispatch.retry,
         ),
         inbox=inbox,
-        control=ControlFolder(config.control_folder, post),
+        control=ControlFolder(
+            config.control_folder, post, epoch=uploads.epoch, may_act=uploads.may_act
+        ),
         expiry=Expiry(uploads, lambda: supervisor.config),
-        upgrade=UpgradeRunner(config, pool, clock),
+        upgrade=UpgradeRunner(config, pool, clock, uploads.may_act),
         mounts=Mounts({"inbox": config.inbox, "mediafiles": uploads.root}),
         notifications=Notifications(config, uploads),
         observer=Observer(),

@@ -174,6 +174,7 @@ class FolderScanner:
         return min(scan, self._candidates.next_due(), self._copies.next_due())
 
     def _turn(self) -> None:
+        self._context.claimer.uploads.may_act()
         now = self._context.clock()
         with self._lock:
             hints, self._hints, self._hint_count = self._hints, {}, 0
@@ -236,6 +237,7 @@ class FolderScanner:
             try:
                 if not self._is_inbox_there():
                     raise error
+                self._context.claimer.uploads.may_act()
                 make_target_folder(self._context.config.inbox, self._base.parts[0])
             except OSError as failure:
                 error = failure

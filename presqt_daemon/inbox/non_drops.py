@@ -1,16 +1,16 @@
 """What lies beside drops: side-cars without a zip, requests, drops that were set aside."""
 
 import contextlib
-import errno
 import os
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 
+from presqt_daemon.inbox.answers.events import Request
 from presqt_daemon.inbox.claims.claim import Taken, put_back
 from presqt_daemon.inbox.claims.copying import Copy
-from presqt_daemon.inbox.claims.recover import is_alive, remove_twin_sidecar
+from presqt_daemon.inbox.claims.recover import remove_twin_sidecar
 from presqt_daemon.inbox.claims.set_aside import is_claimed_file, is_copied, is_set_aside_as
 from presqt_daemon.inbox.claims.sidecar import LATE_AFTER_SECONDS, UNUSED_AFTER_SECONDS, put_aside
 from presqt_daemon.inbox.files.names import (
@@ -18,7 +18,9 @@ from presqt_daemon.inbox.files.names import (
     answer_name,
     name_of_aside,
     near_sidecar_stem,
+    parts_of_taken_request,
     plain_zip_name,
+    taken_request_name,
     ticket_of_aside,
 )
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace
@@ -26,7 +28,7 @@ from presqt_daemon.inbox.files.whole_file import create_whole
 from presqt_daemon.inbox.requests.sender_requests import NotAllowedError, SenderRequests
 from presqt_daemon.inbox.scan_context import FolderContext
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import printable_name, remove_tree
+from presqt_daemon.system.files import printable_name, remove_tree, rename_to_free
 from presqt_daemon.tickets.claim_record import NOTE_SUFFIX, ClaimRecordError
 
 _MARK_LENGTH = len(".01234567")
@@ -40,7 +42,7 @@ class NonDrops:
         self._senders = SenderRequests(context.marks)
         self._sidecars: dict[InboxFolder, dict[tuple[str, int], float]] = {}
         self._asked: dict[InboxFolder, dict[str, threading.Event]] = {}
-        """The requests that were handed on, and whether each has been answered."""
+        """The names of requests that were taken, and whether each has been answered."""
 
     def resume_set_aside(self, folder: OpenPlace, name: str) -> None:
         """Go on with a drop of ours; what no claim names gets its plain name back.
@@ -52,6 +54,7 @@ class NonDrops:
             return
         shown = f"{folder.place.shown}/{printable_name(name)}"
         key = (folder.place, name)
+        self._context.may_act()
         try:
             status = os.stat(name, dir_fd=folder.handle, follow_symlinks=False)
             if self._resume(folder, name, ticket, status):
@@ -59,10 +62,6 @@ class NonDrops:
             put_back(name, folder.handle, folder.handle, name_of_aside(name))
         except FileNotFoundError:
             return
-        except BlockingIOError:
-            self._context.notices.warn(
-                key, f"{shown} must wait: another daemon has it", "set aside"
-            )
         except OSError as error:
             self._context.notices.warn(key, f"{shown} must wait: {error.strerror}", "set aside")
         else:
@@ -74,7 +73,7 @@ class NonDrops:
     def _resume(self, folder: OpenPlace, name: str, ticket: str, status: os.stat_result) -> bool:
         """Whether a claim names this file; then it is copied, or gone when it was copied already.
 
-        Raises BlockingIOError while another daemon has the claim, and OSError.
+        Raises OSError.
         """
         uploads = self._context.claimer.uploads
         for place in (uploads.folder(ticket), uploads.new_folder(ticket)):
@@ -84,13 +83,12 @@ class NonDrops:
                 continue
             if not is_set_aside_as(record, str(folder.path), name):
                 return False
+            self._context.may_act()
             if place.path.name == ticket:
                 if not is_copied(status, record, place):
                     return False
                 os.unlink(name, dir_fd=folder.handle)
                 return True
-            if is_alive(record.owner):
-                raise BlockingIOError(errno.EAGAIN, "another daemon has it")
             if not is_claimed_file(status, record):
                 remove_tree(place.path)  # its drop is gone, another one has the name
                 return False
@@ -101,19 +99,29 @@ class NonDrops:
         return False
 
     def hand_on_request(self, folder: OpenPlace, name: str) -> None:
-        """Hand on what a sender asks for; the file goes when it has been answered."""
+        """Take what a sender asks for, by a rename, and hand it on.
+
+        So no two daemons act on it, and one that dies before it has acted leaves it for the next.
+        """
         shown = f"{folder.place.shown}/{printable_name(name)}"
         key = (folder.place, name)
         asked = self._asked.setdefault(folder.place, {})
         try:
-            if name not in asked:
-                request = self._senders.read(name, folder)
-                asked[name] = answer = threading.Event()
-                self._context.shared.emit(replace(request, answered=partial(self._answer, answer)))
-            elif asked[name].is_set():
-                reach("request-answered")
-                os.unlink(name, dir_fd=folder.handle)
-                del asked[name]
+            request = self._senders.read(name, folder)
+            taken = self._taken_name(request.ticket, request.action)
+            if taken in asked:
+                return  # the same is asked already, and its answer comes first
+            self._context.may_act()
+            os.rename(name, taken, src_dir_fd=folder.handle, dst_dir_fd=folder.handle)
+            reach("request-taken")
+            try:
+                # another file may have got the name since it was looked at
+                request = self._senders.read_taken(request.ticket, request.action, taken, folder)
+            except NotAllowedError:
+                self._context.may_act()
+                rename_to_free(taken, name, src_dir_fd=folder.handle, dst_dir_fd=folder.handle)
+                raise
+            self._emit(request, asked, taken)
             self._context.notices.clear(key)
         except FileNotFoundError:
             return
@@ -125,9 +133,50 @@ class NonDrops:
         except OSError as error:
             self._context.notices.warn(key, f"{shown} cannot be taken: {error.strerror}", "request")
 
+    def go_on_with_request(self, folder: OpenPlace, name: str) -> None:
+        """See to a request that was taken: it goes when it has been answered.
+
+        One that a daemon took which has died, or was frozen, is taken anew.
+        """
+        parts = parts_of_taken_request(name)
+        assert parts is not None
+        ticket, word, _ = parts
+        shown = f"{folder.place.shown}/{printable_name(name)}"
+        asked = self._asked.setdefault(folder.place, {})
+        try:
+            if name in asked:
+                if asked[name].is_set():
+                    reach("request-answered")
+                    self._context.may_act()
+                    os.unlink(name, dir_fd=folder.handle)
+                    del asked[name]
+                return
+            request = self._senders.read_taken(ticket, word, name, folder)
+            taken = self._taken_name(ticket, word)
+            self._context.may_act()
+            os.rename(name, taken, src_dir_fd=folder.handle, dst_dir_fd=folder.handle)
+            if taken not in asked:
+                self._emit(request, asked, taken)
+        except FileNotFoundError:
+            return
+        except NotAllowedError as error:
+            key = (folder.place, name)
+            self._context.notices.warn(key, f"{shown} is left alone: {error}", "request")
+        except OSError as error:
+            key = (folder.place, name)
+            self._context.notices.warn(key, f"{shown} cannot be taken: {error.strerror}", "request")
+
+    def _taken_name(self, ticket: str, word: str) -> str:
+        return taken_request_name(ticket, word, self._context.claimer.uploads.epoch)
+
+    def _emit(self, request: Request, asked: dict[str, threading.Event], taken: str) -> None:
+        asked[taken] = answer = threading.Event()
+        self._context.shared.emit(replace(request, answered=partial(self._answer, answer)))
+
     def _tell(self, folder: OpenPlace, name: str, answer: str) -> None:
         """Answer the drop's owner, once: the request goes and a sentence takes its place."""
         mode = self._context.config.permissions.status
+        self._context.may_act()
         with contextlib.suppress(OSError):
             create_whole(answer_name(name), folder.handle, answer.encode(), mode)
             os.unlink(name, dir_fd=folder.handle)
@@ -173,6 +222,7 @@ class NonDrops:
     def _put_aside(self, folder: OpenPlace, name: str, why: str) -> None:
         key = (folder.place, name)
         shown = f"{folder.place.shown}/{printable_name(name)}"
+        self._context.may_act()
         try:
             put_aside(name, folder.handle)
         except OSError as error:
@@ -187,7 +237,7 @@ class NonDrops:
     def forget_all_but(self, folder: OpenPlace, sidecars: set[str], requests: set[str]) -> None:
         """All side-cars and requests of a folder that are not among these names are gone.
 
-        But a request that came after the names were listed has been handed on already.
+        But a request that came after the names were listed has been taken already.
         """
         place = folder.place
         known = self._sidecars.get(place, {})

@@ -79,10 +79,13 @@ class Scan:
 
         Raises OSError when the folder cannot be listed.
         """
-        self._places[folder.path] = (folder.place, folder.identity)
         found = self._list(folder)
         self._leftovers.finish_in(folder, found.kinds[NameKind.ASIDE])
+        # from now on what is hinted at here may be taken
+        self._places[folder.path] = (folder.place, folder.identity)
         self._candidates.finish_unfinished(folder)
+        for name in found.kinds[NameKind.TAKEN_REQUEST]:
+            self._non_drops.go_on_with_request(folder, name)
         for name in found.kinds[NameKind.REQUEST]:
             self._non_drops.hand_on_request(folder, name)
         for name in found.kinds[NameKind.ASIDE]:
@@ -114,7 +117,7 @@ class Scan:
         self._non_drops.forget_all_but(
             folder,
             {*found.kinds[NameKind.SIDECAR], *found.kinds[NameKind.NEAR_SIDECAR]},
-            set(found.kinds[NameKind.REQUEST]),
+            set(found.kinds[NameKind.TAKEN_REQUEST]),
         )
         began = self._context.clock()
         for name, mode in found.odd:

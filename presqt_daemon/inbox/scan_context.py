@@ -56,6 +56,7 @@ class ScanContext:
         kind = "taken" if record.fault is None else "refused"
         shared_log(kind, target, record.ticket).info("taken: %s/%s", folder.place.shown, shown)
         log = shared_log("note", target, record.ticket)
+        self.claimer.uploads.may_act()
         try:
             if not write_note(folder, self.config, record):
                 log.warning("%s is there already", printable_name(record.receipt_name))
@@ -103,6 +104,10 @@ class FolderContext:
     def rules(self) -> Rules:
         """How long to wait for what."""
         return self.shared.rules
+
+    def may_act(self) -> None:
+        """Return while this is the daemon of these folders; to be asked before each change here."""
+        self.shared.claimer.uploads.may_act()
 
     def clock(self) -> float:
         """Now, in monotonic seconds."""

@@ -159,6 +159,7 @@ class Notifications:
 
     def _open(self) -> None:
         """Take in what an earlier life left."""
+        self._uploads.may_act()
         self._outbox.open()
         self._watch.open()
         receivers = self._config.receivers
@@ -177,6 +178,7 @@ class Notifications:
     def _turn(self) -> None:
         """Tell whom it is time to tell, then wait for the next thing to happen."""
         config = self._config
+        self._uploads.may_act()
         if not self._begins_nothing.is_set():
             for batch in self._pending.due(
                 config.receivers,
@@ -197,6 +199,7 @@ class Notifications:
         self._take(item)
 
     def _take(self, item: _Item) -> None:
+        self._uploads.may_act()
         match item:
             case str():
                 self._take_end(item)
@@ -250,6 +253,7 @@ class Notifications:
             return Delivered(receiver=name, ids=frozenset(), cause=cause, done=batch.done)
 
         def work() -> None:
+            self._uploads.may_act()
             try:
                 end = deliver(batch, self._uploads, self._environment, self._stopped.is_set)
             except Exception as error:  # noqa: BLE001

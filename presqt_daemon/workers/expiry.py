@@ -47,12 +47,14 @@ class Expiry:
     def remove_due(self) -> int:
         """One round over all tickets; how many lost something. Makes a spent reserve again."""
         count = 0
+        self._uploads.may_act()
         self._uploads.keep_reserve()
         sweep_gone(self._uploads.root)
         for name in list(self._uploads.tickets()):
             if self._stopped.is_set():
                 break
             folder = self._uploads.folder(name)
+            self._uploads.may_act()
             try:
                 # most have nothing to lose, which needs no lease
                 parts = self._due(folder.read_info())

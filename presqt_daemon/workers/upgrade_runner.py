@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from presqt_daemon.config import Config
+from presqt_daemon.leases.fence import pass_always
 from presqt_daemon.messages import LookingAt
 from presqt_daemon.records.found_tickets import FoundTickets
 from presqt_daemon.system.programs.tree import end_tree
@@ -45,8 +46,14 @@ class UpgradeRunner:
     """Takes requests and sees each run through; every method belongs to the arbiter's thread."""
 
     def __init__(
-        self, config: Config, pool: Pool, clock: Callable[[], float] = time.monotonic
+        self,
+        config: Config,
+        pool: Pool,
+        clock: Callable[[], float] = time.monotonic,
+        may_act: Callable[[], None] = pass_always,
     ) -> None:
+        self._may_act = may_act
+        self._answers: list[Callable[[], None]] = []
         self._config = config
         self._pool = pool
         self._clock = clock
@@ -79,14 +86,20 @@ class UpgradeRunner:
         """Tickets that lack a record which a run could make."""
         return found.unrecorded - self._order.hopeless(self.state())
 
-    def ask(self, *, force: bool) -> None:
-        """Queue a run; what is queued, running or done stays as it is, unless it is forced."""
+    def ask(self, *, force: bool, answered: Callable[[], None] = lambda: None) -> None:
+        """Queue a run; what is queued, running or done stays as it is, unless it is forced.
+
+        `answered` is called as soon as that is on the disk, or at once where nothing is queued.
+        """
         state = self.state()
         if not self.is_running or (force and state is not None and not state.is_open):
             # a run that has said that it is over may have a worker that has not gone yet
+            self._answers.append(answered)
             self._want(force=force, is_lowest=True)
-        elif force:
+            return
+        if force:
             _log.warning("prepare-upgrade runs already: force is refused until it has ended")
+        answered()
 
     def go_on(self) -> None:
         """Go on with a run that an earlier daemon, or a command, has left."""
@@ -125,8 +138,13 @@ class UpgradeRunner:
 
     def _run(self, force: bool, is_lowest: bool) -> None:
         order = replace(self._order, yields=is_lowest, before_inbox=not is_lowest)
+        answers, self._answers = self._answers, []
+        self._may_act()
         try:
-            if order.queue(force=force):
+            is_queued = order.queue(force=force)
+            for answered in answers:
+                answered()
+            if is_queued:
                 self._see_through(order)
         except (OSError, StateError, InfoError) as error:
             _log.error("prepare-upgrade cannot go on: %s", error)
@@ -136,6 +154,7 @@ class UpgradeRunner:
         file = order.state_file
         deaths: Counter[str] = Counter()
         while not self._stopped.is_set():
+            self._may_act()
             last = self._one_worker(order)
             state = file.read()
             if state is None or not state.is_open:

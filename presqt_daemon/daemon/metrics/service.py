@@ -35,6 +35,7 @@ class Metrics:
         *,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        self._uploads = uploads
         self._reader = TicketReader(uploads)
         self._config = config
         self._holds = holds
@@ -68,6 +69,7 @@ class Metrics:
             # loaded by the first who needs it: most have no Prometheus
             textfile = importlib.import_module("presqt_daemon.daemon.metrics.textfile")
             content: bytes = textfile.text_of(self._sight(config))
+            self._uploads.may_act()
             # whole or not at all; after a power cut the next one comes soon
             replace_file(path, content, mode=MODE, durable=False)
         except ModuleNotFoundError as error:
@@ -98,6 +100,7 @@ class Metrics:
     def _remove(self) -> None:
         path, self._written = self._written, None
         if path is not None:
+            self._uploads.may_act()
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:

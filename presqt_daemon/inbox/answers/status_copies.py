@@ -129,6 +129,7 @@ class StatusCopies:
             if all(self._has_ended_before(record, before) for record in records):
                 for one in {name, *(record.copy_name for record in records)}:
                     if is_ours(one, folder.handle):
+                        self._uploads.may_act()
                         with contextlib.suppress(OSError):
                             os.unlink(one, dir_fd=folder.handle)
 
@@ -179,6 +180,7 @@ class StatusCopies:
         config, place = self._config(), self._place_of(record)
         if not config.intake.status_beside or place is None:
             return
+        self._uploads.may_act()
         try:
             with open_place(config.inbox, place) as folder:
                 _replace(record, folder.handle, content, config.permissions.status)

@@ -26,6 +26,10 @@ class TicketMarks:
         self._unnamed: set[str] = set()
         self._not_before = 0.0
 
+    def by_ticket(self, ticket: str) -> ClaimRecord | None:
+        """The claim of a ticket."""
+        return self._claim(ticket)
+
     def by_stem(self, stem: str, folder: str | None = None) -> list[ClaimRecord]:
         """The claims whose note begins with this, made from a folder's own drops.
 

@@ -118,6 +118,7 @@ class Claimer:
         """
         results: list[Taken | Exception] = []
         for one in taken:
+            self.uploads.may_act()
             try:
                 named = self._name(one)
             except OSError as error:
@@ -182,6 +183,7 @@ class Claimer:
     def _begin(
         self, config: Config, drop: Drop, record: ClaimRecord, sidecar: Sidecar | None
     ) -> _Begun:
+        self.uploads.may_act()
         folder = self.uploads.new_folder(record.ticket)
         ticket = _Begun(drop=drop, folder=folder, record=record, sidecar=sidecar)
         self.coming.add(record.ticket)
@@ -196,11 +198,20 @@ class Claimer:
         return ticket
 
     def _commit(self, config: Config, ticket: _Begun) -> Taken:
-        """Move the drop in, or aside. Raises DropChangedError and OSError."""
-        drop, record = ticket.drop, ticket.record
+        """Move the drop in, or aside. Raises DropChangedError and OSError.
+
+        Before each step is asked whether this is the daemon still: one that was frozen does one
+        step at most after another took over, and whatever it is, that one has reckoned with it.
+        """
+        drop, record, may_act = ticket.drop, ticket.record, self.uploads.may_act
         aside = None
-        if _must_be_copied(drop.status, config) or not _move_in(drop, ticket.folder, record):
-            aside = _set_aside(drop, record.ticket)
+        may_act()
+        if _must_be_copied(drop.status, config) or not _move_in(
+            drop, ticket.folder, record, may_act
+        ):
+            may_act()
+            aside = _set_aside(drop, record.ticket, may_act)
+        may_act()
         if ticket.sidecar is not None:
             remove_sidecar(ticket.sidecar, drop.folder.handle)
         if aside is None:
@@ -210,6 +221,7 @@ class Claimer:
     def _give_up(self, ticket: _Begun) -> None:
         """Remove a ticket that will not be, unless it holds a drop."""
         self.coming.discard(ticket.record.ticket)
+        self.uploads.may_act()
         name = ticket.record.zip_name
         if name is None or not os.path.lexists(ticket.folder.path / name):
             remove_tree(ticket.folder.path)
@@ -221,6 +233,7 @@ class Claimer:
             # before its name: a power loss must not leave a ticket without its drop
             sync_folder(taken.folder.path)
             if taken.folder != named:
+                self.uploads.may_act()
                 os.rename(taken.folder.path, named.path)
         reach("claim-named")
         return replace(taken, folder=named, aside=None)
@@ -252,7 +265,9 @@ def _must_be_copied(status: os.stat_result, config: Config) -> bool:
     return bool(status.st_mode & readable & ~config.permissions.payload)
 
 
-def _move_in(drop: Drop, folder: TicketFolder, record: ClaimRecord) -> bool:
+def _move_in(
+    drop: Drop, folder: TicketFolder, record: ClaimRecord, may_act: Callable[[], None]
+) -> bool:
     """Rename the drop into its ticket; False where that is another file system.
 
     Raises DropChangedError when what was moved is not what was decided on; it is put back.
@@ -267,18 +282,20 @@ def _move_in(drop: Drop, folder: TicketFolder, record: ClaimRecord) -> bool:
         raise
     reach("claim-zip")
     if _has_changed(drop, os.lstat(inside)):
+        may_act()
         put_back(str(inside), None, drop.folder.handle, drop.name)
         raise DropChangedError(drop.name)
     return True
 
 
-def _set_aside(drop: Drop, ticket: str) -> str:
+def _set_aside(drop: Drop, ticket: str, may_act: Callable[[], None]) -> str:
     """Rename the drop inside the inbox, so that it is ours and has yet to be copied."""
     aside = aside_name(ticket, drop.name)
     folder = drop.folder.handle
     os.rename(drop.name, aside, src_dir_fd=folder, dst_dir_fd=folder)
     reach("copy-renamed")
     if _has_changed(drop, os.stat(aside, dir_fd=folder, follow_symlinks=False)):
+        may_act()
         put_back(aside, folder, folder, drop.name)
         raise DropChangedError(drop.name)
     return aside

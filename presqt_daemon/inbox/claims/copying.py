@@ -34,7 +34,9 @@ from presqt_daemon.system.shortage import start_thread
 SMALL_BYTES = 64 << 20
 """Larger copies have a thread of their own, so that they delay no small one."""
 
-_COPY_NAME = ".copy"
+_COPY_PREFIX = ".copy."
+"""Followed by the number of the daemon's lease: one that was frozen knows no copy but its own."""
+
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 
@@ -197,23 +199,35 @@ class Copier:
                 if not is_claimed_file(os.fstat(handle), taken.record):
                     # what lies there is a drop of its own, with its own owner
                     self._give_up(folder, taken, "was replaced by another file while it waited")
+                    self._claimer.uploads.may_act()
                     put_back(taken.aside, folder.handle, folder.handle, taken.record.inbox_name)
                     return
                 size = self._copy(handle, taken)
             finally:
                 os.close(handle)
+            self._assert_not_put_back(folder, taken)
         (named,) = self._claimer.finish([taken])
         if not isinstance(named, Taken):
             raise named
         reach("copy-named")
+        self._claimer.uploads.may_act()
         remove_claimed_file(taken.aside, folder.handle, taken.record)
         reach("copy-unlinked")
         self._done(folder, replace(named, size=size))
+
+    def _assert_not_put_back(self, folder: OpenPlace, taken: Taken) -> None:
+        """A daemon that was frozen may have given the drop its name back while it was copied.
+
+        Raises OSError; then the next attempt finds it gone.
+        """
+        assert taken.aside is not None
+        os.stat(taken.aside, dir_fd=folder.handle, follow_symlinks=False)
 
     def _give_up(self, folder: OpenPlace, taken: Taken, why: str) -> None:
         name = printable_name(taken.record.inbox_name)
         log = shared_log("drop gone", folder.place.known_target, taken.record.ticket)
         log.warning("%s %s", name, why)
+        self._claimer.uploads.may_act()
         remove_tree(taken.folder.path)
         self._claimer.coming.discard(taken.record.ticket)
 
@@ -224,8 +238,10 @@ class Copier:
         if not stat.S_ISREG(status.st_mode):
             raise SourceChangedError("it is no longer a plain file")
         destination = taken.folder.path / taken.record.zip_name
-        temporary = destination.with_name(_COPY_NAME)
-        temporary.unlink(missing_ok=True)
+        temporary = destination.with_name(f"{_COPY_PREFIX}{self._claimer.uploads.epoch}")
+        self._claimer.uploads.may_act()
+        for left in taken.folder.path.glob(f"{_COPY_PREFIX}*"):
+            left.unlink(missing_ok=True)
         try:
             config = self._config()
             spare = self._spare(taken.record.route.target or "", status.st_size)
@@ -244,6 +260,7 @@ class Copier:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+        self._claimer.uploads.may_act()
         temporary.rename(destination)
         sync_folder(destination.parent)
         reach("copy-copied")

@@ -1,7 +1,7 @@
 """What the last daemon left of claims: finished, undone, or handed to the folder's scanner."""
 
+import contextlib
 import json
-import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +16,13 @@ from presqt_daemon.inbox.claims.sidecar import (
     read_sidecar,
     remove_sidecar,
 )
+from presqt_daemon.inbox.claims.undo import end_undoing
 from presqt_daemon.inbox.files.places import OpenPlace
 from presqt_daemon.inbox.files.probe import open_file
 from presqt_daemon.model import Stage, Status
 from presqt_daemon.system.files import remove_tree
-from presqt_daemon.system.host import boot_id, host_name, start_ticks
-from presqt_daemon.tickets.claim_record import ClaimRecord, ClaimRecordError, Owner
+from presqt_daemon.tickets.claim_record import ClaimRecord, ClaimRecordError
 from presqt_daemon.tickets.store import TicketFolder, Uploads
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,23 +45,28 @@ class Leftovers:
 
 
 def recover(uploads: Uploads, config: Config) -> Leftovers:
-    """Finish claims that have their zip and undo those that cannot have one. Raises OSError."""
+    """Finish claims that have their zip and undo those that cannot have one. Raises OSError.
+
+    All of them: this daemon has the lease, so whoever made one writes no more, be it dead or
+    frozen. The one step that such a one may have begun can come at any moment.
+    """
     halves = []
     finished = []
     unkept = []
+    end_undoing(uploads)
     for ticket in list(uploads.new_tickets()):
         folder = uploads.new_folder(ticket)
         record = _record(uploads, folder, config)
-        if record is not None and is_alive(record.owner):
-            _log.warning("%s is being made by another daemon that runs here", folder.path.name)
-        elif _holds_drop(folder, record):
+        if _holds_drop(folder, record):
             if record is not None:
-                _own(folder, record, config)
+                own_drop(folder, record, config)
                 finished.append(record)
-            folder.path.rename(uploads.folder(ticket).path)
+            with contextlib.suppress(FileNotFoundError):  # whoever was frozen has done it now
+                folder.path.rename(uploads.folder(ticket).path)
             unkept.append(uploads.folder(ticket))
         elif record is None or record.zip_name is None:
-            remove_tree(folder.path)
+            with contextlib.suppress(OSError):
+                remove_tree(folder.path)
         else:
             halves.append(Half(folder=folder, record=record))
     fresh = _fresh(uploads, config)
@@ -72,19 +75,6 @@ def recover(uploads: Uploads, config: Config) -> Leftovers:
     ]
     uploads.keep_claims(unkept)
     return Leftovers(halves=tuple(halves), finished=tuple(finished), fresh=tuple(fresh))
-
-
-def is_alive(owner: Owner) -> bool:
-    """Whether the process that made a folder still runs, and is not this one.
-
-    Of another machine nothing is known; there the locks on the folders keep daemons apart.
-    """
-    return (
-        owner.host == host_name()
-        and owner.boot_id == boot_id()
-        and owner.pid != os.getpid()
-        and start_ticks(owner.pid) == owner.started
-    )
 
 
 def remove_twin_sidecar(folder: OpenPlace, record: ClaimRecord, ticket: TicketFolder) -> None:
@@ -127,7 +117,8 @@ def _record(uploads: Uploads, folder: TicketFolder, config: Config) -> ClaimReco
         return remake_claim(uploads, folder, config)
 
 
-def _own(folder: TicketFolder, record: ClaimRecord, config: Config) -> None:
+def own_drop(folder: TicketFolder, record: ClaimRecord, config: Config) -> None:
+    """Make a drop that was moved in the service's, and close it to others."""
     try:
         handle = os.open(folder.path / (record.zip_name or ""), os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:

@@ -30,6 +30,7 @@ _TICKET_LENGTH = 36
 _REQUEST = re.compile(r"(?is)(.+\.(?:zip|(?-i:[0-9a-f]{8})))\.(cancel|retry)(?:\.txt)?")
 """Windows hides the `.txt` of the empty file that it makes, and so do other desktops."""
 
+_TAKEN_REQUEST = re.compile(r"\.(cancel|retry)-([0-9a-f-]{36})\.([0-9]{1,16})")
 _COPY = re.compile(rf"(?s).+\.[0-9a-f]{{8}}{re.escape(COPY_SUFFIX)}")
 _OURS = re.compile(
     rf"(?s)(?i:.+\.(cancel|retry)){re.escape(ANSWER_SUFFIX)}"
@@ -46,6 +47,7 @@ class NameKind(StrEnum):
     NEAR_SIDECAR = "nearly a side-car"
     REQUEST = "request"
     ASIDE = "set aside"
+    TAKEN_REQUEST = "request that is under way"
     NOTE = "note"
     COPY = "status copy"
     OTHER = "other"
@@ -54,6 +56,8 @@ class NameKind(StrEnum):
 def kind_of(name: str, ignore: tuple[str, ...]) -> NameKind:
     """What a name stands for; `ignore` adds shell patterns to the table of leftovers."""
     if name.startswith("."):
+        if parts_of_taken_request(name) is not None:
+            return NameKind.TAKEN_REQUEST
         return NameKind.ASIDE if ticket_of_aside(name) else NameKind.OTHER
     if name.endswith(NOTE_SUFFIX):
         return NameKind.NOTE
@@ -152,6 +156,19 @@ def parts_of_request(name: str) -> tuple[str, str]:
     found = _REQUEST.fullmatch(name)
     assert found is not None
     return found[1], found[2].lower()
+
+
+def taken_request_name(ticket: str, word: str, epoch: int) -> str:
+    """The name of a request that a daemon has taken; none but the one of this number has it."""
+    return f".{word}-{ticket}.{epoch}"
+
+
+def parts_of_taken_request(name: str) -> tuple[str, str, int] | None:
+    """Ticket, word and the number of the daemon that took it; None for any other name."""
+    found = _TAKEN_REQUEST.fullmatch(name)
+    if found is None or not is_ticket(found[2]):
+        return None
+    return found[2], found[1], int(found[3])
 
 
 def answer_name(request: str) -> str:

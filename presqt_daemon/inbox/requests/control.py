@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from presqt_daemon.inbox.answers.events import Request, RequestedAction
+from presqt_daemon.leases.fence import pass_always
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import json_bytes, replace_file
 from presqt_daemon.system.shortage import start_thread
@@ -34,6 +35,9 @@ UPGRADE_NAME = "prepare_upgrade"
 FORCE = "force"
 RELOAD_PREFIX = "reload."
 ANSWER_SUFFIX = ".answer"
+TAKEN_INFIX = ".taken-"
+"""Behind a request's name, followed by the number of the daemon that has taken it."""
+
 WORD_SECONDS = 0.1
 MAX_WORD_BYTES = 64
 
@@ -42,9 +46,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeRequest:
-    """Past tickets are to get their records; `force`: again, after a run that has ended."""
+    """Past tickets are to get their records; `force`: again, after a run that has ended.
+
+    `answered` is called when it is on the disk that they are, or that nothing is to be done.
+    """
 
     force: bool
+    answered: Callable[[], None] = field(default=lambda: None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +75,24 @@ ControlRequest = Request | UpgradeRequest | ReloadRequest | HoldsChanged
 class ControlFolder:
     """Watches the folder on a thread of its own.
 
-    The file of a cancel or retry is removed when it has been answered, so that none is lost.
-    `holds` is what is known to be on hold; a change of it is told.
+    Each request is taken by a rename to a name that holds the number of this daemon, `epoch`, so
+    that no two act on one; it is removed when it has been answered, so that none is lost. What a
+    daemon has taken that is no more is taken from it. `holds` is what is known to be on hold; a
+    change of it is told. `may_act` is asked before each change.
     """
 
-    def __init__(self, folder: Path, emit: Callable[[ControlRequest], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        emit: Callable[[ControlRequest], None],
+        *,
+        epoch: int = 0,
+        may_act: Callable[[], None] = pass_always,
+    ) -> None:
         self._folder = folder
         self._emit = emit
+        self._ending = f"{TAKEN_INFIX}{epoch}"
+        self._may_act = may_act
         self._stopped = threading.Event()
         self._wake = threading.Event()
         self._lock = threading.Lock()
@@ -108,20 +127,35 @@ class ControlFolder:
             self._pass_over(name)
         self._take_holds(names)
         for name in names:
-            request = request_from_name(name)
-            if held_by(name)[0] or resumed_by(name)[0]:
+            asked = asked_by(name)
+            if held_by(name)[0] or resumed_by(asked)[0] or asked.endswith(ANSWER_SUFFIX):
                 continue
-            if name == UPGRADE_NAME:
-                self._take_upgrade()
-            elif name.endswith(ANSWER_SUFFIX):
-                continue
-            elif name.startswith(RELOAD_PREFIX):
-                self._take_reload(name)
-            elif request is None:
+            taken = asked + self._ending
+            if (request := self._request_from(name, asked, taken)) is None:
                 self._pass_over(name)
-            elif name not in self._asked:
-                self._asked.add(name)
-                self._emit(replace(request, answered=partial(self._answer, name)))
+            elif taken not in self._asked and self._take(name, taken):
+                reach("control-taken")
+                self._asked.add(taken)
+                self._emit(request)
+
+    def _request_from(self, name: str, asked: str, taken: str) -> ControlRequest | None:
+        """What a file asks for; its answer is for the name under which it is going to be taken."""
+        if asked == UPGRADE_NAME:
+            force = taken not in self._asked and self._read_word(name) == FORCE
+            return UpgradeRequest(force=force, answered=partial(self._answer, taken))
+        if asked.startswith(RELOAD_PREFIX):
+            return ReloadRequest(answered=partial(self._tell, asked))
+        request = request_from_name(asked)
+        return request and replace(request, answered=partial(self._answer, taken))
+
+    def _take(self, name: str, taken: str) -> bool:
+        """Have a request under our own name; False where it is gone. Raises OSError."""
+        self._may_act()
+        try:
+            os.rename(self._folder / name, self._folder / taken)
+        except FileNotFoundError:
+            return False
+        return True
 
     def _pass_over(self, name: str) -> None:
         if name not in self._unknown:
@@ -135,10 +169,12 @@ class ControlFolder:
     def _take_holds(self, names: list[str]) -> None:
         """Carry out what is resumed, and tell what is on hold then. Raises OSError."""
         for name in names:
-            is_resume, whom = resumed_by(name)
-            if is_resume:
+            is_resume, whom = resumed_by(asked_by(name))
+            taken = asked_by(name) + self._ending
+            if is_resume and self._take(name, taken):
+                self._may_act()
                 end_hold(self._folder, whom)
-                (self._folder / name).unlink(missing_ok=True)
+                (self._folder / taken).unlink(missing_ok=True)
         holds = read_holds(self._folder)
         if holds != self.holds:
             self.holds = holds
@@ -155,6 +191,7 @@ class ControlFolder:
             names, self._answered = self._answered, set()
         for name in names:
             reach("control-answered")
+            self._may_act()
             try:
                 (self._folder / name).unlink(missing_ok=True)
             except OSError as error:
@@ -162,13 +199,9 @@ class ControlFolder:
                 continue
             self._asked.discard(name)
 
-    def _take_reload(self, name: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            (self._folder / name).unlink()
-            self._emit(ReloadRequest(answered=partial(self._tell, name)))
-
     def _tell(self, name: str, problems: tuple[str, ...]) -> None:
         """Leave the answer for the one who asked; called by the arbiter's thread."""
+        self._may_act()
         try:
             replace_file(
                 self._folder / f"{name}{ANSWER_SUFFIX}",
@@ -178,21 +211,17 @@ class ControlFolder:
             )
         except OSError as error:
             _log.warning("control/%s cannot be answered: %s", name, error.strerror)
+        self._answer(name + self._ending)
 
     def _forget_answers(self) -> None:
         """Remove answers whose askers did not wait for them."""
+        self._may_act()
         for path in self._folder.glob(f"{RELOAD_PREFIX}*{ANSWER_SUFFIX}"):
             path.unlink(missing_ok=True)
 
-    def _take_upgrade(self) -> None:
-        request = UpgradeRequest(force=self._read_word() == FORCE)
-        with contextlib.suppress(FileNotFoundError):
-            (self._folder / UPGRADE_NAME).unlink()
-            self._emit(request)
-
-    def _read_word(self) -> str:
+    def _read_word(self, name: str) -> str:
         """What `prepare_upgrade` says; a word that a shell is about to write is waited for."""
-        path = self._folder / UPGRADE_NAME
+        path = self._folder / name
         for wait in (WORD_SECONDS, 0.0):
             try:
                 flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -223,6 +252,20 @@ class ControlFolder:
                     _log.warning("the control folder cannot be read: %s", error.strerror)
                 self._seen = -1
             self._wake.wait(POLL_SECONDS)
+
+
+def asked_by(name: str) -> str:
+    """The name by which something was asked, without what a daemon has added that took it."""
+    asked, infix, number = name.rpartition(TAKEN_INFIX)
+    return asked if infix and number.isdecimal() else name
+
+
+def is_asked(folder: Path, wanted: str) -> bool:
+    """Whether a request of this name waits for its answer, taken or not."""
+    try:
+        return wanted in map(asked_by, os.listdir(folder))
+    except OSError:
+        return False
 
 
 def _age_and_name(entry: "os.DirEntry[str]") -> tuple[int, str]:

@@ -67,6 +67,26 @@ class SenderRequests:
             )
         return Request(ticket=own[0].ticket, action=action)
 
+    def read_taken(self, ticket: str, word: str, name: str, folder: OpenPlace) -> Request:
+        """The request that was taken under this name, if its owner may still make it.
+
+        Anybody may give a file such a name, so that all is asked once more. Raises as `read`.
+        """
+        try:
+            status = status_of_own(name, folder.handle, None)
+        except NotOwnError as error:
+            raise NotAllowedError(str(error)) from None
+        if status.st_size:
+            raise NotAllowedError("it is not empty")
+        record = self._marks.by_ticket(ticket)
+        if record is None or record.inbox_folder != str(folder.path):
+            raise NotAllowedError("there is no ticket for it here")
+        if status.st_uid not in {0, record.dropped_by_uid}:
+            raise NotAllowedError(
+                f"it belongs to {owner_name(status.st_uid)}, who did not drop the zip"
+            )
+        return Request(ticket=ticket, action=RequestedAction(word))
+
     def _by_name(self, name: str, folder: OpenPlace, action: RequestedAction) -> list[ClaimRecord]:
         """The tickets of a folder that a name without a number can mean.
 

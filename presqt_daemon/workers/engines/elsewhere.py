@@ -81,6 +81,7 @@ class Elsewhere:
             before = _sent(folder)
             try:
                 grant = self.granting.grant(run, folder)
+                self.supervisor.uploads.may_act()
                 write_request(folder.path, NOTHING)
                 future = self.engine.submit(run_ticket, mediafiles, ticket, run, grant)
                 end = self._wait_for(future, folder, permits, grant.goes_on_to)
@@ -118,6 +119,7 @@ class Elsewhere:
             if word == NOTHING and then is not None and permits.holds.cover(folder.ticket, then):
                 word = HOLD
             if word != asked:
+                self.supervisor.uploads.may_act()
                 write_request(folder.path, word)
                 asked = word
             if asked in {NOTHING, HOLD} and clock() - idle_since < IDLE_SECONDS:

@@ -12,6 +12,7 @@ from presqt_daemon.inbox import scan
 from presqt_daemon.inbox.answers.events import Request, RequestedAction
 from presqt_daemon.inbox.files import places
 from presqt_daemon.inbox.files.places import OpenPlace
+from presqt_daemon.inbox.requests.sender_requests import SenderRequests
 from presqt_daemon.inbox.watcher import Hint
 from tests.bags import bag_zip, drop
 from tests.inbox.running import Running, make_config, note_of, running, until
@@ -58,9 +59,11 @@ def test_a_request_beside_the_receipt_is_taken_once_and_goes_when_it_is_answered
     until(lambda: daemon.requests)
     daemon.scanned()
     assert daemon.requests == [Request(ticket=claim.ticket, action=action)]
-    assert path.exists()
+    mine = path.with_name(f".{action.value}-{claim.ticket}.0")
+    assert not path.exists()
+    assert mine.exists()
     daemon.requests[0].answered()
-    until(lambda: not path.exists())
+    until(lambda: not mine.exists())
     path.touch()
     until(lambda: len(daemon.requests) == 2)
 
@@ -175,7 +178,7 @@ def test_without_the_number_a_cancel_counts_for_the_only_open_ticket_of_the_name
     until(lambda: daemon.requests)
     assert daemon.requests == [Request(ticket=claim.ticket, action=RequestedAction.CANCEL)]
     daemon.requests[0].answered()
-    until(lambda: not path.exists())
+    until(lambda: not [name for name in os.listdir(path.parent) if "cancel" in name])
 
 
 @pytest.mark.parametrize("with_folder", [False, True])
@@ -191,7 +194,7 @@ def test_the_late_answer_to_a_request_that_is_gone_takes_no_new_one_away(
     if with_folder:
         shutil.rmtree(folder)
     else:
-        (folder / "bag.zip.cancel").unlink()
+        next(folder.glob(".cancel-*")).unlink()
     daemon.scanned()
     daemon.scanned()
     daemon.requests[0].answered()
@@ -200,9 +203,9 @@ def test_the_late_answer_to_a_request_that_is_gone_takes_no_new_one_away(
     (folder / "bag.zip.cancel").touch()
     until(lambda: len(daemon.requests) == 2)
     daemon.scanned()
-    assert (folder / "bag.zip.cancel").exists()
+    assert list(folder.glob(".cancel-*"))
     daemon.requests[1].answered()
-    until(lambda: not (folder / "bag.zip.cancel").exists())
+    until(lambda: not list(folder.glob(".cancel-*")))
 
 
 @pytest.mark.parametrize("ending", ["CANCEL", "cancel.txt", "Cancel.TXT"])
@@ -289,3 +292,71 @@ def test_an_answer_to_a_request_of_a_long_name_fits(
     assert "More than one ticket" in answer.read_text()
     daemon.scanned()
     assert len(daemon.claimed) == 2, "the answer is no drop"
+
+
+def test_a_request_that_was_taken_and_not_answered_is_acted_on_by_the_next_start(
+    config: Config,
+) -> None:
+    drop(bag_zip(), config.inbox / "osf" / "bag.zip")
+    with running(config) as daemon:
+        claim = daemon.claim()
+        ask(daemon, "cancel").touch()
+        until(lambda: daemon.requests)
+    later = Running(config)
+    later.uploads.epoch = 8
+    later.inbox.start()
+    try:
+        until(lambda: later.requests)
+        later.scanned()
+        assert later.requests == [Request(ticket=claim.ticket, action=RequestedAction.CANCEL)]
+        (mine,) = (config.inbox / "osf").glob(".cancel-*")
+        assert mine.name == f".cancel-{claim.ticket}.8"
+        later.requests[0].answered()
+        until(lambda: not mine.exists())
+    finally:
+        later.inbox.stop()
+
+
+@needs_root
+def test_a_taken_requests_name_gives_nobody_a_right(daemon: Running, config: Config) -> None:
+    drop_of(SENDER, config.inbox / "osf" / "bag.zip")
+    claim = daemon.claim()
+    for word, owner, content in (("cancel", STRANGER, ""), ("retry", SENDER, "x")):
+        hidden = config.inbox / "osf" / f".{word}-{claim.ticket}.0"
+        hidden.write_text(content)
+        os.chown(hidden, owner, owner)
+    elsewhere = config.inbox / "archive" / f".cancel-{claim.ticket}.0"
+    elsewhere.touch()
+    os.chown(elsewhere, SENDER, SENDER)
+    daemon.scanned()
+    daemon.scanned()
+    assert daemon.requests == []
+
+
+@needs_root
+def test_a_file_that_gets_a_requests_name_before_it_is_taken_is_looked_at_again(
+    daemon: Running, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_of(SENDER, config.inbox / "osf" / "bag.zip")
+    daemon.claim()
+    strange = config.inbox / "osf" / ".strange"
+    strange.touch()
+    os.chown(strange, STRANGER, STRANGER)
+    own = config.inbox / "osf" / ".own"
+    own.touch()
+    os.chown(own, SENDER, SENDER)
+    path = ask(daemon, "cancel")
+    read = SenderRequests.read
+
+    def read_and_swap(self: SenderRequests, name: str, folder: OpenPlace) -> Request:
+        found = read(self, name, folder)
+        if strange.exists():
+            strange.rename(path)
+        return found
+
+    monkeypatch.setattr(SenderRequests, "read", read_and_swap)
+    own.rename(path)
+    daemon.scanned()
+    daemon.scanned()
+    assert daemon.requests == []
+    assert path.stat().st_uid == STRANGER
