@@ -193,7 +193,10 @@ class UploadsConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
-    """Where an engine of many hosts is. Used with another `engine` than local. Times in seconds."""
+    """Where an engine of many hosts is. Times in seconds.
+
+    Used with another `engine` than local; `lease_ttl` also where a standby may take over.
+    """
 
     address: str | None = setting(
         None, or_null(TEXT), "of dask's scheduler: tcp://host:8786, or tls://host:8786"
@@ -203,7 +206,9 @@ class EngineOptions:
     )
     tls_cert: Path | None = setting(None, or_null(PATH), "the daemon's own certificate")
     tls_key: Path | None = setting(None, or_null(PATH), "its key")
-    lease_ttl: float = setting(60.0, TIME, "a host that is silent for so long has lost its tickets")
+    lease_ttl: float = setting(
+        60.0, TIME, "a host, or a daemon with standbys, that is silent for so long is followed"
+    )
 
 
 _PERIOD = or_word("forever", None, TIME)

@@ -8,10 +8,15 @@ from dataclasses import replace
 from functools import partial
 
 from presqt_daemon.inbox.answers.events import Request
-from presqt_daemon.inbox.claims.claim import Taken, put_back
+from presqt_daemon.inbox.claims.claim import Taken
 from presqt_daemon.inbox.claims.copying import Copy
 from presqt_daemon.inbox.claims.recover import remove_twin_sidecar
-from presqt_daemon.inbox.claims.set_aside import is_claimed_file, is_copied, is_set_aside_as
+from presqt_daemon.inbox.claims.set_aside import (
+    is_claimed_file,
+    is_copied,
+    is_set_aside_as,
+    put_back,
+)
 from presqt_daemon.inbox.claims.sidecar import LATE_AFTER_SECONDS, UNUSED_AFTER_SECONDS, put_aside
 from presqt_daemon.inbox.files.names import (
     UNUSED_SUFFIX,

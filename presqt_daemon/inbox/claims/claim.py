@@ -33,14 +33,15 @@ from presqt_daemon.inbox.claims.new_ticket import (
     make_own,
     record_of,
 )
+from presqt_daemon.inbox.claims.set_aside import put_back
 from presqt_daemon.inbox.claims.sidecar import Sidecar, names_in, read_sidecar, remove_sidecar
 from presqt_daemon.inbox.files.names import aside_name
 from presqt_daemon.inbox.files.places import OpenPlace
 from presqt_daemon.inbox.files.probe import writer_of
 from presqt_daemon.inbox.files.stability import Writer, sight_of
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import remove_tree, rename_to_free, sync_folder
-from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, ClaimRecord, shorten_name
+from presqt_daemon.system.files import remove_tree, sync_folder
+from presqt_daemon.tickets.claim_record import ClaimRecord
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 
 
@@ -237,22 +238,6 @@ class Claimer:
                 os.rename(taken.folder.path, named.path)
         reach("claim-named")
         return replace(taken, folder=named, aside=None)
-
-
-def put_back(source: str, source_folder: int | None, folder: int, name: str) -> None:
-    """Give a file its name in an open folder of the inbox, or one beside it where that is taken.
-
-    Raises OSError; then the file stays where it is.
-    """
-    free = name
-    for number in range(1, 1000):
-        try:
-            rename_to_free(source, free, src_dir_fd=source_folder, dst_dir_fd=folder)
-        except FileExistsError:
-            free = shorten_name(f"{number}-{name}", NAME_MAX_BYTES)
-        else:
-            return
-    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
 
 
 def _must_be_copied(status: os.stat_result, config: Config) -> bool:

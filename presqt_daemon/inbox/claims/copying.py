@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from presqt_daemon.config import Config
-from presqt_daemon.inbox.claims.claim import Claimer, Taken, UnfinishedError, put_back
-from presqt_daemon.inbox.claims.set_aside import is_claimed_file, remove_claimed_file
+from presqt_daemon.inbox.claims.claim import Claimer, Taken, UnfinishedError
+from presqt_daemon.inbox.claims.set_aside import is_claimed_file, put_back, remove_claimed_file
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, open_place
 from presqt_daemon.inbox.files.probe import open_file
 from presqt_daemon.inbox.files.stability import sight_of

@@ -1,10 +1,12 @@
 """Drops that are set aside in the inbox: which file a claim took, and what is no claim of ours."""
 
+import errno
 import os
 
 from presqt_daemon.inbox.files.names import aside_name
+from presqt_daemon.system.files import rename_to_free
 from presqt_daemon.system.host import boot_id
-from presqt_daemon.tickets.claim_record import ClaimRecord
+from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, ClaimRecord, shorten_name
 from presqt_daemon.tickets.store import TicketFolder
 
 
@@ -55,3 +57,19 @@ def remove_claimed_file(name: str, folder: int, record: ClaimRecord) -> None:
             os.unlink(name, dir_fd=folder)
     except OSError:
         return
+
+
+def put_back(source: str, source_folder: int | None, folder: int, name: str) -> None:
+    """Give a file its name in an open folder of the inbox, or one beside it where that is taken.
+
+    Raises OSError; then the file stays where it is.
+    """
+    free = name
+    for number in range(1, 1000):
+        try:
+            rename_to_free(source, free, src_dir_fd=source_folder, dst_dir_fd=folder)
+        except FileExistsError:
+            free = shorten_name(f"{number}-{name}", NAME_MAX_BYTES)
+        else:
+            return
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
