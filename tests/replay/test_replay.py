@@ -79,7 +79,7 @@ def faults_of(story: Story, recorded: Recorded, states: list[CrashState], root: 
                 assert now > before
                 before = now
                 wait_until(lambda: ended() > before, 120, every=1)  # noqa: B023
-        assert house.stop() == 0, house.log
+        assert house.stop(seconds=400) == 0, house.log
         by_target: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
         infos = infos_of(house)
         for info in infos.values():
