@@ -8,7 +8,7 @@ from types import MappingProxyType
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.command_line.parser import PROGRAM, build_parser
-from presqt_daemon.cli.output.show import pen, print_lines
+from presqt_daemon.cli.output.show import pen, print_text
 
 TOPICS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -51,7 +51,7 @@ def main(context: Context) -> int:
     commands = build_parser()[1]
     if asked is None:
         width = max(map(len, TOPICS))
-        print_lines(
+        print_text(
             [
                 f"{PROGRAM} help TOPIC shows one of these pages:",
                 "",

@@ -108,6 +108,9 @@ def main(context: Context) -> int:
             findings = [_verify_one(means, options.ticket)]
         else:
             findings = list(_verify_many(means, options.sample))
+    if not findings:
+        print("there is no deposit to ask for")
+        return Exit.OK
     pen().print_table(COLUMNS, [_row(finding) for finding in findings])
     for finding in findings:
         print_lines(capped((f"{path} ({finding.ticket})" for path in finding.differing), most=50))
@@ -119,7 +122,7 @@ def main(context: Context) -> int:
         files = sum(item.counts[Now.CHANGED] + item.counts[Now.GONE] for item in wrong)
         complain(f"{files} files of {len(wrong)} deposits changed or are gone at their target")
         return Exit.DIFFERS
-    return max((finding.exit_code for finding in findings), default=Exit.OK)
+    return max(finding.exit_code for finding in findings)
 
 
 def _verify_one(means: Means, wanted: str) -> FixityCheck:

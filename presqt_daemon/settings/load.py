@@ -1,5 +1,6 @@
 """Find the configuration file, and put environment and command line over what it says."""
 
+import errno
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,9 @@ def _read_file(path: Path) -> tuple[dict[Any, Any], dict[KeyPath, str]]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ConfigError((f"{path}: {error.strerror}",)) from None
+        hint = f"; presqt-daemon config example > {path} writes one to begin with"
+        missing = hint if error.errno == errno.ENOENT else ""
+        raise ConfigError((f"{path}: {error.strerror}{missing}",)) from None
     try:
         tree = read_yaml(content)
         lines = lines_from_yaml(content)

@@ -64,6 +64,9 @@ def print_workers(config: Config, environment: Mapping[str, str], *, as_json: bo
         tickets = [tree_from_info(info) for info in at_work]
         print_json({"tickets": tickets, "engine": tree_from_value(hosts)})
         return
-    pen().print_table(AT_WORK_COLUMNS, [row_at_work(info) for info in at_work])
+    if at_work:
+        pen().print_table(AT_WORK_COLUMNS, [row_at_work(info) for info in at_work])
+    else:
+        print("no ticket is being worked on")
     if hosts:
         print_rows(hosts)

@@ -99,4 +99,5 @@ def _is_wanted(word: str, count: int) -> bool:
     try:
         return input(f"{word} {what}? [y/N] ").strip().lower() in {"y", "yes"}
     except EOFError:
+        print()
         return False

@@ -70,7 +70,7 @@ def _zip_of(folder: TicketFolder, info: ProcessInfo) -> Path:
 def _refuse_inbox(config: Config, place: Path) -> None:
     """Refuse what would be dropped again at once, or is no folder. Refusal 6."""
     if not place.is_dir():
-        raise CommandRefusal(f"{shown(str(place))} is no folder", Exit.NOT_POSSIBLE)
+        raise CommandRefusal(f"{shown(str(place))} is no folder: make it first", Exit.NOT_POSSIBLE)
     inside = Path(os.path.realpath(place))
     for kept in (config.inbox, config.mediafiles):
         if inside.is_relative_to(os.path.realpath(kept)):

@@ -30,6 +30,11 @@ def main(context: Context) -> int:
 
 def _hold(config: Config, wanted: str | None) -> None:
     name = None if wanted is None else _name_of(config, wanted, for_hold=True)
+    if not config.mediafiles.is_dir():
+        raise CommandRefusal(
+            f"{config.mediafiles} is missing: no daemon has run here yet. Start it once",
+            Exit.FILES,
+        )
     before = read_holds(config.control_folder)
     is_new = put_on_hold(config.control_folder, name)
     since = before.everything if name is None else before.named.get(name)
