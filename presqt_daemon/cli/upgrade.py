@@ -19,7 +19,7 @@ from presqt_daemon.records.found_tickets import find_tickets
 from presqt_daemon.system.files import make_folder, replace_file
 from presqt_daemon.system.logs import open_log
 from presqt_daemon.system.precedence import yield_to_others
-from presqt_daemon.tickets.locks import FolderLock, HeldError, is_held
+from presqt_daemon.tickets.locks import FolderLock, HeldError, is_held, is_held_elsewhere
 from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.upgrade.order import UpgradeOrder, order_for
@@ -78,6 +78,8 @@ def exit_of(state: JobState) -> Exit:
 def _lock(config: Config) -> FolderLock | None:
     """The folder's lock, None while a daemon (or another of these) has it."""
     make_folder(config.mediafiles)
+    if is_held_elsewhere(config.mediafiles):
+        return None
     try:
         lock = FolderLock(config.mediafiles)
     except HeldError:
