@@ -20,10 +20,14 @@ from presqt_daemon.system.files import make_folder
 from presqt_daemon.system.host import host_of, is_of_this_boot, is_same_host, pid_of
 from presqt_daemon.system.host import instance_id as own_instance
 from presqt_daemon.system.programs.tree import end_children
+from presqt_daemon.system.systemd import Notifier
 from presqt_daemon.tickets.locks import ASKING_SECONDS, FolderLock, HeldError
 
 INBOX_MODE = 0o2775
 """Of an inbox that the daemon makes itself: its group drops, and hands that right on."""
+
+WAIT_SLACK_SECONDS = 90.0
+"""For the rest of a start that had to wait whether another daemon lives."""
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +100,7 @@ class ServedFolders:
         try:
             found = self.last_holder()
             if wait and found is not None and not self._is_surely_dead(found):
-                _log.info("waiting whether %s still lives, up to %.0f s", _shown(found), found.ttl)
+                self._tell_of_wait(found)
             lease = self._lease(found, wait=wait)
         except BaseException as error:
             _release(locks)
@@ -104,6 +108,13 @@ class ServedFolders:
                 raise self._held() from None
             raise
         return self._kept(locks, lease)
+
+    def _tell_of_wait(self, found: Heartbeat) -> None:
+        """A start that waits for longer than systemd gives it would be ended, and begin anew."""
+        text = f"waiting whether {_shown(found)} still lives, up to {found.ttl:.0f} s"
+        _log.info("%s", text)
+        patience = int((found.ttl + WAIT_SLACK_SECONDS) * 1e6)
+        Notifier(os.environ).send(STATUS=text, EXTEND_TIMEOUT_USEC=str(patience))
 
     def _is_of_this_host(self, found: Heartbeat) -> bool:
         """Whether the lock proves that a holder is gone. A boot ends all that is alone."""

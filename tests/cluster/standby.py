@@ -35,9 +35,13 @@ class Hosts:
     daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ("run", "--standby")
+    has_engine: bool = False
+    """Whether a cluster is configured here already, for which these are the daemons."""
 
     def __post_init__(self) -> None:
         self.house = House(self.root)
+        if self.has_engine:
+            return
         token = self.root / "token"
         token.write_text(self.fake.token)
         self.house.configure(

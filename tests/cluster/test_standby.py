@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.cluster import LONG
+from tests.cluster.cluster import LONG, open_cluster
 from tests.cluster.standby import FENCED, TTL, Hosts, open_hosts
 from tests.house.house import wait_until
 
@@ -215,6 +215,28 @@ def test_commands_on_a_standbys_host_find_the_active_daemon(hosts: Hosts) -> Non
     assert rows["daemon"]["detail"] == "is running"
     hosts.daemons["b"].send_signal(signal.SIGTERM)
     assert hosts.wait_for_code("b") == 0
+
+
+@pytest.mark.full
+def test_with_an_engine_the_runs_go_on_while_one_daemon_follows_another(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="needs the extra dask")
+    with open_cluster(tmp_path) as cluster:
+        hosts = Hosts(tmp_path, cluster.fake, has_engine=True)
+        try:
+            cluster.start_hosts("w")
+            start_pair(hosts)
+            hosts.slow_down(SLOW)
+            drop_all(hosts, 3, 8)
+            wait_until(lambda: len(hosts.puts()) > 3, LONG, what="for an upload")
+            hosts.signal("a", signal.SIGSTOP)
+            hosts.drop("bag3", 8)
+            wait_for_ends(hosts, 4)
+            assert hosts.active == "b"
+            hosts.signal("a", signal.SIGCONT)
+            assert hosts.wait_for_code("a") == FENCED
+            hosts.assert_one_deposit_each(4, 8)
+        finally:
+            hosts.end()
 
 
 def strike(hosts: Hosts, chance: random.Random, frozen: set[str]) -> None:

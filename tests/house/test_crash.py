@@ -39,10 +39,13 @@ def failpoints() -> list[str]:
 
 
 FOLDER_ONLY = {"put-written", "put-placed", "folder-intent", "folder-made"}
-ASKED_ONLY = {"asked", "control-answered", "request-answered", "reopened"}
+ASKED_ONLY = {
+    *("asked", "control-taken", "control-answered", "request-taken", "request-answered"),
+    "reopened",
+}
 """Points that only a request reaches."""
 
-START_ONLY = {"start-in-hand"}
+START_ONLY = {"start-in-hand", "claim-undone"}
 EXPIRY_ONLY = {"expiry-renamed", "expiry-removed"}
 
 COPY_ONLY = {name for name in failpoints() if name.startswith("copy-")}
@@ -155,17 +158,31 @@ def test_a_death_at_this_point_loses_no_retry_and_repeats_none(
         house.start(failpoint=point)
         drop(bag_zip(payload(0)), house.inbox / "shelf" / "0.zip")
         ticket = house.ended("0.zip")["ticket_number"]
-        if point == "request-answered":
+        if point.startswith("request-"):
             (house.inbox / "shelf" / f"0.zip.{ticket[:8]}.retry").touch()
         else:
             (house.control / f"{ticket}.retry").touch()
         end_the_daemon(house)
         house.start()
-        wait_until(lambda: not [*house.control.iterdir(), *house.inbox.rglob("*.retry")])
+        wait_until(lambda: not [*house.control.iterdir(), *house.inbox.rglob("*retry*")])
         assert house.ended("0.zip")["attempt"] == 2
         assert house.stop() == 0
         assert_all_is_well(house, shelf, 1)
         assert max(shelf.puts.values()) == 1
+
+
+def test_a_death_while_a_claim_is_taken_back_loses_no_drop(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house:
+        (house.inbox / "archive").mkdir(parents=True)
+        drop(bag_zip(payload(0)), house.inbox / "archive" / "0.zip")
+        for point in ("claim-info", "claim-undone"):
+            house.start(failpoint=point, ready=False)
+            end_the_daemon(house)
+        house.start()
+        house.ended("0.zip")
+        assert house.stop() == 0
+        assert len(house.tickets()) == 1
+        assert not list(house.uploads.glob(".*"))
 
 
 @pytest.mark.parametrize("point", sorted(EXPIRY_ONLY))
