@@ -11,8 +11,9 @@ from pathlib import Path
 
 from presqt_daemon.cli.pages import TOPICS
 from tests.bags import bag_zip
+from tests.fakes.zenodo import TOKEN, FakeZenodo
 from tests.house.house import House, wait_until
-from tests.pages.pages import blocks, first_block, links, section, text_of
+from tests.pages.pages import blocks, first_block, links, section, text_of, words_in_code
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = (
@@ -26,18 +27,37 @@ SHIPPED = (
 )
 
 
-def run_block(block: str, tree: Path, environment: Mapping[str, str]) -> str:
+def run_block(block: str, tree: Path, environment: Mapping[str, str], *, given: str = "") -> str:
     """What the commands print; fails when the last one does."""
     ended = subprocess.run(
         ["bash", "-euc", block],
-        cwd=tree, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        cwd=tree, env=environment, input=given, capture_output=True, text=True,
         timeout=240, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, f"{block}\n{ended.stdout}{ended.stderr}"
     return ended.stdout
 
 
-def test_the_commands_of_the_readme_lead_to_verified_deposits(tmp_path: Path) -> None:
+def deposit_with_a_token(block: str, house: House, environment: Mapping[str, str]) -> None:
+    """Type the block about a target with a token, with a server of this machine as the site."""
+    lines = block.splitlines(keepends=True)
+    prepare, use = "".join(lines[:2]), "".join(lines[2:])
+    text = " ".join(section("README.md", "The first bag").split())
+    line = next(word for word in words_in_code(text) if word.startswith("zenodo: {"))
+    with FakeZenodo() as fake:
+        run_block(prepare, house.root, environment, given=f"{TOKEN}\n")
+        file = house.root / "config.yaml"
+        entry = line.replace("https://sandbox.zenodo.org", fake.url)
+        file.write_text(file.read_text().replace("targets:", f"targets:\n  {entry}\n#", 1))
+        house.python = str(house.root / ".venv/bin/python")
+        house.start()
+        told = run_block(use, house.root, environment)
+        assert re.search(r"ok +removal from zenodo +the trial deposit is gone again", told), told
+        assert "Upload successful. Draft, not published" in told
+        assert house.stop() == 0
+
+
+def test_the_commands_of_the_readme_lead_to_verified_deposits(tmp_path: Path, full: bool) -> None:
     tree = tmp_path / "fresh"
     tree.mkdir()
     for name in SHIPPED:
@@ -62,7 +82,7 @@ def test_the_commands_of_the_readme_lead_to_verified_deposits(tmp_path: Path) ->
     try:
         wait_until(lambda: "ready: " in house.log or shell.poll() is not None, 240, what=house.log)
         assert shell.poll() is None, house.log
-        first_bag, a_zip, _a_token = list(blocks(section("README.md", "The first bag"), "sh"))
+        first_bag, a_zip, with_token = list(blocks(section("README.md", "The first bag"), "sh"))
         told = run_block(first_bag, tree, environment)
         assert "Upload successful." in told
         assert "archive/Field notes:\nmonday.txt" in told
@@ -86,6 +106,8 @@ def test_the_commands_of_the_readme_lead_to_verified_deposits(tmp_path: Path) ->
         os.killpg(shell.pid, signal.SIGTERM)
         shell.wait(40)
         assert "stopped" in house.log
+        if full:
+            deposit_with_a_token(with_token, house, environment)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(shell.pid, signal.SIGKILL)

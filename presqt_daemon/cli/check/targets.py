@@ -46,7 +46,8 @@ def _check_target(target: TargetConfig, tokens: Tokens, *, has_credentials: bool
                 "a run by hand needs token_file"
             )
             return CheckRow(what, State.WARNING, detail)
-        return CheckRow(what, State.WRONG, f"{error}: the target is off, its drops wait")
+        place = "" if target.token_file is None else f" ({target.token_file})"
+        return CheckRow(what, State.WRONG, f"{error}{place}: the target is off, its drops wait")
     try:
         connection = connect(target, token)
         try:
@@ -54,7 +55,8 @@ def _check_target(target: TargetConfig, tokens: Tokens, *, has_credentials: bool
         finally:
             connection.close()
     except PresqtError as error:
-        return CheckRow(what, State.WRONG, f"{error.message} [{error.code}]")
+        hint = f" Is {target.url} right?" if error.code == "target-unavailable" else ""
+        return CheckRow(what, State.WRONG, f"{error.message}{hint} [{error.code}]")
     except OSError as error:
         return CheckRow(what, State.WRONG, f"cannot be reached: {error.strerror or error}")
     return CheckRow(what, State.OK, f"{target.type}, as {account.name} ({account.id})")
