@@ -1,7 +1,10 @@
-"""What people write for a path that is none here."""
+"""What people write for a path or a name that is none here."""
 
 import re
 from pathlib import Path
+
+from presqt_daemon.safe_text import may_be_secret
+from presqt_daemon.settings.schema import TARGET_NAME
 
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -28,4 +31,23 @@ def problem_of_path(text: str) -> str | None:
         Path(text).expanduser()
     except RuntimeError:
         return f"{text!r}: there is no such user here, or no home folder"
+    return None
+
+
+def problem_of_name(what: str, name: object) -> str | None:
+    """Why a `target` or `receiver` (`what`) cannot be called so; None when it can."""
+    if not isinstance(name, str):
+        return "a name that YAML takes for a number, a date or yes/no must stand in quotes"
+    if (what == "receiver" and may_be_secret(name)) or not re.fullmatch(TARGET_NAME, name):
+        return (
+            f"a {what}'s name is made of letters, digits, '.', '_' and '-', "
+            "and begins with a letter or digit"
+        )
+    return None
+
+
+def problem_of_credential(name: str) -> str | None:
+    """Why this is no credential that systemd passes; None when it is one."""
+    if "/" in name or name in {".", ".."}:
+        return "must be the plain name that stands before ':' in LoadCredential="
     return None

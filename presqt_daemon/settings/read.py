@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,16 @@ from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.safe_text import HIDDEN, may_be_secret, names_secret
 from presqt_daemon.settings.complaints import Complaints
 from presqt_daemon.settings.engine import check_engine_settings
-from presqt_daemon.settings.paths import problem_of_path
+from presqt_daemon.settings.paths import problem_of_name, problem_of_path
 from presqt_daemon.settings.receivers import (
     PARTS,
     check_notify,
     check_receiver,
     may_hold_address,
     pasted_address,
-    receiver_name_problem,
 )
 from presqt_daemon.settings.sections import NAMED, SECTIONS, TOP, settings_of, target_settings
-from presqt_daemon.settings.targets import check_target, names_problem, pasted_token
+from presqt_daemon.settings.targets import check_target, pasted_token
 from presqt_daemon.targets.definition import definition_of
 
 _WRONG_SHAPE = "must hold keys and values, each on a line of its own below it, further to the right"
@@ -108,26 +107,23 @@ def _read_targets(given: Any, base: Path, complaints: Complaints) -> dict[str, T
         )
         return {}
     targets: dict[str, TargetConfig] = {}
-    for name, entry in given.items():
-        where = ("targets", str(name))
-        problem = names_problem(name, targets)
-        if problem is not None:
-            complaints.add(where, problem)
+    shared = settings_of(TargetConfig).keys()
+    for name, entry, values, is_read in _entries(
+        "targets", given, target_settings(), base, complaints, "type: folder"
+    ):
+        if (
+            other := next((one for one in targets if one.lower() == name.lower()), None)
+        ) is not None:
+            complaints.add(("targets", name), f"differs from targets.{other} by case only")
             continue
-        if not isinstance(entry, dict):
-            complaints.add(where, f"{_WRONG_SHAPE}, such as 'type: folder'")
-            continue
-        before = len(complaints.texts)
-        values = _read_fields(target_settings(), entry, where, base, complaints)
-        shared = settings_of(TargetConfig).keys()
         kind = definition_of(str(values.get("type", "")))
         own = {} if kind is None else dict(kind.own_defaults)
         own |= {key: value for key, value in values.items() if key not in shared}
         target = TargetConfig(
             **{key: value for key, value in values.items() if key in shared}, name=name, own=own
         )
-        if len(complaints.texts) == before:
-            check_target(target, entry, where, complaints)
+        if is_read:
+            check_target(target, entry, ("targets", name), complaints)
         targets[name] = target
     return targets
 
@@ -141,21 +137,35 @@ def _read_receivers(
         complaints.add(("receivers",), "must hold a name for each receiver, such as 'staff:'")
         return {}
     receivers: dict[str, ReceiverConfig] = {}
-    for name, entry in given.items():
-        where = ("receivers", str(name))
-        problem = receiver_name_problem(name)
-        if problem is not None:
-            complaints.add(("receivers",), problem)
-            continue
-        if not isinstance(entry, dict):
-            complaints.add(where, f"{_WRONG_SHAPE}, such as 'events: [failed]'")
-            continue
-        before = len(complaints.texts)
-        values = _read_fields(settings_of(ReceiverConfig), entry, where, base, complaints)
+    for name, entry, values, is_read in _entries(
+        "receivers", given, settings_of(ReceiverConfig), base, complaints, "events: [failed]"
+    ):
         receivers[name] = ReceiverConfig(**values, name=name)
-        if len(complaints.texts) == before:
-            check_receiver(receivers[name], entry, where, targets, complaints)
+        if is_read:
+            check_receiver(receivers[name], entry, ("receivers", name), targets, complaints)
     return receivers
+
+
+def _entries(
+    part: str,
+    given: Mapping[Any, Any],
+    settings: Mapping[str, Any],
+    base: Path,
+    complaints: Complaints,
+    such_as: str,
+) -> Iterator[tuple[str, Mapping[Any, Any], dict[str, Any], bool]]:
+    """Each name that may be one, what stands below it, the values in that, whether all are good."""
+    for name, entry in given.items():
+        where = (part, str(name))
+        if (problem := problem_of_name(part.removesuffix("s"), name)) is not None:
+            # what is no name of a receiver may be an address, and is not shown
+            complaints.add(where if part == "targets" else (part,), problem)
+        elif not isinstance(entry, dict):
+            complaints.add(where, f"{_WRONG_SHAPE}, such as '{such_as}'")
+        else:
+            before = len(complaints.texts)
+            values = _read_fields(settings, entry, where, base, complaints)
+            yield name, entry, values, len(complaints.texts) == before
 
 
 def _check_folders(config: Config, complaints: Complaints) -> None:

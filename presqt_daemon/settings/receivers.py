@@ -5,9 +5,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from presqt_daemon.receivers import NotifyConfig, ReceiverConfig
-from presqt_daemon.safe_text import may_be_secret
 from presqt_daemon.settings.complaints import Complaints
-from presqt_daemon.settings.schema import TARGET_NAME
+from presqt_daemon.settings.paths import problem_of_credential
 
 ADDRESS_KEYS = frozenset({"urls_file", "urls_credential", "ping_file", "ping_credential"})
 """Keys that name the place of an address, which is a secret."""
@@ -28,26 +27,12 @@ def pasted_address(key: str, value: Any) -> str | None:
             f"is an address itself (not shown); write {means} that holds it. "
             "If others could read this file, have a new one made"
         )
-    if key.endswith("_credential") and ("/" in text or text in {".", ".."}):
-        return "must be the plain name that stands before ':' in LoadCredential="
-    return None
+    return problem_of_credential(text) if key.endswith("_credential") else None
 
 
 def may_hold_address(value: object, where: tuple[str, ...]) -> bool:
     """Whether a wrong value must not be shown, since it may be an address."""
     return where[0] in PARTS and _ADDRESS.search(repr(value)) is not None
-
-
-def receiver_name_problem(name: object) -> str | None:
-    """Why a receiver cannot be called so; None when it can."""
-    if not isinstance(name, str):
-        return "a name that YAML takes for a number, a date or yes/no must stand in quotes"
-    if may_be_secret(name) or not re.fullmatch(TARGET_NAME, name):
-        return (
-            "a receiver's name is made of letters, digits, '.', '_' and '-', "
-            "and begins with a letter or digit"
-        )
-    return None
 
 
 def check_receiver(

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -11,25 +11,10 @@ from urllib.parse import urlsplit
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.safe_text import may_be_secret
 from presqt_daemon.settings.complaints import Complaints
-from presqt_daemon.settings.schema import TARGET_NAME
+from presqt_daemon.settings.paths import problem_of_credential
 from presqt_daemon.targets.definition import OWN_MODULES, PLUG_INS, TOKEN_KEYS, definition_of
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def names_problem(name: object, others: Collection[str]) -> str | None:
-    """Why a target cannot be called so, beside these; None when it can."""
-    if not isinstance(name, str):
-        return "a name that YAML takes for a number, a date or yes/no must stand in quotes"
-    if not re.fullmatch(TARGET_NAME, name):
-        return (
-            "a target's name is made of letters, digits, '.', '_' and '-', "
-            "and begins with a letter or digit"
-        )
-    for other in others:
-        if other.lower() == name.lower():
-            return f"differs from targets.{other} by case only"
-    return None
 
 
 def pasted_token(key: str, value: Any, base: Path) -> str | None:
@@ -50,9 +35,7 @@ def pasted_token(key: str, value: Any, base: Path) -> str | None:
     if key == "token_env" and not _VARIABLE.fullmatch(text):
         hint = "; write it without $" if text.startswith("$") else ""
         return f"is no name of an environment variable{hint}"
-    if key == "token_credential" and ("/" in text or text in {".", ".."}):
-        return "must be the plain name that stands before ':' in LoadCredential="
-    return None
+    return problem_of_credential(text) if key == "token_credential" else None
 
 
 def check_target(
