@@ -6,12 +6,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import pytest
 
+from presqt_daemon.model import Route
+from presqt_daemon.schemas.json_values import text_from_time
+from presqt_daemon.tickets.claim_record import ClaimRecord, Owner
 from presqt_daemon.tickets.locks import FolderLock
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder, Uploads
@@ -56,6 +60,31 @@ class Program:
         """The environment, without settings of the caller's own."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PRESQT_DAEMON")}
         return {**clean, **(more or {})}
+
+    def claimed(self, info: ProcessInfo, *, has_zip: bool = True) -> TicketFolder:
+        """A ticket as a drop into the archive's folder left it."""
+        folder = self.add(info, content=b"zip" if has_zip else None)
+        owner = Owner(host="depot", boot_id="x", pid=1, started=1)
+        folder.write_claim(
+            ClaimRecord(
+                ticket=info.ticket_number,
+                inbox_folder=str(self.inbox / "archive"),
+                inbox_name=info.source_file,
+                zip_name=info.source_file,
+                sidecar_name=None,
+                route=Route(target="archive"),
+                dropped_by_uid=os.getuid(),
+                dropped_by_name=None,
+                received_at=text_from_time(datetime.now(UTC)),
+                owner=owner,
+            )
+        )
+        return folder
+
+    def requests(self) -> list[str]:
+        """The names of the files in `control/`."""
+        folder = self.mediafiles / "control"
+        return sorted(os.listdir(folder)) if folder.exists() else []
 
     def run(self, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
         """The command's end; nothing of it is checked."""

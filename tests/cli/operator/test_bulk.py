@@ -8,7 +8,6 @@ from presqt_daemon.errors import HouseFault, TargetFault, UserFault
 from presqt_daemon.model import UploadResult
 from presqt_daemon.tickets.process_info import ProcessInfo
 from tests.cli.program import Program
-from tests.cli.test_control import _claimed, _requests
 from tests.tickets.infos import BEGAN, failed_info, finished_info, new_info, sending_info
 
 REFUSED = UserFault("unauthorized", "The token is refused.")
@@ -18,7 +17,7 @@ GONE = TargetFault("target-unavailable", "No route.")
 
 def tickets(program: Program, *infos: ProcessInfo) -> list[str]:
     for info in infos:
-        _claimed(program, info)
+        program.claimed(info)
     return [info.ticket_number for info in infos]
 
 
@@ -30,7 +29,7 @@ def failed(number: int, error: object = REFUSED, **changes: object) -> ProcessIn
 def asked(program: Program) -> list[str]:
     """The requests, in the order in which they were made."""
     folder = program.mediafiles / "control"
-    return sorted(_requests(program), key=lambda name: (folder / name).stat().st_mtime_ns)
+    return sorted(program.requests(), key=lambda name: (folder / name).stat().st_mtime_ns)
 
 
 def test_all_of_one_code_are_listed_and_asked_for_with_the_oldest_first(program: Program) -> None:
@@ -62,7 +61,7 @@ def test_options_narrow_down_what_is_meant(
     every = tickets(program, failed(0), failed(1, FULL), failed(2, GONE, target="other"), failed(3))
     ended = program.run("retry", "--all", "--yes", *options)
     assert ended.returncode == 0
-    assert set(_requests(program)) == {f"{every[number]}.retry" for number in numbers}
+    assert set(program.requests()) == {f"{every[number]}.retry" for number in numbers}
     assert ("no ticket to retry" in ended.stdout) == (not numbers)
 
 
@@ -74,23 +73,23 @@ def test_what_its_sender_cancelled_or_finished_well_is_not_tried_again(program: 
     )
     (wanted,) = tickets(program, differs)
     assert program.run("retry", "--all", "--yes").returncode == 0
-    assert _requests(program) == [f"{wanted}.retry"]
+    assert program.requests() == [f"{wanted}.retry"]
 
 
 def test_what_was_cancelled_goes_again_where_that_code_is_given(program: Program) -> None:
     cancelled = UserFault("cancelled", "Upload was cancelled by the user")
     (wanted,) = tickets(program, failed(0, cancelled))
     assert program.run("retry", "--all", "--code", "499", "--yes").returncode == 0
-    assert _requests(program) == [f"{wanted}.retry"]
+    assert program.requests() == [f"{wanted}.retry"]
 
 
 def test_those_whose_zip_is_gone_are_counted_and_passed_over(program: Program) -> None:
     (wanted,) = tickets(program, failed(0))
     for number in (1, 2):
-        _claimed(program, failed(number), has_zip=False)
+        program.claimed(failed(number), has_zip=False)
     ended = program.run("retry", "--all", "--yes")
     assert ended.returncode == 0
-    assert _requests(program) == [f"{wanted}.retry"]
+    assert program.requests() == [f"{wanted}.retry"]
     assert "2 tickets cannot be asked for: its zip is gone: drop it again" in ended.stderr
 
 
@@ -100,7 +99,7 @@ def test_without_a_terminal_nothing_is_done_unless_yes_is_said(program: Program)
     assert ended.returncode == 64
     assert ended.stderr.endswith("nothing was done: say --yes to retry 2 tickets\n")
     assert "0.zip" in ended.stdout
-    assert _requests(program) == []
+    assert program.requests() == []
 
 
 @pytest.mark.parametrize(("answer", "count"), [("y\n", 2), ("n\n", 0), ("\n", 0), ("\x04", 0)])
@@ -120,7 +119,7 @@ def test_a_person_is_asked_and_anything_but_yes_is_no(
         assert running.wait() == 0
     os.close(ours)
     assert ("asked to retry 2 tickets" if count else "nothing was done") in told
-    assert len(_requests(program)) == count
+    assert len(program.requests()) == count
 
 
 def test_all_open_tickets_of_a_target_are_cancelled_and_no_others(program: Program) -> None:
@@ -128,7 +127,7 @@ def test_all_open_tickets_of_a_target_are_cancelled_and_no_others(program: Progr
     tickets(program, new_info(target="other"), failed(0))
     ended = program.run("cancel", "--all", "--target", "archive", "--yes")
     assert ended.returncode == 0
-    assert set(_requests(program)) == {f"{one}.cancel", f"{two}.cancel"}
+    assert set(program.requests()) == {f"{one}.cancel", f"{two}.cancel"}
 
 
 @pytest.mark.parametrize("arguments", [["retry"], ["cancel"], ["retry", "abcd", "--all"]])
@@ -143,7 +142,7 @@ def test_a_damaged_status_holds_up_no_other(program: Program) -> None:
     Path(program.uploads.folder(damaged).info).write_text("{")
     ended = program.run("retry", "--all", "--yes")
     assert ended.returncode == 0
-    assert _requests(program) == [f"{wanted}.retry"]
+    assert program.requests() == [f"{wanted}.retry"]
     assert f"ticket {damaged} is passed over: its status cannot be read" in ended.stderr
 
 

@@ -14,7 +14,6 @@ from presqt_daemon.errors import UserFault
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 from tests.cli.program import Program
-from tests.cli.test_control import _claimed
 from tests.tickets.infos import failed_info, finished_info, new_info
 
 INVALID = UserFault("invalid-bag", "The bag is not valid.")
@@ -22,7 +21,7 @@ INVALID = UserFault("invalid-bag", "The bag is not valid.")
 
 def rejected(program: Program, **changes: object) -> tuple[ProcessInfo, TicketFolder]:
     info = failed_info(INVALID, **changes)
-    return info, _claimed(program, info)
+    return info, program.claimed(info)
 
 
 def test_the_zip_comes_back_whole_under_its_name_and_the_ticket_keeps_its_own(
@@ -79,7 +78,7 @@ def test_nothing_of_anybody_is_replaced(program: Program, kind: str) -> None:
 def test_a_drop_that_did_not_fail_is_not_given_back(
     program: Program, info: ProcessInfo, words: str
 ) -> None:
-    _claimed(program, info)
+    program.claimed(info)
     ended = program.run("give-back", info.ticket_number)
     assert ended.returncode == 6
     assert words in ended.stderr
@@ -90,7 +89,7 @@ def test_unknown_tickets_gone_zips_and_drops_that_were_not_taken_are_told_apart(
 ) -> None:
     assert program.run("give-back", "abcdef12").returncode == 4
     info = failed_info(INVALID)
-    _claimed(program, info, has_zip=False)
+    program.claimed(info, has_zip=False)
     gone = program.run("give-back", info.ticket_number)
     assert gone.returncode == 6
     assert "is gone" in gone.stderr
