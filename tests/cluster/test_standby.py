@@ -53,20 +53,21 @@ def changed_files(hosts: Hosts) -> dict[str, int]:
     return {str(path): path.lstat().st_mtime_ns for root in roots for path in root.rglob("*")}
 
 
+@pytest.mark.full
 def test_a_frozen_daemon_is_followed_and_thawed_it_ends_and_writes_nothing(hosts: Hosts) -> None:
     start_pair(hosts)
     hosts.slow_down(SLOW)
-    drop_all(hosts, 4, 2)
+    drop_all(hosts, 2, 2)
     wait_until(hosts.puts, LONG, what="for an upload")
     hosts.signal("a", signal.SIGSTOP)
-    hosts.drop("bag4", 2)
-    wait_for_ends(hosts, 5)
+    hosts.drop("bag2", 2)
+    wait_for_ends(hosts, 3)
     assert hosts.active == "b"
     hosts.signal("a", signal.SIGCONT)
     assert hosts.wait_for_code("a") == FENCED
     assert "(pid " in hosts.log_of("a")
     assert "on b) has taken over" in hosts.log_of("a")
-    hosts.assert_one_deposit_each(5, 2)
+    hosts.assert_one_deposit_each(3, 2)
 
 
 @pytest.mark.full

@@ -17,7 +17,7 @@ from presqt_daemon.daemon.events import Event, StopAsked
 from presqt_daemon.daemon.standby import newest, stand_by
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.leases.heartbeat import HEARTBEAT_NAME
-from tests.daemon.test_active import config_in, left_by, serve
+from tests.daemon.test_active import config_in, left_by
 
 LONG = 60.0
 
@@ -54,6 +54,12 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
     path = tmp_path / "notify"
     monkeypatch.setenv("NOTIFY_SOCKET", str(path))
     return Systemd(path)
+
+
+def lasting(base: Path) -> Config:
+    """A lease that nobody loses to a busy machine."""
+    config = config_in(base)
+    return replace(config, engine_options=replace(config.engine_options, lease_ttl=3600.0))
 
 
 def begin(
@@ -101,8 +107,8 @@ def test_where_nobody_serves_a_standby_serves_at_once_and_has_told_nothing(
 def test_a_standby_that_is_told_to_stop_comes_back_with_nothing(
     tmp_path: Path, systemd: Systemd
 ) -> None:
-    active = serve(tmp_path, is_standby=True)
-    events, found = begin(config_in(tmp_path))
+    active = ServedFolders(lasting(tmp_path), is_standby=True).take()
+    events, found = begin(lasting(tmp_path))
     systemd.hear()
     events.put(StopAsked())
     assert found.get(timeout=LONG) is None
@@ -111,10 +117,7 @@ def test_a_standby_that_is_told_to_stop_comes_back_with_nothing(
 
 
 def test_a_standby_goes_on_as_soon_as_the_active_one_lets_go(tmp_path: Path) -> None:
-    config = replace(
-        config_in(tmp_path),
-        engine_options=replace(config_in(tmp_path).engine_options, lease_ttl=3600.0),
-    )
+    config = lasting(tmp_path)
     active = ServedFolders(config, is_standby=True).take()
     _, found = begin(config)
     active.release()
