@@ -16,6 +16,7 @@ from presqt_daemon.workers.limits.grant import Grant
 from presqt_daemon.workers.limits.host_limits import HostLimits
 from presqt_daemon.workers.limits.shared_limits import SharedLimits
 from presqt_daemon.workers.limits.shared_names import SharedNames
+from presqt_daemon.workers.runs.requested import forget_request
 from presqt_daemon.workers.runs.run import Run, RunEnd, RunKind
 from presqt_daemon.workers.supervisor import Supervisor
 
@@ -58,6 +59,9 @@ def _run_granted(mediafiles: Path, ticket: str, stage: Run, grant: Grant) -> Run
             f"{host_name()} does not see ticket {ticket} in {supervisor.uploads.root}: is the "
             "share mounted there?"
         )
+    if end.kind is RunKind.OVER:
+        # the daemon that asked for the run may be gone by now, and the next sees an ended ticket
+        forget_request(folder.path)
     return replace(end, learnt=limits.learnt)
 
 

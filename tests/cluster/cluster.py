@@ -63,12 +63,15 @@ class WorkerHost:
             return [*root.children(recursive=True), root]
         return []
 
-    def is_at_work(self) -> bool:
-        """Whether a run's process lives, or a program that one has started: sessions of their own.
+    def at_work(self) -> list[psutil.Process]:
+        """The processes of runs, and programs that those have started: sessions of their own.
 
         Those who only start them stay in the session of the host's worker.
         """
-        return any(_leads_a_session(one) for one in self.tree()[:-1])
+        return [one for one in self.tree()[:-1] if _leads_a_session(one)]
+
+    def is_at_work(self) -> bool:
+        return bool(self.at_work())
 
     def signal(self, number: int, *, whole: bool = True) -> None:
         """To every process of the host, or to the engine's worker alone."""

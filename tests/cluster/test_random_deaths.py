@@ -1,12 +1,14 @@
 """Any process of a two-host cluster dies at any time: every drop one deposit, no file twice."""
 
+import contextlib
 import random
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.cluster.cluster import LONG, Cluster, open_cluster
+from tests.cluster.cluster import LONG, Cluster, WorkerHost, open_cluster
 from tests.house.house import wait_until
 
 pytest.importorskip("distributed", reason="needs the extra dask")
@@ -17,7 +19,8 @@ FILES = 6
 
 def kill_and_start_again(cluster: Cluster, chance: random.Random) -> str:
     """What died."""
-    who = chance.choice(["scheduler", "daemon", "host a", "host b", "worker a", "worker b"])
+    kinds = [f"{kind} {name}" for kind in ("host", "worker", "run") for name in "ab"]
+    who = chance.choice(["scheduler", "daemon", *kinds])
     if who == "daemon":
         cluster.house.stop(signal.SIGKILL)
         cluster.house.start()
@@ -26,9 +29,20 @@ def kill_and_start_again(cluster: Cluster, chance: random.Random) -> str:
         cluster.start_scheduler()
     else:
         kind, name = who.split()
+        if kind == "run":
+            return f"{who}: {kill_runs(cluster.hosts[name])}"
         cluster.hosts[name].signal(signal.SIGKILL, whole=kind == "host")
     start_ended_hosts(cluster)
     return who
+
+
+def kill_runs(host: WorkerHost) -> int:
+    """End the processes of the runs on a host under their supervisors' hands; how many."""
+    runs = host.at_work()
+    for run in runs:
+        with contextlib.suppress(psutil.Error):
+            run.kill()
+    return len(runs)
 
 
 def start_ended_hosts(cluster: Cluster) -> None:
@@ -49,6 +63,8 @@ def test_every_drop_is_deposited_once_whatever_dies(tmp_path: Path, kills: int) 
     chance = random.Random(kills)
     with open_cluster(tmp_path) as cluster:
         cluster.start_hosts("a", "b")
+        # what is counted here is files, not how often one ticket may be unlucky
+        cluster.house.configure(uploads={"max_resumes": 1000})
         cluster.slow_down(0.1)
         cluster.house.start()
         epochs: dict[str, int] = {}
@@ -66,3 +82,10 @@ def test_every_drop_is_deposited_once_whatever_dies(tmp_path: Path, kills: int) 
         assert [path for path, times in puts.items() if times > 1] == []
         assert len(puts) == kills * FILES
         assert cluster.creations() == kills
+        left = [".epoch.*", ".heartbeat", ".requested"]
+        uploads = cluster.house.uploads
+        wait_until(
+            lambda: not [path for name in left for path in uploads.rglob(name)],
+            LONG,
+            what="for nothing of a lease to be left",
+        )
