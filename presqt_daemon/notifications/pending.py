@@ -23,21 +23,28 @@ _log = logging.getLogger(__name__)
 
 
 class Pending:
-    """The entries of the outbox, and how it stands with each receiver."""
+    """The entries of the outbox, and how it stands with each receiver.
 
-    def __init__(self, outbox: Outbox) -> None:
+    `hurries`: from now on nobody waits for more before they are told.
+    """
+
+    def __init__(
+        self, outbox: Outbox, receivers: Mapping[str, ReceiverConfig], config: NotifyConfig
+    ) -> None:
+        self.hurries = False
         self._outbox = outbox
+        self._receivers = receivers
+        self._config = config
         self._entries: dict[str, Entry] = {}
         self._turns: dict[str, Turn] = {}
         self._unfinished: dict[str, Batch] = {}
         self._tries: Counter[tuple[str, str]] = Counter()
         self._logged: dict[str, float] = {}
 
-    def add(self, entry: Entry, receivers: Mapping[str, ReceiverConfig], now: float) -> None:
+    def add(self, entry: Entry, now: float) -> None:
         """Take in an entry; those who are no receivers any more are not waited for."""
-        entry = Entry(entry.notification, entry.to & receivers.keys())
-        known = self._entries.get(entry.notification.id)
-        if known is not None:
+        entry = Entry(entry.notification, entry.to & self._receivers.keys())
+        if entry.notification.id in self._entries:
             return
         self._keep(entry)
         if not entry.to:
@@ -48,8 +55,9 @@ class Pending:
             if turn.since is None:
                 self._turns[name] = replace(turn, since=now)
 
-    def use(self, receivers: Mapping[str, ReceiverConfig]) -> None:
+    def use(self, receivers: Mapping[str, ReceiverConfig], config: NotifyConfig) -> None:
         """Forget receivers that are no more, and try again at once whom nobody could tell."""
+        self._receivers, self._config = receivers, config
         for entry in list(self._entries.values()):
             for name in entry.to - receivers.keys():
                 self._end_one(entry.notification.id, name)
@@ -61,28 +69,16 @@ class Pending:
                 turn = self._turns[name]
                 self._turns[name] = Turn(since=turn.since, told_at=turn.told_at, lost=turn.lost)
 
-    def next_moment(
-        self, receivers: Mapping[str, ReceiverConfig], config: NotifyConfig, *, hurries: bool
-    ) -> float | None:
-        """When somebody is to be told next, None for never; `hurries`: without a wait for more."""
-        moments = [
-            self._moment(receiver, config, hurries=hurries) for receiver in receivers.values()
-        ]
+    def next_moment(self) -> float | None:
+        """When somebody is to be told next, None for never."""
+        moments = [self._moment(receiver) for receiver in self._receivers.values()]
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def due(
-        self,
-        receivers: Mapping[str, ReceiverConfig],
-        config: NotifyConfig,
-        now: float,
-        wall: datetime,
-        *,
-        hurries: bool,
-    ) -> list[Batch]:
+    def due(self, now: float, wall: datetime) -> list[Batch]:
         """Whom to tell now of what; from now on these are busy."""
         batches = []
-        for receiver in receivers.values():
-            moment = self._moment(receiver, config, hurries=hurries)
+        for receiver in self._receivers.values():
+            moment = self._moment(receiver)
             if moment is None or moment > now:
                 continue
             batch = self._batch(receiver, wall)
@@ -133,13 +129,11 @@ class Pending:
     def _turn(self, name: str) -> Turn:
         return self._turns.setdefault(name, Turn())
 
-    def _moment(
-        self, receiver: ReceiverConfig, config: NotifyConfig, *, hurries: bool
-    ) -> float | None:
+    def _moment(self, receiver: ReceiverConfig) -> float | None:
         turn = self._turn(receiver.name)
-        if hurries and not turn.is_busy and turn.since is not None and not turn.failures:
+        if self.hurries and not turn.is_busy and turn.since is not None and not turn.failures:
             return turn.since
-        return next_moment(turn, receiver, config)
+        return next_moment(turn, receiver, self._config)
 
     def _batch(self, receiver: ReceiverConfig, wall: datetime) -> Batch | None:
         """All that a receiver is to be told, the oldest first; None for nothing any more."""

@@ -9,7 +9,6 @@ import os
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -66,16 +65,14 @@ class Notifications:
         self._clock = clock
         self._now = now
         self._outbox = Outbox(config.outbox_folder, uploads)
-        self._pending = Pending(self._outbox)
+        self._pending = Pending(self._outbox, config.receivers, config.notify)
         self._watch = Watch(config.outbox_folder, uploads)
-        self._seen: deque[str] = deque(maxlen=SEEN)
-        self._seen_set: set[str] = set()
+        self._seen: dict[str, None] = {}
         self._items: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._senders: list[threading.Thread] = []
         self._begins_nothing = threading.Event()
         self._stopped = threading.Event()
-        self._hurries = False
         self._quiet = threading.Event()
         self._is_open = False
         self._warned_at = self._observed = float("-inf")
@@ -116,6 +113,7 @@ class Notifications:
         self.ping.use(config.notify)
         if self._thread is None:
             self._config = config
+            self._pending.use(config.receivers, config.notify)
             self.start()
         else:
             self._items.put(config)
@@ -125,7 +123,7 @@ class Notifications:
         if self._thread is None:
             return
         self._quiet.clear()
-        self._hurries = True
+        self._pending.hurries = True
         self._items.put(None)
         self._quiet.wait(seconds)
 
@@ -177,20 +175,13 @@ class Notifications:
 
     def _turn(self) -> None:
         """Tell whom it is time to tell, then wait for the next thing to happen."""
-        config = self._config
         self._uploads.may_act()
         if not self._begins_nothing.is_set():
-            for batch in self._pending.due(
-                config.receivers,
-                config.notify,
-                self._clock(),
-                self._now(),
-                hurries=self._hurries,
-            ):
+            for batch in self._pending.due(self._clock(), self._now()):
                 self._start_sending(batch)
-        if self._hurries and self._items.empty() and self._pending.is_quiet():
+        if self._pending.hurries and self._items.empty() and self._pending.is_quiet():
             self._quiet.set()
-        moment = self._pending.next_moment(config.receivers, config.notify, hurries=self._hurries)
+        moment = self._pending.next_moment()
         wait = LONGEST_WAIT_SECONDS if moment is None else moment - self._clock()
         try:
             item = self._items.get(timeout=min(max(wait, 0.0), LONGEST_WAIT_SECONDS))
@@ -208,7 +199,7 @@ class Notifications:
                     self._tell(notification)
             case Config():
                 self._config = item
-                self._pending.use(item.receivers)
+                self._pending.use(item.receivers, item.notify)
             case (batch, end):
                 self._pending.take_end(batch, end, self._clock())
             case None:
@@ -226,7 +217,7 @@ class Notifications:
             info = folder.read_info()
         except InfoError:
             return
-        if not info.is_open and end_id(ticket, info.attempt) not in self._seen_set:
+        if not info.is_open and end_id(ticket, info.attempt) not in self._seen:
             self._tell(notification_of_end(info, came_through(folder)))
 
     def _tell(self, notification: Notification) -> None:
@@ -236,15 +227,14 @@ class Notifications:
 
     def _add(self, entry: Entry) -> None:
         name = entry.notification.id
-        if name in self._seen_set:
+        if name in self._seen:
             return
         try:
-            self._pending.add(entry, self._config.receivers, self._clock())
+            self._pending.add(entry, self._clock())
         finally:
             if len(self._seen) == SEEN:
-                self._seen_set.discard(self._seen[0])
-            self._seen.append(name)
-            self._seen_set.add(name)
+                del self._seen[next(iter(self._seen))]  # the oldest
+            self._seen[name] = None
 
     def _start_sending(self, batch: Batch) -> None:
         def in_vain(cause: str) -> Delivered:

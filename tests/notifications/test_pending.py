@@ -1,6 +1,5 @@
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,22 +27,21 @@ def entry(number: int, *names: str) -> Entry:
     return Entry(notification(number), frozenset(names))
 
 
-def due(pending: Pending, now: float, receivers: Any = BOTH, **more: Any) -> dict[str, list[str]]:
-    wall = more.pop("wall", NOW)
-    batches = pending.due(receivers, CONFIG, now, wall, hurries=more.pop("hurries", False))
+def due(pending: Pending, now: float) -> dict[str, list[str]]:
+    batches = pending.due(now, NOW)
     return {b.receiver.name: [one.about for one in b.notifications] for b in batches}
 
 
 def test_one_message_tells_what_has_gathered_and_the_next_waits_for_its_time(
     outbox: Outbox,
 ) -> None:
-    pending = Pending(outbox)
-    pending.add(entry(1, "staff"), BOTH, 100.0)
-    pending.add(entry(2, "staff"), BOTH, 110.0)
+    pending = Pending(outbox, BOTH, CONFIG)
+    pending.add(entry(1, "staff"), 100.0)
+    pending.add(entry(2, "staff"), 110.0)
     assert due(pending, 129.0) == {}
-    (batch,) = pending.due(BOTH, CONFIG, 130.0, NOW, hurries=False)
+    (batch,) = pending.due(130.0, NOW)
     assert [one.about for one in batch.notifications] == ["bag1.zip", "bag2.zip"]
-    pending.add(entry(3, "staff"), BOTH, 131.0)
+    pending.add(entry(3, "staff"), 131.0)
     assert due(pending, 500.0) == {}, "it is being told"
     ids = frozenset(one.id for one in batch.notifications)
     pending.take_end(batch, Delivered(receiver="staff", ids=ids), 132.0)
@@ -53,9 +51,9 @@ def test_one_message_tells_what_has_gathered_and_the_next_waits_for_its_time(
 
 
 def test_who_was_told_is_not_told_again_while_another_is_down(outbox: Outbox) -> None:
-    pending = Pending(outbox)
-    pending.add(entry(1, "staff", "hook"), BOTH, 0.0)
-    staff, hook = pending.due(BOTH, CONFIG, 30.0, NOW, hurries=False)
+    pending = Pending(outbox, BOTH, CONFIG)
+    pending.add(entry(1, "staff", "hook"), 0.0)
+    staff, hook = pending.due(30.0, NOW)
     told = frozenset({notification(1).id})
     pending.take_end(hook, Delivered(receiver="hook", ids=told), 31.0)
     failed = Delivered(receiver="staff", ids=frozenset(), cause="refused")
@@ -66,31 +64,31 @@ def test_who_was_told_is_not_told_again_while_another_is_down(outbox: Outbox) ->
 
 
 def test_what_comes_while_a_receiver_is_down_is_told_in_the_next_try(outbox: Outbox) -> None:
-    pending = Pending(outbox)
-    pending.add(entry(1, "staff"), BOTH, 0.0)
-    (batch,) = pending.due(BOTH, CONFIG, 30.0, NOW, hurries=False)
+    pending = Pending(outbox, BOTH, CONFIG)
+    pending.add(entry(1, "staff"), 0.0)
+    (batch,) = pending.due(30.0, NOW)
     pending.take_end(batch, Delivered(receiver="staff", ids=frozenset(), cause="refused"), 31.0)
-    pending.add(entry(2, "staff"), BOTH, 40.0)
+    pending.add(entry(2, "staff"), 40.0)
     assert due(pending, 46.0) == {"staff": ["bag1.zip", "bag2.zip"]}
 
 
 def test_a_message_that_reached_some_addresses_stays_as_it_is(outbox: Outbox) -> None:
-    pending = Pending(outbox)
-    pending.add(entry(1, "staff"), BOTH, 0.0)
-    (batch,) = pending.due(BOTH, CONFIG, 30.0, NOW, hurries=False)
+    pending = Pending(outbox, BOTH, CONFIG)
+    pending.add(entry(1, "staff"), 0.0)
+    (batch,) = pending.due(30.0, NOW)
     end = Delivered(receiver="staff", ids=frozenset(), cause="x", done=frozenset({"mark"}))
     pending.take_end(batch, end, 31.0)
-    pending.add(entry(2, "staff"), BOTH, 40.0)
-    (again,) = pending.due(BOTH, CONFIG, 46.0, NOW, hurries=False)
+    pending.add(entry(2, "staff"), 40.0)
+    (again,) = pending.due(46.0, NOW)
     assert [one.about for one in again.notifications] == ["bag1.zip"]
     assert again.done == {"mark"}
 
 
 def test_an_event_that_a_command_does_not_take_lets_the_others_pass(outbox: Outbox) -> None:
-    pending = Pending(outbox)
+    pending = Pending(outbox, BOTH, CONFIG)
     for number in range(3):
-        pending.add(entry(number, "hook"), BOTH, 0.0)
-    (batch,) = pending.due(BOTH, CONFIG, 0.0, NOW, hurries=False)
+        pending.add(entry(number, "hook"), 0.0)
+    (batch,) = pending.due(0.0, NOW)
     failed = frozenset({notification(0).id})
     end = Delivered(receiver="hook", ids=frozenset(), cause="x", failed=failed)
     pending.take_end(batch, end, 0.0)
@@ -100,63 +98,63 @@ def test_an_event_that_a_command_does_not_take_lets_the_others_pass(outbox: Outb
 def test_what_is_too_old_is_given_up_aloud_and_counted_in_the_next_message(
     outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pending = Pending(outbox)
-    pending.add(entry(1, "staff"), BOTH, 0.0)
-    pending.add(entry(900, "staff"), BOTH, 0.0)
+    pending = Pending(outbox, BOTH, CONFIG)
+    pending.add(entry(1, "staff"), 0.0)
+    pending.add(entry(900, "staff"), 0.0)
     wall = NOW + KEPT_FOR + timedelta(seconds=60)
-    (batch,) = pending.due(BOTH, CONFIG, 30.0, wall, hurries=False)
+    (batch,) = pending.due(30.0, wall)
     assert batch.lost == 1
     assert [one.about for one in batch.notifications] == ["bag900.zip"]
     assert "1 notifications for too long" in caplog.text
     pending.take_end(batch, Delivered(receiver="staff", ids=frozenset(), cause="x"), 31.0)
-    (again,) = pending.due(BOTH, CONFIG, 46.0, wall, hurries=False)
+    (again,) = pending.due(46.0, wall)
     assert again.lost == 1, "until somebody has read it"
 
 
 def test_where_all_is_given_up_the_next_message_says_so_too(outbox: Outbox) -> None:
-    pending = Pending(outbox)
-    pending.add(entry(1, "staff"), BOTH, 0.0)
-    pending.add(entry(2, "staff"), BOTH, 0.0)
+    pending = Pending(outbox, BOTH, CONFIG)
+    pending.add(entry(1, "staff"), 0.0)
+    pending.add(entry(2, "staff"), 0.0)
     wall = NOW + KEPT_FOR + timedelta(seconds=60)
-    assert pending.due(BOTH, CONFIG, 30.0, wall, hurries=False) == []
-    pending.add(entry(900, "staff"), BOTH, 40.0)
-    (batch,) = pending.due(BOTH, CONFIG, 70.0, wall, hurries=False)
+    assert pending.due(30.0, wall) == []
+    pending.add(entry(900, "staff"), 40.0)
+    (batch,) = pending.due(70.0, wall)
     assert batch.lost == 2
     told = frozenset(one.id for one in batch.notifications)
     pending.take_end(batch, Delivered(receiver="staff", ids=told), 71.0)
-    pending.add(entry(901, "staff"), BOTH, 72.0)
-    (after,) = pending.due(BOTH, CONFIG, 2000.0, wall, hurries=False)
+    pending.add(entry(901, "staff"), 72.0)
+    (after,) = pending.due(2000.0, wall)
     assert after.lost == 0
 
 
 def test_a_failure_is_logged_once_a_minute_at_most(
     outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pending = Pending(outbox)
-    pending.add(entry(1, "staff"), BOTH, 0.0)
+    pending = Pending(outbox, BOTH, CONFIG)
+    pending.add(entry(1, "staff"), 0.0)
     now = 30.0
     for _ in range(3):
-        (batch,) = pending.due(BOTH, CONFIG, now, NOW, hurries=False)
+        (batch,) = pending.due(now, NOW)
         end = Delivered(receiver="staff", ids=frozenset(), cause="refused")
         pending.take_end(batch, end, now)
         now += 15 * 4
     assert caplog.text.count("could not be told") == 3
     caplog.clear()
-    pending = Pending(outbox)
-    pending.add(entry(1, "staff"), BOTH, 0.0)
+    pending = Pending(outbox, BOTH, CONFIG)
+    pending.add(entry(1, "staff"), 0.0)
     for moment in (30.0, 45.0, 75.0):
-        (batch,) = pending.due(BOTH, CONFIG, moment, NOW, hurries=False)
+        (batch,) = pending.due(moment, NOW)
         end = Delivered(receiver="staff", ids=frozenset(), cause="refused")
         pending.take_end(batch, end, moment)
     assert caplog.text.count("could not be told") == 1
 
 
 def test_a_receiver_that_is_taken_out_is_waited_for_no_more(outbox: Outbox) -> None:
-    pending = Pending(outbox)
-    pending.add(entry(1, "staff", "hook"), BOTH, 0.0)
-    pending.use({"hook": HOOK})
+    pending = Pending(outbox, BOTH, CONFIG)
+    pending.add(entry(1, "staff", "hook"), 0.0)
+    pending.use({"hook": HOOK}, CONFIG)
     assert [one.to for one in outbox.entries(BOTH)] == [frozenset({"hook"})]
-    pending.use({})
+    pending.use({}, CONFIG)
     assert list(outbox.entries(BOTH)) == []
     assert pending.is_quiet()
 
@@ -170,14 +168,15 @@ def test_an_outbox_that_cannot_be_written_keeps_nobody_from_being_told(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("presqt_daemon.notifications.outbox.replace_file", full)
-    pending = Pending(outbox)
-    pending.add(entry(1, "staff"), BOTH, 0.0)
+    pending = Pending(outbox, BOTH, CONFIG)
+    pending.add(entry(1, "staff"), 0.0)
     assert due(pending, 30.0) == {"staff": ["bag1.zip"]}
 
 
 def test_before_the_end_nobody_waits_for_more(outbox: Outbox) -> None:
-    pending = Pending(outbox)
-    pending.add(entry(1, "staff"), BOTH, 0.0)
+    pending = Pending(outbox, BOTH, CONFIG)
+    pending.add(entry(1, "staff"), 0.0)
     assert not pending.is_quiet()
-    assert due(pending, 0.0, hurries=True) == {"staff": ["bag1.zip"]}
+    pending.hurries = True
+    assert due(pending, 0.0) == {"staff": ["bag1.zip"]}
     assert not pending.is_quiet()
