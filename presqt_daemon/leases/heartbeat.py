@@ -63,13 +63,17 @@ def read_heartbeat(folder: Path) -> Heartbeat | None:
     return beat
 
 
-def see_names_anew(folder: Path) -> None:
-    """Let no name that this host has found missing be taken for missing yet. Raises OSError.
+def find_heartbeat(folder: Path) -> Heartbeat | None:
+    """As `read_heartbeat`, for hosts that share the folder: None only where there is none by now.
 
     NFS clients answer from memory, for up to a minute, that a name is not there; they ask about a
     folder when it is opened (nfs(5), "close-to-open"), and forget its names where it has changed.
     """
-    os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+    beat = read_heartbeat(folder)
+    if beat is None:
+        os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        beat = read_heartbeat(folder)
+    return beat
 
 
 def _is_possible(beat: Heartbeat) -> bool:

@@ -6,9 +6,9 @@ from presqt_daemon.leases.fence import STALE_SHARE
 from presqt_daemon.leases.heartbeat import (
     Heartbeat,
     TornHeartbeatError,
+    find_heartbeat,
     forget_epoch,
     read_heartbeat,
-    see_names_anew,
     take_epoch,
 )
 from presqt_daemon.leases.lease import LEFT_NUMBERS, HeldElsewhereError, Lease, LeaseTerms
@@ -98,14 +98,10 @@ def _win(folder: Path, number: int, terms: LeaseTerms) -> bool:
 def _read(folder: Path, terms: LeaseTerms) -> Heartbeat | bytes | None:
     """The last beat; what cannot be read as one is nobody's, and changes like one."""
     try:
-        beat = read_heartbeat(folder)
-        if beat is None and not terms.is_alone:
-            # who believed this would take a ticket from a holder that lives
-            see_names_anew(folder)
-            beat = read_heartbeat(folder)
+        # who believed a name that was missing would take a ticket from a holder that lives
+        return read_heartbeat(folder) if terms.is_alone else find_heartbeat(folder)
     except TornHeartbeatError:
         return b""
-    return beat
 
 
 def _is_free(beat: Heartbeat | bytes | None, terms: LeaseTerms) -> bool:

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import replace
@@ -7,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from presqt_daemon.leases.heartbeat import HEARTBEAT_NAME
+from presqt_daemon.leases.lease import LeaseTerms
+from presqt_daemon.leases.take import take_lease
 from presqt_daemon.model import Status
 from presqt_daemon.tickets.holds import Holds
-from presqt_daemon.workers.engines.elsewhere import Elsewhere
+from presqt_daemon.workers.engines.elsewhere import Elsewhere, _is_begun
 from presqt_daemon.workers.engines.starts import EngineDownError, HostLostError, NotHereError
 from presqt_daemon.workers.limits.grant import Grant, Learnt
 from presqt_daemon.workers.runs.events import Ended
@@ -125,3 +129,26 @@ def test_a_run_goes_on_into_sending_only_where_nothing_is_on_hold(
     depot.turn()
     assert engine.grants[0].goes_on_to == (None if is_held else "archive")
     assert (depot.uploads.folder(ticket).path / REQUEST_NAME).exists()
+
+
+def test_a_run_is_begun_though_a_share_remembers_its_heartbeat_as_missing(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As NFS clients do; who believed it would park a ticket that a host works on."""
+    folder = depot.dispatch.supervisor.uploads.folder(depot.claim())
+    lease = take_lease(folder.path, LeaseTerms(is_alone=False))
+    remembered = {folder.path / HEARTBEAT_NAME}
+    ask = os.open
+
+    def open_as_a_client(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_DIRECTORY:
+            remembered.discard(path / HEARTBEAT_NAME)
+        if path in remembered:
+            raise FileNotFoundError(path)
+        return ask(path, flags, mode)
+
+    with monkeypatch.context() as client:
+        client.setattr(os, "open", open_as_a_client)
+        assert _is_begun(folder)
+    lease.release(has_ended=False)
+    assert not _is_begun(folder)
