@@ -12,13 +12,20 @@ import pytest
 from tests.bags import bag_zip, drop
 from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Fault, Shelf
-from tests.house.test_crash import COPY_ONLY, drop_linked, end_the_daemon, failpoints, payload
+from tests.house.test_crash import (
+    COPY_ONLY,
+    START_ONLY,
+    drop_linked,
+    end_the_daemon,
+    failpoints,
+    payload,
+)
 
 STATUS = "status-in_progress-received"
 OFTEN = {"stage-hashed"}
 BEFORE_SENDING = [
     pytest.param(name, marks=() if name in OFTEN else pytest.mark.full)
-    for name in sorted({*failpoints(), STATUS})
+    for name in sorted({*failpoints(), STATUS} - START_ONLY)
     if name.startswith(("claim-", "stage-", "payload-", "copy-", STATUS))
 ]
 """Every instant at which a daemon can die before anything would be sent."""
