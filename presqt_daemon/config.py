@@ -142,6 +142,11 @@ class StagingConfig:
     read_back: str = setting(
         "cache", one_of("cache", "disk"), "disk: read the unpacked files from the disk itself"
     )
+    scratch: Path | None = setting(
+        None,
+        or_null(PATH),
+        "a folder on this host's own disk; bags are unpacked there while they are worked on",
+    )
     profile: Path | None = setting(
         None, or_null(PATH), "a BagIt profile (JSON file) that every bag must meet"
     )

@@ -10,6 +10,7 @@ from presqt_daemon.system.files import make_folder, sync_folder
 from presqt_daemon.tickets.holds import end_hold, read_holds
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.workers.recover import end_strays, find_open, give_up
+from presqt_daemon.workers.runs.scratch_place import begin_scratch
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +61,8 @@ def resume_open_tickets(rooms: Rooms, found: FoundTickets) -> None:
     strays = end_strays([item.ticket for item in tickets])
     if strays:
         _log.warning("ended %d programs that an earlier run left behind", strays)
+    if rooms.cluster is None:
+        begin_scratch(rooms.supervisor.config)
     _begin_holds(rooms, {item.ticket.ticket for item in tickets})
     for item in tickets:
         if item.ticket.ticket == name:

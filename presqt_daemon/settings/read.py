@@ -185,6 +185,12 @@ def _check_folders(config: Config, complaints: Complaints) -> None:
                 complaints.add(
                     key, f"{path} must not lie in or around {'.'.join(other_key)} ({other})"
                 )
+    scratch = config.staging.scratch
+    for other_key, other in places:
+        if scratch is not None and (scratch == other or other in scratch.parents):
+            complaints.add(
+                ("staging", "scratch"), f"{scratch} must not lie in {'.'.join(other_key)} ({other})"
+            )
 
 
 def _read_fields(

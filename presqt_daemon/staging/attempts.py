@@ -20,7 +20,7 @@ from presqt_daemon.zips.entries import Archive
 from presqt_daemon.zips.stream import stream_digests
 
 TEMPORARY_PREFIX = ".staging-"
-"""Folders of this prefix in a ticket are unfinished writes of ours; the lease's number follows."""
+"""Folders of this prefix in a ticket are unfinished writes of ours; the run's number follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ class StageJob:
     """One zip to stage: `zip_name` in the ticket's `folder`; `payload_mode` is that of files.
 
     `fence` is asked before what it leaves gets its name. `epoch` is the run's among all of the
-    ticket's.
+    ticket's. `scratch` is a folder of the run's own on another disk, where the bag goes then.
     """
 
     folder: Path
@@ -53,11 +53,17 @@ class StageJob:
     fence: Fence | None = None
     host: str = ""
     epoch: int = 0
+    scratch: Path | None = None
+
+    @property
+    def place(self) -> Path:
+        """The folder in which the bag gets its name."""
+        return self.folder if self.scratch is None else self.scratch
 
     @property
     def temporary(self) -> Path:
-        """Where the bag is until it is valid."""
-        return self.folder / f"{TEMPORARY_PREFIX}{self.epoch}"
+        """Where the bag is until it is valid; of two tickets never the same name, for the disk."""
+        return self.place / f"{TEMPORARY_PREFIX}{self.epoch}-{self.folder.name[:8]}"
 
 
 def stage(
@@ -79,14 +85,14 @@ def stage(
         open_bag_zip(job.folder / job.zip_name, job.config) as archive,
         helpers_for(archive) as helpers,
     ):
-        found = preview_bag(archive, job.config, _pulse(report))
-        check_disk_keeps_case(job.folder, found.structure)
+        found = preview_bag(archive, job.config, pulse_of(report))
+        check_disk_keeps_case(job.place, found.structure)
         algorithms = tuple(ask(found.surveyed()))
         algorithm = choose_algorithm(algorithms, found.structure.algorithms)
         name = bag_folder(found.root, job.zip_name)
         _clear(job, name)
         try:
-            written = write_bag(archive, found, _writing(job, found, algorithm, helpers, report))
+            written = write_bag(archive, found, writing_of(job, found, algorithm, helpers, report))
             reach("stage-unpacked")
             # taking a drop waits for no disk, so here its zip becomes durable
             os.fdatasync(archive.fd)
@@ -157,7 +163,7 @@ class _Meter:
             )
 
 
-def _pulse(report: Callable[[Report], None]) -> Callable[[], None]:
+def pulse_of(report: Callable[[Report], None]) -> Callable[[], None]:
     """Says now and then that blocks are read, however long no figure changes."""
     blocks = count(1)
 
@@ -168,13 +174,14 @@ def _pulse(report: Callable[[Report], None]) -> Callable[[], None]:
     return beat
 
 
-def _writing(
+def writing_of(
     job: StageJob,
     found: BagPreview,
     algorithm: str | None,
     helpers: tuple[SecondWriter, ...],
     report: Callable[[Report], None],
 ) -> Writing:
+    """How the bag of a zip is written in its place."""
     meter = _Meter(found, report)
     return Writing(
         folder=job.temporary,
@@ -184,7 +191,7 @@ def _writing(
         from_disk=job.config.read_back == "disk",
         began=meter.began,
         progress=meter.advance,
-        alive=_pulse(report),
+        alive=pulse_of(report),
         refused=lambda folder, findings: _ask_another(job, folder, findings, is_valid=False),
         helpers=helpers,
         on_written=job.on_written,
@@ -207,7 +214,7 @@ def _keep(
     check_policy(written.folder, found.members, job.config, lambda: report(Alive()))
     if job.fence is not None:
         job.fence.pass_or_leave()
-    written.folder.rename(job.folder / name)  # made durable with the status that tells of it
+    written.folder.rename(job.place / name)  # made durable with the status that tells of it
     report(Reached(stage=Stage.VALIDATED, bag=bag))
     reach("stage-validated")
     head = PayloadHead(
@@ -217,7 +224,7 @@ def _keep(
         folders=found.empty_folders(),
         host=job.host,
     )
-    rows = _payload_files(found, written)
+    rows = payload_rows(found, written)
     fingerprint = write_rows(TicketFolder(job.folder).payload, head, rows)
     reach("stage-hashed")
     report(Reached(stage=Stage.HASHED, algorithm=algorithm))
@@ -234,9 +241,7 @@ def _ask_another(
             shared_log("second opinion", None).warning("%s", doubt)
 
 
-def _payload_files(
-    found: BagPreview, written: Written
-) -> Iterator[tuple[str, int, dict[str, str]]]:
+def payload_rows(found: BagPreview, written: Written) -> Iterator[tuple[str, int, dict[str, str]]]:
     """The payload, sorted by path, so that two stagings of one zip give one file."""
     start = len(PAYLOAD)
     for path in sorted(path for path in found.members if path.startswith(PAYLOAD)):
@@ -246,6 +251,9 @@ def _payload_files(
 def _clear(job: StageJob, name: str) -> None:
     """Remove what an earlier run left; no digests may outlive the bag they describe."""
     TicketFolder(job.folder).payload.unlink(missing_ok=True)
+    if job.scratch is not None:
+        remove_tree(job.folder / name)  # of a run without a scratch folder
+        return
     is_first = job.epoch == 1
     for left in (job.temporary,) if is_first else job.folder.glob(f"{TEMPORARY_PREFIX}*"):
         remove_tree(left)

@@ -53,7 +53,8 @@ class SendJob:
     """What an upload needs to know; `folder` is the ticket's, `boot_id` this machine's boot.
 
     `is_asking`: others wait for what this run finds, so the account's question is asked once.
-    `fence` is asked before each request and each line of the journal.
+    `fence` is asked before each request and each line of the journal. `scratch` is where the bag
+    was unpacked in this run, None where it lies in the ticket's folder since it was staged.
     """
 
     folder: Path
@@ -66,6 +67,7 @@ class SendJob:
     is_asking: bool = False
     fence: Fence | None = None
     host: str = ""
+    scratch: Path | None = None
 
 
 def send(
@@ -106,7 +108,7 @@ def _send(
 ) -> UploadResult:
     folder = TicketFolder(job.folder)
     head = payload.head
-    staged = StagedBag(payload=payload, root=job.folder / head.bag.folder)
+    staged = StagedBag(payload=payload, root=(job.scratch or job.folder) / head.bag.folder)
     record = read_journal(folder.journal)
     mark = container_mark(folder, job.resolved, record)
     may_go_on = pass_always if job.fence is None else job.fence.pass_or_leave
@@ -221,7 +223,7 @@ def _recheck_after_reboot(
     job: SendJob, staged: StagedBag, record: JournalState, journal: Journal, reporter: Reporter
 ) -> None:
     """Know again that the disk holds what was staged. Raises PayloadSpoilt when it does not."""
-    if job.boot_id in {staged.head.boot_id, record.verified_boot}:
+    if job.scratch is not None or job.boot_id in {staged.head.boot_id, record.verified_boot}:
         return
     if job.fence is not None and job.host != staged.head.host:
         # another host's boot says nothing of a share, and a share is not lost with a host

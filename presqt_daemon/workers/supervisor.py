@@ -7,8 +7,10 @@ import errno
 import os
 import time
 from collections.abc import Callable, Hashable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
 from presqt_daemon.config import Config
 from presqt_daemon.errors import PresqtError
@@ -29,7 +31,7 @@ from presqt_daemon.workers.limits.disk_shares import DiskShares
 from presqt_daemon.workers.limits.duplicates import KnownContents, SameContentError
 from presqt_daemon.workers.limits.permits import Permits
 from presqt_daemon.workers.limits.shared_limits import SharedLimits
-from presqt_daemon.workers.limits.space import give_space, set_aside
+from presqt_daemon.workers.limits.space import DiskRoom, give_space, set_aside
 from presqt_daemon.workers.limits.staging_places import small_seconds
 from presqt_daemon.workers.limits.tokens import Tokens, mark_from
 from presqt_daemon.workers.outcomes import end_failed
@@ -47,6 +49,7 @@ from presqt_daemon.workers.runs.run import (
     WentOn,
     Work,
 )
+from presqt_daemon.workers.runs.scratch_place import scratch_place
 from presqt_daemon.workers.unfinished_runs import QUEUED, held_elsewhere, park, without_disk
 
 CONTAINER = "another ticket that sends into the same container"
@@ -83,11 +86,11 @@ class Supervisor:
         try:
             if not self.uploads.is_there():
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            with self.uploads.leasing(folder, wait=True) as party:
+            with self.uploads.leasing(folder, wait=True) as party, ExitStack() as stack:
                 holder = self.open_holder(folder, party)
                 if not holder.info.is_open:
                     return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=holder.info)
-                return self._run(run, holder, limits)
+                return self._run(run, holder, limits, stack)
         except NotOursError:
             return held_elsewhere(run)
         except FileNotFoundError:
@@ -102,6 +105,7 @@ class Supervisor:
             return without_disk(run, error.strerror or str(error))
         finally:
             limits.release(run.ticket)
+            self.permits.release(run.ticket)
 
     def token_mark(self, target: str) -> str | None:
         """Something that changes when a target's token does, None while there is no token."""
@@ -109,10 +113,12 @@ class Supervisor:
         return None if config is None else self.tokens.mark_of(config)
 
     def open_holder(self, folder: TicketFolder, party: Party) -> StatusWriter:
-        """The holder of a ticket, as `open_status`."""
+        """As `open_status`."""
         return open_status(self.uploads, folder, party, self.config, clock=self.clock, now=self.now)
 
-    def _run(self, run: Run, holder: StatusWriter, limits: SharedLimits) -> RunEnd:
+    def _run(
+        self, run: Run, holder: StatusWriter, limits: SharedLimits, until_end: ExitStack
+    ) -> RunEnd:
         earlier: tuple[EarlierDeposit, ...] = ()
         conversation = None
         try:
@@ -124,8 +130,12 @@ class Supervisor:
                     return RunEnd(ticket=run.ticket, kind=RunKind.AGAIN, info=holder.info)
                 earlier = self._earlier_deposit(holder)
             started_with = holder.info.upload_files_finished
-            room = self._set_aside(run, holder.folder, limits)
-            job = make_job(run, holder, self.config, self.tokens, earlier, room=room)
+            scratch = until_end.enter_context(scratch_place(self.config, run.ticket, holder.epoch))
+            place, room = scratch or holder.folder.path, self._room(scratch, limits)
+            given = set_aside(run.ticket, place, room) if run.work is Work.STAGE else 0
+            job = make_job(
+                run, holder, self.config, self.tokens, earlier, room=given, scratch=scratch
+            )
             conversation = self._new_conversation(job, holder, limits)
             end = self._converse(conversation, limits)
             progress = holder.info.upload_files_finished > started_with
@@ -148,11 +158,9 @@ class Supervisor:
         limits.tell(WentOn(run.ticket, target, info.resource_id))
         return run.into_sending()
 
-    def _set_aside(self, run: Run, folder: TicketFolder, limits: SharedLimits) -> int:
-        """Bytes that a bag may take on the disk without a question, 0 where those are scarce."""
-        if run.work is not Work.STAGE:
-            return 0
-        return set_aside(folder, limits)
+    def _room(self, scratch: Path | None, limits: SharedLimits) -> DiskRoom:
+        """Who is asked for bytes: the host itself, for its own disk."""
+        return limits if scratch is None else self.permits
 
     def _earlier_deposit(self, holder: StatusWriter) -> tuple[EarlierDeposit, ...]:
         """The deposits to point at if one still stands; a warning where nothing is pointed at."""
@@ -234,6 +242,7 @@ class Supervisor:
         if not limits.go_on_sending(run.ticket, target, info.resource_id, run.zip_bytes):
             return None
         limits.release(run.ticket)
+        self.permits.release(run.ticket)
         if run.zip_bytes > SMALL_BYTES:
             holder.fact(info)
         else:
@@ -242,9 +251,11 @@ class Supervisor:
         reach("went-on")
         limits.tell(WentOn(run.ticket, target, info.resource_id))
         sending = run.into_sending()
-        conversation.job = replace(conversation.job, run=sending)
-        earlier = self._earlier_deposit(holder)
-        return make_job(sending, holder, self.config, self.tokens, earlier)
+        conversation.job = job = replace(conversation.job, run=sending)
+        earlier, scratch = self._earlier_deposit(holder), job.task.job.scratch
+        return make_job(
+            sending, holder, self.config, self.tokens, earlier, scratch=scratch, is_unpacked=True
+        )
 
     def _is_in_its_place(self, run: Run, elapsed: float, limits: SharedLimits) -> bool:
         """Whether a bag may go on where it is staged: a slow one takes no small one's place."""
@@ -259,8 +270,10 @@ class Supervisor:
     ) -> Go | None:
         """The answer to a worker's question, None while it must wait for it."""
         if isinstance(question, WantsSpace):
-            return give_space(holder, question, self.config, limits, self.shares)
+            room = self._room(scratch := task.job.scratch, limits)
+            return give_space(holder, question, self.config, room, self.shares, scratch)
         assert isinstance(task, UploadTask)
+        self.permits.release(task.ticket)  # a bag that was unpacked again has taken its bytes
         account = account_of(task.job.target, mark_from(task.job.token))
         if isinstance(question, WantsTurn):
             pace = question.requests_per_minute

@@ -14,6 +14,7 @@ from presqt_daemon.cli.check.rows import CheckRow, State, why_unusable
 from presqt_daemon.cli.output.text import shown
 from presqt_daemon.config import Config
 from presqt_daemon.profile import read_profile
+from presqt_daemon.staging.scratch.own_folder import ScratchError, service_folder
 from presqt_daemon.system.files import free_bytes
 from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.units import text_from_bytes
@@ -31,6 +32,7 @@ def check_places(config: Config) -> Iterator[CheckRow]:
         yield try_folder("uploads", config.uploads_folder)
     yield _check_file_systems(config)
     yield from _check_space(config)
+    yield from _check_scratch(config)
     yield _check_group(config)
     yield from _check_senders(config)
     yield _check_profile(config)
@@ -87,6 +89,21 @@ def _check_space(config: Config) -> Iterator[CheckRow]:
     if status.f_files and status.f_favail < FEW_INODES:
         detail = f"{status.f_favail} files can still be made on the disk of mediafiles (df -i)"
         yield CheckRow("inodes", State.WRONG, detail)
+
+
+def _check_scratch(config: Config) -> Iterator[CheckRow]:
+    """The folder on this host's own disk; with another engine its hosts have theirs."""
+    base, keep = config.staging.scratch, config.staging.min_free_bytes
+    if base is None or config.engine != "local":
+        return
+    try:
+        free = free_bytes(service_folder(base))
+    except (ScratchError, OSError) as error:
+        yield CheckRow("scratch", State.WRONG, str(error))
+        return
+    state = State.OK if free > keep else State.WRONG
+    detail = f"{text_from_bytes(free)} free, {text_from_bytes(keep)} stay free"
+    yield CheckRow("scratch", state, f"{base}: {detail}")
 
 
 def _check_group(config: Config) -> CheckRow:

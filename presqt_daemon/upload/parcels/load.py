@@ -43,7 +43,7 @@ class StagedBag:
     @property
     def packed(self) -> Path:
         """Where the bag's zip is made when one is needed."""
-        return self.payload.path.parent / PACKED_NAME
+        return self.root.parent / PACKED_NAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

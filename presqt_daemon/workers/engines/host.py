@@ -25,6 +25,7 @@ from presqt_daemon.workers.limits.granted_contents import GrantedContents
 from presqt_daemon.workers.limits.permits import Permits
 from presqt_daemon.workers.limits.tokens import Tokens
 from presqt_daemon.workers.processes.pool import Pool
+from presqt_daemon.workers.runs.scratch_place import begin_scratch
 from presqt_daemon.workers.supervisor import Supervisor
 
 CONFIG_VARIABLE = "PRESQT_DAEMON_CONFIG"
@@ -44,6 +45,7 @@ class Host:
         self._pool: Pool | None = None
         self._tokens: Tokens | None = None
         self._uploads: Uploads | None = None
+        self._permits: Permits | None = None
         self._config: Config | None = None
         self._read_at = float("-inf")
 
@@ -57,6 +59,10 @@ class Host:
             if self._pool is None or self._tokens is None or self._uploads is None:
                 self._begin(config)
             pool, tokens, uploads = self._pool, self._tokens, self._uploads
+            if self._permits is None:
+                self._permits = Permits(config)
+            permits = self._permits
+            permits.config = config
             if uploads is not None and uploads.terms.ttl != config.engine_options.lease_ttl:
                 uploads.terms = _terms_of(config)
         assert pool is not None
@@ -70,7 +76,7 @@ class Host:
             config=config,
             uploads=uploads,
             pool=pool,
-            permits=Permits(config),
+            permits=permits,
             tokens=tokens,
             contents=GrantedContents(uploads=uploads, grant=grant),
             engine=config.engine,
@@ -98,6 +104,7 @@ class Host:
         self._pool = Pool()
         self._tokens = Tokens(config.targets, os.environ)
         self._uploads = Uploads(config.mediafiles, config.permissions.status, _terms_of(config))
+        begin_scratch(config)
         start_thread(self._turn, "pool")
 
     def _turn(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from presqt_daemon import __version__
+from presqt_daemon.staging.scratch.own_folder import ScratchError, open_scratch
 from presqt_daemon.system.host import host_name
 from presqt_daemon.workers.engines.host import HERE
 from presqt_daemon.workers.engines.starts import NotHereError
@@ -43,7 +44,7 @@ def shown_to_hosts(mediafiles: Path) -> Iterator[str | None]:
 
 
 def report_host(mediafiles: Path, grant: Grant, shown: str | None = None) -> HostReport:
-    """The host on which this is called, as `run_ticket` would find it; changes nothing.
+    """The host on which this is called, as `run_ticket` would find it.
 
     `shown` is the name of a file that who asks has in mediafiles.
     """
@@ -54,10 +55,14 @@ def report_host(mediafiles: Path, grant: Grant, shown: str | None = None) -> Hos
             problems.append(f"may not write in {supervisor.uploads.root}")
         if shown is not None and not (mediafiles / shown).exists():
             problems.append(f"sees another folder as {mediafiles}: is the share mounted there?")
+        if (scratch := supervisor.config.staging.scratch) is not None:
+            open_scratch(scratch)
         worker = supervisor.pool.start_worker()
         worker.close()
     except NotHereError as refusal:
         problems.append(str(refusal).removeprefix(f"{host_name()} "))
+    except ScratchError as error:
+        problems.append(str(error).rstrip("."))
     except ParkError:
         problems.append(NO_PROCESS)
     return HostReport(host=host_name(), version=__version__, problems=tuple(problems))

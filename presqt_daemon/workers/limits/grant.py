@@ -17,9 +17,13 @@ from presqt_daemon.model import Finding
 
 MARK_LETTERS = 16
 _OWN_OF_A_HOST = frozenset(
-    {"inbox", "engine_options", "stop_grace", "token_file", "token_credential", "token_env"}
-)
-"""Keys that may differ from host to host: where a secret lies, and what only the daemon uses."""
+    {
+        "inbox", "engine_options", "stop_grace", "scratch",
+        "token_file", "token_credential", "token_env",
+    }
+)  # fmt: skip
+"""Keys that may differ from host to host: where its own disk and a secret lie, and what only the
+daemon uses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,14 @@
 """What a worker is handed for a run: the task, with all it needs to know, and its limits."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.model import PauseKind, Resolved, Stage
 from presqt_daemon.staging.stage import StageJob
 from presqt_daemon.system.host import boot_id, host_name
+from presqt_daemon.tickets.claim_record import ClaimRecord
 from presqt_daemon.tickets.process_info import ProcessInfo, advance
 from presqt_daemon.tickets.status_writer import StatusWriter
 from presqt_daemon.upload.earlier_deposit import EarlierDeposit
@@ -38,11 +40,14 @@ def make_job(
     earlier: tuple[EarlierDeposit, ...] = (),
     *,
     room: int = 0,
+    scratch: Path | None = None,
+    is_unpacked: bool = False,
 ) -> WorkerJob:
     """The task and its limits; the status says that it begins.
 
     `earlier` are deposits that may be pointed at instead of sending, `room` are bytes that were set
-    aside for what is staged.
+    aside for what is staged. `scratch` is the run's own folder for the bag, `is_unpacked` whether
+    this run has put it there.
 
     Raises PresqtError for a ticket that cannot go on, ParkError for one that has to wait.
     """
@@ -53,12 +58,16 @@ def make_job(
         resumes=holder.info.resumes + run.is_resume,
     )
     if run.work is Work.STAGE:
-        task: Task = _stage_task(run, holder, info, config, room)
+        task: Task = _stage_task(run, holder, info, config, room, scratch)
         wall = config.staging.time_limit
     else:
         target = _target_of(info, config)
         token = _token_of(target, tokens)
-        task = _upload_task(run, holder, info, config, target, token, earlier)
+        unpacking = None
+        if scratch is not None and not is_unpacked:
+            unpacking = _stage_job(holder, claim_of(holder.folder), config, scratch)
+        task = _upload_task(run, holder, info, config, target, token, scratch)
+        task = replace(task, earlier=earlier, unpacking=unpacking)
         wall = target.time_limit or config.uploads.time_limit
     limits = Limits(
         wall_seconds=wall,
@@ -69,7 +78,12 @@ def make_job(
 
 
 def _stage_task(
-    run: Run, holder: StatusWriter, info: ProcessInfo, config: Config, room: int
+    run: Run,
+    holder: StatusWriter,
+    info: ProcessInfo,
+    config: Config,
+    room: int,
+    scratch: Path | None,
 ) -> StageTask:
     claim = claim_of(holder.folder)
     try:
@@ -88,23 +102,29 @@ def _stage_task(
     if info.stage is not Stage.RECEIVED:
         info = advance(info, Stage.RECEIVED)
     holder.note(replace(info, message=STAGING_MESSAGE))
-    job = StageJob(
+    return StageTask(
+        ticket=run.ticket,
+        job=_stage_job(holder, claim, config, scratch),
+        claim=claim,
+        source_file=info.source_file,
+        config=config,
+        room=room,
+    )
+
+
+def _stage_job(
+    holder: StatusWriter, claim: ClaimRecord, config: Config, scratch: Path | None
+) -> StageJob:
+    return StageJob(
         folder=holder.folder.path,
-        zip_name=claim.zip_name,
+        zip_name=claim.zip_name or "",
         config=config.staging,
         payload_mode=config.permissions.payload,
         boot_id=boot_id(),
         fence=holder.fence(),
         host=host_name(),
         epoch=holder.epoch,
-    )
-    return StageTask(
-        ticket=run.ticket,
-        job=job,
-        claim=claim,
-        source_file=info.source_file,
-        config=config,
-        room=room,
+        scratch=scratch,
     )
 
 
@@ -115,7 +135,7 @@ def _upload_task(
     config: Config,
     target: TargetConfig,
     token: str | None,
-    earlier: tuple[EarlierDeposit, ...],
+    scratch: Path | None,
 ) -> UploadTask:
     holder.note(replace(info, message=f"Uploading files to {target.name}..."))
     job = SendJob(
@@ -129,8 +149,9 @@ def _upload_task(
         is_asking=run.is_asking,
         fence=holder.fence(),
         host=host_name(),
+        scratch=scratch,
     )
-    return UploadTask(ticket=run.ticket, job=job, earlier=earlier)
+    return UploadTask(ticket=run.ticket, job=job)
 
 
 def _token_of(target: TargetConfig, tokens: Tokens) -> str | None:

@@ -15,6 +15,7 @@ from presqt_daemon.messages import (
     Limited,
     LookingAt,
     Pointed,
+    Progress,
     Question,
     Report,
     Short,
@@ -27,7 +28,9 @@ from presqt_daemon.messages import (
     WantsSpace,
     WantsTurn,
 )
-from presqt_daemon.records.payload import PayloadError
+from presqt_daemon.model import Resolved
+from presqt_daemon.records.payload import Payload, PayloadError
+from presqt_daemon.staging.scratch.unpack_again import unpack_again
 from presqt_daemon.staging.stage import StageJob, stage
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.system.precedence import yield_to_others
@@ -73,11 +76,15 @@ class StageTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadTask:
-    """Deposit a staged bag, unless an earlier deposit of the same content is still there."""
+    """Deposit a staged bag, unless an earlier deposit of the same content is still there.
+
+    `unpacking` says how it is unpacked again first, where it may have gone with an earlier run.
+    """
 
     ticket: str
     job: SendJob
     earlier: tuple[EarlierDeposit, ...] = ()
+    unpacking: StageJob | None = None
 
 
 Task = StageTask | UploadTask
@@ -161,13 +168,7 @@ def _stage(task: StageTask, line: _Line) -> Staged:
     def ask(surveyed: Surveyed) -> tuple[str, ...]:
         folder, claim = TicketFolder(task.job.folder), task.claim
         resolved = resolve_options(folder, claim, task.config, surveyed.labels, task.source_file)
-        question = WantsSpace(
-            resolved=resolved,
-            folder=claim.route.target or "",
-            unpacked_bytes=surveyed.unpacked_bytes,
-            entries=surveyed.entries,
-            has_room=needed_bytes(surveyed.unpacked_bytes, surveyed.entries) <= task.room,
-        )
+        question = _wants_space(surveyed, resolved, claim.route.target or "", task.room)
         if question.has_room:
             line.tell(question)
         else:
@@ -175,6 +176,31 @@ def _stage(task: StageTask, line: _Line) -> Staged:
         return traits_of(task.config.targets[resolved.target]).algorithms
 
     return Staged(bag=stage(task.job, ask, line.tell))
+
+
+def _wants_space(surveyed: Surveyed, resolved: Resolved, folder: str, room: int) -> WantsSpace:
+    return WantsSpace(
+        resolved=resolved,
+        folder=folder,
+        unpacked_bytes=surveyed.unpacked_bytes,
+        entries=surveyed.entries,
+        has_room=needed_bytes(surveyed.unpacked_bytes, surveyed.entries) <= room,
+    )
+
+
+def _unpacked_again(job: SendJob, unpacking: StageJob, line: _Line) -> SendJob:
+    """The job with the bag where it lies: as it was staged, else unpacked again for this run."""
+    with Payload(TicketFolder(job.folder).payload) as payload:
+        if (job.folder / payload.head.bag.folder).is_dir():
+            return replace(job, scratch=None)
+        line.tell(Progress(message="Unpacking the bag again..."))
+        unpack_again(
+            unpacking,
+            payload,
+            lambda surveyed: line.ask(_wants_space(surveyed, job.resolved, "", 0)),
+            line.tell,
+        )
+    return job
 
 
 def _upload(task: UploadTask, line: _Line) -> End:
@@ -190,7 +216,10 @@ def _upload(task: UploadTask, line: _Line) -> End:
     for earlier in dict.fromkeys(original_deposit(one) for one in task.earlier):
         if is_still_there(task.job, earlier, line.tell, book_turn=book_turn):
             return Pointed(first=earlier.ticket)
-    result = send(task.job, ask, line.tell, book_turn=book_turn)
+    job = task.job
+    if task.unpacking is not None:
+        job = _unpacked_again(job, task.unpacking, line)
+    result = send(job, ask, line.tell, book_turn=book_turn)
     if task.earlier:
         result = replace(result, warnings=(*result.warnings, sent_again_warning(task.earlier[0])))
     return Uploaded(result=result)

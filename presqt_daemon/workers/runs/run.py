@@ -14,6 +14,7 @@ CREDENTIAL = "a token"
 RATE_LIMIT = "the target's rate limit"
 DISK = "the disk"
 DISK_SPACE = "disk space"
+SCRATCH = "the server's scratch folder"
 ENGINE = "the engine"
 ELSEWHERE = "another process that has this ticket"
 SHORTAGE = "free threads and processes of the server"
@@ -29,6 +30,9 @@ WRITE_RETRY_SECONDS = 5.0
 
 POLICY_SECONDS = 300.0
 """Until a bag is checked again: it is unpacked anew for that."""
+
+SCRATCH_SECONDS = 60.0
+"""Until it is looked at again whether the scratch folder can be used."""
 
 ENGINE_SECONDS = 5.0
 SHORTAGE_SECONDS = 2.0
@@ -176,7 +180,7 @@ def given_up(waiting_for: str, waited_seconds: float, cause: str | None = None) 
         return HouseFault("check-failed", text)
     if waiting_for == SHORTAGE:
         return HouseFault("worker-died", text)
-    if waiting_for in {DISK_SPACE, DISK}:
+    if waiting_for in {DISK_SPACE, DISK, SCRATCH}:
         return HouseFault("out-of-space", text)
     return TargetFault("target-unavailable", text)
 
