@@ -143,9 +143,7 @@ class StagingConfig:
         "cache", one_of("cache", "disk"), "disk: read the unpacked files from the disk itself"
     )
     scratch: Path | None = setting(
-        None,
-        or_null(PATH),
-        "a folder on this host's own disk; bags are unpacked there while they are worked on",
+        None, or_null(PATH), "a folder on this host's own disk; bags are unpacked there"
     )
     profile: Path | None = setting(
         None, or_null(PATH), "a BagIt profile (JSON file) that every bag must meet"
@@ -153,13 +151,11 @@ class StagingConfig:
     check_command: tuple[str, ...] | None = setting(
         None,
         or_null(COMMAND),
-        "a program and its arguments, run in every valid bag's folder; 0 lets it pass",
+        "a program and its arguments, run in every valid bag; 0 lets it pass",
     )
     check_time_limit: float = setting(600.0, TIME, "for check_command and one bag")
     second_opinion: str = setting(
-        "none",
-        one_of("none", "bagit"),
-        "bagit: the bagit library is asked too; the log says where it disagrees",
+        "none", one_of("none", "bagit"), "bagit: that library is asked too; the log tells of doubts"
     )
 
 

@@ -104,8 +104,7 @@ class Supervisor:
         except OSError as error:
             return without_disk(run, error.strerror or str(error))
         finally:
-            limits.release(run.ticket)
-            self.permits.release(run.ticket)
+            self._release(run.ticket, limits)
 
     def token_mark(self, target: str) -> str | None:
         """Something that changes when a target's token does, None while there is no token."""
@@ -157,6 +156,11 @@ class Supervisor:
             return run
         limits.tell(WentOn(run.ticket, target, info.resource_id))
         return run.into_sending()
+
+    def _release(self, ticket: str, limits: SharedLimits) -> None:
+        limits.release(ticket)
+        if limits is not self.permits:
+            self.permits.release(ticket)
 
     def _room(self, scratch: Path | None, limits: SharedLimits) -> DiskRoom:
         """Who is asked for bytes: the host itself, for its own disk."""
@@ -241,8 +245,7 @@ class Supervisor:
         target = info.target or ""
         if not limits.go_on_sending(run.ticket, target, info.resource_id, run.zip_bytes):
             return None
-        limits.release(run.ticket)
-        self.permits.release(run.ticket)
+        self._release(run.ticket, limits)
         if run.zip_bytes > SMALL_BYTES:
             holder.fact(info)
         else:
