@@ -81,17 +81,18 @@ def test_kill_9_in_the_middle_sends_nothing_twice_and_leaves_nothing(
     tmp_path: Path, shelf: Shelf
 ) -> None:
     shelf.faults.append(Fault("slowly", times=10**6))
+    # so many that it is still sending when its status has told of its worker
+    many = {f"Title/{number:02}.txt": str(number).encode() for number in range(60)}
     uploads = {"connections": 1}
     with house_with_scratch(tmp_path, targets={"shelf": shelf.target()}, uploads=uploads) as house:
         house.start()
-        drop(bag_zip(FILES), house.inbox / "shelf" / "bag.zip")
+        drop(bag_zip(many), house.inbox / "shelf" / "bag.zip")
         wait_until(lambda: len(shelf.puts) >= 1)
         assert len(places_of(house)) == 1
         assert bags_beside(house) == []
-        info = house.of("bag.zip")
-        assert info is not None
         # its worker first: the same daemon goes on; then the daemon itself
-        psutil.Process(info["function_process_id"]).kill()
+        worker = wait_until(lambda: (i := house.of("bag.zip")) and i["function_process_id"])
+        psutil.Process(worker).kill()
         before = len(shelf.puts)
         wait_until(lambda: len(shelf.puts) > before)
         assert house.process is not None
@@ -106,7 +107,7 @@ def test_kill_9_in_the_middle_sends_nothing_twice_and_leaves_nothing(
         assert not dead.exists()
         wait_until(lambda: places_of(house) == [])
         assert house.stop() == 0
-    assert shelf.stored() == {"Title": {f"{name}.txt": name.encode() for name in "abcd"}}
+    assert shelf.stored() == {"Title": {name.removeprefix("Title/"): many[name] for name in many}}
     assert shelf.needless == []
 
 
