@@ -1,6 +1,7 @@
 """An operator's day on a cluster: each command does and says what it does with the local engine."""
 
 import contextlib
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,9 +30,11 @@ class Day:
     told: list[tuple[str, ...]] = field(default_factory=list)
 
     def command(self, *words: str) -> None:
-        """A command's exit code and words."""
+        """A command's exit code and words; progress tells a line a second: none of them twice."""
         said = self.cluster.house.run(*words, timeout=LONG)
-        self.note(words[0], said.returncode, said.stdout, said.stderr)
+        lines = OWN.sub("#", said.stdout).splitlines()
+        once = [line for line, _same in itertools.groupby(lines)]
+        self.note(words[0], said.returncode, "\n".join(once), said.stderr)
 
     def note(self, *what: object) -> None:
         self.told.append(tuple(OWN.sub("#", str(one)).strip() for one in what))

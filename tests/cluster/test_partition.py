@@ -55,7 +55,8 @@ def test_who_is_cut_off_finishes_and_the_next_host_leaves_the_ticket_alone(
     (info,) = cluster.wait_for_end(1)
     assert_finished([info])
     assert_sent_once(cluster, 1, FILES)
-    assert has_said(cluster, "a", f"{info['ticket_number']} finished")
+    # the log is told after the status
+    wait_until(lambda: has_said(cluster, "a", f"{info['ticket_number']} finished"), LONG)
     assert info["epoch"] == 1
 
 
@@ -72,6 +73,6 @@ def test_who_is_cut_off_and_silent_is_followed_and_comes_back_fenced(divided: Di
     (info,) = cluster.wait_for_end(1)
     assert_finished([info])
     assert_sent_once(cluster, 1, FILES)
-    assert has_said(cluster, "b", f"{info['ticket_number']} finished")
+    wait_until(lambda: has_said(cluster, "b", f"{info['ticket_number']} finished"), LONG)
     assert not has_said(cluster, "a", f"{info['ticket_number']} finished")
     assert info["epoch"] >= 2
