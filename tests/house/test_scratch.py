@@ -77,6 +77,7 @@ def test_a_deposit_is_the_same_with_and_without(tmp_path: Path) -> None:
     assert found[0] == found[1]
 
 
+@pytest.mark.full
 def test_kill_9_in_the_middle_sends_nothing_twice_and_leaves_nothing(
     tmp_path: Path, shelf: Shelf
 ) -> None:
