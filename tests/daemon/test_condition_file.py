@@ -62,6 +62,7 @@ def test_what_is_damaged_is_as_good_as_nothing(tmp_path: Path, content: bytes) -
     assert read_condition(tmp_path) is None
 
 
+@pytest.mark.full
 def test_a_target_that_is_down_and_a_drop_that_is_not_whole_are_told_until_that_is_over(
     tmp_path: Path,
 ) -> None:

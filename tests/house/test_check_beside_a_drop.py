@@ -32,6 +32,7 @@ def mounted(image: Path, place: Path, *kind: str) -> None:
         pytest.skip(f"no {kind[0]} can be mounted here: {done.stderr.strip()}")
 
 
+@pytest.mark.full
 def test_an_archive_whose_disk_is_not_mounted_is_wrong_and_its_drops_wait(house: House) -> None:
     image, disk = house.root / "image", house.root / "disk"
     mounted(image, disk, "ext4", "-q", "-F")
