@@ -28,6 +28,7 @@ from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.store import RESERVED_NAMES, TicketFolder
+from presqt_daemon.zips.entries import Archive
 
 PROGRESS_BYTES = 1 << 20
 PROGRESS_FILES = 100
@@ -79,12 +80,7 @@ def stage(
     for the machine.
     """
     require_check(job.config)
-    with (
-        full_disk_named(),
-        collector_paused(),
-        open_bag_zip(job.folder / job.zip_name, job.config) as archive,
-        helpers_for(archive) as helpers,
-    ):
+    with open_for_unpacking(job) as (archive, helpers):
         found = preview_bag(archive, job.config, pulse_of(report))
         check_disk_keeps_case(job.place, found.structure)
         algorithms = tuple(ask(found.surveyed()))
@@ -100,6 +96,18 @@ def stage(
         except BaseException:
             remove_tree(job.temporary)
             raise
+
+
+@contextlib.contextmanager
+def open_for_unpacking(job: StageJob) -> Iterator[tuple[Archive, tuple[SecondWriter, ...]]]:
+    """A job's zip and who helps to write its bag. A full disk is named; see `full_disk_named`."""
+    with (
+        full_disk_named(),
+        collector_paused(),
+        open_bag_zip(job.folder / job.zip_name, job.config) as archive,
+        helpers_for(archive) as helpers,
+    ):
+        yield archive, helpers
 
 
 def no_payload() -> UserFault:

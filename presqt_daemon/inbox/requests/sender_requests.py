@@ -42,22 +42,15 @@ class SenderRequests:
         """
         stem, word = parts_of_request(name)
         action = RequestedAction(word)
-        try:
-            status = status_of_own(name, folder.handle, None)
-        except NotOwnError as error:
-            raise NotAllowedError(str(error)) from None
-        if status.st_size:
-            raise NotAllowedError("it is not empty")
+        asked_by = _owner_of_empty(name, folder)
         found = self._marks.by_stem(stem, str(folder.path)) if _MARK.fullmatch(stem) else []
         if not found:
             found = self._by_name(stem, folder, action)
         if not found:
             raise NotAllowedError("there is no ticket for it here")
-        own = [one for one in found if status.st_uid in {0, one.dropped_by_uid}]
+        own = [one for one in found if asked_by in {0, one.dropped_by_uid}]
         if not own:
-            raise NotAllowedError(
-                f"it belongs to {owner_name(status.st_uid)}, who did not drop the zip"
-            )
+            raise _not_the_sender(asked_by)
         if len(found) > 1:
             stems = ", ".join(sorted(f"{printable_name(one.receipt_stem)}.{word}" for one in own))
             raise NotAllowedError(
@@ -72,19 +65,12 @@ class SenderRequests:
 
         Anybody may give a file such a name, so that all is asked once more. Raises as `read`.
         """
-        try:
-            status = status_of_own(name, folder.handle, None)
-        except NotOwnError as error:
-            raise NotAllowedError(str(error)) from None
-        if status.st_size:
-            raise NotAllowedError("it is not empty")
+        asked_by = _owner_of_empty(name, folder)
         record = self._marks.by_ticket(ticket)
         if record is None or record.inbox_folder != str(folder.path):
             raise NotAllowedError("there is no ticket for it here")
-        if status.st_uid not in {0, record.dropped_by_uid}:
-            raise NotAllowedError(
-                f"it belongs to {owner_name(status.st_uid)}, who did not drop the zip"
-            )
+        if asked_by not in {0, record.dropped_by_uid}:
+            raise _not_the_sender(asked_by)
         return Request(ticket=ticket, action=RequestedAction(word))
 
     def _by_name(self, name: str, folder: OpenPlace, action: RequestedAction) -> list[ClaimRecord]:
@@ -93,3 +79,18 @@ class SenderRequests:
         For a cancel those that are open, for a retry those that have failed.
         """
         return self._marks.by_name(name, str(folder.path), is_open=action is RequestedAction.CANCEL)
+
+
+def _owner_of_empty(name: str, folder: OpenPlace) -> int:
+    """Whose an empty file under one name is. Raises NotAllowedError for any other file, OSError."""
+    try:
+        status = status_of_own(name, folder.handle, None)
+    except NotOwnError as error:
+        raise NotAllowedError(str(error)) from None
+    if status.st_size:
+        raise NotAllowedError("it is not empty")
+    return status.st_uid
+
+
+def _not_the_sender(uid: int) -> NotAllowedError:
+    return NotAllowedError(f"it belongs to {owner_name(uid)}, who did not drop the zip")

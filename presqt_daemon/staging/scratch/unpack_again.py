@@ -7,13 +7,10 @@ from presqt_daemon.errors import PayloadSpoilt, UserFault
 from presqt_daemon.messages import Alive, Report, Surveyed
 from presqt_daemon.records.payload import Payload
 from presqt_daemon.staging.attempts import write_bag
-from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.staging.preview import preview_bag
-from presqt_daemon.staging.second_writer import helpers_for
 from presqt_daemon.staging.stage import (
     StageJob,
-    collector_paused,
-    full_disk_named,
+    open_for_unpacking,
     payload_rows,
     pulse_of,
     writing_of,
@@ -38,12 +35,7 @@ def unpack_again(
 
     head = payload.head
     try:
-        with (
-            full_disk_named(),
-            collector_paused(),
-            open_bag_zip(job.folder / job.zip_name, job.config) as archive,
-            helpers_for(archive) as helpers,
-        ):
+        with open_for_unpacking(job) as (archive, helpers):
             found = preview_bag(archive, job.config, pulse_of(report))
             ask(found.surveyed())
             written = write_bag(
