@@ -1,15 +1,19 @@
 """Why a bag is refused: all that is wrong with it at once, its structure and its digests."""
 
-from collections.abc import Callable, Collection, Mapping
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from presqt_daemon.bagit.bag import Structure, compare_digests
-from presqt_daemon.errors import UserFault
+from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.findings import and_more, finding, shown
 from presqt_daemon.model import Finding, Severity
+from presqt_daemon.records.payload import PayloadError, read_head
 from presqt_daemon.staging.bag_in_zip import MALFORMED
 from presqt_daemon.staging.folders import keeps_case_apart, parents
+from presqt_daemon.system.logs import shared_log
+from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.zips.entries import Archive, Member
 from presqt_daemon.zips.stream import stream_digests
 
@@ -36,6 +40,53 @@ _LIMIT_CODES = frozenset(
     }
 )
 _START = "PresQT Error: "
+_OF_THE_ZIP = frozenset(
+    {
+        "not-a-zip",
+        "incomplete-zip",
+        "unsafe-archive",
+        "malformed-bag",
+        "invalid-bag",
+        "too-large",
+        "unreadable-file",
+    }
+)
+"""What is found in a zip's bytes, under limits of the operator's; not where it goes, nor a policy.
+"""
+
+
+@contextlib.contextmanager
+def refused_once_only(path: Path) -> Iterator[None]:
+    """A ticket's zip whose bag was found valid before is refused as no fault of its sender's.
+
+    The digests in the ticket's folder say that it was. Why it is refused now is the operator's to
+    read: HouseFault `state-lost`, and the log.
+    """
+    try:
+        yield
+    except UserFault as fault:
+        if fault.code not in _OF_THE_ZIP or not _was_valid(path.parent):
+            raise
+        shared_log("kept zip", None).error(
+            "its bag was found valid before, and the zip %s is refused now (%s): %s Look at the "
+            "disk, at who may write there, and at what has changed in the configuration; put back "
+            "a good copy of the zip, then retry.",
+            *(path, fault.code, fault.message),
+        )
+        raise HouseFault(
+            "state-lost",
+            "The bag was found valid, but the server can no longer unpack the zip that it kept. "
+            "Nothing is wrong with what was dropped: drop it again, or let the operator put the "
+            "zip back and retry.",
+        ) from fault
+
+
+def _was_valid(folder: Path) -> bool:
+    try:
+        read_head(TicketFolder(folder).payload)
+    except PayloadError:
+        return False
+    return True
 
 
 def check_structure(

@@ -21,7 +21,7 @@ from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.staging.library import disagreement, trouble_in_time
 from presqt_daemon.staging.policy.check import check_policy, require_check
 from presqt_daemon.staging.preview import PAYLOAD, BagPreview, preview_bag
-from presqt_daemon.staging.refused import check_disk_keeps_case
+from presqt_daemon.staging.refused import check_disk_keeps_case, refused_once_only
 from presqt_daemon.staging.second_writer import SecondWriter, helpers_for
 from presqt_daemon.staging.small import OnWritten
 from presqt_daemon.system.failpoints import reach
@@ -76,11 +76,12 @@ def stage(
 
     Repeatable: what an earlier run left is removed first. Nothing is written before `ask` is
     answered, with the algorithms that the bag's target gives, in order of trust. Raises UserFault
-    for the drop, HouseFault `out-of-space` and `check-failed` (both retryable) and `internal-error`
-    for the machine.
+    for the drop, HouseFault `out-of-space` and `check-failed` (both retryable), `internal-error`
+    and `state-lost` for the machine.
     """
     require_check(job.config)
-    with open_for_unpacking(job) as (archive, helpers):
+    zip_path = job.folder / job.zip_name
+    with refused_once_only(zip_path), open_for_unpacking(job) as (archive, helpers):
         found = preview_bag(archive, job.config, pulse_of(report))
         check_disk_keeps_case(job.place, found.structure)
         algorithms = tuple(ask(found.surveyed()))
@@ -257,8 +258,7 @@ def payload_rows(found: BagPreview, written: Written) -> Iterator[tuple[str, int
 
 
 def _clear(job: StageJob, name: str) -> None:
-    """Remove what an earlier run left; no digests may outlive the bag they describe."""
-    TicketFolder(job.folder).payload.unlink(missing_ok=True)
+    """Remove the bag that an earlier run left; its digests stay, and say that it was valid."""
     if job.scratch is not None:
         remove_tree(job.folder / name)  # of a run without a scratch folder
         return
