@@ -8,14 +8,15 @@ which holds for tickets of earlier versions too, whose number is public.
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from presqt_daemon.config import TargetConfig
+from presqt_daemon.errors import UserFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
-from presqt_daemon.targets.left_out import others_to
+from presqt_daemon.targets.left_out import first_of_ours
 from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.web.target import WebTarget
@@ -39,6 +40,10 @@ class GitContainers(ABC):
     """The field with the address of its page."""
     ADDED: ClassVar[tuple[str, ...]] = ()
     """Files that creation puts there by itself."""
+    MISSING: ClassVar[str]
+    NO_FOLDER: ClassVar[str]
+    NO_CONTAINER: ClassVar[str]
+    """PresQT's words for an id of nothing, of a path that is not there, of a file."""
 
     def __init__(self, http: Http, config: TargetConfig, api: str) -> None:
         self._http = http
@@ -61,15 +66,16 @@ class GitContainers(ABC):
             return self._existing(request.resource_id, request.ticket)
         # what was listed for the titles serves once: a later go looks anew
         known, self._listed = self._listed, None
-        others: list[tuple[str, str]] = []
-        for row in self._list() if known is None else known:
-            if is_marked(row, request.ticket):
-                why = self._why_not_ours(row, request.ticket)
-                if why is None:
-                    return self._new(row, request.ticket)
-                others.append((self._shown(row), why))
+        rows = self._list() if known is None else known
+        ours, others = first_of_ours(
+            (row for row in rows if is_marked(row, request.ticket)),
+            lambda row: self._why_not_ours(row, request.ticket),
+            self._shown,
+        )
+        if ours is not None:
+            return self._new(ours, request.ticket)
         made = self._create(request)
-        return replace(made, state={**made.state, **others_to(others)})
+        return replace(made, state={**made.state, **others})
 
     @abstractmethod
     def account(self) -> Account:
@@ -79,9 +85,36 @@ class GitContainers(ABC):
     def _list(self) -> list[dict[str, Any]]:
         """Everything among which a new one's name must be free."""
 
-    @abstractmethod
     def _existing(self, resource_id: str, ticket: str) -> Container:
         """The one with this id, or a folder of it. Raises UserFault in PresQT's words."""
+        name, _, path = resource_id.partition(":")
+        row = self._by_id(name, resource_id)
+        if row is None:
+            raise UserFault("resource-not-found", self.MISSING.format(id=resource_id, name=name))
+        if (reason := self._why_closed(row)) is not None:
+            raise UserFault(
+                "forbidden",
+                f"User does not have access to this resource with the token provided: {reason}.",
+            )
+        container = self._container(row, ticket, resource_id, path)
+        is_folder = not container.state["path"] or self._is_folder(container)
+        if is_folder is None:
+            raise UserFault("resource-not-found", self.NO_FOLDER.format(id=resource_id))
+        if not is_folder:
+            raise UserFault("bad-request", self.NO_CONTAINER.format(id=resource_id))
+        return container
+
+    @abstractmethod
+    def _by_id(self, name: str, resource_id: str) -> Mapping[str, Any] | None:
+        """What the host says of the one with this name or number, None where there is none."""
+
+    @abstractmethod
+    def _why_closed(self, row: Mapping[str, Any]) -> str | None:
+        """Why nothing can be put into one, None where it can."""
+
+    @abstractmethod
+    def _is_folder(self, container: Container) -> bool | None:
+        """Whether the container's path is a folder; None where nothing is there."""
 
     @abstractmethod
     def _why_not_ours(self, row: Mapping[str, Any], ticket: str) -> str | None:
@@ -119,10 +152,14 @@ class GitContainers(ABC):
 
 
 _Deposit = TypeVar("_Deposit", bound=GitDeposit)
+_THING = TypeVar("_THING")
 
 
 class GitHostTarget(WebTarget, ABC, Generic[_Deposit]):
     """One account of a host of git repositories; a bag is a few commits on the default branch."""
+
+    THING: ClassVar[str]
+    """What the host calls a repository."""
 
     def __init__(self, http: Http, traits: Traits, containers: GitContainers) -> None:
         super().__init__(http, traits)
@@ -155,6 +192,15 @@ class GitHostTarget(WebTarget, ABC, Generic[_Deposit]):
         with self._given.asking("the commit"):
             return self._deposit(container).commit()
 
+    def discard(self, container: Container) -> bool:
+        """Remove a new one.
+
+        At GitHub that asks for the scope `delete_repo`, which nothing else here does; some servers
+        of GitLab only mark the project, and remove it a few days later.
+        """
+        url, doing = self._address(container), f"the removal of the {self.THING}"
+        return container.is_new and self._http.delete(url, doing, may_refuse=True)
+
     def _deposit(self, container: Container) -> _Deposit:
         """The one of this container; made once, since it remembers what was put."""
         key = self._address(container), container.state["path"]
@@ -182,6 +228,21 @@ def description_of(request: ContainerRequest) -> list[str]:
     title = request.fields.get("described_title") or request.fields.get("title")
     about = request.fields.get("description")
     return [str(title or request.title), *([str(about)] if about else [])]
+
+
+def grouped(
+    things: Sequence[_THING], weigh: Callable[[_THING], int], *, most: int, heaviest: int
+) -> Iterator[Sequence[_THING]]:
+    """The things in their order, in groups that one request takes; what is too heavy goes alone."""
+    start = weight = 0
+    for number, thing in enumerate(things):
+        own = weigh(thing)
+        if number > start and (number - start >= most or weight + own > heaviest):
+            yield things[start:number]
+            start, weight = number, 0
+        weight += own
+    if start < len(things):
+        yield things[start:]
 
 
 def items_below(folder: PurePosixPath, items: Iterable[Item]) -> dict[PurePosixPath, Item]:

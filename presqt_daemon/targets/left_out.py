@@ -5,7 +5,13 @@ ticket's mark.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from presqt_daemon.errors import TargetFault
+
+_MADE = TypeVar("_MADE")
+_TREE = TypeVar("_TREE")
 
 UNDESCRIBED = "undescribed"
 """The key in a new container's `state` for why the target refused its descriptive fields."""
@@ -55,9 +61,35 @@ def remarks_in(state: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(str(code), str(said)) for code, said in json.loads(state.get(REMARKS, "[]"))]
 
 
-def others_to(others: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The entry for a new container's `state`; what each other one is called, and what it is."""
-    return remarks_to((NOT_OURS, _TOLD.format(name=name, why=why)) for name, why in others)
+def first_of_ours(
+    marked: Iterable[Mapping[str, Any]],
+    why_not_ours: Callable[[Mapping[str, Any]], str | None],
+    called: Callable[[Mapping[str, Any]], str],
+) -> tuple[Mapping[str, Any] | None, dict[str, str]]:
+    """The first of those with the ticket's mark that is ours, None where none is.
+
+    With it the entry for a container's `state` that tells of others before it; `called` gives what
+    a person calls one, at the start of a sentence.
+    """
+    others: list[tuple[str, str]] = []
+    for row in marked:
+        why = why_not_ours(row)
+        if why is None:
+            return row, remarks_to(others)
+        others.append((NOT_OURS, _TOLD.format(name=called(row), why=why)))
+    return None, remarks_to(others)
+
+
+def described_or_bare(
+    make: Callable[[_TREE], _MADE], described: _TREE, bare: _TREE
+) -> tuple[_MADE, dict[str, str]]:
+    """What was made of its description; where that is refused, a bare one, and why for `state`."""
+    try:
+        return make(described), {}
+    except TargetFault as error:
+        if error.code != "target-refused" or described == bare:
+            raise
+        return make(bare), {UNDESCRIBED: error.message}
 
 
 def given(fields: Mapping[str, object], *names: str) -> Iterator[tuple[str, object]]:

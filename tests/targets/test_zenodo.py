@@ -5,8 +5,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
@@ -203,9 +204,16 @@ def parts(fake: FakeZenodo) -> Iterator[ZenodoTarget]:
 
 
 def in_parts(
-    url: str, part_bytes: int = 4, *, large_bytes: int = 10, smaller: int = 2, **options: Any
+    url: str,
+    part_bytes: int = 4,
+    *,
+    large_bytes: int = 10,
+    smaller: int = 2,
+    sleep: Callable[[float], None] = time.sleep,
+    **options: Any,
 ) -> ZenodoTarget:
     http = Http("zenodo", own_urls=(url,), credentials={"Authorization": f"Bearer {TOKEN}"})
+    http.sleep = sleep
     content = DraftContent(http, large_bytes=large_bytes, part_sizes=(part_bytes, smaller))
     files = DraftFiles(http, f"{url}/api/records", content=content, **options)
     config = TargetConfig(name="zenodo", type="zenodo", url=f"{url}/api", own={"api": "records"})
@@ -408,7 +416,7 @@ class TestLookout:
         return Lookout(
             lambda _query: rows if len(slept) >= shows_after else [],
             lambda _row: adoptable,
-            slept.append,
+            lambda seconds, _what: slept.append(seconds),
         )
 
     def test_a_new_draft_is_given_whether_the_list_shows_it_or_not(self) -> None:
@@ -441,13 +449,17 @@ class TestLookout:
         slept = list[float]()
         rows = [self.DRAFT]
         lookout = Lookout(
-            lambda _query: rows if sum(slept) >= 12 else [], lambda _row: True, slept.append
+            lambda _query: rows if sum(slept) >= 12 else [],
+            lambda _row: True,
+            lambda seconds, _what: slept.append(seconds),
         )
         assert lookout.find(TICKET, was_creating=True) is self.DRAFT
 
     def test_a_site_that_understands_no_such_query_shows_it_on_its_newest_page(self) -> None:
         lookout = Lookout(
-            lambda query: [] if query else [self.DRAFT], lambda _row: True, lambda _seconds: None
+            lambda query: [] if query else [self.DRAFT],
+            lambda _row: True,
+            lambda _seconds, _what: None,
         )
         assert lookout.find(TICKET, was_creating=True) is self.DRAFT
 

@@ -14,10 +14,10 @@ from presqt_daemon.metadata.fts_document import NAME
 from presqt_daemon.model import DuplicateAction, UploadResult
 from presqt_daemon.targets.base import Target, connect
 from presqt_daemon.targets.left_out import RESTRICTED, UNDESCRIBED, left_out_in, remarks_in
+from presqt_daemon.targets.web import http
 from presqt_daemon.targets.zenodo import content as zenodo_content
 from presqt_daemon.targets.zenodo import creation
 from presqt_daemon.targets.zenodo import files as zenodo_files
-from presqt_daemon.targets.zenodo import target as zenodo_target
 from presqt_daemon.targets.zenodo.description.identifiers import is_date, is_orcid, scheme_of
 from presqt_daemon.targets.zenodo.description.metadata import record_metadata
 from presqt_daemon.targets.zenodo.description.vocabularies import language_id, license_id
@@ -345,7 +345,7 @@ class TestWays:
     def test_a_wait_for_a_digest_is_not_in_silence(
         self, fake: FakeZenodo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(zenodo_target, "SHORT_SECONDS", 0.0)
+        monkeypatch.setattr(http, "TOLD_SECONDS", 0.0)
         monkeypatch.setattr(zenodo_files, "_POLL_SECONDS", (0.3,))
         monkeypatch.setattr(zenodo_content, "LARGE_BYTES", 1)
         fake.checksum_polls = 3

@@ -28,10 +28,6 @@ class FigshareApi:
         """The thing at a place. Raises what the target says."""
         return self.http.ask("GET", self.url(place), doing=doing).tree()
 
-    def has(self, place: str, doing: str) -> bool:
-        """Whether there is something at a place."""
-        return self.http.ask("GET", self.url(place), doing=doing, expect=(200, 404)).status == 200
-
     def pages(self, place: str, doing: str) -> Iterator[Mapping[str, Any]]:
         """Every entry of a list, until a page brings nothing new.
 

@@ -1,17 +1,18 @@
 """Projects and articles of Figshare: found, created, found again by a ticket's mark."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.errors import UserFault
 from presqt_daemon.targets.base import Container, ContainerRequest
 from presqt_daemon.targets.figshare import NUMBER
 from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.article import Terms, article_from, left_out, terms_from
 from presqt_daemon.targets.figshare.entries import base_title, free_title
-from presqt_daemon.targets.left_out import UNDESCRIBED, others_to, state_from
+from presqt_daemon.targets.left_out import described_or_bare, first_of_ours, state_from
 from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.targets.web.fields import texts_in
 
@@ -32,11 +33,13 @@ class Deposits:
 
     def new(self, request: ContainerRequest) -> Container:
         """The ticket's own project with its article; what is there of them is not made twice."""
-        project, others = self._find_project(request)
-        if project is None:
-            project = self._create_project(request)
-        found = self._new_article(project, request, request.title)
-        return _with_state(found, others_to(others))
+        ours, others = first_of_ours(
+            self._marked(request),
+            lambda tree: self._why_not_ours(tree, request),
+            lambda tree: f"The project {tree['id']}",
+        )
+        project = int(ours["id"]) if ours is not None else self._create_project(request)
+        return _with_state(self._new_article(project, request, request.title), others)
 
     def existing(self, request: ContainerRequest, resource_id: str) -> Container:
         """An article, or the ticket's new one in a project. Raises UserFault in PresQT's words."""
@@ -50,49 +53,37 @@ class Deposits:
     def remove(self, container: Container) -> bool:
         """Whether article and project are gone now; False where the token may not remove them."""
         project, article = container.id.split(":")
-        for place in (f"articles/{article}", f"projects/{project}"):
-            url, doing = self._api.url(place), "the removal of the deposit"
-            answer = self._api.http.ask("DELETE", url, doing=doing, expect=(204, 403, 404))
-            if answer.status == 403:
-                return False
-        return True
+        return all(
+            self._api.http.delete(
+                self._api.url(place), "the removal of the deposit", may_refuse=True
+            )
+            for place in (f"articles/{article}", f"projects/{project}")
+        )
 
-    def _find_project(self, request: ContainerRequest) -> tuple[int | None, list[tuple[str, str]]]:
-        """The project that an earlier go has created; only its own page shows the mark.
+    def _marked(self, request: ContainerRequest) -> Iterator[Mapping[str, Any]]:
+        """The projects with the ticket's mark, which only their own pages show.
 
-        Only those are looked at whose title is the ticket's, numbered or not. With it those that
-        carry the mark and are none of ours, and why.
+        Only those are looked at whose title is the ticket's, numbered or not.
         """
-        others: list[tuple[str, str]] = []
         for entry in self._api.pages("projects", "the list of projects"):
             if base_title(str(entry.get("title"))) == base_title(request.title):
                 tree = self._api.get(f"projects/{entry['id']}", "the search for the project")
                 if MARK + request.ticket in str(tree.get("description")):
-                    why = self._why_not_ours(int(entry["id"]), entry, tree, request)
-                    if why is None:
-                        return int(entry["id"]), others
-                    others.append((f"The project {entry['id']}", why))
-        return None, others
+                    yield {**entry, **tree}
 
-    def _why_not_ours(
-        self,
-        project: int,
-        entry: Mapping[str, Any],
-        tree: Mapping[str, Any],
-        request: ContainerRequest,
-    ) -> str | None:
+    def _why_not_ours(self, tree: Mapping[str, Any], request: ContainerRequest) -> str | None:
         """Why a project with the mark is none that we have made, None where nothing says so.
 
         Anybody may invite this account into a project. Ours belongs to it, and holds no article but
         the one with the mark.
         """
-        role = tree.get("role", entry.get("role"))
+        role = tree.get("role")
         if role is not None and role != "Owner":
             return "it belongs to somebody else"
         people = tree.get("collaborators")
         if isinstance(people, list) and len(people) > 1:
             return "others work in it"
-        place = f"projects/{project}/articles"
+        place = f"projects/{tree['id']}/articles"
         for row in self._api.pages(place, "the articles of the project"):
             article = self._api.get(f"{place}/{row['id']}", "the search for the article")
             if MARK + request.ticket not in texts_in(article, "tags"):
@@ -103,9 +94,8 @@ class Deposits:
         mark = MARK + request.ticket
         about = request.fields.get("description")
         text = f"{about}\n\n{mark}" if isinstance(about, str) and about else mark
-        project, _reason = self._create(
-            "projects",
-            f"the new project {request.title!r}",
+        project, _reason = described_or_bare(
+            partial(self._api.create, "projects", f"the new project {request.title!r}"),
             {"title": request.title, "description": text},
             {"title": request.title, "description": mark},
         )
@@ -125,14 +115,13 @@ class Deposits:
                     found = self._container(project, int(entry["id"]), is_new=True)
                     return _with_state(found, left)
         chosen = title or free_title(request.title, titles)
-        article, reason = self._create(
-            place,
-            f"the new article {chosen!r}",
+        article, reason = described_or_bare(
+            partial(self._api.create, place, f"the new article {chosen!r}"),
             article_from(chosen, request.fields, mark, terms),
             article_from(chosen, {}, mark, Terms()),
         )
         found = self._container(project, article, is_new=True)
-        return _with_state(found, left if reason is None else reason)
+        return _with_state(found, reason or left)
 
     def _terms(self, fields: Mapping[str, object]) -> Terms:
         """Figshare's numbers for the bag's words, by the account's own lists."""
@@ -143,17 +132,6 @@ class Deposits:
         if fields.get("categories"):
             categories = self._api.rows("categories", "the list of categories")
         return terms_from(fields, licenses, categories)
-
-    def _create(
-        self, place: str, doing: str, tree: Mapping[str, object], bare: Mapping[str, object]
-    ) -> tuple[int, Mapping[str, str] | None]:
-        """The id of something new; where its description is refused, a bare one's, and why."""
-        try:
-            return self._api.create(place, doing, tree), None
-        except TargetFault as error:
-            if error.code != "target-refused" or tree == bare:
-                raise
-            return self._api.create(place, doing, bare), {UNDESCRIBED: error.message}
 
     def _container(self, project: int, article: int, *, is_new: bool) -> Container:
         tree = self._api.get(f"articles/{article}", "the article")
@@ -168,7 +146,8 @@ class Deposits:
         )
 
     def _require(self, place: str, kind: str, identity: int) -> None:
-        if not self._api.has(place, f"the search for {kind.lower()} {identity}"):
+        doing = f"the search for {kind.lower()} {identity}"
+        if self._api.http.find(self._api.url(place), doing) is None:
             raise _not_found(kind, str(identity))
 
 

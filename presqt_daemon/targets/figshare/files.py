@@ -1,6 +1,6 @@
 """The files of a Figshare article: listed, uploaded, asked for their digest, deleted."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -45,10 +45,8 @@ _LOST = frozenset({"resource-not-found", "resource-gone", "target-misbehaved"})
 class ArticleFiles:
     """Whatever is done with files; used by several threads at once."""
 
-    def __init__(self, api: FigshareApi, sleep: Callable[[float], None]) -> None:
+    def __init__(self, api: FigshareApi) -> None:
         self._api = api
-        self._sleep = sleep
-        self.waits_for: Callable[[str, float], None] = lambda _what, _seconds: None
         self._pool = ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="part")
 
     def close(self) -> None:
@@ -102,9 +100,9 @@ class ArticleFiles:
                 break
             wait = POLL_SECONDS[min(attempt, len(POLL_SECONDS) - 1)]
             if wait >= TOLD_SECONDS:
-                self.waits_for(f"the target's own digest of {path}", wait)
-            self._sleep(wait)
-        self.waits_for("", 0.0)
+                self._api.http.waits_for(f"the target's own digest of {path}", wait)
+            self._api.http.sleep(wait)
+        self._api.http.waits_for("", 0.0)
         if not stored.computed and stored.status not in ON_THE_WAY:
             raise TargetFault(
                 "target-misbehaved",
@@ -127,12 +125,8 @@ class ArticleFiles:
     def delete(self, article: str, ids: Collection[int]) -> None:
         """Remove files; one that is gone already is fine."""
         for identity in ids:
-            self._api.http.ask(
-                "DELETE",
-                self._api.url(f"articles/{article}/files/{identity}"),
-                doing="the removal of an older file",
-                expect=(204, 404),
-            )
+            url = self._api.url(f"articles/{article}/files/{identity}")
+            self._api.http.delete(url, "the removal of an older file")
 
     def _fill(self, article: str, identity: int, file: Sending) -> int:
         http, tree = self._api.http, self._appeared(article, identity, file)
@@ -144,7 +138,7 @@ class ArticleFiles:
         try:
             send_parts(http, url, file, self._pool, lambda left: self._wait_locked(file, left))
         finally:
-            self.waits_for("", 0.0)
+            self._api.http.waits_for("", 0.0)
         http.ask(
             "POST",
             self._api.url(f"articles/{article}/files/{identity}"),
@@ -155,8 +149,8 @@ class ArticleFiles:
 
     def _wait_locked(self, file: Sending, left: float) -> None:
         """One wait for a part that another request holds, `left` seconds at most in all."""
-        self.waits_for(f"a part of {file.path} that another request holds", left)
-        self._sleep(LOCKED_SECONDS)
+        self._api.http.waits_for(f"a part of {file.path} that another request holds", left)
+        self._api.http.sleep(LOCKED_SECONDS)
 
     def _appeared(self, article: str, identity: int, file: Sending) -> Mapping[str, Any]:
         """A file's own page, which comes a moment after the file."""
@@ -167,7 +161,7 @@ class ArticleFiles:
             except UserFault as error:
                 if error.code != "resource-not-found":
                     raise
-            self._sleep(APPEAR_SECONDS)
+            self._api.http.sleep(APPEAR_SECONDS)
         return self._api.get(place, f"the question where {file.path} goes")
 
 

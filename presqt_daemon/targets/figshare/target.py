@@ -27,7 +27,7 @@ from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.begun import Begun
 from presqt_daemon.targets.figshare.deposits import Deposits
 from presqt_daemon.targets.figshare.entries import TITLE_FORMAT
-from presqt_daemon.targets.figshare.files import PARTS_AT_ONCE, ArticleFiles
+from presqt_daemon.targets.figshare.files import ArticleFiles
 from presqt_daemon.targets.web.addresses import is_same_host, page_from
 from presqt_daemon.targets.web.answers import TOKEN_INVALID
 from presqt_daemon.targets.web.http import Http
@@ -75,13 +75,13 @@ class FigshareTarget(WebTarget):
             config.name,
             own_urls=(config.url or URL,),
             credentials={"Authorization": f"token {token}"},
-            connections=PARTS_AT_ONCE,
             counts=lambda _method, url: url.startswith(self._root),
         )
+        http.sleep = sleep
         super().__init__(http, traits(config))
         self._api = FigshareApi(http, self._root)
         self._deposits = Deposits(self._api)
-        self._files = ArticleFiles(self._api, sleep)
+        self._files = ArticleFiles(self._api)
         self._lock = threading.Lock()
         self._names: dict[str, set[PurePosixPath]] = {}
         self._begun = Begun()
@@ -202,15 +202,6 @@ class FigshareTarget(WebTarget):
         if not container.is_new:
             return False
         return self._deposits.remove(container)
-
-    @property
-    def waits_for(self) -> Callable[[str, float], None]:
-        """Who is told of long waits inside a call; set by the caller."""
-        return self._files.waits_for
-
-    @waits_for.setter
-    def waits_for(self, waits_for: Callable[[str, float], None]) -> None:
-        self._files.waits_for = waits_for
 
     def close(self) -> None:
         self._files.close()

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import Sending
+from presqt_daemon.targets.git_host import grouped
 from presqt_daemon.targets.web.answers import Answer, ended, on_one_line
 from presqt_daemon.targets.web.base64_body import Base64Body
 from presqt_daemon.targets.web.fields import content_at, required_text, rows_at, text_at, whole_in
@@ -137,14 +138,9 @@ class Branch:
 
     def at(self, path: str) -> Listed | None:
         """What stands at one path of the branch now; of a link not what it points to."""
-        answer = self._http.ask(
-            "GET",
-            f"{self._api}/contents/{quote(path, safe='')}",
-            params={"ref": self._name},
-            doing=path,
-            expect=(200, 404),
-        )
-        if answer.status == 404:
+        url = f"{self._api}/contents/{quote(path, safe='')}"
+        answer = self._http.find(url, path, params={"ref": self._name})
+        if answer is None:
             return None
         row = answer.json()
         if not isinstance(row, dict):
@@ -237,7 +233,9 @@ class Branch:
 
     def _grow(self, tree: str, entries: Sequence[GitEntry]) -> str:
         """The name of a tree with these entries in it."""
-        for group in groups(entries):
+        for group in grouped(
+            entries, lambda entry: entry.size, most=TREE_ENTRIES, heaviest=TREE_BYTES
+        ):
             rows = [_row(entry) for entry in group]
             doing = f"the folder tree ({rows[0]['path']} and {len(rows) - 1} more)"
             tree = self._create("trees", {"base_tree": tree, "tree": rows}, doing)
@@ -264,18 +262,6 @@ class Branch:
     def _create(self, what: str, tree: dict[str, Any], doing: str) -> str:
         url = f"{self._api}/git/{what}"
         return text_at(self._http.ask("POST", url, tree=tree, doing=doing, expect=(201,)), "sha")
-
-
-def groups(entries: Sequence[GitEntry]) -> Iterator[Sequence[GitEntry]]:
-    """The entries in their order, in groups that one request takes."""
-    start = size = 0
-    for number, entry in enumerate(entries):
-        if number > start and (number - start >= TREE_ENTRIES or size + entry.size > TREE_BYTES):
-            yield entries[start:number]
-            start, size = number, 0
-        size += entry.size
-    if start < len(entries):
-        yield entries[start:]
 
 
 def _row(entry: GitEntry) -> dict[str, Any]:

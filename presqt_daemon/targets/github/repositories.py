@@ -7,11 +7,10 @@ Resource ids: `<repository id>` or `owner/name`, with `:<path>` behind it for a 
 
 import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest
 from presqt_daemon.targets.git_host import MARK, GitContainers, description_of, is_marked
 from presqt_daemon.targets.github import NAME
@@ -36,6 +35,8 @@ class Repositories(GitContainers):
 
     LINK = "html_url"
     ADDED = (README,)
+    MISSING = NO_FOLDER = "The resource with id, {id}, does not exist for this user."
+    NO_CONTAINER = "The Resource provided, {id}, is not a container"
 
     def account(self) -> Account:
         answer = self._http.ask("GET", f"{self._api}/user", doing="the question whose token it is")
@@ -117,48 +118,27 @@ class Repositories(GitContainers):
 
     def _by_name(self, owner: str, name: str) -> dict[str, Any] | None:
         url = f"{self._api}/repos/{quote(owner, safe='')}/{quote(name, safe='')}"
-        answer = self._http.ask("GET", url, doing=f"the repository {name}", expect=(200, 404))
-        return answer.tree() if answer.status == 200 else None
+        answer = self._http.find(url, f"the repository {name}")
+        return None if answer is None else answer.tree()
 
-    def _existing(self, resource_id: str, ticket: str) -> Container:
-        name, _, path = resource_id.partition(":")
-        if name.isascii() and name.isdecimal():
-            url = f"{self._api}/repositories/{name}"
-        elif _NAME.fullmatch(name):
-            url = f"{self._api}/repos/{name}"
-        else:
-            raise _not_found(resource_id)
-        doing = f"the resource {resource_id}"
-        answer = self._http.ask("GET", url, doing=doing, expect=(200, 404))
-        if answer.status != 200:
-            raise _not_found(resource_id)
-        row = _described(answer.tree(), self._http.target)
-        folder = PurePosixPath(path)
-        may_push = object_in(row, "permissions").get("push", True)
-        if not may_push or row.get("archived"):
-            reason = "is archived" if may_push else "can only be read with this token"
-            raise UserFault(
-                "forbidden",
-                "User does not have access to this resource with the token provided: "
-                f"the repository {row.get('full_name')} {reason}.",
-            )
-        container = self._container(row, ticket, resource_id, path)
-        if folder.parts:
-            self._refuse_no_folder(container, resource_id, folder)
-        return container
+    def _by_id(self, name: str, resource_id: str) -> Mapping[str, Any] | None:
+        is_number = name.isascii() and name.isdecimal()
+        if not is_number and not _NAME.fullmatch(name):
+            return None
+        url = f"{self._api}/{'repositories' if is_number else 'repos'}/{name}"
+        answer = self._http.find(url, f"the resource {resource_id}")
+        return None if answer is None else _described(answer.tree(), self._http.target)
 
-    def _refuse_no_folder(
-        self, container: Container, resource_id: str, folder: PurePosixPath
-    ) -> None:
+    def _why_closed(self, row: Mapping[str, Any]) -> str | None:
+        if not object_in(row, "permissions").get("push", True):
+            return f"the repository {row.get('full_name')} can only be read with this token"
+        return f"the repository {row.get('full_name')} is archived" if row.get("archived") else None
+
+    def _is_folder(self, container: Container) -> bool | None:
         branch = self.branch(container)
         head = branch.head()
-        listed = None if head is None else branch.files(head).get(str(folder))
-        if listed is None:
-            raise _not_found(resource_id)
-        if listed.kind != "tree":
-            raise UserFault(
-                "bad-request", f"The Resource provided, {resource_id}, is not a container"
-            )
+        listed = None if head is None else branch.files(head).get(container.state["path"])
+        return None if listed is None else listed.kind == "tree"
 
     def _state(self, row: Mapping[str, Any], ticket: str) -> Mapping[str, str]:
         return {
@@ -192,13 +172,6 @@ def _description(request: ContainerRequest) -> str:
     text = _CONTROL.sub(" ", ". ".join(description_of(request))).strip()
     room = _DESCRIPTION_LENGTH - len(mark)
     return (text if len(text) <= room else f"{text[: room - 1]}…") + mark
-
-
-def _not_found(resource_id: str) -> UserFault:
-    return UserFault(
-        "resource-not-found",
-        f"The resource with id, {resource_id}, does not exist for this user.",
-    )
 
 
 def words_from(tree: Any) -> str | None:

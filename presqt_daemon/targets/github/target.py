@@ -53,6 +53,8 @@ def connect(config: TargetConfig, token: str | None) -> "GitHubTarget":
 class GitHubTarget(GitHostTarget[RepositoryDeposit]):
     """One account of github.com or of a GitHub Enterprise server."""
 
+    THING = "repository"
+
     def __init__(self, config: TargetConfig, token: str) -> None:
         declared = traits(config)
         api = (config.url or URL).rstrip("/")
@@ -64,7 +66,6 @@ class GitHubTarget(GitHostTarget[RepositoryDeposit]):
                 "Accept": "application/vnd.github+json",
                 "X-GitHub-Api-Version": API_VERSION,
             },
-            connections=declared.parallel_puts,
             counts=_creates_content,
             said=words_from,
         )
@@ -78,18 +79,6 @@ class GitHubTarget(GitHostTarget[RepositoryDeposit]):
         if name is None or item.size is None or item.size > limit:
             return None
         return self._repositories.branch(container).content(name, f"{item.path}")
-
-    def discard(self, container: Container) -> bool:
-        """The token needs the scope `delete_repo`, which nothing else here does."""
-        if not container.is_new:
-            return False
-        answer = self._http.ask(
-            "DELETE",
-            self._address(container),
-            doing="the removal of the repository",
-            expect=(204, 403, 404),
-        )
-        return answer.status == 204
 
     def _address(self, container: Container) -> str:
         return self._repositories.address(container)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from presqt_daemon.targets.base import Item, Sending
+from presqt_daemon.targets.git_host import grouped
 from presqt_daemon.targets.web.base64_body import Part, base64_length
 
 MESSAGE = "PresQT Upload"
@@ -37,16 +38,12 @@ def batches(
     actions: Sequence[CommitAction], most_characters: int = BATCH_CHARACTERS
 ) -> Iterator[Sequence[CommitAction]]:
     """The actions in their order, in groups that one commit takes; a large file goes alone."""
-    start = weight = 0
-    for number, action in enumerate(actions):
-        length = base64_length(action.file.size)
-        is_full = number - start >= ACTIONS or weight + length > most_characters
-        if number > start and is_full:
-            yield actions[start:number]
-            start, weight = number, 0
-        weight += length
-    if start < len(actions):
-        yield actions[start:]
+    return grouped(
+        actions,
+        lambda action: base64_length(action.file.size),
+        most=ACTIONS,
+        heaviest=most_characters,
+    )
 
 
 def weight_of(batch: Collection[CommitAction]) -> int:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
@@ -40,6 +39,9 @@ class Projects(GitContainers):
     """The projects of one account or group."""
 
     LINK = "web_url"
+    MISSING = "Project with id, {name}, could not be found."
+    NO_FOLDER = "Resource with id, {id}, could not be found."
+    NO_CONTAINER = "Resource with id, {id}, belongs to a file."
 
     _user: str | None = None
 
@@ -126,54 +128,36 @@ class Projects(GitContainers):
         """The project that this ticket has made before; lists come later than projects."""
         owner = self._organisation or self.account().name
         url = f"{self._api}/projects/{quote(f'{owner}/{path}', safe='')}"
-        answer = self._http.ask("GET", url, doing=f"the project {path}", expect=(200, 404))
-        rows = [answer.tree()] if answer.status == 200 else []
+        answer = self._http.find(url, f"the project {path}")
+        rows = [] if answer is None else [answer.tree()]
         found = (row for row in rows + self._list() if is_marked(row, request.ticket))
         ours = (row for row in found if self._why_not_ours(row, request.ticket) is None)
         return next(ours, {})
 
     def _namespace(self, group: str) -> str:
         url = f"{self._api}/groups/{quote(group, safe='')}"
-        answer = self._http.ask("GET", url, doing=f"the group {group}", expect=(200, 404))
-        if answer.status == 404:
+        answer = self._http.find(url, f"the group {group}")
+        if answer is None:
             raise UserFault(
                 "resource-not-found",
                 f"The group {group!r}, the target's `organisation`, is not there for this token.",
             )
         return text_at(answer, "id")
 
-    def _existing(self, resource_id: str, ticket: str) -> Container:
-        name, _, path = resource_id.partition(":")
-        missing = UserFault("resource-not-found", f"Project with id, {name}, could not be found.")
+    def _by_id(self, name: str, resource_id: str) -> Mapping[str, Any] | None:  # noqa: ARG002
         if not all(_PROJECT_PART.fullmatch(part) for part in name.split("/")):
-            raise missing
+            return None
         url = f"{self._api}/projects/{quote(name, safe='')}"
-        answer = self._http.ask("GET", url, doing=f"the project {name}", expect=(200, 404))
-        if answer.status == 404:
-            raise missing
-        row = answer.tree()
-        if row.get("archived"):
-            raise UserFault(
-                "forbidden",
-                "User does not have access to this resource with the token provided: "
-                f"the project {row.get('path_with_namespace')} is archived.",
-            )
-        folder = PurePosixPath(path)
-        container = self._container(row, ticket, resource_id, path)
-        if folder.parts:
-            self._refuse_no_folder(container, resource_id, folder)
-        return container
+        answer = self._http.find(url, f"the project {name}")
+        return None if answer is None else answer.tree()
 
-    def _refuse_no_folder(
-        self, container: Container, resource_id: str, folder: PurePosixPath
-    ) -> None:
-        item = self._tree(container).get(str(folder))
-        if item is None:
-            raise UserFault(
-                "resource-not-found", f"Resource with id, {resource_id}, could not be found."
-            )
-        if not item.is_folder:
-            raise UserFault("bad-request", f"Resource with id, {resource_id}, belongs to a file.")
+    def _why_closed(self, row: Mapping[str, Any]) -> str | None:
+        name = row.get("path_with_namespace")
+        return f"the project {name} is archived" if row.get("archived") else None
+
+    def _is_folder(self, container: Container) -> bool | None:
+        item = self._tree(container).get(container.state["path"])
+        return None if item is None else item.is_folder
 
 
 def _path_from(request: ContainerRequest) -> str:

@@ -50,6 +50,8 @@ def connect(config: TargetConfig, token: str | None) -> "GitLabTarget":
 class GitLabTarget(GitHostTarget[ProjectDeposit]):
     """One account of gitlab.com or of another GitLab."""
 
+    THING = "project"
+
     def __init__(self, config: TargetConfig, token: str) -> None:
         url = (config.url or URL).rstrip("/")
         api = url if url.endswith(API) else url + API
@@ -64,18 +66,6 @@ class GitLabTarget(GitHostTarget[ProjectDeposit]):
 
     def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
         return self._deposit(container).fetch(item.path, limit)
-
-    def discard(self, container: Container) -> bool:
-        """Some servers only mark the project, and remove it a few days later."""
-        if not container.is_new:
-            return False
-        answer = self._http.ask(
-            "DELETE",
-            self._address(container),
-            doing="the removal of the project",
-            expect=(200, 202, 204, 403, 404),
-        )
-        return answer.status != 403
 
     def _address(self, container: Container) -> str:
         return self._projects.address(container)

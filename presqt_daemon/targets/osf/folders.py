@@ -1,7 +1,7 @@
 """The folders of OSF's storages: listed, each with the addresses to put into it."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -84,28 +84,18 @@ class Folders:
         with self._lock:
             self._known.pop((container.id, path), None)
 
-    def entries(self, folder: Folder) -> Iterator[tuple[str, Entry]]:
+    def entries(self, folder: Folder) -> Sequence[tuple[str, Entry]]:
         """Name and entry of everything that lies directly in a folder.
 
         From the API, of which a day has more requests; where its pages do not hold together, from
         WaterButler, whose list is whole.
         """
-        for entry in self._listed(folder):
-            if name_of(entry):
-                yield name_of(entry), entry
+        try:
+            listed = read_pages(self._http, folder.listing, _LIST, sort="name", is_counted=True)
+        except NotWhole:
+            listed = self.contents(folder)
+        return [(name_of(entry), entry) for entry in listed if name_of(entry)]
 
-    def contents(self, folder: Folder) -> Iterator[Entry]:
+    def contents(self, folder: Folder) -> Sequence[Entry]:
         """The same as WaterButler tells it now, in one request."""
-        yield from read_folder(self._http, folder.contents, _LIST)
-
-    def _listed(self, folder: Folder) -> Iterator[Entry]:
-        if folder.listing:
-            try:
-                yield from read_pages(
-                    self._http, folder.listing, _LIST, sort="name", is_counted=True
-                )
-            except NotWhole:
-                pass
-            else:
-                return
-        yield from self.contents(folder)
+        return read_folder(self._http, folder.contents, _LIST)

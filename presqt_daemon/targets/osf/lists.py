@@ -27,14 +27,16 @@ class NotWhole(Exception):
 def read_pages(
     http: Http, url: str, doing: str, *, sort: str, is_counted: bool = False
 ) -> Sequence[Entry]:
-    """Every entry on every page of a list, in this order. Raises NotWhole.
+    """Every entry on every page of a list, in this order. Raises NotWhole, also without an address.
 
     `is_counted`: they must be as many as the list says. A list of projects may count some that
     this account does not see.
     """
+    if not url:
+        raise NotWhole
     seen: set[str] = set()
     entries: list[Entry] = []
-    following: object = with_query(url, **{"page[size]": PAGE, "sort": sort}) if url else None
+    following: object = with_query(url, **{"page[size]": PAGE, "sort": sort})
     known: set[str] = set()
     while isinstance(following, str) and following not in seen and len(seen) < MAX_PAGES:
         seen.add(following)

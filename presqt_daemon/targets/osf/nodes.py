@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.errors import UserFault
 from presqt_daemon.targets.base import Container, ContainerRequest
-from presqt_daemon.targets.left_out import UNDESCRIBED
+from presqt_daemon.targets.left_out import described_or_bare
 from presqt_daemon.targets.osf import PART_OF_ID
 from presqt_daemon.targets.osf.entries import (
     Folder,
@@ -50,10 +51,7 @@ class Nodes:
     def remove(self, node_id: str) -> bool:
         """Whether the node is gone now; False where the token may not remove it."""
         url = f"{self._url}/nodes/{node_id}/"
-        answer = self._http.ask(
-            "DELETE", url, doing="the removal of the project", expect=(204, 403, 404, 410)
-        )
-        return answer.status != 403
+        return self._http.delete(url, "the removal of the project", may_refuse=True)
 
     def _list(self, **filters: str) -> Sequence[Entry]:
         url = with_query(f"{self._url}/users/me/nodes/", **filters)
@@ -85,17 +83,9 @@ class Nodes:
                 return "others contribute to it"
         return None
 
-    def create(
-        self, request: ContainerRequest
-    ) -> tuple[Mapping[str, Any], Mapping[str, str] | None]:
+    def create(self, request: ContainerRequest) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         """The new node; where its description is refused, one without, and the reason."""
-        described = fields_from(request.fields)
-        try:
-            return self._post(request, described), None
-        except TargetFault as error:
-            if error.code != "target-refused" or not described:
-                raise
-            return self._post(request, {}), {UNDESCRIBED: error.message}
+        return described_or_bare(partial(self._post, request), fields_from(request.fields), {})
 
     def _post(self, request: ContainerRequest, described: Mapping[str, Any]) -> Mapping[str, Any]:
         attributes = {
@@ -160,9 +150,8 @@ class Nodes:
 
     def _found(self, url: str, resource_id: str) -> Mapping[str, Any] | None:
         """The entry at an address, None when there is none."""
-        doing = f"the search for {resource_id}"
-        answer = self._http.ask("GET", url, doing=doing, expect=(200, 404))
-        return None if answer.status == 404 else data_of(answer.tree(), self._name)
+        answer = self._http.find(url, f"the search for {resource_id}")
+        return None if answer is None else data_of(answer.tree(), self._name)
 
     def get(self, url: str, doing: str) -> Mapping[str, Any]:
         return data_of(self._http.ask("GET", url, doing=doing).tree(), self._name)

@@ -18,7 +18,7 @@ from typing import Any
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
-from presqt_daemon.targets.left_out import others_to
+from presqt_daemon.targets.left_out import first_of_ours
 from presqt_daemon.targets.names import NameRules
 from presqt_daemon.targets.osf import TITLE_LENGTH
 from presqt_daemon.targets.osf.entries import (
@@ -75,7 +75,6 @@ class OsfTarget(WebTarget):
             own_urls=(self._url,),
             credentials={"Authorization": f"Bearer {token}"},
             headers={"Accept": "application/vnd.api+json"},
-            connections=TRAITS.parallel_puts,
             said=words_of,
         )
         super().__init__(http, TRAITS)
@@ -95,18 +94,23 @@ class OsfTarget(WebTarget):
     def container(self, request: ContainerRequest) -> Container:
         if request.resource_id is not None:
             return self._nodes.existing(request.resource_id)
-        others: list[tuple[str, str]] = []
-        for node in self._nodes.marked(request.ticket):
-            why = self._nodes.why_not_ours(node)
-            if why is None:
-                found = self._opened(node)
-                if not self.listing(found):
-                    return found
-                why = "there is something in it"
-            others.append((f"The project {node.get('id')}", why))
+        ours, others = first_of_ours(
+            self._nodes.marked(request.ticket),
+            self._why_not_ours,
+            lambda node: f"The project {node.get('id')}",
+        )
+        if ours is not None:
+            return self._opened(ours)
         node, reason = self._nodes.create(request)
         found = self._opened(node)
-        return replace(found, state={**found.state, **others_to(others), **(reason or {})})
+        return replace(found, state={**found.state, **others, **reason})
+
+    def _why_not_ours(self, node: Mapping[str, Any]) -> str | None:
+        """Why a node with the mark is none that we have made, None where nothing says so."""
+        why = self._nodes.why_not_ours(node)
+        if why is None and self.listing(self._opened(node)):
+            return "there is something in it"
+        return why
 
     def _opened(self, node: Mapping[str, Any]) -> Container:
         with self._given.asking("the storage", wait=NOT_READY_SECONDS):

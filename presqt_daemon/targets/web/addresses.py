@@ -53,14 +53,6 @@ def joined(url: str, reference: str, target: str) -> str:
     return address
 
 
-def no_address(target: str, doing: str) -> TargetFault:
-    """A redirect that leads nowhere: requests reads also a Location that it shall not follow."""
-    return TargetFault(
-        "target-misbehaved",
-        f"{target} names an address that is none on the web in its answer to {doing}.",
-    )
-
-
 def is_same_host(url: str, other: str) -> bool:
     """Whether two addresses are one server's."""
     return origin_of(url, url) == origin_of(other, other)

@@ -5,9 +5,9 @@ It reports limits and decides nothing: retries and waits are the upload room's b
 
 import io
 import json
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -17,7 +17,7 @@ from requests.structures import CaseInsensitiveDict
 from presqt_daemon import __version__
 from presqt_daemon.errors import PayloadSpoilt, PresqtError, TargetFault
 from presqt_daemon.targets.base import Body
-from presqt_daemon.targets.web.addresses import Origin, is_same_host, joined, no_address, origin_of
+from presqt_daemon.targets.web.addresses import Origin, is_same_host, joined, origin_of
 from presqt_daemon.targets.web.answers import (
     Answer,
     fault_from_answer,
@@ -39,8 +39,23 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 120.0
 MAX_ANSWER_BYTES = 64 << 20
 MAX_REDIRECTS = 5
+TOLD_SECONDS = 2.0
+"""A wait of less needs no word."""
+
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SAFE = frozenset({"GET", "HEAD"})
+_GONE = frozenset({404, 410})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """What is asked, wherever a redirect leads; `doing` is for the error's sentence."""
+
+    method: str
+    data: Any
+    headers: Mapping[str, str]
+    doing: str
+    read_seconds: float
 
 
 class Http:
@@ -56,7 +71,6 @@ class Http:
         own_urls: Collection[str],
         credentials: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
-        connections: int = 8,
         heard: Callable[[], None] = lambda: None,
         turn: Callable[[], None] = lambda: None,
         counts: Callable[[str, str], bool] = lambda _method, _url: True,
@@ -73,6 +87,8 @@ class Http:
         self.heard = heard
         self.turn = turn
         self.before_each: Callable[[], None] = lambda: None
+        self.waits_for: Callable[[str, float], None] = lambda _what, _seconds: None
+        self.sleep: Callable[[float], None] = time.sleep
         self._counts = counts
         self._own = {origin_of(url, target) for url in own_urls}
         self._is_encrypted = all(scheme == "https" for scheme, _host, _port in self._own)
@@ -85,11 +101,8 @@ class Http:
             "Accept": "application/json",
             **(headers or {}),
         }
-        self._connections = connections
         self._environment: dict[Origin, Mapping[str, Any]] = {}
-        self._local = threading.local()
-        self._sessions: list[requests.Session] = []
-        self._lock = threading.Lock()
+        self._session = open_session()
 
     def ask(
         self,
@@ -131,11 +144,35 @@ class Http:
         elif body is not None or method not in _SAFE:
             # requests sends an empty stream in chunks, which targets refuse
             data = b""
-        answer = self._follow(method, url, data, sent, params, doing, read_seconds)
+        request = HttpRequest(
+            method=method, data=data, headers=sent, doing=doing, read_seconds=read_seconds
+        )
+        answer = self._follow(request, url, params)
         self.heard()
         if answer.status in expect and (takes_pages or not is_page_in_between(answer)):
             return answer
         raise self.fault(answer, method, doing)
+
+    def find(self, url: str, doing: str, **options: Any) -> Answer | None:
+        """What is at an address, None for nothing."""
+        answer = self.ask("GET", url, doing=doing, expect=(200, 404), **options)
+        return answer if answer.status == 200 else None
+
+    def delete(self, url: str, doing: str, *, may_refuse: bool = False) -> bool:
+        """Whether it is gone, now or since before; with `may_refuse` False where that is forbidden.
+
+        Each service says in another way that it has removed something.
+        """
+        expect = (200, 201, 202, 204, *_GONE, *((403,) if may_refuse else ()))
+        return self.ask("DELETE", url, doing=doing, expect=expect).status != 403
+
+    def wait(self, seconds: float, what: str) -> None:
+        """Wait between two questions; told where it is a long wait."""
+        if seconds >= TOLD_SECONDS:
+            self.waits_for(what, seconds)
+        self.sleep(seconds)
+        if seconds >= TOLD_SECONDS:
+            self.waits_for("", 0.0)
 
     def fault(self, answer: Answer, method: str, doing: str) -> PresqtError:
         """The error that an answer stands for, in the target's own words."""
@@ -169,72 +206,55 @@ class Http:
 
     def close(self) -> None:
         """Close every connection."""
-        with self._lock:
-            for session in self._sessions:
-                session.close()
-            self._sessions.clear()
+        self._session.close()
 
-    def _follow(
-        self,
-        method: str,
-        url: str,
-        data: Any,
-        headers: Mapping[str, str],
-        params: Mapping[str, str] | None,
-        doing: str,
-        read_seconds: float,
-    ) -> Answer:
+    def _follow(self, request: HttpRequest, url: str, params: Mapping[str, str] | None) -> Answer:
         for _ in range(MAX_REDIRECTS):
-            answer = self._once(method, url, data, headers, params, doing, read_seconds)
+            answer = self._once(request, url, params)
             if answer.status not in _REDIRECTS:
                 return answer
             following = joined(url, answer.headers.get("Location", ""), self.target)
-            if method not in _SAFE:
+            if request.method not in _SAFE:
                 # these two keep the method (RFC 9110 section 15.4): so GitHub sends on what is for
                 # a renamed repository; to another host no body follows
                 is_kept = answer.status in {307, 308} and is_same_host(url, following)
                 if not is_kept:
                     raise TargetFault(
                         "target-misbehaved",
-                        f"{self.target} redirected {doing}; look at the target's `url`.",
+                        f"{self.target} redirected {request.doing}; look at the target's `url`.",
                     )
-                if isinstance(data, Blocks):
-                    data.seek(0)
+                if isinstance(request.data, Blocks):
+                    request.data.seek(0)
             url, params = following, None
-        raise TargetFault("target-misbehaved", f"{self.target} redirects {doing} in a circle.")
+        raise TargetFault(
+            "target-misbehaved", f"{self.target} redirects {request.doing} in a circle."
+        )
 
-    def _once(
-        self,
-        method: str,
-        url: str,
-        data: Any,
-        headers: Mapping[str, str],
-        params: Mapping[str, str] | None,
-        doing: str,
-        read_seconds: float,
-    ) -> Answer:
-        origin = origin_of(url, self.target)
+    def _once(self, request: HttpRequest, url: str, params: Mapping[str, str] | None) -> Answer:
+        origin, doing = origin_of(url, self.target), request.doing
         if self._is_encrypted and origin[0] != "https":
             raise TargetFault(
                 "target-misbehaved",
                 f"{self.target} asks to do {doing} over a connection that is not encrypted.",
             )
-        if self._counts(method, url):
+        if self._counts(request.method, url):
             self.turn()
         # last, since a turn may be waited for
         self.before_each()
         secrets = self._credentials if origin in self._own else {}
-        session = self._session()
+        if origin not in self._environment:
+            # once for each host: requests would read the whole environment for every request
+            self._environment[origin] = surroundings_of(url)
         try:
             with send_request(
-                session,
-                method,
+                self._session,
+                request.method,
                 url,
-                data,
-                headers={**headers, **secrets},
+                request.data,
+                headers={**request.headers, **secrets},
                 params=params,
-                timeout=(CONNECT_SECONDS, read_seconds),
-                **self._surroundings(url, origin),
+                timeout=(CONNECT_SECONDS, request.read_seconds),
+                **self._environment[origin],
             ) as response:
                 content = self._read(response, doing)
                 return Answer(
@@ -255,7 +275,11 @@ class Http:
                 is_outage=is_unsent(error),
             ) from None
         except ValueError:
-            raise no_address(self.target, doing) from None
+            # requests reads also a Location that it shall not follow
+            raise TargetFault(
+                "target-misbehaved",
+                f"{self.target} names an address that is none on the web in its answer to {doing}.",
+            ) from None
 
     def _read(self, response: requests.Response, doing: str) -> bytes:
         """The whole answer, within bounds."""
@@ -272,23 +296,3 @@ class Http:
         for secret in self._hidden:
             text = text.replace(secret, "***")
         return text
-
-    def _surroundings(self, url: str, origin: Origin) -> Mapping[str, Any]:
-        """Proxies and certificates as the environment has them, asked once for each host.
-
-        requests would read the whole environment again for every request.
-        """
-        known = self._environment.get(origin)
-        if known is None:
-            known = self._environment[origin] = surroundings_of(url)
-        return known
-
-    def _session(self) -> requests.Session:
-        """One session for each thread; requests does not promise that one may be shared."""
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = open_session(self._connections)
-            self._local.session = session
-            with self._lock:
-                self._sessions.append(session)
-        return session

@@ -1,44 +1,34 @@
 """What adapters over HTTP have in common: one session, and what most targets have no step for."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
 from presqt_daemon.targets.base import Container, Item, Traits
 from presqt_daemon.targets.web.given import GivenAddresses
 from presqt_daemon.targets.web.http import Http
 
 
+def _of_session(name: str) -> Any:
+    """An attribute that callers set on a target and its session calls."""
+    return property(
+        lambda target: getattr(target._http, name),  # noqa: SLF001  (a method of WebTarget)
+        lambda target, call: setattr(target._http, name, call),  # noqa: SLF001
+    )
+
+
 class WebTarget:
     """One account behind one session; a room adds its questions, and what its target does more."""
+
+    heard = _of_session("heard")
+    turn = _of_session("turn")
+    before_each = _of_session("before_each")
+    waits_for = _of_session("waits_for")
 
     def __init__(self, http: Http, traits: Traits) -> None:
         self.traits = traits
         self._http = http
         self._given = GivenAddresses(http.target)
-
-    @property
-    def heard(self) -> Callable[[], None]:
-        return self._http.heard
-
-    @heard.setter
-    def heard(self, call: Callable[[], None]) -> None:
-        self._http.heard = call
-
-    @property
-    def turn(self) -> Callable[[], None]:
-        return self._http.turn
-
-    @turn.setter
-    def turn(self, call: Callable[[], None]) -> None:
-        self._http.turn = call
-
-    @property
-    def before_each(self) -> Callable[[], None]:
-        return self._http.before_each
-
-    @before_each.setter
-    def before_each(self, call: Callable[[], None]) -> None:
-        self._http.before_each = call
 
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         """Nothing: folders are part of their files' paths."""

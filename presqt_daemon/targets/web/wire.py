@@ -25,6 +25,9 @@ from presqt_daemon.targets.base import Body
 BLOCK_BYTES = 256 << 10
 """One write to the socket: about 0.6 of the CPU per byte that the usual 16 KiB cost."""
 
+MOST_CONNECTIONS = 32
+"""Kept open to one host; more than any target gets at once."""
+
 
 class Blocks:
     """A body of known length for requests, which would else send it in chunks.
@@ -175,16 +178,20 @@ class _PlainAuth(requests.auth.AuthBase):
         return request
 
 
-def open_session(connections: int) -> requests.Session:
-    """A session that adds nothing of its own to a request and keeps nothing of an answer."""
+def open_session() -> requests.Session:
+    """A session that adds nothing of its own to a request and keeps nothing of an answer.
+
+    So several threads may share it: all that is common to them are urllib3's pools of connections,
+    which are made for threads.
+    """
     session = requests.Session()
     session.auth = _PlainAuth()
     session.trust_env = False
     session.headers.clear()
     # a session cookie may outweigh the token, and is nothing that we asked for
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
-    session.mount("https://", BodyAdapter(pool_maxsize=connections))
-    session.mount("http://", BodyAdapter(pool_maxsize=connections))
+    session.mount("https://", BodyAdapter(pool_maxsize=MOST_CONNECTIONS))
+    session.mount("http://", BodyAdapter(pool_maxsize=MOST_CONNECTIONS))
     return session
 
 

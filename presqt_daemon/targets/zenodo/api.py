@@ -1,7 +1,7 @@
 """One of Zenodo's two APIs: how it lists, makes, shows and publishes drafts."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -25,6 +25,10 @@ class DraftsApi(ABC):
     LINK: ClassVar[str]
     """Under which of its links a draft has its page."""
     HEADERS: ClassVar[Mapping[str, str]] = {}
+    metadata: Callable[..., dict[str, Any]]
+    """The API's metadata, made of the neutral fields."""
+    left_out: Callable[[Mapping[str, Any], Collection[str]], Iterator[tuple[str, object]]]
+    """Field and value of everything that the metadata do not say."""
 
     def __init__(self, http: Http, files: KeyedFiles, list_url: str, *, is_public: bool) -> None:
         self._http = http
@@ -76,16 +80,6 @@ class DraftsApi(ABC):
     @abstractmethod
     def owner_of(self, row: Row) -> object:
         """The user number of a row's owner."""
-
-    @abstractmethod
-    def metadata(self, title: str, fields: Any, ticket: str, **options: Any) -> dict[str, Any]:
-        """The API's metadata, made of the neutral fields."""
-
-    @abstractmethod
-    def left_out(
-        self, fields: Mapping[str, Any], refused: Collection[str]
-    ) -> Iterator[tuple[str, object]]:
-        """Field and value of everything that the metadata do not say."""
 
     @abstractmethod
     def create(self, metadata: dict[str, Any]) -> Row:

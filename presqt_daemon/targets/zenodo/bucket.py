@@ -64,7 +64,7 @@ class BucketFiles(KeyedFiles):
         return stored
 
     def _put_object(self, container: Container, key: str, file: Sending) -> StoredFile:
-        url = self._object(container, key)
+        url = self._content_url(container, key)
         with file.open() as body, faults_by_name(self._http.target), self._given.asking(url):
             reach("zenodo-begun")
             answer = self._http.ask(
@@ -87,8 +87,7 @@ class BucketFiles(KeyedFiles):
     def _let_go(self, container: Container, key: str, known: str | None) -> None:
         stored = self._stored(container).get(key)
         if stored is not None and stored.md5 == known:
-            url = self._object(container, key)
-            self._http.ask("DELETE", url, doing=f"the old {key}", expect=(200, 204, *VANISHED))
+            self._http.delete(self._content_url(container, key), f"the old {key}")
 
     def _stored(self, container: Container) -> dict[str, StoredFile]:
         """The deposition's files by key."""
@@ -104,9 +103,6 @@ class BucketFiles(KeyedFiles):
         return {file.key: file for file in files}
 
     def _content_url(self, container: Container, key: str) -> str:
-        return self._object(container, key)
-
-    def _object(self, container: Container, key: str) -> str:
         """Where a file's bytes go; a container opened by the other API has no bucket noted yet."""
         bucket = container.state.get("bucket") or link_in(self.read(container), "bucket")
         return f"{bucket}/{quote(key, safe='')}"

@@ -25,7 +25,6 @@ from presqt_daemon.targets.zenodo.parts import (
     put_parts,
     size_of_parts,
 )
-from presqt_daemon.targets.zenodo.words import VANISHED
 
 PART_SIZES = (64 << 20, 8 << 20, 1 << 20)
 """Bytes of one part: below the 100 MiB that a stock InvenioRDM takes in one request, and smaller
@@ -102,7 +101,7 @@ class DraftContent:
     def delete(self, files: str, key: str) -> None:
         """Take a file away, whether complete or not; one that is gone is fine."""
         url = _address(files, key)
-        self._http.ask("DELETE", url, doing=f"the removal of {key}", expect=(200, 204, *VANISHED))
+        self._http.delete(url, f"the removal of {key}")
         self._begun.discard(url)
 
     def _gone_on(self, files: str, key: str, file: Sending, pending: Mapping[str, Any]) -> Any:

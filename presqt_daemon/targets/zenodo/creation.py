@@ -5,7 +5,6 @@ The list of an account's drafts is a search index, which hears of a new one a mo
 
 import contextlib
 import re
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -65,18 +64,18 @@ class Lookout:
     """Looks for the draft that carries a ticket's mark.
 
     `search` gives the account's drafts that a query finds, the newest first; `is_adoptable` says of
-    one that carries the mark whether it is this ticket's own.
+    one that carries the mark whether it is this ticket's own. `wait` is `Http.wait`.
     """
 
     def __init__(
         self,
         search: Callable[[str], Iterable[Row]],
         is_adoptable: Callable[[Row], bool],
-        sleep: Callable[[float], None] = time.sleep,
+        wait: Callable[[float, str], None],
     ) -> None:
         self._search = search
         self._is_adoptable = is_adoptable
-        self.wait: Callable[[float, str], None] = lambda seconds, _sentence: sleep(seconds)
+        self._wait = wait
         self._is_doubtful = False
 
     def find(self, ticket: str, *, was_creating: bool) -> Row | None:
@@ -85,7 +84,7 @@ class Lookout:
         for wait in LOST_SECONDS if is_doubtful else ():
             if (row := self._marked(mark_query(ticket), ticket)) is not None:
                 return row
-            self.wait(wait, _LOOKING)
+            self._wait(wait, _LOOKING)
         row = self._marked(mark_query(ticket), ticket)
         # a site may know the fields of a query by other names; the newest page shows it then
         return self._marked("", ticket) if row is None and is_doubtful else row
@@ -110,7 +109,7 @@ class Lookout:
                 if any(str(row.get("id")) == identity for row in rows):
                     break
             if wait is not None:
-                self.wait(wait, _LOOKING)
+                self._wait(wait, _LOOKING)
         return {**draft, "may_be_second": may_be_second}
 
 

@@ -4,7 +4,7 @@ A bucket overwrites in one step, and an interrupted PUT leaves the old file as i
 bag has its digest in its key all the same, so that an old one goes only when the new is verified.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -14,10 +14,7 @@ from presqt_daemon.targets.web.answers import Answer
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.api import DraftsApi
 from presqt_daemon.targets.zenodo.bucket import BucketFiles
-from presqt_daemon.targets.zenodo.description.deposit_metadata import deposit_metadata
-from presqt_daemon.targets.zenodo.description.deposit_metadata import (
-    left_out as left_out_of_deposition,
-)
+from presqt_daemon.targets.zenodo.description.deposit_metadata import deposit_metadata, left_out
 from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
 from presqt_daemon.targets.zenodo.words import PUBLISHED, VANISHED, Row, link_in, no_such_resource
 
@@ -29,6 +26,8 @@ class DepositApi(DraftsApi):
     THINGS = "depositions"
     LISTED: ClassVar = {"sort": "mostrecent"}
     LINK = "html"
+    metadata = staticmethod(deposit_metadata)
+    left_out = staticmethod(left_out)
 
     def __init__(self, http: Http, api: str, *, is_public: bool) -> None:
         self._depositions = f"{api}/deposit/depositions"
@@ -60,14 +59,6 @@ class DepositApi(DraftsApi):
 
     def owner_of(self, row: Row) -> object:
         return row.get("owner")
-
-    def metadata(self, title: str, fields: Any, ticket: str, **options: Any) -> dict[str, Any]:
-        return deposit_metadata(title, fields, ticket, **options)
-
-    def left_out(
-        self, fields: Mapping[str, Any], refused: Collection[str]
-    ) -> Iterator[tuple[str, object]]:
-        return left_out_of_deposition(fields, refused)
 
     def create(self, metadata: dict[str, Any]) -> Row:
         metadata["access_right"] = "open" if self.is_public else "restricted"

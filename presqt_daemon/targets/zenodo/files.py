@@ -49,14 +49,12 @@ class DraftFiles(KeyedFiles):
         records: str,
         *,
         content: DraftContent | None = None,
-        sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(http)
         self._records = records
         self._content = content or DraftContent(http)
         self._published: set[str] = set()
-        self.wait: Callable[[float, str], None] = lambda seconds, _sentence: sleep(seconds)
         self._clock = clock
 
     def listing(self, container: Container) -> dict[PurePosixPath, Item]:
@@ -103,7 +101,7 @@ class DraftFiles(KeyedFiles):
             longest = CHECKSUM_SECONDS if entry.get("checksum") else NO_CHECKSUM_SECONDS
             if stored.digests or self._clock() + wait > began + longest:
                 return stored.digests
-            self.wait(wait, f"the target's own digest of {key}")
+            self._http.wait(wait, f"the target's own digest of {key}")
             wait = next(waits, wait)
 
     def _store(

@@ -1,20 +1,29 @@
-"""InvenioRDM's records API, as Zenodo has it since 2023: drafts of one account."""
+"""InvenioRDM's records API, as Zenodo has it since 2023: drafts of one account.
 
-from collections.abc import Collection, Iterator, Mapping
+A draft becomes a record, which cannot be undone: only whole, and opened to nobody by itself.
+"""
+
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.targets.base import Container
 from presqt_daemon.targets.web.answers import Answer
 from presqt_daemon.targets.web.fields import object_in
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.api import DraftsApi
-from presqt_daemon.targets.zenodo.description.metadata import left_out as left_out_of_record
-from presqt_daemon.targets.zenodo.description.metadata import record_metadata
+from presqt_daemon.targets.zenodo.description.metadata import left_out, record_metadata
 from presqt_daemon.targets.zenodo.files import DraftFiles
-from presqt_daemon.targets.zenodo.publishing import PublishedDraft
-from presqt_daemon.targets.zenodo.words import METADATA_ONLY, PUBLISHED, Row, no_such_resource
+from presqt_daemon.targets.zenodo.keys import is_our_key
+from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
+from presqt_daemon.targets.zenodo.words import (
+    METADATA_ONLY,
+    PUBLISHED,
+    Row,
+    link_in,
+    no_such_resource,
+)
 
 
 class RecordsApi(DraftsApi):
@@ -27,38 +36,44 @@ class RecordsApi(DraftsApi):
     LINK = "self_html"
     # Zenodo answers plain `application/json` with records in the form of its older API
     HEADERS: ClassVar = {"Accept": "application/vnd.inveniordm.v1+json, application/json;q=0.9"}
+    metadata = staticmethod(record_metadata)
+    left_out = staticmethod(left_out)
 
     def __init__(
         self, http: Http, api: str, *, is_public: bool, files: DraftFiles | None = None
     ) -> None:
         self._records = f"{api}/records"
         self._access = "public" if is_public else "restricted"
-        self.draft_files = files or DraftFiles(http, self._records)
-        super().__init__(http, self.draft_files, f"{api}/user/records", is_public=is_public)
+        self._draft_files = files or DraftFiles(http, self._records)
+        super().__init__(http, self._draft_files, f"{api}/user/records", is_public=is_public)
 
     def publish(self, container: Container) -> str | None:
-        draft = PublishedDraft(self.ask, self._record(container.id), self.draft_files, container)
-        return draft.publish(is_public=self.is_public)
-
-    def _hits(self, answer: Answer) -> object:
-        return object_in(answer.tree(), "hits").get("hits")
+        """Raises UserFault `forbidden` where a person must publish: others have something in it."""
+        if (link := self._published_link(container)) is not None:
+            return link
+        self._clear_pending(container)
+        self._draft_files.clear_spares(container)
+        if not self.is_public:
+            self._restrict(container)
+        try:
+            answer = self.ask(
+                "POST",
+                f"{self.draft_url(container.id)}/actions/publish",
+                doing="publishing",
+                expect=(200, 201, 202),
+                read_seconds=STORE_SECONDS,
+            )
+        except PresqtError as error:
+            if error.outcome_unknown and (link := self._published_link(container)) is not None:
+                return link
+            raise
+        return link_in(answer.tree(), "self_html") or container.link
 
     def draft_url(self, identity: str) -> str:
         return f"{self._record(identity)}/draft"
 
-    def _record(self, identity: str) -> str:
-        return f"{self._records}/{quote(identity, safe='')}"
-
     def owner_of(self, row: Row) -> object:
         return object_in(row, "parent", "access", "owned_by").get("user")
-
-    def metadata(self, title: str, fields: Any, ticket: str, **options: Any) -> dict[str, Any]:
-        return record_metadata(title, fields, ticket, **options)
-
-    def left_out(
-        self, fields: Mapping[str, Any], refused: Collection[str]
-    ) -> Iterator[tuple[str, object]]:
-        return left_out_of_record(fields, refused)
 
     def create(self, metadata: dict[str, Any]) -> Row:
         tree = {
@@ -91,6 +106,9 @@ class RecordsApi(DraftsApi):
             raise UserFault("bad-request", METADATA_ONLY.format(id=identity))
         return self.container_of(draft, is_new=False)
 
+    def _hits(self, answer: Answer) -> object:
+        return object_in(answer.tree(), "hits").get("hits")
+
     def _state_of(self, draft: Mapping[str, Any], identity: str) -> Mapping[str, str]:  # noqa: ARG002
         if not identity:
             raise TargetFault(
@@ -98,3 +116,61 @@ class RecordsApi(DraftsApi):
             )
         # never empty, so that what was published later can still be listed for `verify`
         return {"api": "records"}
+
+    def _record(self, identity: str) -> str:
+        return f"{self._records}/{quote(identity, safe='')}"
+
+    def _published_link(self, container: Container) -> str | None:
+        """The page of the record when it is published, else None."""
+        url = self._record(container.id)
+        answer = self.ask("GET", url, doing="the record", expect=(200, 403, 404))
+        if answer.status != 200:
+            return None
+        return link_in(answer.tree(), "self_html") or container.link
+
+    def _clear_pending(self, container: Container) -> None:
+        """Remove what we have begun and never ended, since the server publishes nothing with it."""
+        for key in self._draft_files.pending(container):
+            if not is_our_key(key):
+                raise UserFault(
+                    "forbidden",
+                    f"The draft holds the unfinished file {key}, which is somebody else's: "
+                    "finish or delete it there, and publish the draft by hand.",
+                )
+            self._draft_files.remove(container, key)
+
+    def _restrict(self, container: Container) -> None:
+        """Close the files of an open draft, since they shall not be public.
+
+        It may have been there before us, or a person has opened it; nothing that others have closed
+        is ever opened.
+        """
+        url = self.draft_url(container.id)
+        draft = self.ask("GET", url, doing="the draft").tree()
+        access, metadata = object_in(draft, "access"), object_in(draft, "metadata")
+        if access.get("files") == "restricted":
+            return
+        access.pop("status", None)
+        tree: dict[str, Any] = {
+            # a draft is written as a whole: what is not sent is lost
+            **{name: draft[name] for name in ("custom_fields", "pids") if draft.get(name)},
+            "files": {"enabled": True},
+            "access": {**access, "files": "restricted"},
+            "metadata": {**metadata, **_rights_by_id(metadata)},
+        }
+        answer = self.ask("PUT", url, doing="the draft's access", tree=tree).tree()
+        is_closed = object_in(answer, "access").get("files") == "restricted"
+        if not is_closed or set(object_in(answer, "metadata")) < set(metadata):
+            raise UserFault(
+                "forbidden",
+                "The draft's files could not be closed before publishing: set their visibility "
+                "there, and publish the draft by hand.",
+            )
+
+
+def _rights_by_id(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Licences as they may be written: the server shows more of one than it takes."""
+    rows = metadata.get("rights")
+    if not isinstance(rows, list):
+        return {}
+    return {"rights": [{"id": row["id"]} if row.get("id") else row for row in rows]}

@@ -7,8 +7,7 @@ are seen by nobody but the account, and the files of one that is published are r
 """
 
 import threading
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
@@ -33,7 +32,6 @@ from presqt_daemon.targets.zenodo.description.metadata import LEAST_TEXT
 from presqt_daemon.targets.zenodo.keys import PACKED
 from presqt_daemon.targets.zenodo.records import RecordsApi
 from presqt_daemon.targets.zenodo.words import (
-    DISCARDED,
     PAGE_ROWS,
     Row,
     account_of,
@@ -43,8 +41,6 @@ from presqt_daemon.targets.zenodo.words import (
 )
 
 DEFAULT_URL = "https://zenodo.org/api"
-SHORT_SECONDS = 2.0
-"""A wait of less needs no word."""
 
 TRAITS = Traits(
     algorithms=("md5",),
@@ -98,9 +94,7 @@ class ZenodoTarget(WebTarget):
         self._is_public = config.visibility == "public"
         self._lock = threading.Lock()
         self._spoken = spoken
-        self._lookout = Lookout(self._newest, self._is_adoptable)
-        self._lookout.wait = self._wait
-        self.waits_for: Callable[[str, float], None] = lambda _what, _seconds: None
+        self._lookout = Lookout(self._newest, self._is_adoptable, http.wait)
 
     def account(self) -> Account:
         """The owner of the newest draft. Raises UserFault `unauthorized` for a refused token."""
@@ -142,10 +136,8 @@ class ZenodoTarget(WebTarget):
         return self._api.publish(container)
 
     def discard(self, container: Container) -> bool:
-        if not container.is_new:
-            return False
         url, doing = self._api.draft_url(container.id), f"the removal of the {self._api.THING}"
-        return self._api.ask("DELETE", url, doing=doing, expect=DISCARDED).status != 403
+        return container.is_new and self._http.delete(url, doing, may_refuse=True)
 
     def _new(self, request: ContainerRequest) -> Container:
         refused: frozenset[str] = frozenset()
@@ -192,26 +184,13 @@ class ZenodoTarget(WebTarget):
             seen.update(str(row.get("id")) for row in rows)
             yield from rows
 
-    def _wait(self, seconds: float, what: str) -> None:
-        """A wait between two questions, told where it is a long one."""
-        if seconds < SHORT_SECONDS:
-            time.sleep(seconds)
-            return
-        self.waits_for(what, seconds)
-        time.sleep(seconds)
-        self.waits_for("", 0.0)
-
     @property
     def _api(self) -> DraftsApi:
         """The API that is spoken; asks the server when nobody has decided yet."""
         with self._lock:
             if self._spoken is None:
-                if self._has_records():
-                    records = RecordsApi(self._http, self._url, is_public=self._is_public)
-                    records.draft_files.wait = self._wait
-                    self._spoken = records
-                else:
-                    self._spoken = DepositApi(self._http, self._url, is_public=self._is_public)
+                api = RecordsApi if self._has_records() else DepositApi
+                self._spoken = api(self._http, self._url, is_public=self._is_public)
             return self._spoken
 
     def _has_records(self) -> bool:

@@ -14,9 +14,6 @@ PAGE_ROWS = 100
 """The longest page that Zenodo gives; a shorter one says nothing about the end of the list."""
 
 VANISHED = frozenset({404, 410})
-DISCARDED = frozenset({200, 201, 204, 403, *VANISHED})
-"""What a draft's removal may be answered with: done (each API says it in another way), not allowed
-(403), or gone already."""
 
 PUBLISHED = (
     "The record {id} is published, and the files of a published record cannot change: open it, "
