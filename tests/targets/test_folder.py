@@ -17,11 +17,11 @@ from presqt_daemon.digest import choose_algorithm
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction
 from presqt_daemon.targets.base import ContainerRequest, Item
-from presqt_daemon.targets.folder.container import MadeFolder, find_made
+from presqt_daemon.targets.folder.container import find_made
 from presqt_daemon.targets.folder.faults import fault_from
-from presqt_daemon.targets.folder.place import place_reserved
-from presqt_daemon.targets.folder.side import SideFolder
+from presqt_daemon.targets.folder.side import SideFolder, SideMark
 from presqt_daemon.targets.folder.target import TRAITS, FolderTarget, connect
+from presqt_daemon.targets.folder.walk import place_reserved
 from presqt_daemon.upload.calls.patience import MustWait
 from tests.targets.conformance import BIG, OTHER_TICKET, TICKET, Conformance, Site, sending
 from tests.upload.tickets import Supervisor, folder_config, job_for, staged, tree_of
@@ -636,7 +636,7 @@ def test_a_mark_whose_last_line_the_power_took_is_still_an_intent(
         stream.write(torn)
     found = find_made(root, side)
     assert found is not None
-    assert found == MadeFolder(title="T", inode=(archive / "T").stat().st_ino)
+    assert found == SideMark(title="T", inode=(archive / "T").stat().st_ino)
     mark = side.read_mark()
     assert mark is not None
     assert mark.inode == found.inode

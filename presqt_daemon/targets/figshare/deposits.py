@@ -8,11 +8,12 @@ from typing import Any
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.targets.base import Container, ContainerRequest
-from presqt_daemon.targets.figshare import NUMBER
+from presqt_daemon.targets.figshare import NUMBER, TITLE_LENGTH
 from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.article import Terms, article_from, left_out, terms_from
-from presqt_daemon.targets.figshare.entries import base_title, free_title
+from presqt_daemon.targets.figshare.entries import TITLE_FORMAT, base_title
 from presqt_daemon.targets.left_out import described_or_bare, first_of_ours, state_from
+from presqt_daemon.targets.names import numbered_title
 from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.targets.web.fields import texts_in
 
@@ -114,7 +115,7 @@ class Deposits:
                 if mark in texts_in(tree, "tags"):
                     found = self._container(project, int(entry["id"]), is_new=True)
                     return _with_state(found, left)
-        chosen = title or free_title(request.title, titles)
+        chosen = title or numbered_title(request.title, titles, TITLE_FORMAT, TITLE_LENGTH)
         article, reason = described_or_bare(
             partial(self._api.create, place, f"the new article {chosen!r}"),
             article_from(chosen, request.fields, mark, terms),

@@ -83,18 +83,3 @@ def base_title(title: str) -> str:
     """The title without its number, and without what gives way to one."""
     found = _NUMBERED.fullmatch(title)
     return (title if found is None else found[1])[:_BASE_LENGTH]
-
-
-def free_title(title: str, taken: Collection[str]) -> str:
-    """The title, numbered by PresQT's rule when it is taken: the highest number + 1."""
-    numbers = [
-        int(found[2])
-        for name in taken
-        if (found := _NUMBERED.fullmatch(name)) is not None
-        and base_title(name) == base_title(title)
-    ]
-    if not numbers and title not in taken:
-        return title
-    number = max(numbers, default=0) + 1
-    room = TITLE_LENGTH - len(TITLE_FORMAT.format(title="", number=number))
-    return TITLE_FORMAT.format(title=title[:room], number=number)

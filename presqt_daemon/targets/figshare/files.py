@@ -1,16 +1,16 @@
 """The files of a Figshare article: listed, uploaded, asked for their digest, deleted."""
 
-from collections.abc import Collection, Iterator, Mapping
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.errors import PresqtError, TargetFault
 from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.figshare.api import FigshareApi
-from presqt_daemon.targets.figshare.begun import Begun
 from presqt_daemon.targets.figshare.entries import Stored, stored_from
 from presqt_daemon.targets.figshare.parts import LOCKED_SECONDS, send_parts
 from presqt_daemon.targets.web.addresses import address_parts
@@ -42,11 +42,59 @@ APPEAR_SECONDS = 0.3
 _LOST = frozenset({"resource-not-found", "resource-gone", "target-misbehaved"})
 
 
+_Key = tuple[str, PurePosixPath, int, str]
+
+
+class Begun:
+    """One id for each content on its way to a place; used by several threads at once.
+
+    An entry is noted as soon as Figshare has made it and forgotten when its put has ended, so that
+    whatever happens in between, even after the last part, the same entry is gone on with.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ids: dict[_Key, int] = {}
+        self._ended: set[int] = set()
+
+    def hear(self, article: str, listed: Iterable[Stored]) -> None:
+        """Take what the article's list shows as unfinished; an older list tells nothing new."""
+        with self._lock:
+            for stored in listed:
+                if stored.is_unfinished and stored.id not in self._ended:
+                    key = (article, stored.path, stored.size, stored.supplied)
+                    self._ids.setdefault(key, stored.id)
+
+    def find(self, article: str, file: Sending, md5: str) -> int | None:
+        """The entry that was begun for this content at this place."""
+        with self._lock:
+            return self._ids.get(_key(article, file, md5))
+
+    def note(self, article: str, file: Sending, md5: str, identity: int) -> None:
+        """This entry is the one from now on."""
+        with self._lock:
+            self._ids[_key(article, file, md5)] = identity
+
+    def end(self, article: str, file: Sending, md5: str, identity: int) -> None:
+        """The put has ended; another one of the same content needs an entry of its own."""
+        with self._lock:
+            self._ended.add(identity)
+            self._ids.pop(_key(article, file, md5), None)
+
+    def __bool__(self) -> bool:
+        return bool(self._ids)
+
+
+def _key(article: str, file: Sending, md5: str) -> _Key:
+    return (article, file.path, file.size, md5)
+
+
 class ArticleFiles:
     """Whatever is done with files; used by several threads at once."""
 
     def __init__(self, api: FigshareApi) -> None:
         self._api = api
+        self.begun = Begun()
         self._pool = ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="part")
 
     def close(self) -> None:
@@ -61,13 +109,13 @@ class ArticleFiles:
         for entry in self._api.pages(f"articles/{article}/files", "the list of files"):
             yield stored_from(entry, known, self._api.name)
 
-    def upload(self, article: str, file: Sending, md5: str, begun: Begun) -> int:
+    def upload(self, article: str, file: Sending, md5: str) -> int:
         """The id of the file that now has all parts.
 
         One that was begun for the same content is gone on with: its complete parts are not sent
         again. It is deleted where that cannot be done.
         """
-        identity = begun.find(article, file, md5)
+        identity = self.begun.find(article, file, md5)
         if identity is not None:
             try:
                 return self._fill(article, identity, file)
@@ -75,13 +123,13 @@ class ArticleFiles:
                 if error.code not in _LOST:
                     raise
                 self.delete(article, [identity])
-                begun.end(article, file, md5, identity)
+                self.begun.end(article, file, md5, identity)
         body: dict[str, object] = {"name": file.path.name, "size": file.size, "md5": md5}
         if file.path.parent.parts:
             body["folder_path"] = str(file.path.parent)
         doing = f"the upload of {file.path}"
         identity = self._api.create(f"articles/{article}/files", doing, body)
-        begun.note(article, file, md5, identity)
+        self.begun.note(article, file, md5, identity)
         return self._fill(article, identity, file)
 
     def computed(self, article: str, identity: int, path: PurePosixPath) -> Stored:
@@ -155,14 +203,12 @@ class ArticleFiles:
     def _appeared(self, article: str, identity: int, file: Sending) -> Mapping[str, Any]:
         """A file's own page, which comes a moment after the file."""
         place = f"articles/{article}/files/{identity}"
+        doing = f"the question where {file.path} goes"
         for _ in range(APPEAR_TRIES):
-            try:
-                return self._api.get(place, f"the question where {file.path} goes")
-            except UserFault as error:
-                if error.code != "resource-not-found":
-                    raise
+            if (found := self._api.http.find(self._api.url(place), doing)) is not None:
+                return found.tree()
             self._api.http.sleep(APPEAR_SECONDS)
-        return self._api.get(place, f"the question where {file.path} goes")
+        return self._api.get(place, doing)
 
 
 def is_same_site(url: str, api: str) -> bool:

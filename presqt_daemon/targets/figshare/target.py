@@ -24,7 +24,6 @@ from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
 from presqt_daemon.targets.figshare import TITLE_LENGTH
 from presqt_daemon.targets.figshare.api import FigshareApi
-from presqt_daemon.targets.figshare.begun import Begun
 from presqt_daemon.targets.figshare.deposits import Deposits
 from presqt_daemon.targets.figshare.entries import TITLE_FORMAT
 from presqt_daemon.targets.figshare.files import ArticleFiles
@@ -84,7 +83,6 @@ class FigshareTarget(WebTarget):
         self._files = ArticleFiles(self._api)
         self._lock = threading.Lock()
         self._names: dict[str, set[PurePosixPath]] = {}
-        self._begun = Begun()
         self._ours: set[tuple[str, int, str]] = set()
         self._replacing: dict[PurePosixPath, set[int]] = {}
 
@@ -112,7 +110,7 @@ class FigshareTarget(WebTarget):
         newest = {stored.path: stored for stored in found if not stored.is_unfinished}
         with self._lock:
             self._names[article] = set(newest)
-        self._begun.hear(article, found)
+        self._files.begun.hear(article, found)
         return {path: stored.item() for path, stored in newest.items()}
 
     def stat(self, container: Container, path: PurePosixPath) -> Item | None:
@@ -127,7 +125,7 @@ class FigshareTarget(WebTarget):
         article, md5 = container.state["article"], _md5_of(file)
         older = self._begin(container, file, replaces, md5)
         with self._given.asking(f"the upload of {file.path}"):
-            identity = self._files.upload(article, file, md5, self._begun)
+            identity = self._files.upload(article, file, md5)
             stored = self._files.computed(article, identity, file.path)
         is_right = stored.computed == md5
         doomed = older if is_right else set()
@@ -138,7 +136,7 @@ class FigshareTarget(WebTarget):
             self._names[article].add(file.path)
             if is_right:
                 self._replacing.pop(file.path, None)
-        self._begun.end(article, file, md5, identity)
+        self._files.begun.end(article, file, md5, identity)
         is_wrong = bool(stored.computed) and not is_right
         return stored.item(older=sorted(older - doomed), is_wrong=is_wrong)
 
@@ -158,7 +156,7 @@ class FigshareTarget(WebTarget):
         successor is there though the answer to its put was lost.
         """
         article = container.state["article"]
-        if not self._begun and not self._replacing:
+        if not self._files.begun and not self._replacing:
             return {}
         for stored in list(self._files.all(article)):
             ours = (stored.path.name, stored.size, stored.supplied) in self._ours

@@ -2,26 +2,17 @@
 
 import errno
 import os
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.folder import PREFIX
 from presqt_daemon.targets.folder.owned import is_of_ours
-from presqt_daemon.targets.folder.side import SideFolder, wanted_title
+from presqt_daemon.targets.folder.side import SideFolder, SideMark, wanted_title
 from presqt_daemon.targets.folder.walk import make_readable_folder, opened_folder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MadeFolder:
-    """A container that this ticket has made; the inode tells it from another of that title."""
-
-    title: str
-    inode: int
-
-
-def make(root: int, side: SideFolder, title: str, mode: int) -> MadeFolder:
+def make(root: int, side: SideFolder, title: str, mode: int) -> SideMark:
     """A new container for files of that mode; FileExistsError when the title is taken.
 
     Raises OSError.
@@ -38,11 +29,10 @@ def make(root: int, side: SideFolder, title: str, mode: int) -> MadeFolder:
         # somebody has put a folder of theirs in its place in that moment
         side.drop_mark()
         raise FileExistsError(title)
-    side.write_made(title, status.st_ino)
-    return MadeFolder(title=title, inode=status.st_ino)
+    return side.write_made(title, status.st_ino)
 
 
-def find_made(root: int, side: SideFolder) -> MadeFolder | None:
+def find_made(root: int, side: SideFolder) -> SideMark | None:
     """The container that an earlier go has made, None when there is none.
 
     After a crash between making it and noting its inode, an empty folder under the intended title
@@ -62,15 +52,13 @@ def find_made(root: int, side: SideFolder) -> MadeFolder | None:
         if error.errno == errno.ELOOP:
             return None
         raise
-    made = MadeFolder(title=mark.title, inode=status.st_ino)
     is_ours = status.st_uid == os.fstat(side.handle).st_uid
     if mark.inode is not None:
-        return made if is_ours and mark.inode == made.inode else None
+        return mark if is_ours and mark.inode == status.st_ino else None
     is_new = status.st_ctime_ns >= mark.noted_ns
     if not (is_ours and is_new and is_empty) or _is_wanted_by_another(root, side, mark.title):
         return None
-    side.write_made(made.title, made.inode)
-    return made
+    return side.write_made(mark.title, status.st_ino)
 
 
 def existing(root: int, resource_id: str) -> os.stat_result:

@@ -41,6 +41,7 @@ Spoilt = Callable[[str], Exception]
 class SideMark:
     """The container that a ticket makes: its title, and its inode once it has been made.
 
+    The inode tells it from another of that title.
     `noted_ns` is when the note was written, by the archive's own clock.
     """
 
@@ -56,25 +57,21 @@ class SideFolder:
         self.name = f"{PREFIX}{ticket}"
         self._root = root
         self._target = target
-        self._handle = -1
+        self.handle = -1
+        """The folder's descriptor, once it is open."""
         self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._touched: set[PurePosixPath] = set()
         self._notes: int | None = None
-
-    @property
-    def handle(self) -> int:
-        """The folder's descriptor, once it is open."""
-        return self._handle
 
     def open(self) -> None:
         """Make it, or take over what an earlier go has left; half files of that are removed.
 
         Raises TargetFault where somebody has put another in its place or spoilt a note in it.
         """
-        self._handle = open_owned(self._root, self.name, self._target)
+        self.handle = open_owned(self._root, self.name, self._target)
         self._drop_puts()
-        content = read_note(self._handle, _TOUCHED, _MAX_NOTE_BYTES, self._spoilt)
+        content = read_note(self.handle, _TOUCHED, _MAX_NOTE_BYTES, self._spoilt)
         for line in (content or b"").splitlines(keepends=True):
             # the last one may be torn by a crash
             if line.endswith(b"\n"):
@@ -82,7 +79,7 @@ class SideFolder:
 
     def read_mark(self) -> SideMark | None:
         """The mark of an earlier go, None without one. Raises TargetFault where it is spoilt."""
-        content = read_note(self._handle, _MARK, _MAX_MARK_BYTES, self._spoilt)
+        content = read_note(self.handle, _MARK, _MAX_MARK_BYTES, self._spoilt)
         if content is None:
             return None
         mark = mark_from(content)
@@ -91,7 +88,7 @@ class SideFolder:
                 return None
             raise self._spoilt(_MARK)
         # a power loss may leave the file its new time without the line; its name has the intent's
-        times = (os.stat(_MARK, dir_fd=self._handle, follow_symlinks=False), os.fstat(self._handle))
+        times = (os.stat(_MARK, dir_fd=self.handle, follow_symlinks=False), os.fstat(self.handle))
         noted = min(status.st_mtime_ns for status in times)
         return SideMark(title=mark.title, inode=mark.inode, noted_ns=noted)
 
@@ -102,38 +99,40 @@ class SideFolder:
         of this folder (see `tickets`).
         """
         self.drop_mark()
-        handle = os.open(_MARK, os.O_WRONLY | _NEW, 0o600, dir_fd=self._handle)
+        handle = os.open(_MARK, os.O_WRONLY | _NEW, 0o600, dir_fd=self.handle)
         with open(handle, "wb") as stream:
             stream.write(_line_from(SideMark(title=title)))
             stream.flush()
             os.fsync(handle)
 
-    def write_made(self, title: str, inode: int) -> None:
+    def write_made(self, title: str, inode: int) -> SideMark:
         """Note what has been made, behind the intent; it may be lost, and torn, with the power.
 
         Nothing is put there before the ticket's journal has noted the same durably, and until then
         an empty folder is known by the intent alone.
         """
         flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        handle = os.open(_MARK, flags, dir_fd=self._handle)
+        handle = os.open(_MARK, flags, dir_fd=self.handle)
         with open(handle, "wb") as stream:
-            stream.write(b"\n" + _line_from(SideMark(title=title, inode=inode)))
+            mark = SideMark(title=title, inode=inode)
+            stream.write(b"\n" + _line_from(mark))
+        return mark
 
     def drop_mark(self) -> None:
         """Forget the intent: the title was another's."""
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(_MARK, dir_fd=self._handle)
+            os.unlink(_MARK, dir_fd=self.handle)
 
     def new_file(self) -> tuple[str, int]:
         """Name and descriptor of a new unfinished file."""
         # by chance too: a name that somebody has taken would look like a file that is there already
         name = f"{_PUT}{next(self._numbers)}-{secrets.token_hex(8)}"
-        return name, os.open(name, os.O_RDWR | _NEW, 0o600, dir_fd=self._handle)
+        return name, os.open(name, os.O_RDWR | _NEW, 0o600, dir_fd=self.handle)
 
     def drop_file(self, name: str) -> None:
         """Remove an unfinished file."""
         with contextlib.suppress(OSError):
-            os.unlink(name, dir_fd=self._handle)
+            os.unlink(name, dir_fd=self.handle)
 
     def touch(self, folder: PurePosixPath) -> None:
         """Note that a folder of the container has new names, for the commit.
@@ -155,12 +154,12 @@ class SideFolder:
 
     def close(self, *, is_done: bool) -> None:
         """Remove it when all is done, else only what no later go can use."""
-        if self._handle < 0:
+        if self.handle < 0:
             return
         try:
             if is_done:
-                for name in os.listdir(self._handle):
-                    os.unlink(name, dir_fd=self._handle)
+                for name in os.listdir(self.handle):
+                    os.unlink(name, dir_fd=self.handle)
             else:
                 self._drop_puts()
             # what stands under the name by now may be another's, but an empty folder is no loss
@@ -168,12 +167,12 @@ class SideFolder:
         finally:
             if self._notes is not None:
                 os.close(self._notes)
-            os.close(self._handle)
-            self._handle = -1
+            os.close(self.handle)
+            self.handle = -1
 
     def _open_notes(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-        handle = os.open(_TOUCHED, flags | os.O_CLOEXEC, 0o600, dir_fd=self._handle)
+        handle = os.open(_TOUCHED, flags | os.O_CLOEXEC, 0o600, dir_fd=self.handle)
         if not _is_plain(os.fstat(handle)):
             os.close(handle)
             raise self._spoilt(_TOUCHED)
@@ -200,10 +199,10 @@ class SideFolder:
         )
 
     def _drop_puts(self) -> None:
-        for name in os.listdir(self._handle):
+        for name in os.listdir(self.handle):
             if name.startswith(_PUT):
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(name, dir_fd=self._handle)
+                    os.unlink(name, dir_fd=self.handle)
 
 
 def wanted_title(root: int, name: str) -> str | None:

@@ -28,13 +28,13 @@ from presqt_daemon.targets.base import Account, Container, ContainerRequest, Ite
 from presqt_daemon.targets.folder.container import existing, find_made, make, not_found
 from presqt_daemon.targets.folder.faults import fault_from, faults_named
 from presqt_daemon.targets.folder.owned import is_title
-from presqt_daemon.targets.folder.place import place_new, place_over
 from presqt_daemon.targets.folder.side import SideFolder
 from presqt_daemon.targets.folder.walk import (
     item_from_status,
     list_below,
     make_readable_folder,
     opened_folder,
+    place_new,
     remove_below,
 )
 
@@ -153,8 +153,12 @@ class FolderTarget:
             reach("put-written")
             side.touch(file.path.parent)
             with self._parent(container, file.path) as parent:
-                place = place_new if replaces is None else place_over
-                place(side.handle, temporary, parent, file.path.name)
+                name = file.path.name
+                if replaces is None:
+                    place_new(side.handle, temporary, parent, name)
+                else:
+                    # in place of what stands there; a folder stays (OSError)
+                    os.rename(temporary, name, src_dir_fd=side.handle, dst_dir_fd=parent)
                 self._require_same(handle, parent, file.path)
             reach("put-placed")
         return Item(path=file.path, size=size, digests=digests)
@@ -208,7 +212,7 @@ class FolderTarget:
                 side.close(is_done=self._is_committed)
         os.close(self._root)
 
-    def _container(self, path: str, ticket: str, inode: int, *, is_new: bool) -> Container:
+    def _container(self, path: str, ticket: str, inode: int | None, *, is_new: bool) -> Container:
         return Container(
             id=path,
             title=PurePosixPath(path).name,

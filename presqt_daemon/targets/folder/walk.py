@@ -1,4 +1,4 @@
-"""Opening and listing below a directory, following no link at any step."""
+"""Opening, listing and placing below a directory, following no link at any step."""
 
 import errno
 import os
@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from presqt_daemon.system.files import folder_mode, set_mode
 from presqt_daemon.targets.base import Item
 
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -74,3 +75,22 @@ def remove_below(folder: int) -> None:
             shutil.rmtree(name, dir_fd=folder)
         else:
             os.unlink(name, dir_fd=folder)
+
+
+def place_new(side: int, source: str, parent: int, name: str) -> None:
+    """Move a file of the folder `side` to a name that must be free; else FileExistsError."""
+    try:
+        os.link(source, name, src_dir_fd=side, dst_dir_fd=parent, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        place_reserved(side, source, parent, name)
+    else:
+        os.unlink(source, dir_fd=side)
+
+
+def place_reserved(side: int, source: str, parent: int, name: str) -> None:
+    """The same where the file system knows no hard links: an empty file keeps the name free."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    os.close(os.open(name, flags, 0o600, dir_fd=parent))
+    os.rename(source, name, src_dir_fd=side, dst_dir_fd=parent)

@@ -10,7 +10,7 @@ from presqt_daemon.targets.base import Container, Item, Sending
 from presqt_daemon.targets.web.fields import objects_in, whole_in
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.content import faults_by_name
-from presqt_daemon.targets.zenodo.keyed_files import KeyedFiles
+from presqt_daemon.targets.zenodo.keyed_files import KeyedFiles, KeyedPut
 from presqt_daemon.targets.zenodo.keys import (
     StoredFile,
     has_digest_in_key,
@@ -49,18 +49,16 @@ class BucketFiles(KeyedFiles):
             raise draft_gone(container.link or container.id)
         return answer.tree()
 
-    def _store(
-        self, container: Container, file: Sending, md5: str, old: Mapping[str, str | None]
-    ) -> StoredFile:
-        there = self._stored(container)
-        self._refuse_taken(container, file, md5, old, there.values())
-        key = str(file.path)
-        if has_digest_in_key(file.path):
-            key = _free_key(file, md5, there, old)
-        self._keys(container)[key] = file.path
+    def _store(self, put: KeyedPut) -> StoredFile:
+        there = self._stored(put.container)
+        self._refuse_taken(put, there.values())
+        key = str(put.file.path)
+        if has_digest_in_key(put.file.path):
+            key = _free_key(put, there)
+        self._keys(put.container)[key] = put.file.path
         stored = there.get(key)
-        if stored is None or stored.md5 != md5:
-            stored = self._put_object(container, key, file)
+        if stored is None or stored.md5 != put.md5:
+            stored = self._put_object(put.container, key, put.file)
         return stored
 
     def _put_object(self, container: Container, key: str, file: Sending) -> StoredFile:
@@ -108,13 +106,11 @@ class BucketFiles(KeyedFiles):
         return f"{bucket}/{quote(key, safe='')}"
 
 
-def _free_key(
-    file: Sending, md5: str, there: Mapping[str, StoredFile], old: Mapping[str, str | None]
-) -> str:
+def _free_key(put: KeyedPut, there: Mapping[str, StoredFile]) -> str:
     """The first key with the file's digest that nobody else's content has."""
-    keys = list(keys_for(file.path, md5))
+    keys = list(keys_for(put.file.path, put.md5))
     for key in keys:
         stored = there.get(key)
-        if stored is None or stored.md5 == md5 or old.get(key) == stored.md5:
+        if stored is None or stored.md5 == put.md5 or put.old.get(key) == stored.md5:
             return key
     raise FileExistsError(keys[0])

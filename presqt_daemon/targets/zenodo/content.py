@@ -85,10 +85,9 @@ class DraftContent:
                 if entry is not None:
                     return entry
                 self._clear(files, key)
-            if file.size >= self._large_bytes and self._in_parts(files, key, file):
-                return _ended(self._end(files, key), key)
-            self._whole_or_parts(files, key, file)
-            reach("zenodo-sent")
+            if file.size < self._large_bytes or not self._in_parts(files, key, file):
+                self._whole_or_parts(files, key, file)
+                reach("zenodo-sent")
             return _ended(self._end(files, key), key)
 
     def _clear(self, files: str, key: str) -> None:
@@ -109,15 +108,13 @@ class DraftContent:
 
         None where it must begin anew.
         """
-        size = size_of_parts(file, pending)
         parts = parts_in(pending)
-        if size is not None and parts is not None:
-            if put_parts(self._http, file, parts, size) is None:
-                reach("zenodo-sent")
-                return _ended(self._end(files, key), key)
-            return None
         if parts is not None:
-            return None
+            size = size_of_parts(file, pending, parts)
+            if size is None or put_parts(self._http, file, parts, size) is not None:
+                return None
+            reach("zenodo-sent")
+            return _ended(self._end(files, key), key)
         answer = self._end(files, key, (*_DONE, *_NOTHING_TO_END))
         return _ended(answer, key) if answer.status in _DONE else None
 

@@ -8,16 +8,17 @@ complete: InvenioRDM 14.0.5 answers 200 to that and drops the file.
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 from presqt_daemon.errors import TargetFault
-from presqt_daemon.targets.base import Container, Item, Sending
+from presqt_daemon.targets.base import Container, Item
 from presqt_daemon.targets.web.fields import objects_in, whole_in
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.content import DraftContent, KeyStuckError
-from presqt_daemon.targets.zenodo.keyed_files import KeyedFiles
+from presqt_daemon.targets.zenodo.keyed_files import KeyedFiles, KeyedPut
 from presqt_daemon.targets.zenodo.keys import (
     StoredFile,
     has_digest_in_key,
@@ -104,77 +105,59 @@ class DraftFiles(KeyedFiles):
             self._http.wait(wait, f"the target's own digest of {key}")
             wait = next(waits, wait)
 
-    def _store(
-        self, container: Container, file: Sending, md5: str, old: Mapping[str, str | None]
-    ) -> StoredFile:
+    def _store(self, put: KeyedPut) -> StoredFile:
         """What an earlier go has begun is gone on with."""
-        entries = self._entries(container)
-        self._refuse_taken(container, file, md5, old, _complete(entries))
-        plain = str(file.path)
-        if has_digest_in_key(file.path):
-            return self._at_free_key(container, file, md5, entries, old)
-        if plain not in entries or not _is_complete(entries[plain]):
-            return self._at_plain_key(container, plain, file, entries.get(plain))
-        if (there := _stored(entries[plain])).md5 == md5:
-            return there
-        return self._swapped(container, file, md5, entries, old)
+        entries = self._entries(put.container)
+        self._refuse_taken(put, _complete(entries))
+        if has_digest_in_key(put.file.path):
+            return self._at_free_key(put, entries)
+        there = entries.get(str(put.file.path))
+        if there is None or not _is_complete(there):
+            return self._at_plain_key(put, there)
+        stored = _stored(there)
+        return stored if stored.md5 == put.md5 else self._swapped(put, entries)
 
-    def _at_free_key(
-        self,
-        container: Container,
-        file: Sending,
-        md5: str,
-        entries: Entries,
-        old: Mapping[str, str | None],
-    ) -> StoredFile:
+    def _at_free_key(self, put: KeyedPut, entries: Entries) -> StoredFile:
         """The file under the first key with its digest that can be had.
 
         A complete file of another content makes way only where it is to be replaced.
         """
-        for key in keys_for(file.path, md5):
+        for key in keys_for(put.file.path, put.md5):
             entry = entries.get(key)
             if entry is not None and _is_complete(entry):
-                there = self._with_digest(container, file.path, _stored(entry))
-                if there.md5 == md5:
+                there = self._with_digest(put, _stored(entry))
+                if there.md5 == put.md5:
                     return there
-                if there.md5 is not None and old.get(key) != there.md5:
+                if there.md5 is not None and put.old.get(key) != there.md5:
                     continue
-                self.remove(container, key)
+                self.remove(put.container, key)
                 entry = None
             try:
-                return self._at(container, key, file, entry)
+                return self._at(put, key, entry)
             except KeyStuckError:
                 continue
-        raise FileExistsError(str(file.path))
+        raise FileExistsError(str(put.file.path))
 
-    def _swapped(
-        self,
-        container: Container,
-        file: Sending,
-        md5: str,
-        entries: Entries,
-        old: Mapping[str, str | None],
-    ) -> StoredFile:
+    def _swapped(self, put: KeyedPut, entries: Entries) -> StoredFile:
         """The file under its plain name, where another stands that it replaces.
 
         It is stored beside the old one first, so that at every moment one of them is there whole.
         """
-        spare = self._at_free_key(container, file, md5, entries, old)
-        if spare.md5 != md5:
+        spare = self._at_free_key(put, entries)
+        if spare.md5 != put.md5:
             return spare
-        plain = str(file.path)
-        self._let_go(container, plain, old.get(plain))
-        stored = self._at_plain_key(container, plain, file, None)
-        if stored.md5 == md5:
-            self.remove(container, spare.key)
-            self.clear_spares(container)
+        plain = str(put.file.path)
+        self._let_go(put.container, plain, put.old.get(plain))
+        stored = self._at_plain_key(put, None)
+        if stored.md5 == put.md5:
+            self.remove(put.container, spare.key)
+            self.clear_spares(put.container)
         return stored
 
-    def _at_plain_key(
-        self, container: Container, key: str, file: Sending, pending: Mapping[str, Any] | None
-    ) -> StoredFile:
+    def _at_plain_key(self, put: KeyedPut, pending: Mapping[str, Any] | None) -> StoredFile:
+        key = str(put.file.path)
         try:
-            return self._at(container, key, file, pending)
+            return self._at(put, key, pending)
         except KeyStuckError as stuck:
             raise TargetFault(
                 "target-refused",
@@ -182,21 +165,17 @@ class DraftFiles(KeyedFiles):
                 "delete it in the draft.",
             ) from stuck
 
-    def _at(
-        self, container: Container, key: str, file: Sending, pending: Mapping[str, Any] | None
-    ) -> StoredFile:
-        self._keys(container)[key] = file.path
-        entry = self._content.store(self._files(container), key, file, pending)
-        return self._with_digest(container, file.path, _stored(entry))
+    def _at(self, put: KeyedPut, key: str, pending: Mapping[str, Any] | None) -> StoredFile:
+        self._keys(put.container)[key] = put.file.path
+        entry = self._content.store(self._files(put.container), key, put.file, pending)
+        return self._with_digest(put, _stored(entry))
 
-    def _with_digest(
-        self, container: Container, path: PurePosixPath, stored: StoredFile
-    ) -> StoredFile:
+    def _with_digest(self, put: KeyedPut, stored: StoredFile) -> StoredFile:
         """The file with the digest that the server may be computing still."""
         if stored.digests:
             return stored
-        digests = self.digest(container, item_of(path, stored, (stored,)), ("md5",))
-        return StoredFile(key=stored.key, size=stored.size, digests=digests, created=stored.created)
+        item = item_of(put.file.path, stored, (stored,))
+        return replace(stored, digests=self.digest(put.container, item, ("md5",)))
 
     def _let_go(self, container: Container, key: str, known: str | None) -> None:
         """FileExistsError where it is another content by now."""

@@ -6,12 +6,23 @@ one of them is there whole.
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from presqt_daemon.targets.base import Container, Item, Sending
 from presqt_daemon.targets.web.given import GivenAddresses
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.keys import StoredFile, forms_of, item_of, let_go_with
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyedPut:
+    """One content on its way into a draft: its md5, and keys and md5s of what it replaces."""
+
+    container: Container
+    file: Sending
+    md5: str
+    old: Mapping[str, str | None]
 
 
 class KeyedFiles(ABC):
@@ -37,7 +48,7 @@ class KeyedFiles(ABC):
         """
         md5 = file.digests["md5"].lower()
         old = let_go_with(replaces)
-        stored = self._store(container, file, md5, old)
+        stored = self._store(KeyedPut(container=container, file=file, md5=md5, old=old))
         if stored.md5 != md5:
             # judged, and sent again, by whoever asked for it: all that it replaces still stands
             kept = [
@@ -67,10 +78,8 @@ class KeyedFiles(ABC):
         """The md5 that the server has taken of a file; empty where there is none."""
 
     @abstractmethod
-    def _store(
-        self, container: Container, file: Sending, md5: str, old: Mapping[str, str | None]
-    ) -> StoredFile:
-        """The file as it is stored now; `old` are keys and md5s of what it replaces."""
+    def _store(self, put: KeyedPut) -> StoredFile:
+        """The file as it is stored now."""
 
     @abstractmethod
     def _let_go(self, container: Container, key: str, known: str | None) -> None:
@@ -80,21 +89,14 @@ class KeyedFiles(ABC):
     def _content_url(self, container: Container, key: str) -> str:
         """Where the bytes of a complete file are read."""
 
-    def _refuse_taken(
-        self,
-        container: Container,
-        file: Sending,
-        md5: str,
-        old: Mapping[str, str | None],
-        there: Iterable[StoredFile],
-    ) -> None:
+    def _refuse_taken(self, put: KeyedPut, there: Iterable[StoredFile]) -> None:
         """FileExistsError where another content stands for a path at which nothing was listed.
 
         One whose digest the server is still taking may be ours.
         """
-        forms = forms_of(file.path, there, self._keys(container))
-        if not old and any(form.md5 not in {md5, None} for form in forms):
-            raise FileExistsError(str(file.path))
+        forms = forms_of(put.file.path, there, self._keys(put.container))
+        if not put.old and any(form.md5 not in {put.md5, None} for form in forms):
+            raise FileExistsError(str(put.file.path))
 
     def _keys(self, container: Container) -> dict[str, PurePosixPath]:
         """The keys that this connection has given, and the paths for which they stand."""

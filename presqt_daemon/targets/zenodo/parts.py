@@ -6,13 +6,14 @@ file (201) and forbids its parts (403; zenodo-rdm issue 1443).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import Sending
+from presqt_daemon.targets.web.fields import object_in, whole_in
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.web.multipart import FilePart, PartSender
 
@@ -33,8 +34,7 @@ _PART = "part "
 
 def parts_in(entry: Mapping[str, Any]) -> list[tuple[int, str]] | None:
     """Number and address of every part, None for a file that goes whole."""
-    links = entry.get("links")
-    parts = links.get("parts") if isinstance(links, dict) else None
+    parts = object_in(entry, "links").get("parts")
     if not parts:
         return None
     try:
@@ -62,14 +62,12 @@ def parts_done(file: Sending, part_bytes: int) -> set[int] | None:
     return done
 
 
-def size_of_parts(file: Sending, entry: Mapping[str, Any]) -> int | None:
+def size_of_parts(
+    file: Sending, entry: Mapping[str, Any], parts: Collection[tuple[int, str]]
+) -> int | None:
     """The size in which an earlier go has begun this very content; None where it has not."""
-    parts = parts_in(entry)
-    transfer = entry.get("transfer")
-    size = transfer.get("part_size") if isinstance(transfer, dict) else None
-    if parts is None or not isinstance(size, int) or size <= 0:
-        size = _noted_size(file) if parts is not None else None
-    if size is None or parts is None or len(parts) != -(-file.size // size):
+    size = whole_in(entry.get("transfer"), "part_size") or _noted_size(file)
+    if size is None or len(parts) != -(-file.size // size):
         return None
     return size if parts_done(file, size) is not None else None
 

@@ -11,9 +11,9 @@ from presqt_daemon.records.journal import Journal, JournalState
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.abilities import CanFindTitles
 from presqt_daemon.targets.base import Container, ContainerRequest, Item, Target
+from presqt_daemon.targets.names import numbered_title
 from presqt_daemon.upload.calls.threads import TargetThreads
 from presqt_daemon.upload.containers.confirm import listed_by_key
-from presqt_daemon.upload.containers.titles import numbered_title
 
 MAX_TITLES = 100
 """How many taken titles are met before the target is not believed any more."""

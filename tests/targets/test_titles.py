@@ -1,6 +1,6 @@
 import pytest
 
-from presqt_daemon.upload.containers.titles import numbered_title
+from presqt_daemon.targets.names import numbered_title
 
 SPACED = "{title} (PresQT{number})"
 DASHED = "{title}-PresQT{number}-"
