@@ -1,7 +1,7 @@
 """A deposit asked for again: the target's digests of today against those of the record."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import PurePosixPath
@@ -86,40 +86,38 @@ def _listing(
     target: Target, place: PlaceAtTarget
 ) -> tuple[Mapping[PurePosixPath, Item], Container | None]:
     """What the container holds; nothing, and None, where it is gone."""
+    left = Container(
+        id=place.resource_id,
+        title=place.title or "",
+        link=place.link,
+        is_new=False,
+        state=place.state,
+    )
     if place.state:
         # as it was left, since opening it by its id could be refused once it is published
-        container = Container(
-            id=place.resource_id,
-            title=place.title or "",
-            link=place.link,
-            is_new=False,
-            state=place.state,
-        )
-        try:
-            return target.listing(container), container
-        except UserFault as error:
-            if error.code not in _VANISHED:
-                raise
-    request = ContainerRequest(
-        ticket=place.ticket, resource_id=place.resource_id, title=place.title or ""
-    )
+        listed = _unless_gone(lambda: target.listing(left))
+        if listed is not None:
+            return listed, left
+    request = ContainerRequest(ticket=place.ticket, resource_id=left.id, title=left.title)
     try:
-        container = target.container(request)
+        opened = _unless_gone(lambda: target.container(request))
     except UserFault as error:
-        if error.code in _VANISHED:
-            return {}, None
         if error.code != "bad-request":
             raise
         # a record that was published after the upload takes no files any more, and shows them
-        container = Container(
-            id=place.resource_id, title=place.title or "", link=place.link, is_new=False
-        )
+        opened = replace(left, state={})
+    listed = None if opened is None else _unless_gone(lambda: target.listing(opened))
+    return listed or {}, opened
+
+
+def _unless_gone(request: Callable[[], _ANY]) -> _ANY | None:
+    """The answer, None where the target says that there is nothing any more."""
     try:
-        return target.listing(container), container
+        return request()
     except UserFault as error:
         if error.code not in _VANISHED:
             raise
-        return {}, None
+        return None
 
 
 def _compare(

@@ -1,6 +1,7 @@
 """A container gets its files: sent, committed, judged by the target's word, and listed at last."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from presqt_daemon.model import FileResult, Fixity, Outcome
@@ -26,19 +27,14 @@ from presqt_daemon.upload.transfer import Transfer
 _Delivered = tuple[Parcel, Item, Outcome]
 
 
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One container's upload; its results go to the summary and the journal."""
 
-    def __init__(
-        self, transfer: Transfer, load: Load, threads: TargetThreads, summary: UploadSummary
-    ) -> None:
-        self._transfer = transfer
-        self._target = transfer.target
-        self._container = transfer.container
-        self._journal = transfer.journal
-        self._load = load
-        self._threads = threads
-        self._summary = summary
+    _transfer: Transfer
+    _load: Load
+    _threads: TargetThreads
+    _summary: UploadSummary
 
     def run(self) -> Remaining:
         """Send everything that is not there; what the container then holds.
@@ -46,21 +42,21 @@ class Delivery:
         Raises what `send` raises.
         """
         transfer, listing = self._transfer, self._transfer.listing
-        refuse_conflicts(self._load, self._target.traits, listing)
+        refuse_conflicts(self._load, transfer.target.traits, listing)
         self._make_folders(listing)
         for result in self._threads.each(transfer.deliver, self._load.parcels()):
             if not transfer.is_open(result):
                 self._settle(result)
-        self._journal.flush(durable=False)
+        transfer.journal.flush(durable=False)
         self._judge_committed(self._commit())
-        self._journal.flush(durable=False)
+        transfer.journal.flush(durable=False)
         if transfer.delivered:
             # after the last put: only what the target shows then is there
-            listing = listed_by_key(self._target, self._container, self._threads)
-        others = OtherFiles(listing, self._target.traits.names)
+            listing = listed_by_key(transfer.target, transfer.container, self._threads)
+        others = OtherFiles(listing, transfer.target.traits.names)
         # both look at every parcel, in one pass through the payload file
         self._confirm(listing, others.without(self._load.parcels()))
-        self._journal.flush(durable=False)
+        transfer.journal.flush(durable=False)
         return others.remaining()
 
     def _confirm(self, listing: Mapping[PurePosixPath, Item], parcels: Iterable[Parcel]) -> None:
@@ -72,7 +68,7 @@ class Delivery:
             if (outcome := transfer.delivered.get(parcel.name)) is not None
             and not self._summary.has_failed(parcel.name)
         )
-        doubtful = find_doubtful(sent, listing, self._target.traits.names, self._load.algorithm)
+        doubtful = find_doubtful(sent, listing, transfer.target.traits.names, self._load.algorithm)
         doubtful = ask_until_shown(doubtful, transfer.look_up, self._threads, self._load.algorithm)
         missing = [one for one in doubtful if one.item is None]
         for result in self._threads.each(
@@ -90,12 +86,12 @@ class Delivery:
             self._settle(transfer.give_up(one.parcel, one.item, one.outcome))
 
     def _make_folders(self, listing: Mapping[PurePosixPath, Item]) -> None:
-        traits = self._target.traits
+        traits = self._transfer.target.traits
         self._summary.ignore_folders(dropped_folders(self._load, traits))
 
         def make(path: PurePosixPath) -> None:
             self._threads.patience.call(
-                lambda _doubtful: self._target.make_folder(self._container, path)
+                lambda _doubtful: self._transfer.target.make_folder(self._transfer.container, path)
             )
 
         for level in missing_folders(self._load, traits, listing):
@@ -103,12 +99,14 @@ class Delivery:
                 pass
 
     def _commit(self) -> Mapping[PurePosixPath, Item]:
-        return self._threads.run(lambda _doubtful: self._target.commit(self._container))
+        return self._threads.run(
+            lambda _doubtful: self._transfer.target.commit(self._transfer.container)
+        )
 
     def _judge_committed(self, committed: Mapping[PurePosixPath, Item]) -> None:
         """Put the commit's word in place of the puts'; what arrived wrong is sent once more."""
         transfer = self._transfer
-        is_deferred = self._target.traits.deferred
+        is_deferred = transfer.target.traits.deferred
         if not committed and not is_deferred:
             return
         wrong: dict[str, _Delivered] = {}
@@ -144,4 +142,4 @@ class Delivery:
 
     def _settle(self, result: FileResult) -> None:
         self._summary.add(result)
-        self._journal.write_file_result(result)
+        self._transfer.journal.write_file_result(result)

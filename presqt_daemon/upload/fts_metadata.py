@@ -7,8 +7,9 @@ record of its uploads is the ticket's receipt. An error here never fails an uplo
 import contextlib
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import cast
 
@@ -82,16 +83,14 @@ class _NotWrittenError(Exception):
     """Why the file was not written."""
 
 
+@dataclass(frozen=True, slots=True)
 class _Writer:
     """One upload's file on its way to one container."""
 
-    def __init__(
-        self, target: Target, container: Container, threads: TargetThreads, job: FtsJob
-    ) -> None:
-        self._target = target
-        self._container = container
-        self._threads = threads
-        self._job = job
+    _target: Target
+    _container: Container
+    _threads: TargetThreads
+    _job: FtsJob
 
     def write(self, listing: Listing) -> None:
         with ResultIndex(self._job.journal) as index:
@@ -168,7 +167,7 @@ class _Writer:
         digests = self._threads.run(
             lambda _doubtful: self._target.digest(self._container, item, tuple(sending.digests))
         )
-        return Item(path=item.path, size=item.size, digests=digests, state=item.state)
+        return replace(item, digests=digests)
 
 
 def _place(results: list[FileResult], ticket: str) -> PurePosixPath:
@@ -185,11 +184,8 @@ def _place(results: list[FileResult], ticket: str) -> PurePosixPath:
 def _free_name(listing: Listing) -> PurePosixPath:
     """A name for an invalid file; an older one of that name is not lost."""
     plain = PurePosixPath(INVALID_NAME)
-    path, number = plain, 1
-    while path in listing:
-        number += 1
-        path = plain.with_name(f"{plain.stem}_{number}{plain.suffix}")
-    return path
+    numbered = (plain.with_name(f"{plain.stem}_{number}{plain.suffix}") for number in count(2))
+    return next(path for path in chain([plain], numbered) if path not in listing)
 
 
 def _sending(path: PurePosixPath, content: bytes, algorithms: tuple[str, ...]) -> Sending:

@@ -10,6 +10,20 @@ from presqt_daemon.model import FileResult, Finding, Fixity, Outcome, Severity
 from presqt_daemon.targets.base import Item
 from presqt_daemon.upload.parcels.decide import Decision, Parcel
 
+_SENTENCES = {
+    # the target answered a creation as a replacement
+    "has-replaced": "{name}: somebody stored a file of that name while it was sent, and the target "
+    "put ours in its place; ask there for the version before.",
+    # it altered a name in a way that is not known of it
+    "stored-under-another-name": "{name} was sent as {asked!r}, and the target says that it stored "
+    "{answered!r}.",
+    # it said that it stored a file, and does not show it
+    "not-there": "The target answered that it stored {name}, twice, and does not show it.",
+    # another content stands there than was verified a moment before
+    "changed-at-the-target": "{name} was stored and verified; by the end of the upload the target "
+    "showed another content there.",
+}
+
 
 class Doubts:
     """Warnings about single files; may be told from any thread, each file's kind once."""
@@ -18,40 +32,10 @@ class Doubts:
         self._found: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
 
-    def has_replaced(self, name: str) -> None:
-        """The target answered a creation as a replacement."""
-        self._add(
-            "has-replaced",
-            name,
-            f"{name}: somebody stored a file of that name while it was sent, and the target put "
-            "ours in its place; ask there for the version before.",
-        )
-
-    def stored_elsewhere(self, name: str, asked: PurePosixPath, answered: PurePosixPath) -> None:
-        """The target altered a name in a way that is not known of it."""
-        self._add(
-            "stored-under-another-name",
-            name,
-            f"{name} was sent as {str(asked)!r}, and the target says that it stored "
-            f"{str(answered)!r}.",
-        )
-
-    def not_listed(self, name: str) -> None:
-        """The target said that it stored a file, and does not show it."""
-        self._add(
-            "not-there",
-            name,
-            f"The target answered that it stored {name}, twice, and does not show it.",
-        )
-
-    def changed(self, name: str) -> None:
-        """Another content stands there than was verified a moment before."""
-        self._add(
-            "changed-at-the-target",
-            name,
-            f"{name} was stored and verified; by the end of the upload the target showed another "
-            "content there.",
-        )
+    def add(self, code: str, name: str, **words: str) -> None:
+        """Tell of one file; `words` are what the code's sentence says besides its name."""
+        with self._lock:
+            self._found.setdefault((code, name), _SENTENCES[code].format(name=name, **words))
 
     def warnings(self) -> tuple[Finding, ...]:
         """All, in the order in which they were met."""
@@ -61,10 +45,6 @@ class Doubts:
             Finding(code=code, path=path, message=message, severity=Severity.WARNING)
             for (code, path), message in found
         )
-
-    def _add(self, code: str, path: str, message: str) -> None:
-        with self._lock:
-            self._found.setdefault((code, path), message)
 
 
 def result_from(parcel: Parcel, item: Item, outcome: Outcome, verdict: Decision) -> FileResult:

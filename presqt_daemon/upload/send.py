@@ -4,7 +4,7 @@ import contextlib
 import errno
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,51 +87,32 @@ def send(
     Raises PresqtError when the ticket fails, MustWait when it goes on later, PayloadSpoilt and
     PayloadError when it must be staged again.
     """
-    try:
-        with Payload(TicketFolder(job.folder).payload) as payload:
-            return _send(payload, job, ask, report, sleep, clock, connect, book_turn)
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        raise MustWait(_NO_SPACE) from error
-
-
-def _send(
-    payload: Payload,
-    job: SendJob,
-    ask: Asks,
-    report: Callable[[Report], None],
-    sleep: Callable[[float], None],
-    clock: Callable[[], float],
-    connect: Callable[[TargetConfig, str | None], Target],
-    book_turn: Callable[[int], float],
-) -> UploadResult:
     folder = TicketFolder(job.folder)
-    head = payload.head
-    staged = StagedBag(payload=payload, root=(job.scratch or job.folder) / head.bag.folder)
-    record = read_journal(folder.journal)
-    mark = container_mark(folder, job.resolved, record)
-    may_go_on = pass_always if job.fence is None else job.fence.pass_or_leave
-    journal = Journal(folder.journal, clock, may_go_on)
-    reporter = Reporter(report, clock)
-    reporting = threading.get_ident()
+    with _room_for_notes(), Payload(folder.payload) as payload, contextlib.ExitStack() as stack:
+        head = payload.head
+        staged = StagedBag(payload=payload, root=(job.scratch or job.folder) / head.bag.folder)
+        record = read_journal(folder.journal)
+        mark = container_mark(folder, job.resolved, record)
+        may_go_on = pass_always if job.fence is None else job.fence.pass_or_leave
+        journal = Journal(folder.journal, clock, may_go_on)
+        reporter = Reporter(report, clock)
+        reporting = threading.get_ident()
 
-    def sleep_telling(seconds: float) -> None:
-        # the threads have this one to look for them; while it waits itself nobody does
-        if threading.get_ident() == reporting:
-            reporter.report_when_due()
-        sleep(seconds)
+        def sleep_telling(seconds: float) -> None:
+            # the threads have this one to look for them; while it waits itself nobody does
+            if threading.get_ident() == reporting:
+                reporter.report_when_due()
+            sleep(seconds)
 
-    patience = Patience(
-        target=job.target.name,
-        retries=job.uploads.retries,
-        limit=job.uploads.stall_limit * WAIT_SHARE,
-        sleep=sleep_telling,
-        clock=clock,
-        waits_for=reporter.waits_for,
-        before_each=may_go_on,
-    )
-    with contextlib.ExitStack() as stack:
+        patience = Patience(
+            target=job.target.name,
+            retries=job.uploads.retries,
+            limit=job.uploads.stall_limit * WAIT_SHARE,
+            sleep=sleep_telling,
+            clock=clock,
+            waits_for=reporter.waits_for,
+            before_each=may_go_on,
+        )
         stack.callback(journal.close)
         _recheck_after_reboot(job, staged, record, journal, reporter)
         retries = 0 if job.is_asking else None
@@ -181,11 +162,11 @@ def _send(
         # our digest
         is_fresh = container.is_new and record.container is None and not record.was_creating
         transfer = Transfer(
-            target,
-            container,
-            listing,
-            threads.patience,
-            reporter.meter,
+            target=target,
+            container=container,
+            listing=listing,
+            patience=patience,
+            meter=reporter.meter,
             action=job.resolved.duplicate_action,
             algorithm=load.algorithm,
             record=record,
@@ -211,6 +192,17 @@ def _send(
         return summary.result(
             link=link, algorithm=load.algorithm, note=note, warnings=warnings + more
         )
+
+
+@contextlib.contextmanager
+def _room_for_notes() -> Iterator[None]:
+    """MustWait where the disk has no room for what the upload notes."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise MustWait(_NO_SPACE) from error
 
 
 def _drop_packed(staged: StagedBag, error: BaseException | None) -> None:

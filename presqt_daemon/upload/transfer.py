@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from presqt_daemon.errors import PresqtError, TargetFault
@@ -32,59 +32,49 @@ _COLLISIONS = 3
 """How often a name may be taken behind our back before the target is not believed any more."""
 
 
+@dataclass(kw_only=True, eq=False)
 class Transfer:
     """All that the files of one upload share; `deliver` may be called from many threads.
 
+    `listing` has the keys of the target's `names`; `is_fresh`: this run has made the container.
     `delivered` names the files that this run has put, each with its outcome; `doubts` is what is to
     be said of single files beside their results.
     """
 
-    def __init__(
-        self,
-        target: Target,
-        container: Container,
-        listing: Mapping[PurePosixPath, Item],
-        patience: Patience,
-        meter: Meter,
-        *,
-        action: DuplicateAction,
-        algorithm: str | None,
-        record: JournalState,
-        journal: Journal,
-        is_fresh: bool,
-    ) -> None:
-        """`listing` has the keys of the target's `names`; `is_fresh`: this run has made it."""
-        self.target = target
-        self.container = container
-        self._names = target.traits.names
-        self.listing = listing
-        self._patience = patience
-        self._meter = meter
-        self._action = action
-        self._algorithm = algorithm
-        self._weighing = Comparison(target, container, patience, algorithm)
-        self._record = record
-        self.journal = journal
-        self._is_fresh = is_fresh
-        self._notes = {name: self._notes_of(name, told) for name, told in record.notes.items()}
+    target: Target
+    container: Container
+    listing: Mapping[PurePosixPath, Item]
+    patience: Patience
+    meter: Meter
+    action: DuplicateAction
+    algorithm: str | None
+    record: JournalState
+    journal: Journal
+    is_fresh: bool
+    delivered: dict[str, Outcome] = field(default_factory=dict)
+    doubts: Doubts = field(default_factory=Doubts)
+
+    def __post_init__(self) -> None:
+        self._names = self.target.traits.names
+        self._weighing = Comparison(self.target, self.container, self.patience, self.algorithm)
+        noted = self.record.notes.items()
+        self._notes = {name: self._notes_of(name, told) for name, told in noted}
         self._look_lock = threading.Lock()
         self._tracks: dict[str, Track] = {}
         self._came_meanwhile: set[str] = set()
-        self.delivered: dict[str, Outcome] = {}
-        self.doubts = Doubts()
 
     def deliver(self, parcel: Parcel) -> FileResult:
         """The end of one file; of a delivered one only the beginning where puts are deferred.
 
         Raises PresqtError with the file among its findings, PayloadSpoilt, MustWait, BrokenOff.
         """
-        track = self._meter.track(parcel.size)
+        track = self.meter.track(parcel.size)
         item = in_the_way(self.listing.get(self._names.key(parcel.remote)), self.target.traits)
         try:
             result = self._carry(parcel, item, self._claim(parcel), track)
         except PresqtError as error:
             raise with_path(error, parcel.name) from error
-        if self._is_deferred(parcel.name):
+        if self.is_open(result):
             self._tracks[parcel.name] = track
         else:
             track.finish()
@@ -92,7 +82,7 @@ class Transfer:
 
     def is_open(self, result: FileResult) -> bool:
         """Whether the result waits for the target's commit."""
-        return self._is_deferred(str(result.path))
+        return self.target.traits.deferred and str(result.path) in self.delivered
 
     def finish(self, name: str) -> None:
         """Count a file whose put was deferred as done."""
@@ -107,15 +97,15 @@ class Transfer:
         duplicate action says.
         """
         digests = {} if item is None else item.digests
-        claim = Claim(outcome=outcome, digests=digests, holds_all=self._is_fresh)
-        there = self._patience.call(lambda _doubtful: self.look_up(parcel))
-        return self._carry(parcel, there, claim, self._meter.track(0))
+        claim = Claim(outcome=outcome, digests=digests, holds_all=self.is_fresh)
+        there = self.patience.call(lambda _doubtful: self.look_up(parcel))
+        return self._carry(parcel, there, claim, self.meter.track(0))
 
     def judge(self, parcel: Parcel, item: Item, outcome: Outcome) -> FileResult:
         """The file's result by what the target says of it, now or when it is asked."""
         parcel, item, verdict = self._weighing.compare_at_target(parcel, item)
         if item.is_taken and verdict.fixity is not Fixity.MATCHED:
-            if self._action is DuplicateAction.IGNORE:
+            if self.action is DuplicateAction.IGNORE:
                 return ignored_from(parcel, item, verdict)
             self._came_meanwhile.add(parcel.name)
             return replace(
@@ -123,21 +113,26 @@ class Transfer:
             )
         result = result_from(parcel, item, outcome, verdict)
         if not self.is_in_place(parcel, item):
-            self.doubts.stored_elsewhere(parcel.name, parcel.remote, item.path)
+            self.doubts.add(
+                "stored-under-another-name",
+                parcel.name,
+                asked=str(parcel.remote),
+                answered=str(item.path),
+            )
             return replace(result, fixity=Fixity.MISMATCHED)
         if item.has_replaced or parcel.name in self._came_meanwhile:
-            self.doubts.has_replaced(parcel.name)
+            self.doubts.add("has-replaced", parcel.name)
             return replace(result, has_replaced=True)
         return result
 
     def give_up(self, parcel: Parcel, item: Item | None, outcome: Outcome) -> FileResult:
         """The result of a file that the target does not show as it said that it stored it."""
         if item is None:
-            self.doubts.not_listed(parcel.name)
+            self.doubts.add("not-there", parcel.name)
             item = Item(path=parcel.remote)
         else:
-            self.doubts.changed(parcel.name)
-        verdict = compare(parcel, item, self._algorithm)
+            self.doubts.add("changed-at-the-target", parcel.name)
+        verdict = compare(parcel, item, self.algorithm)
         return replace(result_from(parcel, item, outcome, verdict), fixity=Fixity.MISMATCHED)
 
     def is_in_place(self, parcel: Parcel, item: Item) -> bool:
@@ -157,7 +152,7 @@ class Transfer:
             verdict = Decision(fixity=Fixity.UNKNOWN)
             if item is not None:
                 parcel, item, verdict = self._weighing.compare_at_target(parcel, item)
-            choice = choose(item, verdict.fixity, action=self._action, claim=claim)
+            choice = choose(item, verdict.fixity, action=self.action, claim=claim)
             if item is not None and isinstance(choice, Keep):
                 return result_from(parcel, item, choice.outcome, verdict)
             if item is not None and isinstance(choice, Ignore):
@@ -173,12 +168,9 @@ class Transfer:
             f"The target says of {parcel.name} that it is there and that it is not.",
         )
 
-    def _is_deferred(self, name: str) -> bool:
-        return self.target.traits.deferred and name in self.delivered
-
     def _claim(self, parcel: Parcel) -> Claim | None:
         """What this ticket knows of the file from earlier goes, or of its own new container."""
-        record, name, is_new = self._record, parcel.name, self.container.is_new
+        record, name, is_new = self.record, parcel.name, self.container.is_new
         outcome = record.planned.get(name)
         if outcome is None and not is_new:
             return None
@@ -190,9 +182,7 @@ class Transfer:
             # without a digest, what stands in a container of our own is taken for ours, and kept
             is_sent=is_new or is_sent,
             digests=record.stored.get(name, {}),
-            holds_all=self._is_fresh
-            or was_broken_off
-            or str(parcel.remote) in self.container.added,
+            holds_all=self.is_fresh or was_broken_off or str(parcel.remote) in self.container.added,
         )
 
     def _deliver(
@@ -200,7 +190,7 @@ class Transfer:
     ) -> FileResult:
         """Put the file; put it once more when it arrived wrong, and is still what arrived."""
         replaces, outcome = choice.replaces, choice.outcome
-        if replaces is not None and not holds_all and self._action is DuplicateAction.IGNORE:
+        if replaces is not None and not holds_all and self.action is DuplicateAction.IGNORE:
             replaces = self._still(parcel, replaces)
         item = self._put(parcel, replaces, outcome, track)
         self.delivered[parcel.name] = outcome
@@ -246,16 +236,16 @@ class Transfer:
             return self.target.put(self.container, sending, place)
 
         try:
-            return self._patience.call(request)
+            return self.patience.call(request)
         except FileExistsError:
-            there = self._patience.call(lambda _doubtful: self.look_up(parcel))
+            there = self.patience.call(lambda _doubtful: self.look_up(parcel))
             # with our digest it came by the go whose answer was lost; another is somebody else's
             claim = Claim(outcome=Outcome.CREATED) if was_doubtful else None
             raise _NameTaken(there, claim) from None
 
     def _may_replace(self, there: Item, replaces: Item | None) -> bool:
         """Whether a put that is repeated may take the place of what stands there now."""
-        if self._is_fresh or self._action is DuplicateAction.UPDATE:
+        if self.is_fresh or self.action is DuplicateAction.UPDATE:
             return True
         if replaces is None:
             return False
@@ -265,7 +255,7 @@ class Transfer:
 
     def _still(self, parcel: Parcel, item: Item) -> Item | None:
         """What stands at the place of ours that is wrong. Raises _NameTaken for another's file."""
-        there = self._patience.call(lambda _doubtful: self.look_up(parcel))
+        there = self.patience.call(lambda _doubtful: self.look_up(parcel))
         if there is None:
             return None
         _ours, there, _verdict = self._weighing.compare_at_target(parcel, there)
@@ -283,7 +273,7 @@ class Transfer:
             name=parcel.name,
             size=parcel.size,
             digests=parcel.digests,
-            algorithm=self._algorithm,
+            algorithm=self.algorithm,
             on_position=track.reach,
         )
 

@@ -58,7 +58,7 @@ MUTANTS = (
         module="upload/delivery",
         old="        if transfer.delivered:\n"
         "            # after the last put: only what the target shows then is there\n"
-        "            listing = listed_by_key(self._target, self._container, self._threads)\n",
+        "            listing = listed_by_key(transfer.target, transfer.container, self._threads)\n",
         new="",
     ),
     RuleMutant(

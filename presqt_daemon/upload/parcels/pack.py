@@ -5,7 +5,6 @@ import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from presqt_daemon.digest import BLOCK_BYTES
 from presqt_daemon.upload.parcels.body import local_digests, open_body
@@ -51,34 +50,33 @@ def pack(
     The bag's folder stands at the zip's root, so that the zip can be dropped again. Raises
     PayloadSpoilt when a payload file no longer has its digest. `beat` is called block by block.
     """
-    with (
-        open(destination, "wb") as stream,
-        zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive,
-    ):
-        for path, parcel in _entries(bag_folder, tags, payload):
-            entry = zipfile.ZipInfo(path, _EPOCH)
-            entry.create_system = 3
-            entry.external_attr = 0o100644 << 16
-            entry.file_size = parcel.size
-            with (
-                open_body(
-                    parcel.source,
-                    name=parcel.name,
-                    size=parcel.size,
-                    digests=parcel.digests,
-                    algorithm=None,
-                    on_position=lambda _position: beat(),
-                ) as body,
-                archive.open(entry, "w") as member,
-            ):
-                while block := body.read(BLOCK_BYTES):
-                    member.write(block)
-        for folder in empty_folders:
-            entry = zipfile.ZipInfo(f"{bag_folder}/data/{folder}/", _EPOCH)
-            entry.create_system = 3
-            entry.external_attr = (0o40755 << 16) | 0x10
-            archive.writestr(entry, b"")
-    _sync(destination)
+    with open(destination, "wb") as stream:
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+            for path, parcel in _entries(bag_folder, tags, payload):
+                entry = zipfile.ZipInfo(path, _EPOCH)
+                entry.create_system = 3
+                entry.external_attr = 0o100644 << 16
+                entry.file_size = parcel.size
+                with (
+                    open_body(
+                        parcel.source,
+                        name=parcel.name,
+                        size=parcel.size,
+                        digests=parcel.digests,
+                        algorithm=None,
+                        on_position=lambda _position: beat(),
+                    ) as body,
+                    archive.open(entry, "w") as member,
+                ):
+                    while block := body.read(BLOCK_BYTES):
+                        member.write(block)
+            for folder in empty_folders:
+                entry = zipfile.ZipInfo(f"{bag_folder}/data/{folder}/", _EPOCH)
+                entry.create_system = 3
+                entry.external_attr = (0o40755 << 16) | 0x10
+                archive.writestr(entry, b"")
+        stream.flush()
+        os.fsync(stream.fileno())
     size = destination.stat().st_size
     digests = local_digests(
         destination,
@@ -113,9 +111,3 @@ def _entries(
         yield f"{bag_folder}/{parcel.name}", parcel
     for parcel in payload:
         yield f"{bag_folder}/data{parcel.name}", parcel
-
-
-def _sync(path: Path) -> None:
-    handle: BinaryIO
-    with open(path, "rb") as handle:
-        os.fsync(handle.fileno())
