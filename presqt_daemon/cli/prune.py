@@ -14,7 +14,6 @@ from presqt_daemon.cli.tickets.find import all_infos, find_taken
 from presqt_daemon.cli.tickets.follow import read_status
 from presqt_daemon.cli.tickets.own_work import bytes_of
 from presqt_daemon.config import Config
-from presqt_daemon.tickets.claim_record import ClaimRecordError
 from presqt_daemon.tickets.locks import HeldError
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
 from presqt_daemon.tickets.retention import (
@@ -91,10 +90,8 @@ def _remove_rejected(config: Config, wanted: str, removal: _Removal) -> None:
 
 
 def _came_through(folder: TicketFolder, place: Path) -> bool:
-    try:
-        return Path(folder.read_claim().inbox_folder).is_relative_to(place)
-    except ClaimRecordError:
-        return False
+    claim = folder.read_claim()
+    return claim is not None and Path(claim.inbox_folder).is_relative_to(place)
 
 
 def _ended(config: Config, wanted: str) -> TicketFolder:

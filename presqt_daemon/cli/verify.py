@@ -224,11 +224,8 @@ def _looked_at_once(config: Config) -> Callable[[str], str | None]:
 
 def _without_record(folder: TicketFolder) -> Exception:
     """Why a ticket without a record of today cannot be verified."""
-    try:
-        is_open = folder.read_info().is_open
-    except InfoError:
-        is_open = False
-    if is_open:
+    info = folder.known_info()
+    if info is not None and info.is_open:
         return NothingThereError("it has not ended")
     return UntoldError("it has no record that can be read: run prepare-upgrade")
 

@@ -1,6 +1,5 @@
 """What a start makes and finds: its folders, tickets of all ages, those that have not ended."""
 
-import contextlib
 import logging
 
 from presqt_daemon.config import Config
@@ -8,7 +7,6 @@ from presqt_daemon.daemon.wiring import Rooms
 from presqt_daemon.records.found_tickets import FoundTickets, find_tickets
 from presqt_daemon.system.files import make_folder, sync_folder
 from presqt_daemon.tickets.holds import end_hold, read_holds
-from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.workers.recover import end_strays, find_open, give_up
 from presqt_daemon.workers.runs.scratch_place import begin_scratch
 
@@ -76,8 +74,8 @@ def _begin_holds(rooms: Rooms, open_tickets: set[str]) -> None:
     """Know what is on hold; the hold of a ticket that has ended goes, as a crash may leave it."""
     control = rooms.supervisor.config.control_folder
     for ticket in read_holds(control).tickets - open_tickets:
-        with contextlib.suppress(InfoError, FileNotFoundError):
-            if not rooms.uploads.folder(ticket).read_info().is_open:
-                end_hold(control, ticket)
+        info = rooms.uploads.folder(ticket).known_info()
+        if info is not None and not info.is_open:
+            end_hold(control, ticket)
     rooms.control.holds = read_holds(control)
     rooms.dispatch.have_holds(rooms.control.holds)

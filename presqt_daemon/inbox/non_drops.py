@@ -34,7 +34,7 @@ from presqt_daemon.inbox.requests.sender_requests import NotAllowedError, Sender
 from presqt_daemon.inbox.scan_context import FolderContext
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import printable_name, remove_tree, rename_to_free
-from presqt_daemon.tickets.claim_record import NOTE_SUFFIX, ClaimRecordError
+from presqt_daemon.tickets.claim_record import NOTE_SUFFIX
 
 _MARK_LENGTH = len(".01234567")
 
@@ -82,9 +82,8 @@ class NonDrops:
         """
         uploads = self._context.claimer.uploads
         for place in (uploads.folder(ticket), uploads.new_folder(ticket)):
-            try:
-                record = place.read_claim()
-            except ClaimRecordError:
+            record = place.read_claim()
+            if record is None:
                 continue
             if not is_set_aside_as(record, str(folder.path), name):
                 return False

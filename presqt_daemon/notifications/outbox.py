@@ -30,8 +30,7 @@ from presqt_daemon.system.files import (
     remove_tree,
     replace_file,
 )
-from presqt_daemon.tickets.claim_record import ClaimRecordError
-from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
+from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import LEFT_PREFIX, TicketFolder, Uploads, is_ticket
 
 TOLD_NAME = "told.json"
@@ -62,7 +61,7 @@ def leave_entry(
     """
     if not receivers:
         return False
-    notification = notification_of_end(info, came_through(folder))
+    notification = notification_of_end(info, folder.came_through())
     to = receivers_of(notification, receivers)
     if not to:
         return False
@@ -78,14 +77,6 @@ def leave_entry(
         os.fsync(handle)
     reach("notification-left")
     return True
-
-
-def came_through(folder: TicketFolder) -> str | None:
-    """The target in whose inbox folder a drop lay, None where it lay in none, or nobody knows."""
-    try:
-        return folder.read_claim().route.target
-    except ClaimRecordError:
-        return None
 
 
 class Outbox:
@@ -144,11 +135,8 @@ class Outbox:
     ) -> Entry | None:
         attempt = int(name.removeprefix(LEFT_PREFIX))
         left = folder.path / name
-        try:
-            info = folder.read_info()
-        except InfoError:
-            return None
-        if info.is_open and info.attempt <= attempt:
+        info = folder.known_info()
+        if info is None or (info.is_open and info.attempt <= attempt):
             return None  # the end was not written: its party comes again
         entry = read_entry(left)
         if entry is None or entry.notification.id != end_id(folder.ticket, attempt):
@@ -172,13 +160,10 @@ class Outbox:
         if found is None or not is_ticket(found[1]):
             return None
         folder = self._uploads.folder(found[1])
-        try:
-            info = folder.read_info()
-        except InfoError:
+        info = folder.known_info()
+        if info is None or info.is_open or info.attempt != int(found[2]):
             return None
-        if info.is_open or info.attempt != int(found[2]):
-            return None
-        notification = notification_of_end(info, came_through(folder))
+        notification = notification_of_end(info, folder.came_through())
         return Entry(notification, frozenset(receivers_of(notification, receivers)))
 
     def _path(self, notification: Notification) -> Path:

@@ -21,12 +21,11 @@ from presqt_daemon.notifications.events import (
     notification_of_end,
     receivers_of,
 )
-from presqt_daemon.notifications.outbox import Entry, Outbox, came_through
+from presqt_daemon.notifications.outbox import Entry, Outbox
 from presqt_daemon.notifications.pending import Pending
 from presqt_daemon.notifications.ping import Ping
 from presqt_daemon.notifications.watch import Watch
 from presqt_daemon.system.shortage import start_thread
-from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.tickets.store import Uploads
 
@@ -213,12 +212,9 @@ class Notifications:
         if found:
             return
         folder = self._uploads.folder(ticket)
-        try:
-            info = folder.read_info()
-        except InfoError:
-            return
-        if not info.is_open and end_id(ticket, info.attempt) not in self._seen:
-            self._tell(notification_of_end(info, came_through(folder)))
+        info = folder.known_info()
+        if info and not info.is_open and end_id(ticket, info.attempt) not in self._seen:
+            self._tell(notification_of_end(info, folder.came_through()))
 
     def _tell(self, notification: Notification) -> None:
         to = receivers_of(notification, self._config.receivers)

@@ -20,10 +20,9 @@ from presqt_daemon.notifications.conditions import (
     target_changes,
 )
 from presqt_daemon.notifications.events import Notification, notification_of_wait
-from presqt_daemon.notifications.outbox import TOLD_NAME, came_through
+from presqt_daemon.notifications.outbox import TOLD_NAME
 from presqt_daemon.schemas.json_values import tree_from_value, value_from_tree
 from presqt_daemon.system.files import json_bytes, replace_file
-from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import Uploads
 
 
@@ -61,11 +60,10 @@ class Watch:
 
     def _wait_of(self, ticket: str, now: datetime) -> Notification | None:
         folder = self._uploads.folder(ticket)
-        try:
-            info = folder.read_info()
-        except InfoError:
+        info = folder.known_info()
+        if info is None or not info.is_open:
             return None
-        return notification_of_wait(info, came_through(folder), now) if info.is_open else None
+        return notification_of_wait(info, folder.came_through(), now)
 
 
 def disk_figures(config: Config) -> DiskFigures | None:

@@ -8,7 +8,7 @@ from presqt_daemon.model import DuplicateAction, Fixity, Outcome, Stage, Status
 from presqt_daemon.records.record import RecordError, UnreadableRecordError, open_record
 from presqt_daemon.schemas.json_values import time_from_text
 from presqt_daemon.system.files import printable_name
-from presqt_daemon.tickets.claim_record import ClaimRecord, ClaimRecordError
+from presqt_daemon.tickets.claim_record import ClaimRecord
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 
@@ -40,10 +40,9 @@ def rebuild_info(folder: TicketFolder, now: datetime) -> ProcessInfo:
     ended = _ended_info(folder)
     if ended is not None:
         return ended
-    try:
-        return info_from_claim(folder.read_claim())
-    except ClaimRecordError:
-        return ProcessInfo(ticket_number=folder.ticket, received_at=now, updated_at=now)
+    if (claim := folder.read_claim()) is not None:
+        return info_from_claim(claim)
+    return ProcessInfo(ticket_number=folder.ticket, received_at=now, updated_at=now)
 
 
 def _ended_info(folder: TicketFolder) -> ProcessInfo | None:

@@ -5,9 +5,9 @@ the inbox receipt can be told from a stranger's.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_type_hints
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Route
@@ -15,10 +15,6 @@ from presqt_daemon.model import Route
 NOTE_SUFFIX = ".ticket.json"
 COPY_SUFFIX = ".process_info.json"
 NAME_MAX_BYTES = 255
-
-
-class ClaimRecordError(Exception):
-    """The record is missing or not one of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +71,7 @@ class ClaimRecord:
 
         A name too long for the receipt's own is shortened, always in the same way.
         """
-        mark = f".{self.ticket[:8]}"
-        room = NAME_MAX_BYTES - len(mark) - len(NOTE_SUFFIX)
-        return f"{shorten_name(self.inbox_name, room)}{mark}"
+        return self._stem_before(NOTE_SUFFIX)
 
     @property
     def receipt_name(self) -> str:
@@ -87,9 +81,12 @@ class ClaimRecord:
     @property
     def copy_name(self) -> str:
         """The name of the status's copy beside the note."""
+        return f"{self._stem_before(COPY_SUFFIX)}{COPY_SUFFIX}"
+
+    def _stem_before(self, suffix: str) -> str:
         mark = f".{self.ticket[:8]}"
-        room = NAME_MAX_BYTES - len(mark) - len(COPY_SUFFIX)
-        return f"{shorten_name(self.inbox_name, room)}{mark}{COPY_SUFFIX}"
+        room = NAME_MAX_BYTES - len(mark) - len(suffix)
+        return f"{shorten_name(self.inbox_name, room)}{mark}"
 
     @property
     def fault(self) -> UserFault | None:
@@ -97,6 +94,9 @@ class ClaimRecord:
         if self.fault_code is None:
             return None
         return UserFault(self.fault_code, self.fault_message or "")
+
+
+_TYPES = {kind: get_type_hints(kind) for kind in (ClaimRecord, Route, Owner, DropFile)}
 
 
 def shorten_name(name: str, limit_bytes: int) -> str:
@@ -110,13 +110,8 @@ def shorten_name(name: str, limit_bytes: int) -> str:
     return encoded[:end].decode("utf-8", "surrogateescape")
 
 
-def tree_from_record(record: ClaimRecord) -> dict[str, Any]:
-    """The record's JSON object."""
-    return asdict(record)
-
-
-def record_from_bytes(content: bytes) -> ClaimRecord:
-    """The record in a file's content; ClaimRecordError when it is not one."""
+def record_from_bytes(content: bytes) -> ClaimRecord | None:
+    """The record in a file's content; None when it is not one of ours."""
     try:
         tree = json.loads(content)
         tree["route"] = Route(**tree["route"])
@@ -124,39 +119,20 @@ def record_from_bytes(content: bytes) -> ClaimRecord:
         if tree.get("drop_file") is not None:
             tree["drop_file"] = DropFile(**tree["drop_file"])
         record = ClaimRecord(**tree)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ClaimRecordError(f"not a claim record: {type(error).__name__}") from None
-    if (problem := _what_is_wrong(record)) is not None:
-        raise ClaimRecordError(f"not a claim record of ours: {problem}")
-    return record
-
-
-def _what_is_wrong(record: ClaimRecord) -> str | None:
-    """Which value is of a wrong kind, or names something out of its place; None for neither."""
-    texts = (record.ticket, record.inbox_folder, record.inbox_name, record.received_at)
-    options = (
-        *(record.route.target, record.route.resource_id, record.dropped_by_name),
-        *(record.fault_code, record.fault_message, record.zip_name, record.sidecar_name),
-        record.mark,
-    )
-    if not all(isinstance(text, str) for text in (*texts, record.owner.host, record.owner.boot_id)):
-        return "a text is missing"
-    if not all(isinstance(text, str | None) for text in options):
-        return "a text is none"
-    file = record.drop_file
-    noted = () if file is None else (file.device, file.inode, file.size, file.mtime_ns)
-    numbers = (record.dropped_by_uid, record.owner.pid, record.owner.started, *noted)
-    if not all(isinstance(number, int) for number in numbers):
-        return "a number is none"
-    names = (record.inbox_name, record.zip_name, record.sidecar_name)
-    if any(name is not None and not _is_component(name) for name in names):
-        return "a name that is no single name"
-    try:
         datetime.fromisoformat(record.received_at)
-    except ValueError:
-        return "a time that is none"
-    return None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    names = (record.inbox_name, record.zip_name, record.sidecar_name)
+    parts = (record, record.route, record.owner, record.drop_file)
+    is_ours = all(map(_has_its_types, parts)) and all(map(_is_component, filter(None, names)))
+    return record if is_ours and "" not in names else None
+
+
+def _has_its_types(part: Any) -> bool:
+    """Whether each field holds what it is for; names may hold any bytes, and times lie anywhere."""
+    types = _TYPES.get(type(part), {})
+    return all(isinstance(getattr(part, name), kind) for name, kind in types.items())
 
 
 def _is_component(name: str) -> bool:
-    return name not in {"", ".", ".."} and "/" not in name and "\0" not in name
+    return name not in {".", ".."} and "/" not in name and "\0" not in name

@@ -6,22 +6,18 @@ import json
 import os
 import re
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from presqt_daemon.leases.fence import pass_always
 from presqt_daemon.leases.lease import ALONE, LeaseTerms
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import NO_FILE, json_bytes, replace_file, sync_file, sync_folder
-from presqt_daemon.tickets.claim_record import (
-    ClaimRecord,
-    ClaimRecordError,
-    record_from_bytes,
-    tree_from_record,
-)
+from presqt_daemon.system.files import NO_FILE, json_bytes, replace_file, sync_file
+from presqt_daemon.tickets.claim_record import ClaimRecord, record_from_bytes
 from presqt_daemon.tickets.parties import Parties, Party
 from presqt_daemon.tickets.process_info import (
     InfoError,
@@ -108,6 +104,13 @@ class TicketFolder:
             raise UnreadableInfoError(error.errno, reason) from None
         return info_from_bytes(content)
 
+    def known_info(self) -> ProcessInfo | None:
+        """The status; None when it is missing, damaged, from later, or cannot be read now."""
+        try:
+            return self.read_info()
+        except InfoError:
+            return None
+
     def read_info_bytes(self) -> bytes:
         """The status file as it is; follows no link and waits for no pipe. Raises OSError."""
         return _read_plain(self.info, MAX_INFO_BYTES)
@@ -125,44 +128,34 @@ class TicketFolder:
         """Whether the drop was taken by this program, whatever became of the folder since."""
         return os.path.lexists(self.path / CLAIM_NAME)
 
-    def read_claim(self) -> ClaimRecord:
-        """How the drop was taken; ClaimRecordError when that is lost."""
+    def read_claim(self) -> ClaimRecord | None:
+        """How the drop was taken; None when that is lost, or cannot be read."""
         try:
             return record_from_bytes(_read_plain(self.path / CLAIM_NAME, _MAX_CLAIM_BYTES))
-        except OSError as error:
-            raise ClaimRecordError(f"{CLAIM_NAME}: {error.strerror}") from None
+        except OSError:
+            return None
+
+    def came_through(self) -> str | None:
+        """The target in whose inbox folder the drop lay; None: in none, or nobody knows."""
+        claim = self.read_claim()
+        return None if claim is None else claim.route.target
 
     def write_claim(self, record: ClaimRecord, *, durable: bool = True) -> None:
         """Write how the drop was taken; ASCII, since its names may hold any bytes."""
-        content = json.dumps(tree_from_record(record), indent=4).encode("ascii") + b"\n"
+        content = json.dumps(asdict(record), indent=4).encode("ascii") + b"\n"
         replace_file(self.path / CLAIM_NAME, content, mode=0o600, durable=durable)
-
-    def read_origin(self) -> Path | None:
-        """Where the drop of a claim of an earlier version lay, None once that is on the disk.
-
-        Such a claim was synced only after it was told of; a link's text survived the power, where a
-        journal keeps the order of a folder's records.
-        """
-        try:
-            return Path(os.readlink(self.path / ORIGIN_NAME))
-        except OSError:
-            return None
 
     def sync_claim(self) -> None:
         """Make the record of how the drop was taken durable. Raises OSError."""
         sync_file(self.path / CLAIM_NAME)
 
-    def forget_origin(self) -> None:
-        """The claim is on the disk. Raises OSError."""
-        (self.path / ORIGIN_NAME).unlink(missing_ok=True)
-
     def find_zip(self) -> Path | None:
         """The zip in this folder, None when it is gone."""
-        with contextlib.suppress(ClaimRecordError):
-            name = self.read_claim().zip_name
-            if name is not None and (self.path / name).is_file():
-                return self.path / name
-        return None
+        claim = self.read_claim()
+        if claim is None or claim.zip_name is None:
+            return None
+        path = self.path / claim.zip_name
+        return path if path.is_file() else None
 
 
 class Uploads:
@@ -197,40 +190,24 @@ class Uploads:
 
     def new_folder(self, ticket: str) -> TicketFolder:
         """The hidden folder in which a claim is made."""
-        if not is_ticket(ticket):
-            raise ValueError(f"{ticket!r} is not a ticket number")
-        return TicketFolder(self.root / f"{NEW_PREFIX}{ticket}")
+        path = self.folder(ticket).path
+        return TicketFolder(path.with_name(f"{NEW_PREFIX}{ticket}"))
 
     def tickets(self) -> Iterator[str]:
         """The ticket numbers of all folders, in no order; junk beside them is passed over."""
-        with os.scandir(self.root) as entries:
-            for entry in entries:
-                if is_ticket(entry.name) and entry.is_dir(follow_symlinks=False):
-                    yield entry.name
+        return self._named("")
 
     def new_tickets(self) -> Iterator[str]:
         """The ticket numbers of claims that have not got their final name."""
+        return self._named(NEW_PREFIX)
+
+    def _named(self, prefix: str) -> Iterator[str]:
         with os.scandir(self.root) as entries:
             for entry in entries:
-                name = entry.name.removeprefix(NEW_PREFIX)
-                if entry.name != name and is_ticket(name) and entry.is_dir(follow_symlinks=False):
+                name = entry.name.removeprefix(prefix)
+                is_named_so = entry.name == prefix + name and is_ticket(name)
+                if is_named_so and entry.is_dir(follow_symlinks=False):
                     yield name
-
-    def keep_claims(self, folders: Collection[TicketFolder]) -> None:
-        """Make claims of an earlier version durable that have their final names. Raises OSError.
-
-        It may be repeated, and passes over a folder that somebody has removed.
-        """
-        if not folders:
-            return
-        for folder in folders:
-            with contextlib.suppress(FileNotFoundError):
-                folder.sync_claim()
-                sync_folder(folder.path)
-        sync_folder(self.root)
-        reach("claim-kept")
-        for folder in folders:
-            folder.forget_origin()
 
     def write_info(
         self, folder: TicketFolder, info: ProcessInfo, party: Party, *, durable: bool = True
@@ -243,16 +220,20 @@ class Uploads:
         self.may_act()
         self.parties.assert_has(party, folder.ticket)
         party.assert_may_write(is_last=not info.is_open)
-        content, mark = json_bytes(tree_from_info(info)), party.mark
+        content = json_bytes(tree_from_info(info))
+        write = partial(
+            replace_file, folder.info, content,
+            mode=self.status_mode, durable=durable, writer=party.mark,
+        )  # fmt: skip
         try:
-            replace_file(folder.info, content, mode=self.status_mode, durable=durable, writer=mark)
+            write()
         except IsADirectoryError:
             folder.info.rename(folder.path / f"{INFO_NAME}.{time.time_ns()}.folder")
-            replace_file(folder.info, content, mode=self.status_mode, durable=durable, writer=mark)
+            write()
         except OSError as error:
             if not durable or not self.make_room(error):
                 raise
-            replace_file(folder.info, content, mode=self.status_mode, durable=durable, writer=mark)
+            write()
         party.has_ended_ticket = not info.is_open
         reach(f"status-{info.status}-{info.stage}")
 

@@ -96,11 +96,8 @@ class TicketChanges:
 
         When it has ended, its run is about to tell that: Busy, until it can be opened again.
         """
-        try:
-            info = self._folder(ticket).read_info()
-        except (InfoError, OSError):
-            return self.refuse(ticket, Refusal.OPEN)
-        return self.refuse(ticket, Refusal.OPEN) if info.is_open else Busy(ticket)
+        info = self._folder(ticket).known_info()
+        return Busy(ticket) if info and not info.is_open else self.refuse(ticket, Refusal.OPEN)
 
     def refuse(self, ticket: str, refusal: Refusal) -> Reopened:
         """The answer to a request for a ticket that does not go again, told in the log."""

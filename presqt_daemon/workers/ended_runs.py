@@ -6,7 +6,6 @@ from presqt_daemon.config import Config
 from presqt_daemon.messages import End, Failed, Limited, Pointed, Short, Spoilt, Staged, Uploaded
 from presqt_daemon.model import PauseKind
 from presqt_daemon.system.logs import shared_log
-from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.status_writer import StatusWriter
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.workers.limits.shared_limits import SharedLimits
@@ -55,11 +54,10 @@ class EndedRuns:
                 return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=info, is_delivered=True)
             case Pointed(first=first):
                 self.limits.accept(holder.info.target or "")
-                try:
-                    there = self.uploads.folder(first).read_info()
-                except InfoError:
+                there = self.uploads.folder(first).known_info()
+                if there is None:
                     # removed in this moment: the next go finds another, or sends
-                    raise ParkError(f"ticket {first}", WRITE_RETRY_SECONDS) from None
+                    raise ParkError(f"ticket {first}", WRITE_RETRY_SECONDS)
                 info = end_pointed(holder, there, self.config)
                 return RunEnd(ticket=run.ticket, kind=RunKind.OVER, info=info, is_delivered=True)
             case Failed(error=error):

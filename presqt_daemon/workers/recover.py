@@ -13,7 +13,6 @@ from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.system.programs.tree import end_leftovers
-from presqt_daemon.tickets.claim_record import ClaimRecordError
 from presqt_daemon.tickets.process_info import InfoError, NewerInfoError, ProcessInfo, fail
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.workers.processes.pool import TICKET_VARIABLE
@@ -115,10 +114,8 @@ def open_ticket(folder: TicketFolder) -> OpenTicket | None:
 
 def _came_through(folder: TicketFolder, target: str | None) -> str:
     """The target of the inbox folder that a ticket came through; of a lost one where it goes to."""
-    try:
-        return folder.read_claim().route.target or ""
-    except ClaimRecordError:
-        return target or ""
+    claim = folder.read_claim()
+    return (target if claim is None else claim.route.target) or ""
 
 
 def end_strays(tickets: list[OpenTicket]) -> int:
@@ -131,10 +128,5 @@ def _look(folder: TicketFolder) -> Found | None:
     ticket = open_ticket(folder)
     if ticket is None:
         return None
-    fault = None
-    if ticket.work is Work.STAGE:
-        try:
-            fault = folder.read_claim().fault
-        except ClaimRecordError:
-            fault = None
-    return Found(ticket=ticket, fault=fault)
+    claim = folder.read_claim() if ticket.work is Work.STAGE else None
+    return Found(ticket=ticket, fault=None if claim is None else claim.fault)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from presqt_daemon.system.failpoints import VARIABLE
 from presqt_daemon.tickets.store import RESERVE_NAME, Uploads
+from presqt_daemon.workers.processes.options import claim_of
 from tests.bags import bag_zip
 from tests.inbox.full_disk import fill_up
 from tests.inbox.running import left_in, make_config, running
@@ -35,7 +36,7 @@ if __name__ == "__main__":
     with running(config) as daemon:
         daemon.settled()
         folder = uploads.folder(ticket)
-        record = folder.read_claim()
+        record = claim_of(folder)
         assert record.route.target == "osf"
         assert record.inbox_name == "bag.zip"
         assert (folder.path / "bag.zip").read_bytes() == content

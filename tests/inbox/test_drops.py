@@ -14,6 +14,7 @@ import pytest
 
 from presqt_daemon.config import Config
 from presqt_daemon.model import RECEIVED_MESSAGE, Route, Stage, Status
+from presqt_daemon.workers.processes.options import claim_of
 from tests.bags import bag_zip, drop
 from tests.inbox.running import (
     Running,
@@ -55,7 +56,7 @@ def test_a_drop_becomes_a_ticket_with_its_status_and_a_note_in_its_place(
     assert (info.status, info.stage, info.target) == (Status.IN_PROGRESS, Stage.RECEIVED, "osf")
     assert info.source_file == "bag.zip"
     assert info.dropped_by["uid"] == os.getuid()
-    assert claim.folder.read_claim() == claim.record
+    assert claim_of(claim.folder) == claim.record
     path, note = note_of(claim)
     assert path == config.inbox / "osf" / f"bag.zip.{claim.ticket[:8]}.ticket.json"
     assert note == {
@@ -102,7 +103,7 @@ def test_a_drop_into_a_folder_of_no_target_fails_and_hears_which_there_are(
     assert claim.error.code == "unknown-target"
     assert "archive/, osf/" in claim.error.message
     assert claim.record.route == Route(target="osff")
-    restored = claim.folder.read_claim().fault
+    restored = claim_of(claim.folder).fault
     assert restored is not None
     assert (restored.code, restored.message) == (claim.error.code, claim.error.message)
     assert claim.folder.read_info().target is None
@@ -126,7 +127,7 @@ def test_odd_names_work(daemon: Running, config: Config, name: bytes) -> None:
     aside.rename(config.inbox / "archive" / drop_path)
     claim = daemon.claim()
     assert claim.record.inbox_name == drop_path
-    assert claim.folder.read_claim().inbox_name == drop_path
+    assert claim_of(claim.folder).inbox_name == drop_path
     assert zip_of(claim).read_bytes() == ZIP
     assert note_of(claim)[1]["ticket_number"] == claim.ticket
     assert claim.folder.read_info().source_file

@@ -15,6 +15,7 @@ import pytest
 
 from presqt_daemon.config import Config
 from presqt_daemon.tickets.store import TicketFolder, Uploads
+from presqt_daemon.workers.processes.options import claim_of
 from tests.bags import bag_zip
 from tests.inbox.running import left_in, make_config, names_in, running
 
@@ -71,7 +72,7 @@ def test_a_drop_that_others_may_read_is_copied_so_that_they_no_longer_can(config
     assert (after.st_uid, stat.S_IMODE(after.st_mode)) == (SERVICE, 0o600)
     assert after.st_ino != before.st_ino
     assert left_in(config.inbox / "osf") == []
-    assert only_ticket(config).read_claim().dropped_by_uid == SENDER
+    assert claim_of(only_ticket(config)).dropped_by_uid == SENDER
 
 
 def test_its_own_drop_is_renamed_and_closed_to_others(config: Config) -> None:
@@ -86,7 +87,7 @@ def test_a_drop_that_cannot_be_read_stays_and_is_said_once(config: Config) -> No
     put(config, "secret.zip", SENDER, 0o600)
     put(config, "bag.zip", SENDER, 0o644)
     said = serve(config)
-    assert only_ticket(config).read_claim().inbox_name == "bag.zip"
+    assert claim_of(only_ticket(config)).inbox_name == "bag.zip"
     assert left_in(config.inbox / "osf") == ["secret.zip"]
     assert said.count("secret.zip cannot be taken yet: Permission denied") == 1
     (config.inbox / "osf" / "secret.zip").chmod(0o644)

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.config import Config
+from presqt_daemon.inbox.claims.remade import read_origin
 from presqt_daemon.system.failpoints import VARIABLE
 from presqt_daemon.system.host import start_ticks
 from presqt_daemon.tickets.store import Uploads
+from presqt_daemon.workers.processes.options import claim_of
 from tests.bags import bag_zip
 from tests.inbox.running import left_in, make_config, names_in, running
 
@@ -59,7 +61,7 @@ def check(config: Config, drops: dict[str, bytes]) -> None:
     notes = set()
     for name in names_in(uploads.root):
         folder = uploads.folder(name)
-        record = folder.read_claim()
+        record = claim_of(folder)
         assert record.inbox_name not in found
         zip_path = folder.find_zip()
         assert zip_path is not None
@@ -118,10 +120,10 @@ def test_a_power_loss_that_emptied_a_claim_of_an_earlier_version_loses_no_drop_a
         found = {}
         for name in names_in(uploads.root):
             folder = uploads.folder(name)
-            record = folder.read_claim()
+            record = claim_of(folder)
             assert record.route.target == "osf"
             assert record.dropped_by_uid == os.geteuid()
-            assert folder.read_origin() is None
+            assert read_origin(folder) is None
             zip_path = folder.find_zip()
             assert zip_path is not None
             found[record.inbox_name] = zip_path.read_bytes()
@@ -174,7 +176,7 @@ def test_a_claim_is_followed_up_whoever_made_it_and_be_that_process_there_or_not
     uploads = Uploads(config.mediafiles)
     (ticket,) = uploads.new_tickets()
     folder = uploads.new_folder(ticket)
-    record = folder.read_claim()
+    record = claim_of(folder)
     parent = os.getppid()
     started = start_ticks(parent)
     assert started is not None

@@ -15,7 +15,6 @@ from presqt_daemon.cli.tickets.follow import read_status
 from presqt_daemon.config import Config
 from presqt_daemon.model import Status
 from presqt_daemon.system.files import open_regular, rename_to_free
-from presqt_daemon.tickets.claim_record import ClaimRecordError
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.units import text_from_bytes
@@ -83,9 +82,8 @@ def _refuse_inbox(config: Config, place: Path) -> None:
 
 def _name_and_owner(folder: TicketFolder, source: Path) -> tuple[str, int | None]:
     """The drop's own name, and whose it was; the ticket's name for it where that is not known."""
-    try:
-        claim = folder.read_claim()
-    except ClaimRecordError:
+    claim = folder.read_claim()
+    if claim is None:
         return source.name, None
     return os.path.basename(claim.inbox_name) or source.name, claim.dropped_by_uid
 

@@ -21,7 +21,6 @@ from presqt_daemon.tickets.claim_record import (
     COPY_SUFFIX,
     NOTE_SUFFIX,
     ClaimRecord,
-    ClaimRecordError,
 )
 from presqt_daemon.tickets.store import Uploads
 
@@ -140,13 +139,10 @@ class StatusCopies:
             self._followed.setdefault(record.ticket, _Followed(record=record, due=due))
             return
         if news not in self._followed:
-            try:
-                record = self._uploads.folder(news).read_claim()
-            except ClaimRecordError:
+            claim = self._marks.by_ticket(news)
+            if claim is None or not self._is_below(base, claim):
                 return
-            if not self._is_below(base, record):
-                return
-            self._followed[news] = _Followed(record=record, due=now)
+            self._followed[news] = _Followed(record=claim, due=now)
         self._followed[news].due = now
         self._followed[news].is_told = False
 

@@ -1,12 +1,11 @@
 """Which tickets the names in an inbox stand for, found without reading every ticket each time."""
 
-import contextlib
 import os
 import time
 from collections import defaultdict
 
 from presqt_daemon.inbox.files.names import same_name
-from presqt_daemon.tickets.claim_record import COPY_SUFFIX, ClaimRecord, ClaimRecordError
+from presqt_daemon.tickets.claim_record import COPY_SUFFIX, ClaimRecord
 from presqt_daemon.tickets.store import Uploads
 
 _MARK_LENGTH = 8
@@ -28,7 +27,7 @@ class TicketMarks:
 
     def by_ticket(self, ticket: str) -> ClaimRecord | None:
         """The claim of a ticket."""
-        return self._claim(ticket)
+        return self._uploads.folder(ticket).read_claim()
 
     def by_stem(self, stem: str, folder: str | None = None) -> list[ClaimRecord]:
         """The claims whose note begins with this, made from a folder's own drops.
@@ -47,14 +46,14 @@ class TicketMarks:
         """The claims of drops that had this name in this folder, open ones or ones that failed."""
         self._read()
         for ticket in self._unnamed:
-            if (record := self._claim(ticket)) is not None:
+            if (record := self.by_ticket(ticket)) is not None:
                 self._by_name[record.inbox_folder, same_name(record.inbox_name)].append(ticket)
         self._unnamed.clear()
         wanted = "in_progress" if is_open else "failed"
         found = [
             record
             for ticket in self._by_name.get((folder, same_name(name)), ())
-            if (record := self._claim(ticket)) is not None
+            if (record := self.by_ticket(ticket)) is not None
             and self._uploads.folder(ticket).read_info_tree().get("status") == wanted
         ]
         # of two that differ only by letter case or form, the one that is called so
@@ -63,7 +62,7 @@ class TicketMarks:
     def _marked(self, stem: str, folder: str | None) -> list[ClaimRecord]:
         """The claims of a folder whose number begins with the last characters of a name."""
         self._read()
-        found = [self._claim(ticket) for ticket in self._by_mark.get(stem[-_MARK_LENGTH:], ())]
+        found = [self.by_ticket(ticket) for ticket in self._by_mark.get(stem[-_MARK_LENGTH:], ())]
         return [one for one in found if one is not None and folder in {None, one.inbox_folder}]
 
     def _read(self) -> None:
@@ -79,8 +78,3 @@ class TicketMarks:
         self._seen = changed
         ended = time.monotonic()
         self._not_before = ended + _SHARE * (ended - began)
-
-    def _claim(self, ticket: str) -> ClaimRecord | None:
-        with contextlib.suppress(ClaimRecordError):
-            return self._uploads.folder(ticket).read_claim()
-        return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.claims.new_ticket import make_own
-from presqt_daemon.inbox.claims.remade import find_drop, remake_claim
+from presqt_daemon.inbox.claims.remade import find_drop, keep_claims, read_origin, remake_claim
 from presqt_daemon.inbox.claims.sidecar import (
     MAX_SIDECAR_BYTES,
     Sidecar,
@@ -21,7 +21,7 @@ from presqt_daemon.inbox.files.places import OpenPlace
 from presqt_daemon.inbox.files.probe import open_file
 from presqt_daemon.model import Stage, Status
 from presqt_daemon.system.files import remove_tree
-from presqt_daemon.tickets.claim_record import ClaimRecord, ClaimRecordError
+from presqt_daemon.tickets.claim_record import ClaimRecord
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 
 
@@ -70,10 +70,9 @@ def recover(uploads: Uploads, config: Config) -> Leftovers:
         else:
             halves.append(Half(folder=folder, record=record))
     fresh = _fresh(uploads, config)
-    unkept += [
-        folder for record in fresh if (folder := uploads.folder(record.ticket)).read_origin()
-    ]
-    uploads.keep_claims(unkept)
+    unkept += [folder for record in fresh if read_origin(folder := uploads.folder(record.ticket))]
+    if unkept:
+        keep_claims(uploads, unkept)
     return Leftovers(halves=tuple(halves), finished=tuple(finished), fresh=tuple(fresh))
 
 
@@ -111,10 +110,7 @@ def _holds_drop(folder: TicketFolder, record: ClaimRecord | None) -> bool:
 
 
 def _record(uploads: Uploads, folder: TicketFolder, config: Config) -> ClaimRecord | None:
-    try:
-        return folder.read_claim()
-    except ClaimRecordError:
-        return remake_claim(uploads, folder, config)
+    return folder.read_claim() or remake_claim(uploads, folder, config)
 
 
 def own_drop(folder: TicketFolder, record: ClaimRecord, config: Config) -> None:

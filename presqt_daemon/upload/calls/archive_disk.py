@@ -21,8 +21,7 @@ from presqt_daemon.system.files import (
     open_regular,
     replace_file,
 )
-from presqt_daemon.tickets.process_info import InfoError
-from presqt_daemon.tickets.store import TicketFolder, Uploads
+from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.upload.calls.patience import MustWait
 
 ID_NAME = ".presqt-archive-id"
@@ -114,11 +113,8 @@ def _deposits(target: TargetConfig, uploads: Uploads) -> Iterator[Path]:
     if not uploads.root.is_dir():
         return  # before the first start there are no tickets
     for name in uploads.tickets():
-        try:
-            info = TicketFolder(uploads.root / name).read_info()
-        except InfoError:
-            continue
-        if info.target != target.name or info.status is not Status.FINISHED:
+        info = uploads.folder(name).known_info()
+        if info is None or info.target != target.name or info.status is not Status.FINISHED:
             continue
         folder = info.resource_id or info.title
         if folder is not None and ".." not in folder.split("/"):

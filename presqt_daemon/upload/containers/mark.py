@@ -14,7 +14,6 @@ from presqt_daemon.errors import HouseFault
 from presqt_daemon.model import Resolved
 from presqt_daemon.records.journal import JournalState
 from presqt_daemon.system.files import open_regular, sync_folder
-from presqt_daemon.tickets.claim_record import ClaimRecordError
 from presqt_daemon.tickets.store import MARK_NAME, TicketFolder, is_ticket
 
 _MAX_BYTES = 100
@@ -40,10 +39,9 @@ def container_mark(folder: TicketFolder, resolved: Resolved, record: JournalStat
                 "resource has been made already: look at the target, and drop the bag again.",
             )
         return mark
-    with contextlib.suppress(ClaimRecordError):
-        claimed = folder.read_claim().mark
-        if claimed is not None and is_ticket(claimed):
-            return claimed
+    claim = folder.read_claim()
+    if claim is not None and claim.mark is not None and is_ticket(claim.mark):
+        return claim.mark
     is_given = resolved.resource_id is not None
     if record.was_creating or (is_given and os.path.lexists(folder.journal)):
         return folder.ticket

@@ -17,7 +17,7 @@ from presqt_daemon.model import Stage
 from presqt_daemon.records.payload import read_fingerprint
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.parties import OtherPartyError
-from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
+from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.workers.changes import TicketChanges
 from presqt_daemon.workers.engines.granting import Granting
@@ -166,7 +166,7 @@ class Elsewhere:
         deaths = 1 if progress else run.deaths + 1
         log = shared_log("host lost", run.folder, run.ticket)
         log.warning("its host was lost (%s); it goes on elsewhere", reason)
-        info = _info_of(folder)
+        info = folder.known_info()
         if deaths > self.supervisor.config.uploads.max_resumes:
             # it may be alive yet: only who has waited for that may end its ticket
             nobody = contextlib.suppress(NotOursError, OtherPartyError)
@@ -182,7 +182,7 @@ class Elsewhere:
     def _take_in(self, run: Run, folder: TicketFolder, end: RunEnd) -> None:
         """What the run has found out is known to all from now on."""
         supervisor, learnt = self.supervisor, end.learnt or Learnt()
-        info = end.info or _info_of(folder)
+        info = end.info or folder.known_info()
         for target in learnt.refused:
             supervisor.permits.refuse(target, supervisor.token_mark(target))
         for target in learnt.accepted:
@@ -215,16 +215,10 @@ def _is_begun(folder: TicketFolder) -> bool:
     return beat is not None and not beat.is_released
 
 
-def _info_of(folder: TicketFolder) -> ProcessInfo | None:
-    with contextlib.suppress(InfoError):
-        return folder.read_info()
-    return None
-
-
 def _is_staged(info: ProcessInfo) -> bool:
     return info.target is not None and info.stage in {Stage.HASHED, Stage.UPLOADED}
 
 
 def _sent(folder: TicketFolder) -> int:
-    info = _info_of(folder)
+    info = folder.known_info()
     return 0 if info is None else info.upload_files_finished + (info.stage is not Stage.RECEIVED)

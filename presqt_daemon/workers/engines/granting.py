@@ -2,7 +2,6 @@
 
 import threading
 
-from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.workers.limits.accounts import account_of
 from presqt_daemon.workers.limits.duplicates import SameContentError
@@ -42,10 +41,7 @@ class Granting:
             ):
                 goes_on_to = target = guess
         else:
-            try:
-                info = folder.read_info()
-            except InfoError:
-                info = None
+            info = folder.known_info()
             target = None if info is None else info.target
             if info is not None and info.is_open:
                 try:

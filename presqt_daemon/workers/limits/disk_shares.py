@@ -3,6 +3,7 @@
 Nothing is removed for that before its time; a person may (`prune --rejected-from`).
 """
 
+import contextlib
 import logging
 import os
 import threading
@@ -13,7 +14,6 @@ from dataclasses import dataclass, field
 
 from presqt_daemon.config import Config
 from presqt_daemon.records.payload import PayloadError, read_head
-from presqt_daemon.tickets.claim_record import ClaimRecordError
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.units import text_from_bytes
 from presqt_daemon.workers.limits.permits import Space
@@ -72,11 +72,9 @@ def count_kept(uploads: Uploads) -> Counter[str]:
     held: Counter[str] = Counter()
     for name in uploads.tickets():
         folder = TicketFolder(uploads.root / name)
-        try:
-            record = folder.read_claim()
-            held[record.route.target or ""] += _files(folder) + _unpacked(folder)
-        except (ClaimRecordError, OSError):
-            continue
+        with contextlib.suppress(OSError):
+            if (record := folder.read_claim()) is not None:
+                held[record.route.target or ""] += _files(folder) + _unpacked(folder)
     return held
 
 

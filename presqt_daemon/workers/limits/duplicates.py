@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from presqt_daemon.model import Finding, Severity
 from presqt_daemon.records.journal import read_start
 from presqt_daemon.records.payload import read_fingerprint
-from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
+from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.tickets.verdict import Verdict, verdict
 from presqt_daemon.workers.runs.run import ParkError
@@ -119,11 +119,8 @@ class KnownContents:
         """
         still_open = None
         for name in self._before(info.ticket_number, fingerprint):
-            try:
-                other = self.uploads.folder(name).read_info()
-            except InfoError:
-                continue
-            if not self._is_same_place(info, other, site):
+            other = self.uploads.folder(name).known_info()
+            if other is None or not self._is_same_place(info, other, site):
                 continue
             stands = verdict(other)
             # one that is verified decides; the hundreds that may follow it are not read
@@ -142,10 +139,11 @@ class KnownContents:
         self, info: ProcessInfo, fingerprint: str, site: Callable[[str | None], Hashable]
     ) -> ProcessInfo | None:
         for name in reversed(self._before(info.ticket_number, fingerprint)):
-            with contextlib.suppress(InfoError):
-                other = self.uploads.folder(name).read_info()
-                if self._is_same_place(info, other, site) and (verdict(other) is Verdict.VERIFIED):
-                    return other
+            other = self.uploads.folder(name).known_info()
+            if other is None or not self._is_same_place(info, other, site):
+                continue
+            if verdict(other) is Verdict.VERIFIED:
+                return other
         return None
 
     def _is_same_place(

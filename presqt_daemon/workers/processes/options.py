@@ -5,7 +5,7 @@ import os
 from presqt_daemon.config import Config
 from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.model import Labels, Resolved
-from presqt_daemon.tickets.claim_record import ClaimRecord, ClaimRecordError
+from presqt_daemon.tickets.claim_record import ClaimRecord
 from presqt_daemon.tickets.options import Choices, choices_from_sidecar, resolve
 from presqt_daemon.tickets.store import TicketFolder
 
@@ -45,9 +45,9 @@ def read_sidecar(folder: TicketFolder, claim: ClaimRecord) -> Choices:
 
 def claim_of(folder: TicketFolder) -> ClaimRecord:
     """How the drop was taken. Raises HouseFault `state-lost`."""
-    try:
-        return folder.read_claim()
-    except ClaimRecordError:
+    claim = folder.read_claim()
+    if claim is None:
         raise HouseFault(
             "state-lost", "The record of how the drop was taken is lost: drop the zip again."
-        ) from None
+        )
+    return claim

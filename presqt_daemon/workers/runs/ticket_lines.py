@@ -5,7 +5,6 @@ import logging
 from presqt_daemon.config import Config
 from presqt_daemon.errors import HouseFault, PresqtError
 from presqt_daemon.system.logs import shared_log
-from presqt_daemon.tickets.claim_record import ClaimRecordError
 from presqt_daemon.tickets.store import TicketFolder
 
 _OPERATORS = frozenset({"unauthorized", "target-unavailable", "rate-limited"})
@@ -19,10 +18,7 @@ def lines_of(
 
     Folders of no target are counted as the inbox itself, for senders make any number of them.
     """
-    try:
-        target = folder.read_claim().route.target
-    except ClaimRecordError:
-        target = None
+    target = folder.came_through()
     return shared_log(kind, target if target in config.targets else None, folder.ticket)
 
 

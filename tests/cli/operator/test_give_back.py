@@ -13,6 +13,7 @@ from presqt_daemon.cli.operator.give_back import _copy_whole
 from presqt_daemon.errors import UserFault
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.workers.processes.options import claim_of
 from tests.cli.program import Program
 from tests.tickets.infos import failed_info, finished_info, new_info
 
@@ -124,7 +125,7 @@ def test_a_link_in_the_place_of_the_zip_is_not_followed(program: Program) -> Non
 def test_roots_copy_belongs_to_the_one_who_dropped_it(program: Program) -> None:
     info, folder = rejected(program)
     nobody = pwd.getpwnam("nobody").pw_uid
-    folder.write_claim(replace(folder.read_claim(), dropped_by_uid=nobody))
+    folder.write_claim(replace(claim_of(folder), dropped_by_uid=nobody))
     assert program.run("give-back", info.ticket_number).returncode == 0
     status = (program.folder / info.source_file).stat()
     assert status.st_uid == nobody

@@ -15,6 +15,7 @@ from presqt_daemon.inbox.claims.new_ticket import Drop
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, open_place
 from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.tickets.store import Uploads
+from presqt_daemon.workers.processes.options import claim_of
 from tests.bags import bag_zip
 from tests.inbox.running import make_config, names_in
 
@@ -192,7 +193,7 @@ def test_the_record_says_which_file_was_claimed(desk: Desk) -> None:
     drop = desk.drop()
     taken = take(desk, drop)
     os.close(drop.handle)
-    file = taken.folder.read_claim().drop_file
+    file = claim_of(taken.folder).drop_file
     assert file is not None
     status = (taken.folder.path / "bag.zip").stat()
     assert (file.device, file.inode, file.size, file.mtime_ns) == (

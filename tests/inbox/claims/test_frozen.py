@@ -18,6 +18,7 @@ import pytest
 from presqt_daemon.config import Config
 from presqt_daemon.inbox import leftovers
 from presqt_daemon.tickets.store import TicketFolder, Uploads
+from presqt_daemon.workers.processes.options import claim_of
 from tests.bags import bag_zip
 from tests.inbox.frozen_child import FENCED
 from tests.inbox.running import Running, left_in, make_config, names_in
@@ -90,7 +91,7 @@ def assert_one_ticket_each(config: Config, kind: str, contents: list[bytes]) -> 
     found, refused = [], 0
     for ticket in uploads.tickets():
         folder = uploads.folder(ticket)
-        record = folder.read_claim()
+        record = claim_of(folder)
         path = folder.find_zip()
         if path is None:
             refused += 1

@@ -42,6 +42,7 @@ from presqt_daemon.tickets.store import TicketFolder, Uploads
 from presqt_daemon.upload.send import SendJob
 from presqt_daemon.workers.outcomes import end_failed, end_finished
 from presqt_daemon.workers.processes.conversation import project
+from presqt_daemon.workers.processes.options import claim_of
 from presqt_daemon.workers.processes.tasks import StageTask, UploadTask, run_task
 from tests.targets import odd_answers
 from tests.targets.odd_answers import PAYLOAD
@@ -169,7 +170,7 @@ def deposit(kind: str, seed: int, place: Path) -> Outcome:
                 payload_mode=0o600,
                 boot_id="boot",
             ),
-            claim=host.folder.read_claim(),
+            claim=claim_of(host.folder),
             source_file=ZIP,
             config=config,
         )
