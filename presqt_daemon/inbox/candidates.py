@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.claims.claim import DropChangedError, Taken, UnfinishedError
-from presqt_daemon.inbox.claims.copying import Copy
 from presqt_daemon.inbox.claims.new_ticket import Drop
+from presqt_daemon.inbox.files.leftover_names import CONTROL_SUFFIXES, GROWING_SUFFIXES
 from presqt_daemon.inbox.files.names import is_tag_file_name, is_zip_name
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, unknown_target
 from presqt_daemon.inbox.files.probe import open_file, probe_file
@@ -19,14 +19,13 @@ from presqt_daemon.inbox.files.stability import (
     History,
     Probe,
     Take,
-    TakeAsFailed,
     Wait,
     decide_taking,
     remember,
     remember_beside,
 )
-from presqt_daemon.inbox.placeholders import control_file_of, growing_file_of, part_file_of
-from presqt_daemon.inbox.scan_context import FolderContext
+from presqt_daemon.inbox.folder_context import FolderContext
+from presqt_daemon.inbox.placeholders import file_beside, part_file_of
 from presqt_daemon.model import Finding, Severity
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.logs import shared_log
@@ -106,7 +105,7 @@ class Candidates:
                 if result.aside is None:
                     self._context.announce(folder, result)
                 else:
-                    self._context.copier.put(Copy(place=folder.place, taken=result))
+                    self._context.copier.put(result)
             else:
                 self._cannot_take(folder, drop.name, history, result)
         if any(isinstance(result, Taken) for result in taken):
@@ -120,7 +119,6 @@ class Candidates:
         key = (folder.place, name)
         now = self._context.clock()
         intake = self._context.config.intake
-        shown = f"{folder.place.shown}/{printable_name(name)}"
         match error:
             case FileNotFoundError():
                 self.forget(key)
@@ -129,7 +127,7 @@ class Candidates:
                 self._unfinished.setdefault(folder.place, []).append(error.taken)
                 self._context.notices.warn(
                     (folder.place, _UNFINISHED),
-                    f"a ticket cannot be finished yet: {error}; trying again",
+                    f"a ticket cannot be finished yet: {error.strerror}; trying again",
                     "unfinished",
                 )
             case DropChangedError():
@@ -138,14 +136,14 @@ class Candidates:
                 self._wait(key, history, now + intake.settle, "it is locked")
             case OSError():
                 reason = error.strerror or str(error)
-                self._context.notices.warn(
-                    key, f"{shown} cannot be taken yet: {reason}; trying again", "drop"
-                )
+                what = f"cannot be taken yet: {reason}; trying again"
+                self._context.warn(folder, name, what, "drop")
                 is_stuck = isinstance(error, PermissionError)
                 self._wait(key, history, now + intake.rescan, reason, is_stuck=is_stuck)
             case _:
                 log = shared_log("cannot be taken", folder.place.known_target)
-                log.error("%s cannot be taken", shown, exc_info=error)
+                where = f"{folder.place.shown}/{printable_name(name)}"
+                log.error("%s cannot be taken", where, exc_info=error)
                 due = now + _LONG_PAUSE_SECONDS
                 self._wait(key, history, due, "an error of ours", is_stuck=True)
 
@@ -203,13 +201,14 @@ class Candidates:
             history = remember(history, status, now)
             probe = probe_file(handle, sees_writers=folder.sees_writers)
             if probe.content is Content.WHOLE:
-                control = control_file_of(name, folder.handle)
+                control = file_beside(name, CONTROL_SUFFIXES, folder.handle)
                 history = remember_beside(history, control, now)
                 probe = replace(probe, has_holes=probe.has_holes or control is not None)
             else:
-                history = remember_beside(history, growing_file_of(name, folder.handle), now)
+                growing = file_beside(name, GROWING_SUFFIXES, folder.handle)
+                history = remember_beside(history, growing, now)
             decision = self._decide(probe, history, now, name)
-            if isinstance(decision, TakeAsFailed) and probe.content is Content.EMPTY:
+            if isinstance(decision, UserFault) and probe.content is Content.EMPTY:
                 history = remember_beside(history, part_file_of(name, folder.handle), now)
                 decision = self._decide(probe, history, now, name)
             if isinstance(decision, Wait):
@@ -231,9 +230,9 @@ class Candidates:
                 os.close(handle)
 
     def _decide(self, probe: Probe, history: History, now: float, name: str) -> Decision:
-        rules = self._context.rules
+        rules = self._context.shared.rules
         decision = decide_taking(history, probe, rules, now, printable_name(name))
-        if isinstance(decision, TakeAsFailed) and is_tag_file_name(name):
+        if isinstance(decision, UserFault) and is_tag_file_name(name):
             # A bag's folder that is still being copied looks like a resource's folder at first, and
             # a bag may be unpacked right here.
             until = history.since + rules.incomplete_after
@@ -247,8 +246,8 @@ class Candidates:
         config = self._context.config
         if not place.is_target:
             return unknown_target(place, tuple(config.targets))
-        if isinstance(decision, TakeAsFailed):
-            return UserFault(decision.code, decision.message)
+        if isinstance(decision, UserFault):
+            return decision
         limit = config.staging.max_zip_bytes
         if status.st_size > limit:
             return UserFault(

@@ -9,16 +9,13 @@ import threading
 from pathlib import Path
 
 from presqt_daemon.inbox.answers.events import Waiting
-from presqt_daemon.inbox.answers.notices import Notices
-from presqt_daemon.inbox.answers.status_copies import StatusCopies
-from presqt_daemon.inbox.answers.ticket_names import TicketMarks
 from presqt_daemon.inbox.candidates import Candidates
-from presqt_daemon.inbox.claims.copying import Copier
 from presqt_daemon.inbox.files.names import NameKind, kind_of
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, make_target_folder, open_place
+from presqt_daemon.inbox.folder_context import FolderContext
 from presqt_daemon.inbox.leftovers import FolderLeftovers
 from presqt_daemon.inbox.scan import Hints, Scan
-from presqt_daemon.inbox.scan_context import FolderContext, ScanContext
+from presqt_daemon.inbox.scan_context import ScanContext
 from presqt_daemon.inbox.watcher import FolderWatch, Hint
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.system.shortage import start_thread
@@ -33,28 +30,8 @@ class FolderScanner:
     def __init__(self, context: ScanContext, target: str | None) -> None:
         self._context = context
         self._base = InboxFolder(parts=() if target is None else (target,))
-        self._notices = Notices()
-        uploads = context.claimer.uploads
-        marks = TicketMarks(uploads)
-        self._copies = StatusCopies(
-            uploads, marks, lambda: context.config, self._notices, context.clock
-        )
-        self._copier = Copier(
-            context.claimer,
-            lambda: context.config,
-            context.clock,
-            lambda folder, taken: context.announce(folder, taken, self._copies),
-            context.copying,
-            spare=context.spare,
-        )
-        own = FolderContext(
-            shared=context,
-            notices=self._notices,
-            marks=marks,
-            copies=self._copies,
-            copier=self._copier,
-            wake=self.wake,
-        )
+        own = FolderContext(context, self.wake)
+        self._notices, self._copies, self._copier = own.notices, own.copies, own.copier
         self._candidates = Candidates(own)
         self._watch = FolderWatch(self._base, self._hint, context.watches)
         self.leftovers = FolderLeftovers(own)
@@ -111,9 +88,9 @@ class FolderScanner:
         """What waits here; also a folder that has not been scanned yet as a whole."""
         inbox = self._context.config.inbox
         found = [
-            Waiting(folder=inbox.joinpath(*copy.place.parts), name=copy.taken.record.inbox_name,
+            Waiting(folder=inbox.joinpath(*taken.place.parts), name=taken.record.inbox_name,
                     why="it is being copied")
-            for copy in self._copier.copies()
+            for taken in self._copier.copies()
         ]  # fmt: skip
         for place, waiting in list(self._candidates.candidates.items()):
             folder = inbox.joinpath(*place.parts)

@@ -12,11 +12,10 @@ from pathlib import Path
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.answers.events import Event, Waiting
 from presqt_daemon.inbox.claims.claim import Claimer
-from presqt_daemon.inbox.claims.copying import no_spare
-from presqt_daemon.inbox.claims.recover import Leftovers, recover
+from presqt_daemon.inbox.claims.recover import Leftover, recover
 from presqt_daemon.inbox.files.places import make_target_folder
 from presqt_daemon.inbox.folder_scanner import FolderScanner
-from presqt_daemon.inbox.scan_context import ScanContext
+from presqt_daemon.inbox.scan_context import ScanContext, no_spare
 from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.tickets.store import Uploads
 
@@ -50,7 +49,7 @@ class Inbox:
             spare=spare,
         )
         self._scanners: dict[str | None, FolderScanner] = {}
-        self._leftovers: Leftovers | None = None
+        self._leftovers: list[Leftover] | None = None
 
     def recover(self) -> None:
         """Finish or undo, in `uploads/`, the claims that the last daemon left half made.
@@ -67,8 +66,9 @@ class Inbox:
         os.makedirs(config.inbox, exist_ok=True)
         for target in (None, *config.targets):
             self._scanners[target] = self._new_scanner(target)
-        assert self._leftovers is not None
-        self._hand_out(self._leftovers)
+        for leftover in self._leftovers or ():
+            inbox_folder = leftover.record.inbox_folder
+            self._scanner_of(inbox_folder).leftovers.left[inbox_folder].append(leftover)
         for scanner in self._scanners.values():
             scanner.start()
 
@@ -142,18 +142,6 @@ class Inbox:
             with contextlib.suppress(OSError):  # the scanner says what is wrong
                 make_target_folder(self._context.config.inbox, target)
         return FolderScanner(self._context, target)
-
-    def _hand_out(self, leftovers: Leftovers) -> None:
-        """Give each scanner what lies in its folders."""
-        for half in leftovers.halves:
-            folder = half.record.inbox_folder
-            self._scanner_of(folder).leftovers.halves[folder].append(half)
-        for record in leftovers.finished:
-            folder = record.inbox_folder
-            self._scanner_of(folder).leftovers.finished[folder].append(record)
-        for record in leftovers.fresh:
-            folder = record.inbox_folder
-            self._scanner_of(folder).leftovers.fresh[folder].append(record)
 
     def _scanner_of(self, folder: str) -> FolderScanner:
         try:

@@ -1,12 +1,12 @@
 """What the last daemon left for one scanner to see to in the inbox, once a folder of it is open."""
 
-import errno
 from collections import defaultdict
 
 from presqt_daemon.inbox.answers.note import write_note
 from presqt_daemon.inbox.claims.claim import Taken
 from presqt_daemon.inbox.claims.recover import (
-    Half,
+    Leftover,
+    LeftoverKind,
     holds_only_sidecar,
     own_drop,
     remove_twin_sidecar,
@@ -14,7 +14,7 @@ from presqt_daemon.inbox.claims.recover import (
 from presqt_daemon.inbox.claims.undo import undo_claim
 from presqt_daemon.inbox.files.names import ticket_of_aside
 from presqt_daemon.inbox.files.places import OpenPlace
-from presqt_daemon.inbox.scan_context import FolderContext
+from presqt_daemon.inbox.folder_context import FolderContext
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.claim_record import ClaimRecord
 
@@ -24,9 +24,7 @@ class FolderLeftovers:
 
     def __init__(self, context: FolderContext) -> None:
         self._context = context
-        self.halves: defaultdict[str, list[Half]] = defaultdict(list)
-        self.finished: defaultdict[str, list[ClaimRecord]] = defaultdict(list)
-        self.fresh: defaultdict[str, list[ClaimRecord]] = defaultdict(list)
+        self.left: defaultdict[str, list[Leftover]] = defaultdict(list)
 
     def finish_in(self, folder: OpenPlace, asides: list[str]) -> None:
         """See to all that was left in this folder; `asides` are its drops that were set aside.
@@ -34,30 +32,31 @@ class FolderLeftovers:
         Before any drop here is taken: a claim that is not taken back yet may still take one.
         Raises OSError; then it is to be done again.
         """
-        path, target = str(folder.path), folder.place.known_target
-        uploads = self._context.claimer.uploads
-        for record in self.finished.pop(path, ()):
-            self._context.may_act()
-            remove_twin_sidecar(folder, record, uploads.folder(record.ticket))
-        for record in self.fresh.pop(path, ()):
-            log = shared_log("note", target, record.ticket)
-            self._context.may_act()
-            try:
-                if write_note(folder, self._context.config, record):
-                    log.info("its note was missing")
-            except OSError as error:
-                log.warning("no note: %s", error.strerror)
         tickets = {ticket_of_aside(name) for name in asides}
-        halves = self.halves.get(path, [])
-        while halves:
-            if halves[0].record.ticket not in tickets:  # else the scan goes on with it
-                self._see_to(folder, halves[0])
-            halves.pop(0)
+        left = self.left.get(str(folder.path), [])
+        while left:
+            self._context.may_act()
+            match left[0].kind:
+                case LeftoverKind.FINISHED:
+                    remove_twin_sidecar(folder, left[0].record, left[0].folder)
+                case LeftoverKind.FRESH:
+                    self._write_missing_note(folder, left[0].record)
+                case LeftoverKind.HALF:
+                    if left[0].record.ticket not in tickets:  # else the scan goes on with it
+                        self._see_to(folder, left[0])
+            left.pop(0)
 
-    def _see_to(self, folder: OpenPlace, half: Half) -> None:
+    def _write_missing_note(self, folder: OpenPlace, record: ClaimRecord) -> None:
+        log = shared_log("note", folder.place.known_target, record.ticket)
+        try:
+            if write_note(folder, self._context.config, record):
+                log.info("its note was missing")
+        except OSError as error:
+            log.warning("no note: %s", error.strerror)
+
+    def _see_to(self, folder: OpenPlace, half: Leftover) -> None:
         """Take a claim back that has no drop; go on with one whose drop has come after all."""
         record, target = half.record, folder.place.known_target
-        self._context.may_act()
         if holds_only_sidecar(folder, half):
             log = shared_log("half", target, record.ticket)
             log.info("its drop is not here, its side-car is kept")
@@ -67,10 +66,9 @@ class FolderLeftovers:
             return
         own_drop(half.folder, record, self._context.config)
         size = (half.folder.path / record.zip_name).lstat().st_size
-        taken = Taken(folder=half.folder, record=record, size=size)
-        (named,) = self._context.claimer.finish([taken])
-        if not isinstance(named, Taken):
-            raise OSError(errno.EIO, str(named))
+        named = self._context.claimer.finish_one(
+            Taken(place=folder.place, folder=half.folder, record=record, size=size)
+        )
         self._context.may_act()
         remove_twin_sidecar(folder, record, named.folder)
         self._context.announce(folder, named)

@@ -3,13 +3,12 @@
 import contextlib
 import os
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
 from presqt_daemon.inbox.answers.events import Request
 from presqt_daemon.inbox.claims.claim import Taken
-from presqt_daemon.inbox.claims.copying import Copy
 from presqt_daemon.inbox.claims.recover import remove_twin_sidecar
 from presqt_daemon.inbox.claims.set_aside import (
     is_claimed_file,
@@ -30,8 +29,8 @@ from presqt_daemon.inbox.files.names import (
 )
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace
 from presqt_daemon.inbox.files.whole_file import create_whole
+from presqt_daemon.inbox.folder_context import FolderContext
 from presqt_daemon.inbox.requests.sender_requests import NotAllowedError, SenderRequests
-from presqt_daemon.inbox.scan_context import FolderContext
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import printable_name, remove_tree, rename_to_free
 from presqt_daemon.tickets.claim_record import NOTE_SUFFIX
@@ -57,8 +56,6 @@ class NonDrops:
         ticket = ticket_of_aside(name)
         if ticket is None or self._context.copier.has(ticket):
             return
-        shown = f"{folder.place.shown}/{printable_name(name)}"
-        key = (folder.place, name)
         self._context.may_act()
         try:
             status = os.stat(name, dir_fd=folder.handle, follow_symlinks=False)
@@ -68,11 +65,10 @@ class NonDrops:
         except FileNotFoundError:
             return
         except OSError as error:
-            self._context.notices.warn(key, f"{shown} must wait: {error.strerror}", "set aside")
+            self._context.warn(folder, name, f"must wait: {error.strerror}", "set aside")
         else:
-            self._context.notices.warn(
-                key, f"{shown} is no claim of ours: it has its own name again", "set aside"
-            )
+            what = "is no claim of ours: it has its own name again"
+            self._context.warn(folder, name, what, "set aside")
             self._context.wake()
 
     def _resume(self, folder: OpenPlace, name: str, ticket: str, status: os.stat_result) -> bool:
@@ -97,8 +93,11 @@ class NonDrops:
                 remove_tree(place.path)  # its drop is gone, another one has the name
                 return False
             remove_twin_sidecar(folder, record, place)
-            taken = Taken(folder=place, record=record, size=status.st_size, aside=name)
-            self._context.copier.put(Copy(place=folder.place, taken=taken))
+            self._context.copier.put(
+                Taken(
+                    place=folder.place, folder=place, record=record, size=status.st_size, aside=name
+                )
+            )
             return True
         return False
 
@@ -107,10 +106,8 @@ class NonDrops:
 
         So no two daemons act on it, and one that dies before it has acted leaves it for the next.
         """
-        shown = f"{folder.place.shown}/{printable_name(name)}"
-        key = (folder.place, name)
         asked = self._asked.setdefault(folder.place, {})
-        try:
+        with self._telling(folder, name):
             request = self._senders.read(name, folder)
             taken = self._taken_name(request.ticket, request.action)
             if taken in asked:
@@ -126,16 +123,7 @@ class NonDrops:
                 rename_to_free(taken, name, src_dir_fd=folder.handle, dst_dir_fd=folder.handle)
                 raise
             self._emit(request, asked, taken)
-            self._context.notices.clear(key)
-        except FileNotFoundError:
-            return
-        except NotAllowedError as error:
-            if error.answer is None:
-                self._context.notices.warn(key, f"{shown} is left alone: {error}", "request")
-            else:
-                self._tell(folder, name, error.answer)
-        except OSError as error:
-            self._context.notices.warn(key, f"{shown} cannot be taken: {error.strerror}", "request")
+            self._context.notices.clear((folder.place, name))
 
     def go_on_with_request(self, folder: OpenPlace, name: str) -> None:
         """See to a request that was taken: it goes when it has been answered.
@@ -145,9 +133,8 @@ class NonDrops:
         parts = parts_of_taken_request(name)
         assert parts is not None
         ticket, word, _ = parts
-        shown = f"{folder.place.shown}/{printable_name(name)}"
         asked = self._asked.setdefault(folder.place, {})
-        try:
+        with self._telling(folder, name):
             if name in asked:
                 if asked[name].is_set():
                     reach("request-answered")
@@ -161,14 +148,21 @@ class NonDrops:
             os.rename(name, taken, src_dir_fd=folder.handle, dst_dir_fd=folder.handle)
             if taken not in asked:
                 self._emit(request, asked, taken)
+
+    @contextlib.contextmanager
+    def _telling(self, folder: OpenPlace, name: str) -> Iterator[None]:
+        """Say why a request is not taken; one that is gone needs nothing."""
+        try:
+            yield
         except FileNotFoundError:
             return
         except NotAllowedError as error:
-            key = (folder.place, name)
-            self._context.notices.warn(key, f"{shown} is left alone: {error}", "request")
+            if error.answer is None:
+                self._context.warn(folder, name, f"is left alone: {error}", "request")
+            else:
+                self._tell(folder, name, error.answer)
         except OSError as error:
-            key = (folder.place, name)
-            self._context.notices.warn(key, f"{shown} cannot be taken: {error.strerror}", "request")
+            self._context.warn(folder, name, f"cannot be taken: {error.strerror}", "request")
 
     def _taken_name(self, ticket: str, word: str) -> str:
         return taken_request_name(ticket, word, self._context.claimer.uploads.epoch)
@@ -224,18 +218,15 @@ class NonDrops:
                 self.put_unused_sidecar_aside(folder, name, inode, is_awaited=zip_name in wanted)
 
     def _put_aside(self, folder: OpenPlace, name: str, why: str) -> None:
-        key = (folder.place, name)
-        shown = f"{folder.place.shown}/{printable_name(name)}"
         self._context.may_act()
         try:
             put_aside(name, folder.handle)
         except OSError as error:
-            self._context.notices.warn(
-                key, f"{shown} cannot be renamed: {error.strerror}", "side-car"
-            )
+            self._context.warn(folder, name, f"cannot be renamed: {error.strerror}", "side-car")
             return
+        shown = f"{folder.place.shown}/{printable_name(name)}"
         self._context.notices.warn(
-            key, f"{shown}: {why}, so it is {UNUSED_SUFFIX[1:]} now", "side-car"
+            (folder.place, name), f"{shown}: {why}, so it is {UNUSED_SUFFIX[1:]} now", "side-car"
         )
 
     def forget_all_but(self, folder: OpenPlace, sidecars: set[str], requests: set[str]) -> None:

@@ -4,23 +4,27 @@ import contextlib
 import os
 import re
 
-from presqt_daemon.inbox.files.leftover_names import CONTROL_SUFFIXES, GROWING_SUFFIXES
-from presqt_daemon.inbox.files.stability import Sight, sight_of
+from presqt_daemon.inbox.files.stability import sight_of
+from presqt_daemon.tickets.claim_record import DropFile
 
 _RANDOM_PART = re.compile(r"[\w+-]{8}\.zip\.part")
 
 
-def growing_file_of(name: str, folder: int) -> Sight | None:
-    """The file that grows beside a placeholder, as `x.zip.part` beside `x.zip`; None without."""
-    return _first(name, GROWING_SUFFIXES, folder)
+def file_beside(name: str, suffixes: tuple[str, ...], folder: int) -> DropFile | None:
+    """The file whose name is this one and a suffix; None without.
+
+    As `x.zip.part` grows beside the placeholder `x.zip` (`GROWING_SUFFIXES`), and as the control
+    file of a download in pieces lies there until all have come (`CONTROL_SUFFIXES`).
+    """
+    for suffix in suffixes:
+        try:
+            return sight_of(os.stat(name + suffix, dir_fd=folder, follow_symlinks=False))
+        except OSError:  # missing, or the name leaves no room
+            continue
+    return None
 
 
-def control_file_of(name: str, folder: int) -> Sight | None:
-    """The control file of a download in pieces, which goes when all have come; None without."""
-    return _first(name, CONTROL_SUFFIXES, folder)
-
-
-def part_file_of(name: str, folder: int) -> Sight | None:
+def part_file_of(name: str, folder: int) -> DropFile | None:
     """Of the parts of downloads that may become this file, the one that has grown last.
 
     Firefox names it after eight random characters, with or without the file's own name before them
@@ -35,12 +39,3 @@ def part_file_of(name: str, folder: int) -> Sight | None:
             with contextlib.suppress(OSError):
                 found.append(sight_of(os.stat(other, dir_fd=folder, follow_symlinks=False)))
     return max(found, key=lambda sight: sight.mtime_ns, default=None)
-
-
-def _first(name: str, suffixes: tuple[str, ...], folder: int) -> Sight | None:
-    for suffix in suffixes:
-        try:
-            return sight_of(os.stat(name + suffix, dir_fd=folder, follow_symlinks=False))
-        except OSError:  # missing, or the name leaves no room
-            continue
-    return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.files.places import OpenPlace
-from presqt_daemon.inbox.scan_context import FolderContext
+from presqt_daemon.inbox.folder_context import FolderContext
 from presqt_daemon.schemas.json_values import time_from_text
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.claim_record import (
@@ -100,7 +100,7 @@ class RejectTickets:
         elif news.parts != parts:
             news = _News(parts=parts, since=now, first=news.first)
         self._news[identity] = news
-        rules = self._context.rules
+        rules = self._context.shared.rules
         return now - news.since >= rules.settle or now - news.first >= rules.held_after
 
     def _remember(self, identity: Identity, parts: frozenset[str]) -> None:

@@ -6,6 +6,7 @@ import stat
 from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.files.names import NameKind, is_tag_file_name, is_zip_name, kind_of
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, holds_bag, unknown_target
+from presqt_daemon.inbox.folder_context import FolderContext
 from presqt_daemon.inbox.reject_tickets import (
     RejectTickets,
     deep_folder_fault,
@@ -14,8 +15,6 @@ from presqt_daemon.inbox.reject_tickets import (
     odd_file_fault,
     unpacked_bag_fault,
 )
-from presqt_daemon.inbox.scan_context import FolderContext
-from presqt_daemon.system.files import printable_name
 from presqt_daemon.targets.definition import why_no_id
 
 PAYLOAD_FOLDER = "data"
@@ -36,11 +35,8 @@ class Rejects:
         if is_zip_name(name):
             self._tell(folder, name, odd_file_fault(name, mode), notes)
             return
-        shown = f"{folder.place.shown}/{printable_name(name)}"
         kind = "a link" if stat.S_ISLNK(mode) else "no plain file"
-        self._context.notices.warn(
-            (folder.place, name), f"{shown} is {kind} and is left alone", "no plain file"
-        )
+        self._context.warn(folder, name, f"is {kind} and is left alone", "no plain file")
 
     def reject_unpacked_bag(
         self, folder: OpenPlace, folders: list[str], files: list[str], notes: list[str]
@@ -62,7 +58,6 @@ class Rejects:
         targets = self._context.config.targets
         if len(parts) == 1 and name in targets:
             return None
-        shown = f"{folder.place.shown}/{printable_name(name)}"
         try:
             if holds_bag(folder.handle, name):
                 self._tell(folder, name, folder_fault(name), notes)
@@ -86,10 +81,9 @@ class Rejects:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._closed[InboxFolder(parts=parts)] = f"it cannot be read: {error.strerror}"
-            self._context.notices.warn(
-                (folder.place, name), f"{shown} cannot be read: {error.strerror}", "folder"
-            )
+            what = f"cannot be read: {error.strerror}"
+            self._closed[InboxFolder(parts=parts)] = f"it {what}"
+            self._context.warn(folder, name, what, "folder")
         return None
 
     def _loose_files(

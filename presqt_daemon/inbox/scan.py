@@ -15,10 +15,10 @@ from presqt_daemon.inbox.files.names import (
     sidecar_stem,
 )
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, is_bag, list_folder, open_place
+from presqt_daemon.inbox.folder_context import FolderContext
 from presqt_daemon.inbox.leftovers import FolderLeftovers
 from presqt_daemon.inbox.non_drops import NonDrops
 from presqt_daemon.inbox.rejects import PAYLOAD_FOLDER, Rejects
-from presqt_daemon.inbox.scan_context import FolderContext
 
 TURN_SECONDS = 2.0
 """After so long in one folder the others, and the requests in it, get a look."""
@@ -131,7 +131,7 @@ class Scan:
             if (place := self._rejects.inner(folder, name, found.kinds[NameKind.NOTE]))
         ]
         if self._rejects.is_waiting:
-            self._go_on_in(self._context.rules.settle)
+            self._go_on_in(self._context.shared.rules.settle)
         return inner
 
     def visit_hinted(self, hints: Hints, now: float) -> None:
@@ -226,7 +226,7 @@ class Scan:
             return True
         now = self._context.clock()
         age = now - self._came.setdefault(folder.identity, now if self._rounds else float("-inf"))
-        settle = self._context.rules.settle
+        settle = self._context.shared.rules.settle
         if age >= settle:
             return False
         self._go_on_in(settle - age)

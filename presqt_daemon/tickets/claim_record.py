@@ -29,7 +29,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropFile:
-    """Which file was claimed, as its status was when the decision fell."""
+    """One state of a file in the inbox; in a record, the one that was claimed."""
 
     device: int
     inode: int

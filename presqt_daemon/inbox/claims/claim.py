@@ -36,7 +36,7 @@ from presqt_daemon.inbox.claims.new_ticket import (
 from presqt_daemon.inbox.claims.set_aside import put_back
 from presqt_daemon.inbox.claims.sidecar import Sidecar, names_in, read_sidecar, remove_sidecar
 from presqt_daemon.inbox.files.names import aside_name
-from presqt_daemon.inbox.files.places import OpenPlace
+from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace
 from presqt_daemon.inbox.files.probe import writer_of
 from presqt_daemon.inbox.files.stability import Writer, sight_of
 from presqt_daemon.system.failpoints import reach
@@ -47,8 +47,9 @@ from presqt_daemon.tickets.store import TicketFolder, Uploads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """A drop that is ours. `aside` is its name in the inbox while it has still to be copied."""
+    """A drop of a place in the inbox that is ours; `aside` is its name there until it is copied."""
 
+    place: InboxFolder
     folder: TicketFolder
     record: ClaimRecord
     size: int
@@ -69,11 +70,11 @@ class DropChangedError(Exception):
     """The file was replaced or written to while it was being taken; it is back in its place."""
 
 
-class UnfinishedError(Exception):
+class UnfinishedError(OSError):
     """The drop is ours, but its ticket is not durable under its name: `finish` it again later."""
 
     def __init__(self, taken: Taken, reason: str) -> None:
-        super().__init__(reason)
+        super().__init__(errno.EIO, reason)
         self.taken = taken
 
 
@@ -135,6 +136,13 @@ class Claimer:
         reach("claim-kept")
         return results
 
+    def finish_one(self, taken: Taken) -> Taken:
+        """The same for one. Raises UnfinishedError."""
+        (named,) = self.finish([taken])
+        if isinstance(named, Exception):
+            raise named
+        return named
+
     def refuse(
         self, config: Config, folder: OpenPlace, name: str, status: os.stat_result, fault: UserFault
     ) -> Taken:
@@ -149,14 +157,12 @@ class Claimer:
         ticket = self._begin(config, drop, record, None)
         try:
             ticket.folder.sync_claim()
-            (made,) = self.finish([Taken(folder=ticket.folder, record=record, size=0)])
+            return self.finish_one(
+                Taken(place=folder.place, folder=ticket.folder, record=record, size=0)
+            )
         except BaseException:
             self._give_up(ticket)
             raise
-        if isinstance(made, Exception):
-            self._give_up(ticket)
-            raise OSError(errno.EIO, str(made))
-        return made
 
     def _begin_all(
         self, config: Config, drops: Sequence[Drop], results: dict[int, Taken | Exception]
@@ -217,7 +223,13 @@ class Claimer:
             remove_sidecar(ticket.sidecar, drop.folder.handle)
         if aside is None:
             make_own(drop.handle, config, drop.folder.place.known_target)
-        return Taken(folder=ticket.folder, record=record, size=drop.status.st_size, aside=aside)
+        return Taken(
+            place=drop.folder.place,
+            folder=ticket.folder,
+            record=record,
+            size=drop.status.st_size,
+            aside=aside,
+        )
 
     def _give_up(self, ticket: _Begun) -> None:
         """Remove a ticket that will not be, unless it holds a drop."""

@@ -11,15 +11,15 @@ import os
 import stat
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
-from presqt_daemon.config import Config
-from presqt_daemon.inbox.claims.claim import Claimer, Taken, UnfinishedError
+from presqt_daemon.inbox.claims.claim import Taken
 from presqt_daemon.inbox.claims.set_aside import is_claimed_file, put_back, remove_claimed_file
-from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, open_place
+from presqt_daemon.inbox.files.places import OpenPlace, open_place
 from presqt_daemon.inbox.files.probe import open_file
 from presqt_daemon.inbox.files.stability import sight_of
+from presqt_daemon.inbox.scan_context import ScanContext
 from presqt_daemon.system.copying import copy_durably
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import (
@@ -41,63 +41,37 @@ _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 
 
-def no_spare(_target: str, _size: int) -> int:
-    """Nothing is left free for others."""
-    return 0
-
-
 class SourceChangedError(Exception):
     """The drop changed while it was copied."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copy:
-    """A drop of ours to be copied from a place in the inbox."""
-
-    place: InboxFolder
-    taken: Taken
 
 
 class Copier:
     """Copies one after the other, small and large ones apart; what fails is tried again later."""
 
-    def __init__(
-        self,
-        claimer: Claimer,
-        config: Callable[[], Config],
-        clock: Callable[[], float],
-        done: Callable[[OpenPlace, Taken], None],
-        owners: dict[str, object],
-        *,
-        spare: Callable[[str, int], int] = no_spare,
-    ) -> None:
-        """`owners` is shared by all scanners: which copier has a ticket, until it has let go of it.
-
-        `spare` is as at the context.
-        """
-        self._spare = spare
-        self._claimer = claimer
-        self._config = config
-        self._clock = clock
+    def __init__(self, context: ScanContext, done: Callable[[OpenPlace, Taken], None]) -> None:
+        """`done` hears of each ticket that has its copy, while the drop's folder is open."""
+        self._context = context
+        self._claimer = context.claimer
+        self._clock = context.clock
+        self._owners = context.copying
         self._done = done
-        self._owners = owners
         self._change = threading.Condition()
-        self._tickets: dict[str, Copy] = {}
-        self._queues: dict[bool, list[tuple[float, int, float, Copy]]] = {True: [], False: []}
+        self._tickets: dict[str, Taken] = {}
+        self._queues: dict[bool, list[tuple[float, int, float, Taken]]] = {True: [], False: []}
         self._threads: dict[bool, threading.Thread] = {}
         self._order = itertools.count()
         self._stopped = False
         self._without_room: set[str] = set()
 
-    def put(self, copy: Copy) -> None:
-        """Copy a drop as soon as its turn comes."""
-        is_small = copy.taken.size < SMALL_BYTES
-        ticket = copy.taken.record.ticket
+    def put(self, taken: Taken) -> None:
+        """Copy a drop that was set aside as soon as its turn comes."""
+        is_small = taken.size < SMALL_BYTES
+        ticket = taken.record.ticket
         with self._change:
             if self._stopped or self._owners.setdefault(ticket, self) is not self:
                 return
-            self._tickets[ticket] = copy
-            self._push(is_small, self._clock(), _FIRST_PAUSE_SECONDS, copy)
+            self._tickets[ticket] = taken
+            self._push(is_small, self._clock(), _FIRST_PAUSE_SECONDS, taken)
         self.start_missing_threads()
 
     def start_missing_threads(self) -> None:
@@ -114,7 +88,7 @@ class Copier:
         """Whether a ticket's drop is being copied or waits for it, here or in another scanner."""
         return ticket in self._owners
 
-    def copies(self) -> tuple[Copy, ...]:
+    def copies(self) -> tuple[Taken, ...]:
         """What is not copied yet."""
         with self._change:
             return tuple(self._tickets.values())
@@ -131,14 +105,14 @@ class Copier:
         for thread in self._threads.values():
             thread.join(timeout)
 
-    def _let_go(self, copy: Copy) -> None:
-        ticket = copy.taken.record.ticket
+    def _let_go(self, taken: Taken) -> None:
+        ticket = taken.record.ticket
         self._tickets.pop(ticket, None)
         self._owners.pop(ticket, None)
         self._without_room.discard(ticket)
 
-    def _push(self, is_small: bool, due: float, pause: float, copy: Copy) -> None:
-        heapq.heappush(self._queues[is_small], (due, next(self._order), pause, copy))
+    def _push(self, is_small: bool, due: float, pause: float, taken: Taken) -> None:
+        heapq.heappush(self._queues[is_small], (due, next(self._order), pause, taken))
         self._change.notify_all()
 
     def _live(self, is_small: bool) -> None:
@@ -148,30 +122,30 @@ class Copier:
                 while not self._stopped and (not queue or queue[0][0] > self._clock()):
                     self._change.wait(queue[0][0] - self._clock() if queue else None)
                 if self._stopped:
-                    for *_, copy in queue:
-                        self._let_go(copy)
+                    for *_, taken in queue:
+                        self._let_go(taken)
                     return
-                _, _, pause, copy = heapq.heappop(queue)
-            is_done = self._try(copy, is_first=pause == _FIRST_PAUSE_SECONDS)
+                _, _, pause, taken = heapq.heappop(queue)
+            is_done = self._try(taken, is_first=pause == _FIRST_PAUSE_SECONDS)
             with self._change:
                 if is_done:
-                    self._let_go(copy)
+                    self._let_go(taken)
                 else:
                     due = self._clock() + pause
-                    self._push(is_small, due, min(pause * 2, _LONGEST_PAUSE_SECONDS), copy)
+                    self._push(is_small, due, min(pause * 2, _LONGEST_PAUSE_SECONDS), taken)
 
-    def _try(self, copy: Copy, *, is_first: bool) -> bool:
+    def _try(self, taken: Taken, *, is_first: bool) -> bool:
         """Copy once; False when it must be tried again."""
-        name = printable_name(copy.taken.record.inbox_name)
-        log = shared_log("copy", copy.place.known_target, copy.taken.record.ticket)
+        name = printable_name(taken.record.inbox_name)
+        log = shared_log("copy", taken.place.known_target, taken.record.ticket)
         try:
-            with open_place(self._config().inbox, copy.place) as folder:
-                self._finish(folder, copy.taken)
+            with open_place(self._context.config.inbox, taken.place) as folder:
+                self._finish(folder, taken)
         except InterruptedError:
             return False
-        except (OSError, SourceChangedError, UnfinishedError) as error:
+        except (OSError, SourceChangedError) as error:
             if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                self._without_room.add(copy.taken.record.ticket)
+                self._without_room.add(taken.record.ticket)
             if is_first:
                 reason = getattr(error, "strerror", None) or str(error)
                 log.warning(
@@ -205,23 +179,15 @@ class Copier:
                 size = self._copy(handle, taken)
             finally:
                 os.close(handle)
-            self._assert_not_put_back(folder, taken)
-        (named,) = self._claimer.finish([taken])
-        if not isinstance(named, Taken):
-            raise named
+            # a daemon that was frozen may have given the drop its name back while it was copied;
+            # this raises then, and the next attempt finds it gone
+            os.stat(taken.aside, dir_fd=folder.handle, follow_symlinks=False)
+        named = self._claimer.finish_one(taken)
         reach("copy-named")
         self._claimer.uploads.may_act()
         remove_claimed_file(taken.aside, folder.handle, taken.record)
         reach("copy-unlinked")
         self._done(folder, replace(named, size=size))
-
-    def _assert_not_put_back(self, folder: OpenPlace, taken: Taken) -> None:
-        """A daemon that was frozen may have given the drop its name back while it was copied.
-
-        Raises OSError; then the next attempt finds it gone.
-        """
-        assert taken.aside is not None
-        os.stat(taken.aside, dir_fd=folder.handle, follow_symlinks=False)
 
     def _give_up(self, folder: OpenPlace, taken: Taken, why: str) -> None:
         name = printable_name(taken.record.inbox_name)
@@ -243,8 +209,8 @@ class Copier:
         for left in taken.folder.path.glob(f"{_COPY_PREFIX}*"):
             left.unlink(missing_ok=True)
         try:
-            config = self._config()
-            spare = self._spare(taken.record.route.target or "", status.st_size)
+            config = self._context.config
+            spare = self._context.spare(taken.record.route.target or "", status.st_size)
             keep = config.staging.min_free_bytes + spare
             if free_bytes(destination.parent) - status.st_size < keep:
                 # a folder whose drops fill the disk waits, and leaves the others their room

@@ -17,6 +17,7 @@ from presqt_daemon.inbox.files.group_folder import give_folder
 from presqt_daemon.inbox.files.names import name_inside
 from presqt_daemon.inbox.files.ownership import user_name
 from presqt_daemon.inbox.files.places import OpenPlace
+from presqt_daemon.inbox.files.stability import sight_of
 from presqt_daemon.model import Finding
 from presqt_daemon.records.recovery import info_from_claim
 from presqt_daemon.schemas.json_values import text_from_time
@@ -24,7 +25,7 @@ from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import folder_mode, replace_file
 from presqt_daemon.system.host import boot_id, host_name, own_start_ticks
 from presqt_daemon.system.logs import shared_log
-from presqt_daemon.tickets.claim_record import ClaimRecord, DropFile, Owner
+from presqt_daemon.tickets.claim_record import ClaimRecord, Owner
 from presqt_daemon.tickets.process_info import ProcessInfo, add_warnings
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 
@@ -63,12 +64,7 @@ def record_of(drop: Drop, ticket: str, moment: datetime, sidecar: Sidecar | None
         dropped_by_name=user_name(drop.status.st_uid),
         received_at=text_from_time(moment),
         owner=_owner(os.getpid()),
-        drop_file=DropFile(
-            device=drop.status.st_dev,
-            inode=drop.status.st_ino,
-            size=drop.status.st_size,
-            mtime_ns=drop.status.st_mtime_ns,
-        ),
+        drop_file=sight_of(drop.status),
         fault_code=None if fault is None else fault.code,
         fault_message=None if fault is None else fault.message,
         mark=str(uuid.uuid4()),

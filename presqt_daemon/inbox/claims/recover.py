@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from presqt_daemon.config import Config
@@ -25,55 +27,52 @@ from presqt_daemon.tickets.claim_record import ClaimRecord
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Half:
-    """A claim without its zip: the drop may lie in the inbox, set aside."""
+class LeftoverKind(Enum):
+    """What is to be done in the inbox for a claim of an earlier daemon."""
 
+    FINISHED = "its side-car may still be there"
+    FRESH = "its note may be missing: nothing was done for it yet"
+    HALF = "its drop may lie there, set aside: it has none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """Something to be looked for in a folder of the inbox, by its scanner, since it may hang."""
+
+    kind: LeftoverKind
     folder: TicketFolder
     record: ClaimRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leftovers:
-    """What has to be looked for in the inbox, by scanners, since a folder there may hang."""
-
-    halves: tuple[Half, ...]
-    finished: tuple[ClaimRecord, ...]
-    """Claims that had their zip: their side-car may still be in the inbox."""
-    fresh: tuple[ClaimRecord, ...]
-    """Tickets that nothing was done for yet: their note may be missing."""
-
-
-def recover(uploads: Uploads, config: Config) -> Leftovers:
+def recover(uploads: Uploads, config: Config) -> list[Leftover]:
     """Finish claims that have their zip and undo those that cannot have one. Raises OSError.
 
     All of them: this daemon has the lease, so whoever made one writes no more, be it dead or
     frozen. The one step that such a one may have begun can come at any moment.
     """
-    halves = []
-    finished = []
-    unkept = []
+    halves, finished, unkept = [], [], []
     end_undoing(uploads)
     for ticket in list(uploads.new_tickets()):
-        folder = uploads.new_folder(ticket)
+        folder, named = uploads.new_folder(ticket), uploads.folder(ticket)
         record = _record(uploads, folder, config)
         if _holds_drop(folder, record):
             if record is not None:
                 own_drop(folder, record, config)
-                finished.append(record)
+                kind = LeftoverKind.FINISHED
+                finished.append(Leftover(kind=kind, folder=named, record=record))
             with contextlib.suppress(FileNotFoundError):  # whoever was frozen has done it now
-                folder.path.rename(uploads.folder(ticket).path)
-            unkept.append(uploads.folder(ticket))
+                folder.path.rename(named.path)
+            unkept.append(named)
         elif record is None or record.zip_name is None:
             with contextlib.suppress(OSError):
                 remove_tree(folder.path)
         else:
-            halves.append(Half(folder=folder, record=record))
-    fresh = _fresh(uploads, config)
-    unkept += [folder for record in fresh if read_origin(folder := uploads.folder(record.ticket))]
+            halves.append(Leftover(kind=LeftoverKind.HALF, folder=folder, record=record))
+    fresh = list(_fresh(uploads, config))
+    unkept += [left.folder for left in fresh if read_origin(left.folder)]
     if unkept:
         keep_claims(uploads, unkept)
-    return Leftovers(halves=tuple(halves), finished=tuple(finished), fresh=tuple(fresh))
+    return [*finished, *fresh, *halves]
 
 
 def remove_twin_sidecar(folder: OpenPlace, record: ClaimRecord, ticket: TicketFolder) -> None:
@@ -85,7 +84,7 @@ def remove_twin_sidecar(folder: OpenPlace, record: ClaimRecord, ticket: TicketFo
         remove_sidecar(sidecar, folder.handle)
 
 
-def holds_only_sidecar(folder: OpenPlace, half: Half) -> bool:
+def holds_only_sidecar(folder: OpenPlace, half: Leftover) -> bool:
     """Whether the inbox has no copy of the half's side-car.
 
     It was taken with its drop, then, which may lie in a folder that is not mounted now.
@@ -123,8 +122,7 @@ def own_drop(folder: TicketFolder, record: ClaimRecord, config: Config) -> None:
     os.close(handle)
 
 
-def _fresh(uploads: Uploads, config: Config) -> list[ClaimRecord]:
-    records = []
+def _fresh(uploads: Uploads, config: Config) -> Iterator[Leftover]:
     for ticket in uploads.tickets():
         folder = uploads.folder(ticket)
         try:
@@ -134,8 +132,7 @@ def _fresh(uploads: Uploads, config: Config) -> list[ClaimRecord]:
         if content and not _has_just_been_taken(content):
             continue
         if (record := _record(uploads, folder, config)) is not None:
-            records.append(record)
-    return records
+            yield Leftover(kind=LeftoverKind.FRESH, folder=folder, record=record)
 
 
 def _has_just_been_taken(status: bytes) -> bool:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from os import stat_result
 
+from presqt_daemon.errors import UserFault
+from presqt_daemon.tickets.claim_record import DropFile
 from presqt_daemon.units import text_from_seconds
 
 UNSEEN_SETTLE_SECONDS = 2.0
@@ -40,16 +42,6 @@ class Content(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """The file as its folder shows it; a file that was replaced or written to differs."""
-
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """Since when (monotonic clock) nothing was written to the file, and nothing changed of it.
 
@@ -57,11 +49,11 @@ class History:
     as the placeholder's.
     """
 
-    sight: Sight
+    sight: DropFile
     ctime_ns: int
     since: float
     changed: float
-    beside: Sight | None = None
+    beside: DropFile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +90,6 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakeAsFailed:
-    """The file will not become a zip: its ticket fails, with this code and message."""
-
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
     """Look again at this time (monotonic clock), or when the file has changed."""
 
@@ -113,12 +97,13 @@ class Wait:
     why: str
 
 
-Decision = Take | TakeAsFailed | Wait
+Decision = Take | UserFault | Wait
+"""A fault: the file will not become a zip, and its ticket fails with this."""
 
 
-def sight_of(status: stat_result) -> Sight:
-    """The part of a stat result that tells one state of a file from another."""
-    return Sight(
+def sight_of(status: stat_result) -> DropFile:
+    """The file as its folder shows it; a file that was replaced or written to differs."""
+    return DropFile(
         device=status.st_dev,
         inode=status.st_ino,
         size=status.st_size,
@@ -140,7 +125,7 @@ def remember(before: History | None, status: stat_result, now: float, age: float
     return History(sight=sight, ctime_ns=status.st_ctime_ns, since=since, changed=since)
 
 
-def remember_beside(history: History, beside: Sight | None, now: float) -> History:
+def remember_beside(history: History, beside: DropFile | None, now: float) -> History:
     """The history of a placeholder: while the file beside it grows, it counts as written to."""
     if beside is None or beside == history.beside:
         return history
@@ -183,20 +168,17 @@ def _pause(history: History, rules: Rules, now: float, limit: float, why: str) -
     return Wait(until=min(now + pause, history.since + limit), why=why)
 
 
-def _give_up(probe: Probe, quiet: float, name: str) -> TakeAsFailed:
+def _give_up(probe: Probe, quiet: float, name: str) -> UserFault:
     if probe.content is Content.EMPTY:
-        return TakeAsFailed(
-            code="not-a-zip",
-            message=f"{name} is empty (0 bytes): copy the bag's zip here again.",
-        )
+        return UserFault("not-a-zip", f"{name} is empty (0 bytes): copy the bag's zip here again.")
     if probe.content is Content.FOREIGN:
-        return TakeAsFailed(
-            code="not-a-zip",
-            message=f"{name} is not a zip: {probe.says}. Zip the bag's folder and drop the zip.",
+        return UserFault(
+            "not-a-zip",
+            f"{name} is not a zip: {probe.says}. Zip the bag's folder and drop the zip.",
         )
-    return TakeAsFailed(
-        code="incomplete-zip",
-        message=f"{name} is not a whole zip: {probe.says}; it has not changed for "
+    return UserFault(
+        "incomplete-zip",
+        f"{name} is not a whole zip: {probe.says}; it has not changed for "
         f"{text_from_seconds(quiet)}. Copy it again; best under the name <name>.zip.part, and "
         "rename it when the copy is done.",
     )

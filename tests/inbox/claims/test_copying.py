@@ -2,7 +2,8 @@
 
 import os
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.claims import copying
 from presqt_daemon.inbox.claims.claim import Claimer, Taken
-from presqt_daemon.inbox.claims.copying import Copier, Copy
+from presqt_daemon.inbox.claims.copying import Copier
 from presqt_daemon.inbox.claims.new_ticket import Drop
-from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, open_place
+from presqt_daemon.inbox.files.places import InboxFolder, open_place
+from presqt_daemon.inbox.scan_context import ScanContext
 from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.tickets.store import Uploads
 from tests.bags import bag_zip
@@ -26,7 +28,7 @@ def quick_clock() -> float:
     return time.monotonic() * 50
 
 
-def set_aside(config: Config, claimer: Claimer) -> Copy:
+def set_aside(config: Config, claimer: Claimer) -> Taken:
     """A drop that is ours and has to be copied, since it has two names."""
     path = config.inbox / "osf" / "bag.zip"
     path.write_bytes(ZIP)
@@ -37,35 +39,29 @@ def set_aside(config: Config, claimer: Claimer) -> Copy:
         (taken,) = claimer.take(config, [drop])
     assert isinstance(taken, Taken)
     assert taken.aside is not None
-    return Copy(place=PLACE, taken=taken)
+    return taken
 
 
-@dataclass
-class Meddler:
-    """Hands out the configuration, and writes to a file at the second time of asking."""
-
-    config: Config
-    path: Path
-    asked: int = 0
-
-    def __call__(self) -> Config:
-        self.asked += 1
-        if self.asked == 2:
-            with self.path.open("ab") as stream:
-                stream.write(b"more")
-        return self.config
+def scanners(claimer: Claimer, config: Config, clock: Callable[[], float]) -> ScanContext:
+    return ScanContext(
+        config=config, claimer=claimer, emit=lambda _: None, clock=clock, patience=True
+    )
 
 
 def test_a_drop_that_changes_while_it_is_copied_is_given_back(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     claimer = Claimer(Uploads(config.mediafiles), utc_now)
     done: list[Taken] = []
-    meddler = Meddler(config, tmp_path / "other name")
 
-    def finish(folder: OpenPlace, taken: Taken) -> None:
-        done.append(taken)
+    def meddle(_target: str, _size: int) -> int:
+        """Write to the file when it has been opened, and is about to be copied."""
+        with (tmp_path / "other name").open("ab") as stream:
+            stream.write(b"more")
+        return 0
 
-    copier = Copier(claimer, meddler, quick_clock, finish, {})
+    context = scanners(claimer, config, quick_clock)
+    context.spare = meddle
+    copier = Copier(context, lambda _, taken: done.append(taken))
     copier.put(set_aside(config, claimer))
     until(lambda: not copier.copies())
     copier.stop(5.0)
@@ -80,12 +76,12 @@ def test_a_copy_that_is_stopped_can_be_made_later(tmp_path: Path) -> None:
     claimer = Claimer(Uploads(config.mediafiles), utc_now)
     done: list[Taken] = []
     copy = set_aside(config, claimer)
-    stopped = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken), {})
+    stopped = Copier(scanners(claimer, config, quick_clock), lambda _, taken: done.append(taken))
     stopped.stop(5.0)
     stopped.put(copy)
-    assert not stopped.has(copy.taken.record.ticket)
-    assert names_in(copy.taken.folder.path) == ["claim.json", "process_info.json"]
-    copier = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken), {})
+    assert not stopped.has(copy.record.ticket)
+    assert names_in(copy.folder.path) == ["claim.json", "process_info.json"]
+    copier = Copier(scanners(claimer, config, quick_clock), lambda _, taken: done.append(taken))
     copier.put(copy)
     until(lambda: done)
     until(lambda: not copier.copies())
@@ -97,10 +93,10 @@ def test_a_drop_removed_while_it_waits_leaves_no_ticket(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     claimer = Claimer(Uploads(config.mediafiles), utc_now)
     copy = set_aside(config, claimer)
-    assert copy.taken.aside is not None
-    (config.inbox / "osf" / copy.taken.aside).unlink()
+    assert copy.aside is not None
+    (config.inbox / "osf" / copy.aside).unlink()
     done: list[Taken] = []
-    copier = Copier(claimer, lambda: config, quick_clock, lambda _, taken: done.append(taken), {})
+    copier = Copier(scanners(claimer, config, quick_clock), lambda _, taken: done.append(taken))
     copier.put(copy)
     until(lambda: not copier.copies())
     copier.stop(5.0)
@@ -132,13 +128,13 @@ def test_a_half_claim_whose_drop_and_side_car_are_where_they_were_is_undone(tmp_
     side_car = config.inbox / "osf" / "bag.zip.yaml"
     side_car.write_text("title: T\n")
     copy = set_aside(config, Claimer(Uploads(config.mediafiles), utc_now))
-    assert copy.taken.aside is not None
+    assert copy.aside is not None
     side_car.write_text("title: T\n")
-    (config.inbox / "osf" / copy.taken.aside).rename(config.inbox / "osf" / "bag.zip")
+    (config.inbox / "osf" / copy.aside).rename(config.inbox / "osf" / "bag.zip")
     with running(config) as daemon:
         claim = daemon.claim()
         daemon.settled()
-    assert claim.ticket != copy.taken.record.ticket
+    assert claim.ticket != copy.record.ticket
     assert names_in(config.uploads_folder) == [claim.ticket]
 
 
@@ -152,7 +148,7 @@ def test_a_drop_that_waited_to_be_copied_when_its_target_went_becomes_a_ticket(
     # begun by nobody who is still there, and not before the last start either
     copy = set_aside(config, Claimer(daemon.uploads, utc_now))
     daemon.inbox.start()
-    assert daemon.claim().ticket == copy.taken.record.ticket
+    assert daemon.claim().ticket == copy.record.ticket
     daemon.settled()
     daemon.inbox.stop()
     assert left_in(config.inbox / "osf") == []
@@ -162,14 +158,14 @@ def test_two_scanners_never_copy_the_same_drop(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     claimer = Claimer(Uploads(config.mediafiles), utc_now)
     done: list[str] = []
-    owners: dict[str, object] = {}
-    first = Copier(claimer, lambda: config, lambda: 0.0, lambda *_: done.append("first"), owners)
-    second = Copier(claimer, lambda: config, quick_clock, lambda *_: done.append("second"), owners)
+    context = scanners(claimer, config, lambda: 0.0)
+    first = Copier(context, lambda *_: done.append("first"))
+    second = Copier(replace(context, clock=quick_clock), lambda *_: done.append("second"))
     copy = set_aside(config, claimer)
     (config.inbox / "osf").rename(config.inbox / ".hidden")
     first.put(copy)  # it has to wait, and its clock stands still
     second.put(copy)
-    assert second.has(copy.taken.record.ticket)
+    assert second.has(copy.record.ticket)
     assert second.copies() == ()
     first.stop(10)
     (config.inbox / ".hidden").rename(config.inbox / "osf")

@@ -6,24 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.files.stability import (
     Content,
     Decision,
     History,
     Probe,
     Rules,
-    Sight,
     Take,
-    TakeAsFailed,
     Wait,
     Writer,
     decide_taking,
     remember,
     remember_beside,
 )
+from presqt_daemon.tickets.claim_record import DropFile
 
 RULES = Rules(settle=2.0, incomplete_after=600.0, held_after=600.0)
-SIGHT = Sight(device=1, inode=7, size=100, mtime_ns=5)
+SIGHT = DropFile(device=1, inode=7, size=100, mtime_ns=5)
 NOW = 10_000.0
 
 
@@ -111,14 +111,14 @@ def test_what_is_no_whole_zip_is_given_up_in_time_and_not_before(
     assert isinstance(early, Wait)
     assert NOW < early.until <= NOW + 0.011
     late = after(limit, content, writer)
-    assert isinstance(late, TakeAsFailed)
+    assert isinstance(late, UserFault)
     assert late.code == code
     assert late.message.startswith("bag.zip ")
 
 
 def test_the_message_says_what_it_is_and_what_to_do() -> None:
     failed = after(2.0, Content.FOREIGN)
-    assert isinstance(failed, TakeAsFailed)
+    assert isinstance(failed, UserFault)
     assert failed.message == (
         "bag.zip is not a zip: it is a tar archive. Zip the bag's folder and drop the zip."
     )
@@ -135,7 +135,7 @@ def test_looks_become_rarer_while_nothing_changes_but_never_stop() -> None:
 
 def test_without_patience_only_what_nobody_writes_is_given_up_early() -> None:
     rules = replace(RULES, incomplete_after=2.0)
-    assert isinstance(after(2.0, Content.INCOMPLETE, rules=rules), TakeAsFailed)
+    assert isinstance(after(2.0, Content.INCOMPLETE, rules=rules), UserFault)
     assert isinstance(after(2.0, Content.INCOMPLETE, Writer.OPEN, rules=rules), Wait)
 
 
