@@ -1,15 +1,17 @@
 """A file's line in `journal.jsonl`: written by the upload, read again for resume and receipt."""
 
-import json
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Self
 
 from presqt_daemon.model import FileResult, Fixity, Outcome
+from presqt_daemon.schemas.json_values import object_from_json
 from presqt_daemon.system.files import open_regular
 
 KEY = "file"
 PACKED_KEY = "packed"
 CONTAINER_KEY = "container"
+_TEXTS = ("algorithm", "local_digest", "remote_digest", "remote_path")
+"""Keys that hold a text or null."""
 
 
 class RowError(Exception):
@@ -18,17 +20,8 @@ class RowError(Exception):
 
 def row_from_result(result: FileResult) -> dict[str, object]:
     """The line's JSON object."""
-    row: dict[str, object] = {
-        KEY: str(result.path),
-        "outcome": result.outcome,
-        "fixity": result.fixity,
-        "size": result.size,
-        "algorithm": result.algorithm,
-        "local_digest": result.local_digest,
-        "remote_digest": result.remote_digest,
-        "remote_path": result.remote_path,
-        "differs": result.differs,
-    }
+    keys = ("outcome", "fixity", "size", *_TEXTS, "differs")
+    row = {KEY: str(result.path), **{key: getattr(result, key) for key in keys}}
     if result.has_replaced:
         row["has_replaced"] = True
     return row
@@ -45,10 +38,7 @@ def result_from_row(row: dict[str, object]) -> FileResult:
             outcome=Outcome(str(row["outcome"])),
             fixity=Fixity(str(row["fixity"])),
             size=size,
-            algorithm=_text(row["algorithm"]),
-            local_digest=_text(row["local_digest"]),
-            remote_digest=_text(row["remote_digest"]),
-            remote_path=_text(row["remote_path"]),
+            **{key: None if row[key] is None else str(row[key]) for key in _TEXTS},
             differs=bool(row["differs"]),
             has_replaced=bool(row.get("has_replaced", False)),
         )
@@ -75,15 +65,12 @@ class ResultIndex:
             return
         place = 0
         for line in self._stream:
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                row = None
-            if isinstance(row, dict) and KEY in row:
+            row = object_from_json(line)
+            if KEY in row:
                 self._places[str(row[KEY])] = place
-            elif isinstance(row, dict) and PACKED_KEY in row:
+            elif PACKED_KEY in row:
                 self.packed_name = str(row[PACKED_KEY])
-            elif isinstance(row, dict) and isinstance(row.get(CONTAINER_KEY), dict):
+            elif isinstance(row.get(CONTAINER_KEY), dict):
                 self.container = row[CONTAINER_KEY]
             place += len(line)
 
@@ -105,8 +92,8 @@ class ResultIndex:
             return None
         self._stream.seek(place)
         try:
-            return result_from_row(json.loads(self._stream.readline()))
-        except (ValueError, RecursionError, RowError):
+            return result_from_row(object_from_json(self._stream.readline()))
+        except RowError:
             return None
 
     def take(self, name: str) -> FileResult | None:
@@ -114,7 +101,3 @@ class ResultIndex:
         result = self.read(name)
         self._places.pop(name, None)
         return result
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

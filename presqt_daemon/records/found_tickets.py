@@ -5,16 +5,17 @@ their status and the first bytes of their record; what these do not tell is look
 Nothing is changed.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from presqt_daemon.model import Status
 from presqt_daemon.records.payload import read_fingerprint
 from presqt_daemon.records.record import SCHEMA_VERSION as RECORD_VERSION
 from presqt_daemon.records.record_head import RecordHead, read_record_head
+from presqt_daemon.schemas.json_values import object_from_json
 from presqt_daemon.tickets.legacy import LegacyError, legacy_from_bytes
 from presqt_daemon.tickets.process_info import (
     OLDEST_VERSION,
@@ -101,11 +102,7 @@ def kind_of(folder: TicketFolder, *, is_told_by_two_keys: bool = True) -> Ticket
         content = folder.read_info_bytes()
     except OSError:
         return lost
-    try:
-        tree = json.loads(content)
-    except (ValueError, RecursionError):
-        return lost
-    if is_told_by_two_keys and _is_ended(tree):
+    if is_told_by_two_keys and _is_ended(object_from_json(content)):
         return TicketKind.ENDED
     try:
         return TicketKind.OPEN if info_from_bytes(content).is_open else TicketKind.ENDED
@@ -120,10 +117,8 @@ def kind_of(folder: TicketFolder, *, is_told_by_two_keys: bool = True) -> Ticket
     return TicketKind.ENDED
 
 
-def _is_ended(tree: object) -> bool:
+def _is_ended(tree: Mapping[str, Any]) -> bool:
     """Whether a status of ours says that its ticket has ended; it need not be looked at closer."""
-    if not isinstance(tree, dict):
-        return False
     version = tree.get("schema_version")
     is_ours = type(version) is int and OLDEST_VERSION <= version <= SCHEMA_VERSION
     return is_ours and tree.get("status") in (Status.FINISHED, Status.FAILED)

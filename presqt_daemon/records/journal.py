@@ -1,13 +1,12 @@
 """`journal.jsonl`: what this ticket has durably done, so that it is not done twice."""
 
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from presqt_daemon.errors import MachineError
 from presqt_daemon.model import FileResult, Fixity, Outcome
@@ -19,6 +18,7 @@ from presqt_daemon.records.file_rows import (
     row_from_result,
 )
 from presqt_daemon.records.lines import LineWriter
+from presqt_daemon.schemas.json_values import object_from_json
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import open_regular, sync_folder
 from presqt_daemon.targets.base import Container
@@ -87,12 +87,7 @@ def read_journal(path: Path) -> JournalState:
                 stream.truncate(whole)
                 break
             whole += len(line)
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(row, dict):
-                _read(row, record)
+            _read(object_from_json(line), record)
     return record
 
 
@@ -113,11 +108,8 @@ def read_start(path: Path) -> Start:
     except OSError:
         return Start()
     for line in lines:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(row, dict) and not _BEFOREHAND & row.keys():
+        row = object_from_json(line)
+        if row and not _BEFOREHAND & row.keys():
             has_begun = True
             identity = str(row[_OPENED]) if _OPENED in row else identity
     return Start(has_begun=has_begun, identity=identity)
@@ -158,9 +150,7 @@ class Journal:
 
         It need not outlive a power cut: the next go opens it again.
         """
-        with self._lock:
-            self._before_each()
-            self._lines.append([{_OPENED: identity}], durable=False)
+        self._append({_OPENED: identity})
 
     def forget(self) -> None:
         """The container is gone at the target, with all that was in it."""
@@ -185,10 +175,7 @@ class Journal:
         It says under which outcome a file with our digest is ours, and never that another is. So it
         need not outlive a power cut: then the file with our digest is only called a duplicate.
         """
-        row = {"sending": {name: outcome}, "digests": dict(digests)}
-        with self._lock:
-            self._before_each()
-            self._lines.append([row], durable=False)
+        self._append({"sending": {name: outcome}, "digests": dict(digests)})
 
     def write_file_result(self, result: FileResult) -> None:
         """A file's end is known; durable with its group."""
@@ -216,6 +203,12 @@ class Journal:
         """Let go of the file; what waits to be written stays unwritten."""
         self._lines.close()
 
+    def _append(self, row: dict[str, object]) -> None:
+        """One row at once, which nothing waits for. Raises OSError."""
+        with self._lock:
+            self._before_each()
+            self._lines.append([row], durable=False)
+
     def _write(self, *more: dict[str, object], durable: bool = True) -> None:
         """Everything that waits and these rows. Raises MachineError."""
         with self._lock:
@@ -232,12 +225,11 @@ class Journal:
             self._rows, self._is_unsynced = [], not durable
 
 
-def _read(row: dict[str, object], record: JournalState) -> None:
+def _read(fields: dict[str, Any], record: JournalState) -> None:
     """Put one line into the record; any that is not ours changes nothing."""
-    fields = cast("dict[str, Any]", row)
     with contextlib.suppress(RowError, TypeError, KeyError, ValueError, AttributeError):
         if KEY in fields:
-            _read_file(result_from_row(row), record)
+            _read_file(result_from_row(fields), record)
         elif "sending" in fields:
             for name, text in fields["sending"].items():
                 record.planned[str(name)] = Outcome(text)
@@ -246,7 +238,13 @@ def _read(row: dict[str, object], record: JournalState) -> None:
         elif "noted" in fields:
             record.notes.setdefault(str(fields["noted"]), []).append(str(fields["note"]))
         elif PACKED_KEY in fields:
-            record.packed = _packed_from(fields)
+            # a row that tells the name only is an older one's
+            record.packed = None
+            record.packed = Packed(
+                name=str(fields[PACKED_KEY]),
+                size=int(fields["size"]),
+                digests=dict(fields["digests"]),
+            )
         elif "container" in fields:
             tree = fields["container"]
             record.container = Container(**{**tree, "added": tuple(tree["added"])})
@@ -256,13 +254,6 @@ def _read(row: dict[str, object], record: JournalState) -> None:
             record.was_creating = True
         elif "verified" in fields:
             record.verified_boot = str(fields["verified"])
-
-
-def _packed_from(row: Mapping[str, Any]) -> Packed | None:
-    """None for a row that tells the name only, as older ones do."""
-    if "size" not in row:
-        return None
-    return Packed(name=str(row[PACKED_KEY]), size=int(row["size"]), digests=dict(row["digests"]))
 
 
 def _read_file(result: FileResult, record: JournalState) -> None:

@@ -4,8 +4,9 @@ import json
 import os
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
+from presqt_daemon.schemas.json_values import object_from_json
 from presqt_daemon.system.files import NO_FILE, open_regular
 
 _line = json.JSONEncoder(ensure_ascii=False).encode
@@ -51,7 +52,7 @@ class LineWriter:
             self._handle = None
 
 
-def read_lines(path: Path) -> Generator[dict[str, object], None, None]:
+def read_lines(path: Path) -> Generator[dict[str, Any], None, None]:
     """The JSON objects of a file of lines; a missing file has none, nor has what is no file."""
     try:
         stream = open_regular(path)
@@ -63,15 +64,11 @@ def read_lines(path: Path) -> Generator[dict[str, object], None, None]:
         yield from read_rows(stream)
 
 
-def read_rows(stream: BinaryIO) -> Iterator[dict[str, object]]:
+def read_rows(stream: BinaryIO) -> Iterator[dict[str, Any]]:
     """The JSON objects from where an open file of lines stands.
 
     A torn line, which a crash in the middle of an append leaves, is passed over.
     """
     for line in stream:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if line.endswith(b"\n") and isinstance(row, dict):
+        if line.endswith(b"\n") and (row := object_from_json(line)):
             yield row

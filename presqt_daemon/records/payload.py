@@ -1,20 +1,23 @@
 """`payload.jsonl`: the bag as staging left it, so that an upload can begin, or begin again."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, Self
 
 from presqt_daemon.model import Bag, PayloadFile
 from presqt_daemon.records.fingerprint import Fingerprint
 from presqt_daemon.records.lines import line_of, read_rows
+from presqt_daemon.schemas.json_values import object_from_json, tree_from_value, value_from_tree
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import NO_FILE, open_new, open_regular
 
 _BUFFER_BYTES = 1 << 20
+_NOT_OF_THE_BAG: Mapping[str, Any] = {"warnings": (), "warnings_total": 0, "fingerprint": None}
+"""What only the worker that has staged a bag knows of it."""
+
 _END_BYTES = 256
 """More than the last line ever takes."""
 
@@ -44,19 +47,9 @@ def write_rows(
     them the ticket is staged again. The content's fingerprint, None where it has none.
     """
     temporary = path.with_name(f".{path.name}.tmp")
-    bag = head.bag
-    first: dict[str, object] = {
-        "folder": bag.folder,
-        "version": bag.version,
-        "algorithms": list(bag.algorithms),
-        "info": [list(pair) for pair in bag.info],
-        "payload_files": bag.payload_files,
-        "payload_bytes": bag.payload_bytes,
-        "algorithm": head.algorithm,
-        "boot_id": head.boot_id,
-        "folders": list(head.folders),
-        "host": head.host,
-    }
+    tree = tree_from_value(head)
+    bag = tree.pop("bag")
+    first = {key: bag[key] for key in bag if key not in _NOT_OF_THE_BAG} | tree
     count = 0
     fingerprint = Fingerprint()
     with open(open_new(temporary, 0o600), "w", _BUFFER_BYTES, encoding="utf-8") as stream:
@@ -113,8 +106,7 @@ class Payload:
         self._passes += 1
         mine = self._passes
         self._stream.seek(self._first)
-        for count, row in enumerate(read_rows(self._stream)):
-            fields = cast("dict[str, Any]", row)
+        for count, fields in enumerate(read_rows(self._stream)):
             if "end" in fields:
                 if fields["end"] != count:
                     raise PayloadError(f"{count} files where {fields['end']} were written")
@@ -139,23 +131,9 @@ def _head_from(row: Mapping[str, object] | None) -> PayloadHead:
     if row is None:
         raise PayloadError("the payload file is missing or empty")
     try:
-        fields = cast("dict[str, Any]", row)
-        return PayloadHead(
-            bag=Bag(
-                folder=fields["folder"],
-                version=fields["version"],
-                algorithms=tuple(fields["algorithms"]),
-                info=tuple((pair[0], pair[1]) for pair in fields["info"]),
-                payload_files=fields["payload_files"],
-                payload_bytes=fields["payload_bytes"],
-            ),
-            algorithm=fields["algorithm"],
-            boot_id=fields["boot_id"],
-            folders=tuple(fields["folders"]),
-            host=str(fields.get("host", "")),
-        )
-    except (KeyError, TypeError, IndexError) as error:
-        raise PayloadError(f"not a payload file of ours: {error!r}") from None
+        return value_from_tree(PayloadHead, {"host": "", **row, "bag": {**row, **_NOT_OF_THE_BAG}})
+    except ValueError as error:
+        raise PayloadError(f"not a payload file of ours: {error}") from None
 
 
 def read_fingerprint(path: Path) -> str | None:
@@ -170,10 +148,10 @@ def read_fingerprint(path: Path) -> str | None:
 def _fingerprint_in(stream: BinaryIO) -> str | None:
     try:
         stream.seek(max(0, stream.seek(0, os.SEEK_END) - _END_BYTES))
-        row = json.loads(stream.read().rstrip(b"\n").rpartition(b"\n")[2])
-    except (OSError, ValueError, RecursionError):
+        last = stream.read().rstrip(b"\n").rpartition(b"\n")[2]
+    except OSError:
         return None
-    found = row.get("fingerprint") if isinstance(row, dict) else None
+    found = object_from_json(last).get("fingerprint")
     return found if isinstance(found, str) else None
 
 
@@ -182,9 +160,3 @@ def _file_from(fields: Mapping[str, Any]) -> PayloadFile:
     if not isinstance(name, str) or not isinstance(size, int) or not isinstance(digests, dict):
         raise PayloadError("not a payload file of ours: a file without its path, size or digests")
     return PayloadFile(path=PurePosixPath(name), size=size, digests=digests)
-
-
-def read_files(path: Path) -> Iterator[PayloadFile]:
-    """Every payload file in the order staged; PayloadError without a head or the end line."""
-    with Payload(path) as payload:
-        yield from payload.files()

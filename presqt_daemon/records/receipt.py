@@ -17,7 +17,7 @@ from presqt_daemon.records.file_rows import ResultIndex
 from presqt_daemon.records.fingerprint import Fingerprint
 from presqt_daemon.records.payload import Payload, PayloadError, PayloadHead
 from presqt_daemon.records.premis import events_of, preparation
-from presqt_daemon.records.record import SCHEMA_VERSION, draft_record, keep_durably, keep_synced
+from presqt_daemon.records.record import SCHEMA_VERSION, draft_record
 from presqt_daemon.schemas.json_values import text_from_time
 from presqt_daemon.system.files import open_regular, printable_name
 from presqt_daemon.tickets.process_info import ProcessInfo
@@ -69,8 +69,8 @@ def write_receipt(
         files = file_trees(payload, results)
         # after a retry a power loss may bring the older one back: it must not stand beside the new
         # status, a start would believe it
-        keep = keep_durably if info.attempt > 1 else keep_synced
-        keep(draft_record(folder.receipt, tree, files, mode=status_mode))
+        draft = draft_record(folder.receipt, tree, files, mode=status_mode)
+        draft.keep(durable=info.attempt > 1)
     return None if payload is None else payload.head
 
 
@@ -111,16 +111,15 @@ def resource_tree(
 
     `container` is the new one from the journal, `resource_id` an existing one.
     """
-    if container is not None:
-        return {
-            "id": str(container.get("id", "")),
-            "title": container.get("title"),
-            "link": link or container.get("link"),
-            "state": dict(container.get("state") or {}),
-        }
-    if resource_id is not None:
-        return {"id": resource_id, "title": None, "link": link, "state": {}}
-    return None
+    if container is None and resource_id is None:
+        return None
+    known: Mapping[str, Any] = {"id": resource_id} if container is None else container
+    return {
+        "id": str(known.get("id", "")),
+        "title": known.get("title"),
+        "link": link or known.get("link"),
+        "state": dict(known.get("state") or {}),
+    }
 
 
 def zip_tree(path: Path | None) -> dict[str, Any]:
@@ -204,24 +203,37 @@ def _tree(
     is_packed = result is None and packed_name is not None
     end = packed if is_packed else result
     name = f"/{file.path}" if file is not None else str(result.path if result else "")
-    size = file.size if file is not None else (result.size if result else 0)
-    tree = {
-        "path": printable_name(name),
-        "size": size,
-        "media_type": media_type_of(name),
-        "outcome": None if end is None else end.outcome,
-        "fixity": None if end is None else end.fixity,
-        "algorithm": None if result is None else result.algorithm,
-        "local_digest": None if result is None else result.local_digest,
-        "remote_digest": None if result is None else result.remote_digest,
-        "remote_path": _shown(None if end is None else end.remote_path),
-        "packed_in": _shown(packed_name if is_packed else None),
-        "differs": result is not None and result.differs,
-        "digests": {} if file is None else dict(file.digests),
-    }
+    tree = file_tree(name, file.size if file is not None else (result.size if result else 0))
+    if end is not None:
+        tree["outcome"], tree["fixity"] = end.outcome, end.fixity
+        tree["remote_path"] = _shown(end.remote_path)
+    if result is not None:
+        for key in ("algorithm", "local_digest", "remote_digest", "differs"):
+            tree[key] = getattr(result, key)
+    if file is not None:
+        tree["digests"] = dict(file.digests)
+    tree["packed_in"] = _shown(packed_name if is_packed else None)
     if end is not None and end.has_replaced:
         tree["has_replaced"] = True
     return tree
+
+
+def file_tree(name: str, size: int | None) -> dict[str, Any]:
+    """The entry of a file of which no more is known."""
+    return {
+        "path": printable_name(name),
+        "size": size,
+        "media_type": media_type_of(name),
+        "outcome": None,
+        "fixity": None,
+        "algorithm": None,
+        "local_digest": None,
+        "remote_digest": None,
+        "remote_path": None,
+        "packed_in": None,
+        "differs": False,
+        "digests": {},
+    }
 
 
 @contextlib.contextmanager

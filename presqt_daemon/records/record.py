@@ -55,18 +55,21 @@ class Draft:
     temporary: Path
     handle: int
 
-    def sync(self) -> None:
-        """Make its content durable. Raises OSError."""
-        os.fsync(self.handle)
+    def keep(self, *, durable: bool = False) -> None:
+        """Put it in its place, in one step and with its content durable.
 
-    def keep(self) -> None:
-        """Put it in its place, in one step. Raises OSError, and is dropped then."""
+        Its name is durable with the next sync of its folder, or by now. Raises OSError, and is
+        dropped then.
+        """
         try:
+            os.fsync(self.handle)
             os.replace(self.temporary, self.path)
         except BaseException:
             self.drop()
             raise
         os.close(self.handle)
+        if durable:
+            sync_folder(self.path.parent)
 
     def drop(self) -> None:
         """Remove it."""
@@ -99,33 +102,6 @@ def draft_record(
         draft.drop()
         raise
     return draft
-
-
-def write_record(
-    path: Path,
-    tree: Mapping[str, Any],
-    files: Iterable[Mapping[str, Any]] | None,
-    *,
-    mode: int,
-) -> None:
-    """Replace a record as a whole, durably. Raises OSError."""
-    keep_durably(draft_record(path, tree, files, mode=mode))
-
-
-def keep_durably(draft: Draft) -> None:
-    """Put a draft in its place so that no power loss takes it away. Raises OSError."""
-    keep_synced(draft)
-    sync_folder(draft.path.parent)
-
-
-def keep_synced(draft: Draft) -> None:
-    """The same, but for its name, which is durable with the next sync of its folder."""
-    try:
-        draft.sync()
-    except BaseException:
-        draft.drop()
-        raise
-    draft.keep()
 
 
 @contextlib.contextmanager
@@ -165,7 +141,7 @@ def append_event(path: Path, event: Mapping[str, Any]) -> None:
         if not isinstance(events, list):
             raise RecordError(f"{path.name} is damaged (no events)")
         tree = {**record.tree, "events": [*events, event]}
-        write_record(path, tree, record.files, mode=mode)
+        draft_record(path, tree, record.files, mode=mode).keep(durable=True)
 
 
 def open_plainly(path: str, flags: int) -> int:

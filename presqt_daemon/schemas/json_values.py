@@ -3,6 +3,7 @@
 A file that holds a dataclass of ours, one key for each field, needs no more than this.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,15 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2970
 _Kind = TypeVar("_Kind")
+
+
+def object_from_json(content: bytes) -> dict[str, Any]:
+    """The JSON object in a file of ours, or on a line of one; empty for anything else."""
+    try:
+        tree = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return tree if isinstance(tree, dict) else {}
 
 
 def tree_from_value(value: Any) -> Any:

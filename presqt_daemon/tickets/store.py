@@ -15,6 +15,7 @@ from typing import Any
 
 from presqt_daemon.leases.fence import pass_always
 from presqt_daemon.leases.lease import ALONE, LeaseTerms
+from presqt_daemon.schemas.json_values import object_from_json
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import NO_FILE, json_bytes, replace_file, sync_file
 from presqt_daemon.tickets.claim_record import ClaimRecord, record_from_bytes
@@ -118,10 +119,9 @@ class TicketFolder:
     def read_info_tree(self) -> dict[str, Any]:
         """The status file's JSON object as it is; an empty one where none can be read now."""
         try:
-            tree = json.loads(self.read_info_bytes())
-        except (OSError, ValueError, RecursionError):
+            return object_from_json(self.read_info_bytes())
+        except OSError:
             return {}
-        return tree if isinstance(tree, dict) else {}
 
     @property
     def is_claimed(self) -> bool:

@@ -28,11 +28,9 @@ from presqt_daemon.records.record import (
     RecordError,
     UnreadableRecordError,
     draft_record,
-    keep_synced,
     open_record,
 )
-from presqt_daemon.records.record_head import read_record_head
-from presqt_daemon.records.salvage import readable_head
+from presqt_daemon.records.record_head import read_record_head, readable_head
 from presqt_daemon.schemas.json_values import text_from_time
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import printable_name
@@ -93,7 +91,7 @@ class PastRecord:
                 self.draft.drop()
                 raise
             # the name may be lost with the power: the record is found missing then, and made again
-            keep_synced(self.draft)
+            self.draft.keep()
         reach("upgrade-written")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from presqt_daemon.model import Fixity, Outcome, Status
-from presqt_daemon.records.receipt import media_type_of
+from presqt_daemon.records.receipt import file_tree
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.legacy import has_compared, is_presqts
 from presqt_daemon.tickets.process_info import ProcessInfo
@@ -32,17 +32,11 @@ def past_file_trees(bag: PastBag, info: ProcessInfo) -> Iterator[dict[str, Any]]
         if has_ended and name in mismatched:
             fixity = Fixity.MISMATCHED
         is_compared = fixity in {Fixity.MATCHED, Fixity.MISMATCHED}
-        yield {
-            "path": printable_name(name),
-            "size": file.size,
-            "media_type": media_type_of(name),
+        yield file_tree(name, file.size) | {
             "outcome": outcome,
             "fixity": fixity,
             "algorithm": info.hash_algorithm if is_compared else None,
             "local_digest": file.digests.get(info.hash_algorithm or "") if is_compared else None,
-            "remote_digest": None,
-            "remote_path": None,
-            "packed_in": None,
             "differs": name in differing,
             "digests": dict(file.digests),
         }

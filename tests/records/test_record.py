@@ -13,7 +13,6 @@ from presqt_daemon.records.record import (
     append_event,
     draft_record,
     open_record,
-    write_record,
 )
 from presqt_daemon.records.record_head import read_record_head
 from presqt_daemon.system.files import json_bytes
@@ -44,6 +43,12 @@ def entry(path: str) -> dict[str, Any]:
 
 
 FILES = [entry("/a"), entry("/b\n"), entry("/\u20ac ],")]
+
+
+def write_record(
+    path: Path, tree: dict[str, Any], files: list[dict[str, Any]] | None, *, mode: int
+) -> None:
+    draft_record(path, tree, files, mode=mode).keep(durable=True)
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]] | None]:

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from presqt_daemon.records.record_head import HEAD_BYTES, RecordHead, read_record_head
-from presqt_daemon.records.salvage import readable_head
+from presqt_daemon.records.record_head import (
+    HEAD_BYTES,
+    RecordHead,
+    read_record_head,
+    readable_head,
+)
 from tests.upgrade.past import SCHEMA_1
 
 RUN = str(uuid.uuid4())

@@ -19,7 +19,7 @@ from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import HouseFault, PresqtError, UserFault
 from presqt_daemon.messages import Alive, Attempt, Progress, Reached, Report, Surveyed
 from presqt_daemon.model import Bag, Labels, Severity, Stage
-from presqt_daemon.records.payload import PayloadHead, read_files, read_head
+from presqt_daemon.records.payload import Payload, PayloadHead, read_head
 from presqt_daemon.staging.inspect import inspect_zip
 from presqt_daemon.staging.library import trouble_in_time
 from presqt_daemon.staging.small import OnWritten
@@ -78,7 +78,8 @@ class Desk:
         return read_head(self.folder / "payload.jsonl")
 
     def digests(self) -> dict[str, Mapping[str, str]]:
-        return {str(f.path): f.digests for f in read_files(self.folder / "payload.jsonl")}
+        with Payload(self.folder / "payload.jsonl") as payload:
+            return {str(f.path): f.digests for f in payload.files()}
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -10,7 +10,7 @@ import pytest
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction, UploadResult
-from presqt_daemon.records.payload import read_files, read_head
+from presqt_daemon.records.payload import Payload
 from presqt_daemon.targets.base import Container, ContainerRequest, Sending, Target
 from presqt_daemon.targets.figshare.article import terms_from
 from presqt_daemon.targets.figshare.deposits import MARK
@@ -638,8 +638,8 @@ DESCRIBED = (
 def with_info(folder: Path, info: tuple[tuple[str, str], ...]) -> Path:
     """The ticket's folder; bag-info.txt was read as these labels."""
     payload = folder / "payload.jsonl"
-    head = read_head(payload)
-    rows = list(read_files(payload))
+    with Payload(payload) as before:
+        head, rows = before.head, list(before.files())
     write_payload(payload, replace(head, bag=replace(head.bag, info=info)), rows)
     return folder
 

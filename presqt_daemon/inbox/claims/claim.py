@@ -122,11 +122,9 @@ class Claimer:
         for one in taken:
             self.uploads.may_act()
             try:
-                named = self._name(one)
+                results.append(self._name(one))
             except OSError as error:
                 results.append(UnfinishedError(one, error.strerror or str(error)))
-            else:
-                results.append(named)
         if any(isinstance(found, Taken) for found in results):
             try:
                 sync_folder(self.uploads.root)
@@ -210,14 +208,12 @@ class Claimer:
         Before each step is asked whether this is the daemon still: one that was frozen does one
         step at most after another took over, and whatever it is, that one has reckoned with it.
         """
-        drop, record, may_act = ticket.drop, ticket.record, self.uploads.may_act
+        drop, may_act = ticket.drop, self.uploads.may_act
         aside = None
         may_act()
-        if _must_be_copied(drop.status, config) or not _move_in(
-            drop, ticket.folder, record, may_act
-        ):
+        if _must_be_copied(drop.status, config) or not _move_in(ticket, may_act):
             may_act()
-            aside = _set_aside(drop, record.ticket, may_act)
+            aside = _set_aside(ticket, may_act)
         may_act()
         if ticket.sidecar is not None:
             remove_sidecar(ticket.sidecar, drop.folder.handle)
@@ -226,7 +222,7 @@ class Claimer:
         return Taken(
             place=drop.folder.place,
             folder=ticket.folder,
-            record=record,
+            record=ticket.record,
             size=drop.status.st_size,
             aside=aside,
         )
@@ -262,15 +258,14 @@ def _must_be_copied(status: os.stat_result, config: Config) -> bool:
     return bool(status.st_mode & readable & ~config.permissions.payload)
 
 
-def _move_in(
-    drop: Drop, folder: TicketFolder, record: ClaimRecord, may_act: Callable[[], None]
-) -> bool:
+def _move_in(ticket: _Begun, may_act: Callable[[], None]) -> bool:
     """Rename the drop into its ticket; False where that is another file system.
 
     Raises DropChangedError when what was moved is not what was decided on; it is put back.
     """
-    assert record.zip_name is not None
-    inside = folder.path / record.zip_name
+    drop = ticket.drop
+    assert ticket.record.zip_name is not None
+    inside = ticket.folder.path / ticket.record.zip_name
     try:
         os.rename(drop.name, inside, src_dir_fd=drop.folder.handle)
     except OSError as error:
@@ -285,10 +280,10 @@ def _move_in(
     return True
 
 
-def _set_aside(drop: Drop, ticket: str, may_act: Callable[[], None]) -> str:
+def _set_aside(ticket: _Begun, may_act: Callable[[], None]) -> str:
     """Rename the drop inside the inbox, so that it is ours and has yet to be copied."""
-    aside = aside_name(ticket, drop.name)
-    folder = drop.folder.handle
+    drop, folder = ticket.drop, ticket.drop.folder.handle
+    aside = aside_name(ticket.record.ticket, drop.name)
     os.rename(drop.name, aside, src_dir_fd=folder, dst_dir_fd=folder)
     reach("copy-renamed")
     if _has_changed(drop, os.stat(aside, dir_fd=folder, follow_symlinks=False)):
