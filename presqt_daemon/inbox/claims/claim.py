@@ -73,8 +73,8 @@ class DropChangedError(Exception):
 class UnfinishedError(OSError):
     """The drop is ours, but its ticket is not durable under its name: `finish` it again later."""
 
-    def __init__(self, taken: Taken, reason: str) -> None:
-        super().__init__(errno.EIO, reason)
+    def __init__(self, taken: Taken, error: OSError) -> None:
+        super().__init__(errno.EIO, error.strerror or str(error))
         self.taken = taken
 
 
@@ -124,13 +124,12 @@ class Claimer:
             try:
                 results.append(self._name(one))
             except OSError as error:
-                results.append(UnfinishedError(one, error.strerror or str(error)))
+                results.append(UnfinishedError(one, error))
         if any(isinstance(found, Taken) for found in results):
             try:
                 sync_folder(self.uploads.root)
             except OSError as error:
-                reason = error.strerror or str(error)
-                return [UnfinishedError(one, reason) for one in taken]
+                return [UnfinishedError(one, error) for one in taken]
         reach("claim-kept")
         return results
 
