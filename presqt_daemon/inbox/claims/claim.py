@@ -18,7 +18,6 @@ synced when it is staged.
 import contextlib
 import errno
 import os
-import stat
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +30,7 @@ from presqt_daemon.inbox.claims.new_ticket import (
     fill_folder,
     make_folder,
     make_own,
+    must_be_copied,
     record_of,
 )
 from presqt_daemon.inbox.claims.set_aside import put_back
@@ -210,7 +210,7 @@ class Claimer:
         drop, may_act = ticket.drop, self.uploads.may_act
         aside = None
         may_act()
-        if _must_be_copied(drop.status, config) or not _move_in(ticket, may_act):
+        if must_be_copied(drop.status, config) or not _move_in(ticket, may_act):
             may_act()
             aside = _set_aside(ticket, may_act)
         may_act()
@@ -245,16 +245,6 @@ class Claimer:
                 os.rename(taken.folder.path, named.path)
         reach("claim-named")
         return replace(taken, folder=named, aside=None)
-
-
-def _must_be_copied(status: os.stat_result, config: Config) -> bool:
-    """Whether a rename would leave others a way to the file: another name, or rights we keep."""
-    if status.st_nlink != 1:
-        return True
-    if os.geteuid() in {0, status.st_uid}:
-        return False
-    readable = stat.S_IRGRP | stat.S_IROTH
-    return bool(status.st_mode & readable & ~config.permissions.payload)
 
 
 def _move_in(ticket: _Begun, may_act: Callable[[], None]) -> bool:

@@ -121,6 +121,16 @@ def fill_folder(
     reach("claim-sidecar")
 
 
+def must_be_copied(status: os.stat_result, config: Config) -> bool:
+    """Whether a rename would leave others a way to the file: another name, or rights we keep."""
+    if status.st_nlink != 1:
+        return True
+    if os.geteuid() in {0, status.st_uid}:
+        return False
+    readable = stat.S_IRGRP | stat.S_IROTH
+    return bool(status.st_mode & readable & ~config.permissions.payload)
+
+
 def make_own(handle: int, config: Config, target: str | None) -> None:
     """Make an open file the service's and close it to others, as far as that is in our power."""
     try:
