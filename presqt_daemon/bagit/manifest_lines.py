@@ -5,11 +5,10 @@ RFC 8493 section 2.1.3; 6.1.3 for what md5sum and its kin write.
 
 import re
 from collections.abc import Iterable
-from typing import cast
 
 from presqt_daemon.bagit.findings import Findings
 from presqt_daemon.bagit.manifests import PAYLOAD, Manifest, ManifestName
-from presqt_daemon.bagit.odd_lines import are_lower_hex, clean_line, read_odd_line
+from presqt_daemon.bagit.odd_lines import clean_line, read_odd_line
 from presqt_daemon.bagit.paths import Names, decode_path, leaves_bag, plain_path, resolve
 from presqt_daemon.bagit.tag_text import TagBudget, held_bytes, read_list
 from presqt_daemon.bagit.tree import Tree
@@ -43,8 +42,7 @@ class LineReader:
         """
         before = 0
         for piece in pieces:
-            if not self._take_clean(piece):
-                self._read_lines(piece, before)
+            self._read_lines(piece, before)
             before += piece.count("\n")
             if self._pending_bytes < 0:
                 self._note_unread()
@@ -54,29 +52,6 @@ class LineReader:
             if self._budget.absent_bytes < 0:
                 self._note_unread()
                 return
-
-    def _take_clean(self, chunk: str) -> bool:
-        """Take a payload manifest's lines all at once; false, and none taken, where one is odd."""
-        length = self._length
-        if self._file.is_tag or length is None or (self._findings.strict and "%" in chunk):
-            return False
-        lines = chunk.removesuffix("\n").split("\n")
-        gap = "  " if lines[0][length : length + 2] == "  " else " "
-        start = length + len(gap)
-        if {line[length:start] for line in lines} != {gap}:
-            return False
-        checksums = [line[:length] for line in lines]
-        names = [self._names.exact.get(line[start:]) for line in lines]
-        listed = dict(zip(names, checksums, strict=True))
-        if (
-            len(listed) != len(lines)
-            or not all(name is not None and name.startswith(PAYLOAD) for name in names)
-            or not self.listed.keys().isdisjoint(listed)
-            or not are_lower_hex("".join(checksums))
-        ):
-            return False
-        self.listed.update(cast("dict[str, str]", listed))
-        return True
 
     def _read_lines(self, chunk: str, before: int) -> None:
         """Take lines one by one, the odd ones aside; `before` of them were judged already."""
@@ -95,17 +70,14 @@ class LineReader:
                     continue
                 self._put_aside(number, checksum, path)
             elif line or match.start() < len(chunk):
-                self._read_odd(number, line)
+                row = read_odd_line(number, line, self._file, self._length, self._findings)
+                if row is not None:
+                    self._put_aside(number, *row)
 
     def _put_aside(self, number: int, checksum: str, path: str) -> None:
         self._pending_bytes -= held_bytes(checksum, path)
         if self._pending_bytes >= 0:
             self._pending.append((number, checksum, path))
-
-    def _read_odd(self, number: int, line: str) -> None:
-        row = read_odd_line(number, line, self._file, self._length, self._findings)
-        if row is not None:
-            self._put_aside(number, *row)
 
     def _place(self, number: int, checksum: str, written: str) -> None:
         """Give a line's checksum to the file that it means, or note why that cannot be."""

@@ -71,11 +71,3 @@ def clean_line(length: int, *, is_tag: bool, excluded: str) -> re.Pattern[str]:
     digits = f"{{{length}}}" if length else f"{{1,{MAX_DIGITS}}}"
     start = rf"(?!data/|tagmanifest-)[^\n \t*{excluded}]" if is_tag else "data/"
     return re.compile(rf"(?:([0-9a-f]{digits})[ \t]+({start}[^\n{excluded}]*)|([^\n]*))(?:\n|\Z)")
-
-
-def are_lower_hex(digits: str) -> bool:
-    """Whether a text is made of 0-9 and a-f alone (several times faster than a pattern)."""
-    try:
-        return len(bytes.fromhex(digits)) * 2 == len(digits) and digits == digits.lower()
-    except ValueError:
-        return False

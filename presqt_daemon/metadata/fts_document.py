@@ -1,10 +1,12 @@
 """PRESQT_FTS_METADATA.json as a value: read and judged, merged, written (PresQT's schema).
 
-The schema ships as `schemas/fts_metadata.json`; the judgement here is the same without a library.
+The schema ships as `schemas/fts_metadata.json`, by which files are judged here.
 """
 
+import functools
+import importlib.resources
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -22,9 +24,9 @@ READABLE_NAMES: Mapping[str, str] = {
 """PresQT's targets, as it calls them; the file is kept for these."""
 
 _FAILED = "Either the destination did not provide a hash or fixity failed during upload."
+_TYPES = {"string": str, "object": dict, "array": list, "null": type(None)}
 
 Tree = dict[str, Any]
-_Check = Callable[[Any], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ def parse_fts(content: bytes) -> FtsMetadata | None:
         tree = read_untrusted_json(content)
     except UntrustedJsonError:
         return None
-    if not _is_document(tree):
+    if not _fits(tree, _schema()):
         return None
     return FtsMetadata(
         keywords=tuple(tree["allKeywords"]),
@@ -135,104 +137,33 @@ def _file_tree(result: FileResult, container_title: str) -> Tree:
     }
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+@functools.cache
+def _schema() -> Tree:
+    place = importlib.resources.files("presqt_daemon.schemas").joinpath("fts_metadata.json")
+    tree: Tree = json.loads(place.read_text(encoding="utf-8"))
+    return tree
 
 
-def _is_text_or_null(value: Any) -> bool:
-    return value is None or isinstance(value, str)
-
-
-def _is_user(value: Any) -> bool:
-    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return _is_text_or_null(value) or (is_whole and not isinstance(value, bool))
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
-def _list_of(check: _Check) -> _Check:
-    return lambda value: isinstance(value, list) and all(map(check, value))
-
-
-def _or_null(check: _Check) -> _Check:
-    return lambda value: value is None or check(value)
-
-
-def _object(required: Mapping[str, _Check], optional: Mapping[str, _Check] | None = None) -> _Check:
-    """A check for objects that have these keys and no others."""
-    known = {**required, **(optional or {})}
-
-    def check(value: Any) -> bool:
-        return (
-            isinstance(value, dict)
-            and required.keys() <= value.keys() <= known.keys()
-            and all(known[key](item) for key, item in value.items())
+def _fits(value: Any, schema: Tree) -> bool:
+    """Whether a value is as a part of our schema says, by those words of JSON Schema it uses."""
+    if "$ref" in schema:
+        schema = _schema()["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    kinds = schema["type"]
+    if not any(_is_a(value, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)):
+        return False
+    if isinstance(value, list) and "items" in schema:
+        return all(_fits(item, schema["items"]) for item in value)
+    if isinstance(value, dict):
+        known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+        return set(schema.get("required", ())) <= value.keys() and all(
+            _fits(item, known[key]) if key in known else others for key, item in value.items()
         )
-
-    return check
-
-
-def _are_keywords(value: Any) -> bool:
-    """Keys that PresQT knows have its types; others may be there."""
-    texts = _list_of(_is_text)
-    known: Mapping[str, _Check] = {
-        "sourceKeywordsAdded": texts,
-        "sourceKeywordsEnhanced": texts,
-        "ontologies": _list_of(_is_object),
-        "enhancer": _is_text_or_null,
-    }
-    return isinstance(value, dict) and all(
-        check(value[key]) for key, check in known.items() if key in value
-    )
+    return True
 
 
-_ARE_FILES = _list_of(
-    _object(
-        {
-            "sourcePath": _is_text,
-            "title": _is_text,
-            "sourceHashes": _is_object,
-            "destinationHashes": _is_object,
-            "destinationPath": _is_text,
-            "failedFixityInfo": _list_of(_is_object),
-            "extra": _is_object,
-        }
-    )
-)
-_IS_ACTION = _object(
-    {
-        "id": _is_text,
-        "details": _is_text,
-        "actionDateTime": _is_text,
-        "actionType": _is_text,
-        "sourceTargetName": _is_text,
-        "destinationTargetName": _is_text_or_null,
-        "sourceUsername": _is_user,
-        "destinationUsername": _is_user,
-        "keywords": _are_keywords,
-        "files": _object({str(outcome): _ARE_FILES for outcome in Outcome}),
-    }
-)
-_TEXTS_OR_NULL = dict.fromkeys(("first_name", "last_name", "ORCID"), _is_text_or_null)
-_IS_EXTRA = _object(
-    {},
-    {
-        "title": _is_text_or_null,
-        "creators": _or_null(_list_of(_object({}, _TEXTS_OR_NULL))),
-        "publication_date": _is_text_or_null,
-        "description": _is_text_or_null,
-        "keywords": _or_null(_list_of(_is_text)),
-        "license": _is_text_or_null,
-        "related_identifiers": _or_null(
-            _list_of(_object({}, {"type": _is_text_or_null, "identifier": _is_text_or_null}))
-        ),
-        "references": _is_text_or_null,
-        "notes": _is_text_or_null,
-    },
-)
-_is_document = _object(
-    {"allKeywords": _list_of(_is_text), "actions": _list_of(_IS_ACTION)},
-    {"extra_metadata": _IS_EXTRA},
-)
+def _is_a(value: Any, kind: str) -> bool:
+    """JSON Schema's types: 1.0 is a whole number, and true is none."""
+    if kind == "integer":
+        is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        return is_whole and not isinstance(value, bool)
+    return isinstance(value, _TYPES[kind])

@@ -13,23 +13,17 @@ COUNT = 20_000
 FILES = [f"data/{number:05}" for number in range(COUNT)]
 
 
-class OneByOne(LineReader):
-    """Never takes lines at once."""
-
-    def _take_clean(self, chunk: str) -> bool:
-        return False
-
-
 def rows(checksum_of_first: int = 0) -> list[str]:
     return [f"{checksum_of_first + n:040x}  {path}" for n, path in enumerate(FILES)]
 
 
 def read(
-    lines: list[str], files: list[str] = FILES, *, strict: bool = True, kind: type = LineReader
+    lines: list[str], files: list[str] = FILES, *, strict: bool = True, is_split: bool = False
 ) -> tuple[dict[str, str], dict[str, str], list[tuple[str, str]]]:
     findings = Findings(strict=strict)
-    reader = kind(SHA1, Names(files, frozenset({"data"})), findings, TagBudget())
-    reader.read(TagText(content="".join(f"{row}\n" for row in lines), codec="utf-8").pieces())
+    reader = LineReader(SHA1, Names(files, frozenset({"data"})), findings, TagBudget())
+    text = TagText(content="".join(f"{row}\n" for row in lines), codec="utf-8")
+    reader.read("".join(text.pieces()).splitlines(keepends=True) if is_split else text.pieces())
     return reader.listed, reader.absent, [(f.code, f.message) for f in findings.all()]
 
 
@@ -98,11 +92,11 @@ LINES = st.lists(
 
 @settings(max_examples=500)
 @given(lines=LINES, files=st.lists(st.sampled_from(PATHS), unique=True), strict=st.booleans())
-def test_lines_taken_at_once_mean_what_they_mean_one_by_one(
+def test_lines_read_in_one_piece_mean_what_they_mean_each_in_its_own(
     lines: list[str], files: list[str], strict: bool
 ) -> None:
     together = read(lines, files, strict=strict)
-    assert together == read(lines, files, strict=strict, kind=OneByOne)
+    assert together == read(lines, files, strict=strict, is_split=True)
     listed, absent, _findings = together
     assert set(listed) <= set(files)
     assert set(absent).isdisjoint(listed)
