@@ -5,7 +5,7 @@ finding. What `Tree.read` raises is the reader's own trouble and flies on.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from presqt_daemon.bagit.completeness import (
@@ -13,8 +13,8 @@ from presqt_daemon.bagit.completeness import (
     check_manifests_exist,
     check_tag_manifests,
 )
-from presqt_daemon.bagit.declaration import DECLARATION, Declaration, read_declaration
-from presqt_daemon.bagit.fetch import FETCH, check_fetch
+from presqt_daemon.bagit.declaration import Declaration, read_declaration
+from presqt_daemon.bagit.fetch import check_fetch
 from presqt_daemon.bagit.findings import Findings
 from presqt_daemon.bagit.manifest_lines import read_manifest
 from presqt_daemon.bagit.manifests import (
@@ -26,7 +26,7 @@ from presqt_daemon.bagit.manifests import (
 )
 from presqt_daemon.bagit.paths import Names
 from presqt_daemon.bagit.portability import check_portability
-from presqt_daemon.bagit.profile_check import BagContents, check_profile
+from presqt_daemon.bagit.profile_check import check_profile
 from presqt_daemon.bagit.tag_text import MAX_FILES, TagBudget, read_text
 from presqt_daemon.bagit.tagfiles import labels_from_text
 from presqt_daemon.bagit.tree import Tree
@@ -110,7 +110,7 @@ def read_structure(
     check_tag_manifests(tree, manifests, findings)
     info = _read_info(tree, declaration, findings, budget)
     if profile is not None:
-        check_profile(profile, _contents(tree, declaration, info, files), findings)
+        check_profile(profile, tree, declaration.version, info, files, findings)
     return Structure(
         version=declaration.version,
         encoding=declaration.encoding,
@@ -213,28 +213,3 @@ def _read_info(
                 found=f"{real[0]}.{real[1]}",
             )
     return info
-
-
-def _contents(
-    tree: Tree,
-    declaration: Declaration,
-    info: tuple[tuple[str, str], ...],
-    files: Iterable[ManifestName],
-) -> BagContents:
-    manifests = list(files)
-    standard = {DECLARATION, "bag-info.txt", "package-info.txt", FETCH}
-    standard.update(entry.name for entry in manifests)
-    return BagContents(
-        version=declaration.version,
-        info=info,
-        manifests=frozenset(entry.algorithm for entry in manifests if not entry.is_tag),
-        tag_manifests=frozenset(entry.algorithm for entry in manifests if entry.is_tag),
-        tag_files=frozenset(
-            path for path in tree.files if not path.startswith(PAYLOAD) and path not in standard
-        ),
-        payload={
-            path: entry.size for path, entry in tree.files.items() if path.startswith(PAYLOAD)
-        },
-        standard=frozenset(standard & tree.files.keys()),
-        has_fetch=FETCH in tree.files,
-    )

@@ -13,107 +13,107 @@ MAX_LISTED = 1000
 _E, _W = Severity.ERROR, Severity.WARNING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """How grave a code is in a bag of version 1.0 and in an older one, and where it comes from.
+    """Where a code comes from, and how grave it is: in a bag of version 1.0 and in an `older` one.
 
-    `source` is a section of RFC 8493, or the name of another document.
+    `source` is a section of RFC 8493, or the name of another document; `older` is None where it
+    makes no difference.
     """
 
-    severity: Severity
-    older: Severity
     source: str
+    severity: Severity = _E
+    older: Severity | None = None
 
 
-def _rule(source: str, severity: Severity = _E, older: Severity | None = None) -> Rule:
-    return Rule(severity=severity, older=older or severity, source=source)
-
+DECLARATION_SECTION = "2.1.1"
+LIMITS_SECTION = "5"
 
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
-        "no-declaration": _rule("2.1.1"),
-        "declaration-malformed": _rule("2.1.1"),
-        "declaration-spacing": _rule("2.1.1", _E, _W),
-        "declaration-order": _rule("2.1.1", _E, _W),
-        "declaration-label-case": _rule("2.1.1", _W),
-        "declaration-bom": _rule("2.1.1"),
-        "version-malformed": _rule("2.1.1"),
-        "version-unsupported": _rule("2.1.1"),
-        "encoding-unknown": _rule("2.1.1"),
-        "encoding-not-utf-8": _rule("2.3", _W),
-        "tag-file-too-large": _rule("5"),
-        "tag-file-too-many-lines": _rule("5"),
-        "tag-file-line-too-long": _rule("5"),
-        "tag-files-too-large": _rule("5"),
-        "too-many-manifests": _rule("5"),
-        "too-many-unknown-names": _rule("5"),
-        "tag-file-undecodable": _rule("2.3"),
-        "tag-file-bom": _rule("2.3", _E, _W),
-        "blank-line": _rule("2.3", _W),
-        "no-payload-folder": _rule("2.1.2"),
-        "no-manifest": _rule("2.1.3"),
-        "no-verifiable-manifest": _rule("3"),
-        "algorithm-unknown": _rule("2.4", _W),
-        "algorithm-name-unusual": _rule("2.4", _W),
-        "manifest-line-malformed": _rule("2.1.3"),
-        "manifest-line-escaped": _rule("6.1.3"),
-        "manifest-line-comment": _rule("2.1.3", _W),
-        "manifest-line-asterisk": _rule("6.1.3", _W),
-        "checksum-malformed": _rule("2.1.3"),
-        "path-unsafe": _rule("5.1"),
-        "path-not-plain": _rule("2.1.3", _W),
-        "path-not-encoded": _rule("2.1.3", _W),
-        "path-normalization": _rule("6.1.1.2", _W),
-        "not-payload": _rule("2.1.3"),
-        "directory-listed": _rule("2.1.3"),
-        "listed-twice": _rule("2.1.3", _E, _W),
-        "listed-twice-conflicting": _rule("2.1.3"),
-        "tag-manifest-lists-payload": _rule("2.2.1", _E, _W),
-        "tag-manifest-lists-tag-manifest": _rule("2.2.1", _E, _W),
-        "manifest-not-in-tag-manifest": _rule("2.2.1", _E, _W),
-        "tag-file-not-listed": _rule("2.2.1", _W),
-        "missing-file": _rule("3"),
-        "extra-file": _rule("3"),
-        "not-in-every-manifest": _rule("3", _E, _W),
-        "file-unverifiable": _rule("3"),
-        "checksum-mismatch": _rule("3"),
-        "checksum-not-taken": _rule("3"),
-        "info-line-malformed": _rule("2.2.2"),
-        "info-spacing": _rule("2.2.2", _E, _W),
-        "info-first-line-indented": _rule("2.2.2", _E, _W),
-        "oxum-malformed": _rule("2.2.2"),
-        "oxum-repeated": _rule("2.2.2", _E, _W),
-        "oxum-mismatch": _rule("2.2.2"),
-        "fetch-line-malformed": _rule("2.2.3"),
-        "fetch-url-not-absolute": _rule("2.2.3"),
-        "fetch-not-payload": _rule("2.2.3"),
-        "fetch-not-in-every-manifest": _rule("2.2.3"),
-        "fetch-listed-twice": _rule("2.2.3", _W),
-        "fetch-length-mismatch": _rule("2.2.3"),
-        "file-is-remote": _rule("5.2"),
-        "names-undeclared": _rule("APPNOTE.TXT, appendix D"),
-        "symbolic-link": _rule("5.1"),
-        "special-file": _rule("5.1"),
-        "name-unsafe": _rule("5.1"),
-        "name-not-utf-8": _rule("6.1.1.2"),
-        "name-normalization-duplicate": _rule("6.1.1.2", _W),
-        "name-case-duplicate": _rule("6.1.1.1", _W),
-        "name-windows": _rule("6.1.2", _W),
-        "system-file": _rule("6.1", _W),
-        "empty-folder": _rule("2.1.3", _W),
-        "profile-version": _rule("BagIt Profiles"),
-        "profile-info-missing": _rule("BagIt Profiles"),
-        "profile-info-recommended": _rule("BagIt Profiles", _W),
-        "profile-info-value": _rule("BagIt Profiles"),
-        "profile-info-repeated": _rule("BagIt Profiles"),
-        "profile-identifier": _rule("BagIt Profiles", _W),
-        "profile-manifest-required": _rule("BagIt Profiles"),
-        "profile-manifest-not-allowed": _rule("BagIt Profiles"),
-        "profile-file-required": _rule("BagIt Profiles"),
-        "profile-file-not-allowed": _rule("BagIt Profiles"),
-        "profile-fetch": _rule("BagIt Profiles"),
-        "profile-data-not-empty": _rule("BagIt Profiles"),
-        "profile-serialization": _rule("BagIt Profiles"),
+        "no-declaration": Rule(DECLARATION_SECTION),
+        "declaration-malformed": Rule(DECLARATION_SECTION),
+        "declaration-spacing": Rule(DECLARATION_SECTION, _E, _W),
+        "declaration-order": Rule(DECLARATION_SECTION, _E, _W),
+        "declaration-label-case": Rule(DECLARATION_SECTION, _W),
+        "declaration-bom": Rule(DECLARATION_SECTION),
+        "version-malformed": Rule(DECLARATION_SECTION),
+        "version-unsupported": Rule(DECLARATION_SECTION),
+        "encoding-unknown": Rule(DECLARATION_SECTION),
+        "encoding-not-utf-8": Rule("2.3", _W),
+        "tag-file-too-large": Rule(LIMITS_SECTION),
+        "tag-file-too-many-lines": Rule(LIMITS_SECTION),
+        "tag-file-line-too-long": Rule(LIMITS_SECTION),
+        "tag-files-too-large": Rule(LIMITS_SECTION),
+        "too-many-manifests": Rule(LIMITS_SECTION),
+        "too-many-unknown-names": Rule(LIMITS_SECTION),
+        "tag-file-undecodable": Rule("2.3"),
+        "tag-file-bom": Rule("2.3", _E, _W),
+        "blank-line": Rule("2.3", _W),
+        "no-payload-folder": Rule("2.1.2"),
+        "no-manifest": Rule("2.1.3"),
+        "no-verifiable-manifest": Rule("3"),
+        "algorithm-unknown": Rule("2.4", _W),
+        "algorithm-name-unusual": Rule("2.4", _W),
+        "manifest-line-malformed": Rule("2.1.3"),
+        "manifest-line-escaped": Rule("6.1.3"),
+        "manifest-line-comment": Rule("2.1.3", _W),
+        "manifest-line-asterisk": Rule("6.1.3", _W),
+        "checksum-malformed": Rule("2.1.3"),
+        "path-unsafe": Rule("5.1"),
+        "path-not-plain": Rule("2.1.3", _W),
+        "path-not-encoded": Rule("2.1.3", _W),
+        "path-normalization": Rule("6.1.1.2", _W),
+        "not-payload": Rule("2.1.3"),
+        "directory-listed": Rule("2.1.3"),
+        "listed-twice": Rule("2.1.3", _E, _W),
+        "listed-twice-conflicting": Rule("2.1.3"),
+        "tag-manifest-lists-payload": Rule("2.2.1", _E, _W),
+        "tag-manifest-lists-tag-manifest": Rule("2.2.1", _E, _W),
+        "manifest-not-in-tag-manifest": Rule("2.2.1", _E, _W),
+        "tag-file-not-listed": Rule("2.2.1", _W),
+        "missing-file": Rule("3"),
+        "extra-file": Rule("3"),
+        "not-in-every-manifest": Rule("3", _E, _W),
+        "file-unverifiable": Rule("3"),
+        "checksum-mismatch": Rule("3"),
+        "checksum-not-taken": Rule("3"),
+        "info-line-malformed": Rule("2.2.2"),
+        "info-spacing": Rule("2.2.2", _E, _W),
+        "info-first-line-indented": Rule("2.2.2", _E, _W),
+        "oxum-malformed": Rule("2.2.2"),
+        "oxum-repeated": Rule("2.2.2", _E, _W),
+        "oxum-mismatch": Rule("2.2.2"),
+        "fetch-line-malformed": Rule("2.2.3"),
+        "fetch-url-not-absolute": Rule("2.2.3"),
+        "fetch-not-payload": Rule("2.2.3"),
+        "fetch-not-in-every-manifest": Rule("2.2.3"),
+        "fetch-listed-twice": Rule("2.2.3", _W),
+        "fetch-length-mismatch": Rule("2.2.3"),
+        "file-is-remote": Rule("5.2"),
+        "names-undeclared": Rule("APPNOTE.TXT, appendix D"),
+        "symbolic-link": Rule("5.1"),
+        "special-file": Rule("5.1"),
+        "name-unsafe": Rule("5.1"),
+        "name-not-utf-8": Rule("6.1.1.2"),
+        "name-normalization-duplicate": Rule("6.1.1.2", _W),
+        "name-case-duplicate": Rule("6.1.1.1", _W),
+        "name-windows": Rule("6.1.2", _W),
+        "system-file": Rule("6.1", _W),
+        "empty-folder": Rule("2.1.3", _W),
+        "profile-version": Rule("BagIt Profiles"),
+        "profile-info-missing": Rule("BagIt Profiles"),
+        "profile-info-recommended": Rule("BagIt Profiles", _W),
+        "profile-info-value": Rule("BagIt Profiles"),
+        "profile-info-repeated": Rule("BagIt Profiles"),
+        "profile-identifier": Rule("BagIt Profiles", _W),
+        "profile-manifest-required": Rule("BagIt Profiles"),
+        "profile-manifest-not-allowed": Rule("BagIt Profiles"),
+        "profile-file-required": Rule("BagIt Profiles"),
+        "profile-file-not-allowed": Rule("BagIt Profiles"),
+        "profile-fetch": Rule("BagIt Profiles"),
+        "profile-data-not-empty": Rule("BagIt Profiles"),
+        "profile-serialization": Rule("BagIt Profiles"),
     }
 )
 
@@ -141,7 +141,7 @@ class Findings:
     ) -> None:
         """Note one finding; `what` may hold `THIS`, else the path is set before it."""
         rule = RULES[code]
-        severity = rule.severity if self.strict else rule.older
+        severity = rule.severity if self.strict else rule.older or rule.severity
         self.totals[severity] += 1
         listed = self._listed[severity]
         if len(listed) >= MAX_LISTED:

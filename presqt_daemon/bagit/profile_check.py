@@ -4,79 +4,73 @@ Wildcards in lists of files are those of a shell; `*` crosses folders, as in the
 own validator.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
+from presqt_daemon.bagit.declaration import DECLARATION
+from presqt_daemon.bagit.fetch import FETCH
 from presqt_daemon.bagit.findings import Findings
+from presqt_daemon.bagit.manifests import PAYLOAD, ManifestName
+from presqt_daemon.bagit.tree import Tree
 from presqt_daemon.findings import shown
 from presqt_daemon.profile import Profile
 
+_STANDARD = frozenset({DECLARATION, "bag-info.txt", "package-info.txt", FETCH})
 _ZIP_TYPES = frozenset(
     ["zip", "application/zip", "application/x-zip", "application/x-zip-compressed"]
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BagContents:
-    """What a profile looks at in a bag.
+def check_profile(
+    profile: Profile,
+    tree: Tree,
+    version: str,
+    info: Iterable[tuple[str, str]],
+    manifests: Collection[ManifestName],
+    findings: Findings,
+) -> None:
+    """Note where the bag of a `tree` does not meet the profile; `info` are its labels.
 
-    `tag_files` are those that BagIt does not name, `standard` those that it does; `payload` maps
-    paths to sizes; manifests are given by algorithm.
+    Of its tag files a profile may forbid those alone that BagIt does not name.
     """
-
-    version: str = ""
-    info: tuple[tuple[str, str], ...] = ()
-    manifests: frozenset[str] = frozenset()
-    tag_manifests: frozenset[str] = frozenset()
-    tag_files: frozenset[str] = frozenset()
-    standard: frozenset[str] = frozenset()
-    payload: Mapping[str, int] = field(default_factory=dict)
-    has_fetch: bool = False
-
-
-def check_profile(profile: Profile, contents: BagContents, findings: Findings) -> None:
-    """Note where the bag does not meet the profile."""
-    if profile.versions is not None and contents.version not in profile.versions:
+    if profile.versions is not None and version not in profile.versions:
         findings.add(
             "profile-version",
-            "bagit.txt",
-            f"the profile accepts BagIt {', '.join(profile.versions)}, not {contents.version}",
+            DECLARATION,
+            f"the profile accepts BagIt {', '.join(profile.versions)}, not {version}",
             expected=", ".join(profile.versions),
-            found=contents.version,
+            found=version,
         )
-    _check_labels(profile, contents, findings)
-    for kind, have, required, allowed in (
-        ("manifest", contents.manifests, profile.manifests_required, profile.manifests_allowed),
-        (
-            "tagmanifest",
-            contents.tag_manifests,
-            profile.tag_manifests_required,
-            profile.tag_manifests_allowed,
-        ),
-    ):
-        _check_manifests(kind, have, required, allowed, findings)
-    everything = contents.tag_files | contents.standard
+    _check_labels(profile, info, findings)
+    _check_manifests(profile, manifests, findings)
+    payload = {path: file.size for path, file in tree.files.items() if path.startswith(PAYLOAD)}
+    tag_files = tree.files.keys() - payload.keys()
+    unnamed = tag_files - _STANDARD - {manifest.name for manifest in manifests}
     _check_files(
-        everything, contents.tag_files, profile.tag_files_required, profile.tag_files_allowed,
-        findings,
-    )  # fmt: skip
-    _check_files(
-        contents.payload, contents.payload, profile.payload_required, profile.payload_allowed,
-        findings,
-    )  # fmt: skip
-    if contents.has_fetch and not profile.allow_fetch:
-        findings.add("profile-fetch", "fetch.txt", "the profile does not allow this file")
-    if profile.fetch_required and not contents.has_fetch:
-        findings.add("profile-fetch", "fetch.txt", "the profile asks for this file")
-    if profile.data_empty and (len(contents.payload) > 1 or any(contents.payload.values())):
+        tag_files, unnamed, profile.tag_files_required, profile.tag_files_allowed, findings
+    )
+    _check_files(payload, payload, profile.payload_required, profile.payload_allowed, findings)
+    if FETCH in tag_files and not profile.allow_fetch:
+        findings.add("profile-fetch", FETCH, "the profile does not allow this file")
+    if profile.fetch_required and FETCH not in tag_files:
+        findings.add("profile-fetch", FETCH, "the profile asks for this file")
+    if profile.data_empty and (len(payload) > 1 or any(payload.values())):
         findings.add("profile-data-not-empty", "data", "the profile asks for an empty payload")
-    _check_serialization(profile, findings)
+    accepted = profile.serializations
+    if profile.serialization == "forbidden" or (
+        accepted is not None and _ZIP_TYPES.isdisjoint(accepted)
+    ):
+        findings.add(
+            "profile-serialization",
+            "",
+            "the profile does not accept bags in a zip",
+            hint="The operator has to choose another profile; only zips are taken here",
+        )
 
 
-def _check_labels(profile: Profile, contents: BagContents, findings: Findings) -> None:
+def _check_labels(profile: Profile, info: Iterable[tuple[str, str]], findings: Findings) -> None:
     values: dict[str, list[str]] = {}
-    for label, value in contents.info:
+    for label, value in info:
         values.setdefault(label.lower(), []).append(value)
     for rule in profile.labels:
         given = values.get(rule.label.lower(), [])
@@ -115,20 +109,22 @@ def _check_labels(profile: Profile, contents: BagContents, findings: Findings) -
 
 
 def _check_manifests(
-    kind: str,
-    have: frozenset[str],
-    required: tuple[str, ...] | None,
-    allowed: tuple[str, ...] | None,
-    findings: Findings,
+    profile: Profile, manifests: Collection[ManifestName], findings: Findings
 ) -> None:
-    for algorithm in required or ():
-        if algorithm not in have:
-            name = f"{kind}-{algorithm}.txt"
-            findings.add("profile-manifest-required", name, "the profile asks for this file")
-    for algorithm in sorted(have):
-        if allowed is not None and algorithm not in allowed:
-            name = f"{kind}-{algorithm}.txt"
-            findings.add("profile-manifest-not-allowed", name, "the profile does not allow it")
+    for is_tag, required, allowed in (
+        (False, profile.manifests_required, profile.manifests_allowed),
+        (True, profile.tag_manifests_required, profile.tag_manifests_allowed),
+    ):
+        have = {manifest.algorithm for manifest in manifests if manifest.is_tag is is_tag}
+        kind = "tagmanifest" if is_tag else "manifest"
+        for algorithm in required or ():
+            if algorithm not in have:
+                name = f"{kind}-{algorithm}.txt"
+                findings.add("profile-manifest-required", name, "the profile asks for this file")
+        for algorithm in sorted(have):
+            if allowed is not None and algorithm not in allowed:
+                name = f"{kind}-{algorithm}.txt"
+                findings.add("profile-manifest-not-allowed", name, "the profile does not allow it")
 
 
 def _check_files(
@@ -148,16 +144,3 @@ def _check_files(
     for path in sorted(judged):
         if path not in exact and not any(fnmatchcase(path, pattern) for pattern in globs):
             findings.add("profile-file-not-allowed", path, "the profile does not allow this file")
-
-
-def _check_serialization(profile: Profile, findings: Findings) -> None:
-    accepted = profile.serializations
-    if profile.serialization == "forbidden" or (
-        accepted is not None and _ZIP_TYPES.isdisjoint(accepted)
-    ):
-        findings.add(
-            "profile-serialization",
-            "",
-            "the profile does not accept bags in a zip",
-            hint="The operator has to choose another profile; only zips are taken here",
-        )

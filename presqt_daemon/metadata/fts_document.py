@@ -24,7 +24,7 @@ READABLE_NAMES: Mapping[str, str] = {
 """PresQT's targets, as it calls them; the file is kept for these."""
 
 _FAILED = "Either the destination did not provide a hash or fixity failed during upload."
-_TYPES = {"string": str, "object": dict, "array": list, "null": type(None)}
+_TYPES: Mapping[str, type] = {"string": str, "object": dict, "array": list, "null": type(None)}
 
 Tree = dict[str, Any]
 

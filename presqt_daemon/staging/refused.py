@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from presqt_daemon.bagit.bag import Structure, compare_digests
+from presqt_daemon.bagit.findings import DECLARATION_SECTION, LIMITS_SECTION, RULES
 from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.findings import and_more, finding, shown
 from presqt_daemon.model import Finding, Severity
@@ -17,28 +18,6 @@ from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.zips.entries import Archive, Member
 from presqt_daemon.zips.stream import stream_digests
 
-_MALFORMED_CODES = frozenset(
-    {
-        "no-declaration",
-        "declaration-malformed",
-        "declaration-order",
-        "declaration-spacing",
-        "declaration-bom",
-        "version-malformed",
-        "version-unsupported",
-        "encoding-unknown",
-    }
-)
-_LIMIT_CODES = frozenset(
-    {
-        "tag-file-too-large",
-        "tag-file-too-many-lines",
-        "tag-file-line-too-long",
-        "tag-files-too-large",
-        "too-many-manifests",
-        "too-many-unknown-names",
-    }
-)
 _START = "PresQT Error: "
 _OF_THE_ZIP = frozenset(
     {
@@ -111,11 +90,11 @@ def check_structure(
 def raise_unreadable(structure: Structure) -> None:
     """Raise the fault of a bag whose tag files cannot be read: `malformed-bag` or `too-large`."""
     errors = _of(structure, Severity.ERROR)
-    for error, start, codes in (
-        ("malformed-bag", f"{MALFORMED} ", _MALFORMED_CODES),
-        ("too-large", _START, _LIMIT_CODES),
+    for error, start, section in (
+        ("malformed-bag", f"{MALFORMED} ", DECLARATION_SECTION),
+        ("too-large", _START, LIMITS_SECTION),
     ):
-        first = next((entry for entry in errors if entry.code in codes), None)
+        first = next((entry for entry in errors if RULES[entry.code].source == section), None)
         if first is not None:
             raise _fault(
                 structure, error, f"{start}{first.message}", errors, structure.errors_total
