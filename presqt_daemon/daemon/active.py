@@ -15,6 +15,7 @@ from presqt_daemon.leases.fence import FENCED_EXIT
 from presqt_daemon.leases.heartbeat import Heartbeat, TornHeartbeatError, read_heartbeat
 from presqt_daemon.leases.kept import KeptLease
 from presqt_daemon.leases.lease import HeldElsewhereError, Lease, LeaseTerms
+from presqt_daemon.leases.standbys import WaitingFile
 from presqt_daemon.leases.take import Seen, take_lease
 from presqt_daemon.system.files import make_folder
 from presqt_daemon.system.host import host_of, is_of_this_boot, is_same_host, pid_of
@@ -61,6 +62,10 @@ class ServedFolders:
         self._seen: Seen = {}
         self.ttl = config.engine_options.lease_ttl
         self._terms = LeaseTerms(ttl=self.ttl, is_alone=not is_standby and config.engine == "local")
+
+    def waiting_file(self) -> WaitingFile:
+        """By which others know that this process waits for them."""
+        return WaitingFile(self._config.mediafiles, self.ttl)
 
     def take(self) -> HeldFolders:
         """Serve them from now on. Raises HeldError when another instance has them, OSError.

@@ -10,6 +10,7 @@ from presqt_daemon.daemon.active import HeldFolders, ServedFolders
 from presqt_daemon.daemon.events import Event, StopAsked, listen_to_signals
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.leases.lease import BEAT_SHARE
+from presqt_daemon.leases.standbys import WaitingFile
 from presqt_daemon.system.systemd import Notifier
 from presqt_daemon.tickets.locks import HeldError
 
@@ -25,9 +26,20 @@ _log = logging.getLogger(__name__)
 def stand_by(served: ServedFolders, events: "queue.SimpleQueue[Event]") -> HeldFolders | None:
     """The folders, as soon as nobody serves them who lives; None where a signal said stop.
 
-    systemd is told that all is well meanwhile, and who is active. Raises OSError.
+    systemd is told that all is well meanwhile, and who is active; `status --workers` finds a file.
+    Raises OSError.
     """
     listen_to_signals(events.put)
+    waiting = served.waiting_file()
+    try:
+        return _wait(served, events, waiting)
+    finally:
+        waiting.forget()
+
+
+def _wait(
+    served: ServedFolders, events: "queue.SimpleQueue[Event]", waiting: WaitingFile
+) -> HeldFolders | None:
     notifier = Notifier(os.environ)
     every = min(LOOK_SECONDS, served.ttl * BEAT_SHARE)
     told = ""
@@ -50,6 +62,7 @@ def stand_by(served: ServedFolders, events: "queue.SimpleQueue[Event]") -> HeldF
                 _log.info("taking over")
                 notifier.send(WATCHDOG_USEC=str(int(TAKEOVER_SECONDS * 1e6)), STATUS="taking over")
             return held
+        waiting.tell()
         notifier.send(READY="1", WATCHDOG="1", STATUS=f"standing by: {told}")
         try:
             event = events.get(timeout=every)

@@ -213,9 +213,43 @@ def test_commands_on_a_standbys_host_find_the_active_daemon(hosts: Hosts) -> Non
     assert "no daemon" not in status.stdout + status.stderr
     check = hosts.house.run("check", "--json")
     rows = {row["what"]: row for row in json.loads(check.stdout)["rows"]}
-    assert rows["daemon"]["detail"] == "is running"
+    assert rows["daemon"]["detail"] == f"is running: pid {hosts.daemons['a'].pid} on a"
     hosts.daemons["b"].send_signal(signal.SIGTERM)
     assert hosts.wait_for_code("b") == 0
+
+
+def daemons_of(hosts: Hosts) -> list[tuple[str, str]]:
+    """What `status --workers` says of daemons: the active one, then those that stand by."""
+    said = hosts.house.run("status", "--workers", "--json")
+    return [(row["what"], row["detail"]) for row in json.loads(said.stdout)["daemons"]]
+
+
+@pytest.mark.full
+def test_who_is_active_and_who_stands_by_is_listed_and_no_dead_one_for_ever(hosts: Hosts) -> None:
+    start_pair(hosts)
+    hosts.start("c")
+    hosts.wait_for_log("c", "standing by: ")
+    pids = {name: f"pid {process.pid} on {name}" for name, process in hosts.daemons.items()}
+
+    def listed(active: str, *waiting: str) -> bool:
+        daemon = ("daemon", f"is running: {pids[active]}")
+        return daemons_of(hosts) == [
+            daemon,
+            *(("standby", f"stands by: {pids[w]}") for w in waiting),
+        ]
+
+    wait_until(lambda: listed("a", "b", "c"), LONG, what=f"{daemons_of(hosts)}", every=0.2)
+    said = hosts.house.run("status", "--workers").stdout
+    assert all(pid in said for pid in pids.values()), said
+    hosts.signal("c", signal.SIGSTOP)
+    wait_until(lambda: listed("a", "b"), LONG, what="for the frozen one to go", every=0.2)
+    hosts.signal("c", signal.SIGCONT)
+    wait_until(lambda: listed("a", "b", "c"), LONG, what="for the thawed one", every=0.2)
+    hosts.signal("c", signal.SIGKILL)
+    wait_until(lambda: listed("a", "b"), LONG, what="for the dead one to go", every=0.2)
+    hosts.daemons["a"].send_signal(signal.SIGTERM)
+    assert hosts.wait_for_code("a") == 0
+    wait_until(lambda: listed("b"), LONG, what="for the next active one", every=0.2)
 
 
 @pytest.mark.full

@@ -5,7 +5,7 @@ import sys
 
 from presqt_daemon.cli.check.as_service import INSIDE, command_as_service
 from presqt_daemon.cli.check.deposit import check_deposit
-from presqt_daemon.cli.check.engine import check_engine
+from presqt_daemon.cli.check.engine import check_daemons, check_engine
 from presqt_daemon.cli.check.limits import check_limits
 from presqt_daemon.cli.check.places import check_places
 from presqt_daemon.cli.check.receivers import check_receivers, send_trials
@@ -47,6 +47,7 @@ def main(context: Context) -> int:
         *without_os_errors("limits", check_limits(config)),
         *check_targets(config, context.environment),
         *check_receivers(config, context.environment),
+        *without_os_errors("daemon", check_daemons(config)),
         *check_engine(config, context.environment),
     ]
     if options.notify is not None:

@@ -1,17 +1,43 @@
-"""What `check` and `status --workers` find about an engine of many hosts and its workers."""
+"""What `check` and `status --workers` find about daemons, an engine of many hosts, its workers."""
 
 from collections.abc import Iterator, Mapping
 
-from presqt_daemon.cli.check.rows import CheckRow, State, print_rows
+from presqt_daemon.cli.check.rows import CheckRow, State, print_rows, without_os_errors
 from presqt_daemon.cli.output.show import pen, print_json
 from presqt_daemon.cli.tickets.worker_table import AT_WORK_COLUMNS, row_at_work, tickets_at_work
 from presqt_daemon.config import Config
+from presqt_daemon.leases.heartbeat import TornHeartbeatError, read_heartbeat
+from presqt_daemon.leases.standbys import find_standbys
 from presqt_daemon.schemas.json_values import tree_from_value
+from presqt_daemon.system.host import host_of, pid_of
+from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.process_info import tree_from_info
 from presqt_daemon.workers.engines.report import HostReport, report_host, shown_to_hosts
 from presqt_daemon.workers.engines.starts import EngineDownError, TellsOfHosts, open_engine
 from presqt_daemon.workers.limits.grant import Grant, settings_marks, short_mark
 from presqt_daemon.workers.limits.tokens import Tokens
+
+
+def check_daemons(config: Config) -> Iterator[CheckRow]:
+    """A row on the daemon that serves these folders, and one for each that stands by."""
+    yield CheckRow("daemon", State.OK, _running(config))
+    for instance in find_standbys(config.mediafiles, config.engine_options.lease_ttl):
+        yield CheckRow("standby", State.OK, f"stands by: {_named(instance)}")
+
+
+def _running(config: Config) -> str:
+    if not is_held(config.mediafiles):
+        return "is not running now"
+    try:
+        beat = read_heartbeat(config.mediafiles)
+    except (TornHeartbeatError, OSError):
+        beat = None
+    known = beat is not None and not beat.is_released
+    return f"is running: {_named(beat.instance)}" if known and beat else "is running"
+
+
+def _named(instance: str) -> str:
+    return f"pid {pid_of(instance)} on {host_of(instance)}"
 
 
 def check_engine(config: Config, environment: Mapping[str, str]) -> Iterator[CheckRow]:
@@ -57,16 +83,21 @@ def _row(address: str, report: HostReport | str) -> CheckRow:
 
 
 def print_workers(config: Config, environment: Mapping[str, str], *, as_json: bool) -> None:
-    """Show which host works on what, and the hosts of an engine where there is one."""
+    """Show which host works on what, the daemons, and the hosts of an engine where there is one."""
     at_work = tickets_at_work(config)
+    daemons = list(without_os_errors("daemon", check_daemons(config)))
     hosts = list(check_engine(config, environment))
     if as_json:
-        tickets = [tree_from_info(info) for info in at_work]
-        print_json({"tickets": tickets, "engine": tree_from_value(hosts)})
+        print_json(
+            {
+                "tickets": [tree_from_info(info) for info in at_work],
+                "daemons": tree_from_value(daemons),
+                "engine": tree_from_value(hosts),
+            }
+        )
         return
     if at_work:
         pen().print_table(AT_WORK_COLUMNS, [row_at_work(info) for info in at_work])
     else:
         print("no ticket is being worked on")
-    if hosts:
-        print_rows(hosts)
+    print_rows([*daemons, *hosts])

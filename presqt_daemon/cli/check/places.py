@@ -16,7 +16,6 @@ from presqt_daemon.config import Config
 from presqt_daemon.profile import read_profile
 from presqt_daemon.staging.scratch.own_folder import ScratchError, service_folder
 from presqt_daemon.system.files import free_bytes
-from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.units import text_from_bytes
 
 FEW_INODES = 1000
@@ -37,8 +36,6 @@ def check_places(config: Config) -> Iterator[CheckRow]:
     yield from _check_senders(config)
     yield _check_profile(config)
     yield _check_policy(config)
-    running = is_held(config.mediafiles)
-    yield CheckRow("daemon", State.OK, "is running" if running else "is not running now")
 
 
 def _check_drop_folder(what: str, folder: Path) -> CheckRow:
