@@ -13,8 +13,8 @@ from presqt_daemon.findings import finding, shown
 from presqt_daemon.model import Finding, Severity
 from presqt_daemon.staging.folders import parents
 from presqt_daemon.zips.entries import Archive, Member
-from presqt_daemon.zips.faults import damaged, wrong_crc
-from presqt_daemon.zips.inflate import DamagedError, crc32, unpacked
+from presqt_daemon.zips.faults import check_crc
+from presqt_daemon.zips.inflate import crc32, unpacked
 
 MALFORMED = "PresQT Error: Bag is not formatted properly."
 DECLARATION = "bagit.txt"
@@ -56,15 +56,11 @@ def find_bag(archive: Archive) -> BagInZip:
 
 
 def _folders(archive: Archive, root: str, members: Mapping[str, Member]) -> frozenset[str]:
-    start = len(root)
-    folders: set[str] = set()
-    told = (
-        member.name[start:]
+    folders = {
+        member.name[len(root) :]
         for member in archive.members
         if member.is_folder and is_part(member.name, root)
-    )
-    for path in told:
-        folders.add(path)
+    }
     above = {path.rpartition("/")[0] for path in (*folders, *members)}
     for parent in above - folders - {""}:
         folders.add(parent)
@@ -76,17 +72,14 @@ def _read(archive: Archive, member: Member, limit: int) -> bytes:
     """The first bytes of a member, at most `limit`; the checksum is looked at when they are all."""
     parts = io.BytesIO()  # gives its bytes away without a second copy of them
     crc = 0
-    try:
-        for block in unpacked(archive.fd, member, _READ_BYTES):
-            parts.write(block)
-            crc = crc32(block, crc)
-            if parts.tell() >= limit:
-                break
-    except DamagedError as error:
-        raise damaged(member.name, str(error)) from error
+    for block in unpacked(archive.fd, member, _READ_BYTES):
+        parts.write(block)
+        crc = crc32(block, crc)
+        if parts.tell() >= limit:
+            break
     count = parts.tell()
-    if count == member.size and crc != member.crc:
-        raise wrong_crc(member.name, member.crc, crc)
+    if count == member.size:
+        check_crc(member.name, member.crc, crc)
     parts.truncate(min(count, limit))
     return parts.getvalue()
 

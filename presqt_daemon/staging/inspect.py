@@ -8,12 +8,13 @@ from tempfile import TemporaryDirectory
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import Bag, Finding
-from presqt_daemon.staging.attempts import Writing, write_bag
+from presqt_daemon.staging.attempts import write_bag
 from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.staging.preview import preview_bag
 from presqt_daemon.staging.refused import raise_wrong
 from presqt_daemon.staging.second_writer import helpers_for
 from presqt_daemon.staging.stage import bag_folder, collector_paused, full_disk_named, no_payload
+from presqt_daemon.staging.unpack import Writing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +94,8 @@ def _valid_bag(
         how = Writing(
             folder=Path(place, "bag"),
             mode=0o600,
-            algorithm=None,
-            attempts=config.attempts,
-            from_disk=config.read_back == "disk",
-            began=lambda *_: None,
+            config=config,
             progress=advance,
-            alive=lambda: None,
             helpers=helpers,
         )
         write_bag(archive, found, how)

@@ -6,8 +6,8 @@ nothing with the writer but how far it is; the page cache makes the second read 
 
 import os
 import threading
-from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
 
@@ -23,27 +23,24 @@ _MAX_WAITING = 16
 """Files that are written but not yet read to their end; each holds a descriptor."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadBack:
-    """What the disk holds of one file; `crc` and `size` as read back."""
-
-    digests: dict[str, str]
-    crc: int
-    size: int
-
-
+@dataclass(slots=True, kw_only=True, eq=False)
 class Growing:
-    """One file while it is written; `written` bytes of it may be read."""
+    """One file while it is written; `written` bytes of it may be read.
 
-    def __init__(self, path: str, fd: int, size: int, algorithms: Collection[str]) -> None:
-        self.path, self.fd, self.size = path, fd, size
-        self.algorithms = tuple(sorted(algorithms))
-        self.written = 0
-        self.is_complete = False
-        self.lanes_left = 0
-        self.digests: dict[str, str] = {}
-        self.crc = 0
-        self.size_read = 0
+    `positions` are how far its lanes are. When all of them are done, `digests`, `crc` and
+    `size_read` are what the disk holds.
+    """
+
+    path: str
+    fd: int
+    size: int
+    positions: list[int]
+    lanes_left: int
+    digests: dict[str, str]
+    written: int = 0
+    is_complete: bool = False
+    crc: int = 0
+    size_read: int = 0
 
 
 class Lanes:
@@ -52,20 +49,17 @@ class Lanes:
     `from_disk` makes each file wait until it is on the disk and out of the page cache.
     """
 
-    def __init__(self, *, from_disk: bool = False, lanes: int | None = None) -> None:
+    def __init__(self, *, from_disk: bool = False) -> None:
         self._from_disk = from_disk
-        self._count = lanes or min(MAX_LANES, os.cpu_count() or 1)
-        self._queues: list[deque[Growing]] = [deque() for _ in range(self._count)]
-        self._positions = [0] * self._count
-        self._threads: list[threading.Thread] = []
+        count = min(MAX_LANES, os.cpu_count() or 1)
+        self._lanes = [ThreadPoolExecutor(1, f"read-back-{number}") for number in range(count)]
         lock = threading.Lock()
         self._grown = threading.Condition(lock)
         self._read = threading.Condition(lock)
-        self._given = 0
-        self._waiting = 0
+        self._begun: list[Growing] = []
+        self._unread: list[Growing] = []
         self._is_closed = False
         self._error: BaseException | None = None
-        self.results: dict[str, ReadBack] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -74,43 +68,37 @@ class Lanes:
         with self._grown:
             self._is_closed = True
             self._grown.notify_all()
-        for thread in self._threads:
-            thread.join()
-        for growing in {file.fd: file for queue in self._queues for file in queue}.values():
+        for lane in self._lanes:
+            lane.shutdown(cancel_futures=True)
+        for growing in self._unread:
             os.close(growing.fd)
 
     def begin(self, path: str, fd: int, size: int, algorithms: Collection[str]) -> Growing:
         """Follow a file that is about to be written; its descriptor is closed here."""
-        growing = Growing(path, fd, size, algorithms)
-        used = min(self._count, max(1, len(growing.algorithms)))
-        growing.lanes_left = used
+        used = min(len(self._lanes), max(1, len(algorithms)))
+        names = sorted(algorithms)
+        growing = Growing(
+            path=path,
+            fd=fd,
+            size=size,
+            positions=[0] * used,
+            lanes_left=used,
+            digests=dict.fromkeys(names, ""),
+        )
         with self._grown:
-            for lane in range(self._count):
-                if lane < used:
-                    self._queues[lane].append(growing)
-                else:
-                    self._positions[lane] += size
-            self._waiting += 1
-            self._grown.notify_all()
-        while len(self._threads) < used:
-            number = len(self._threads)
-            thread = threading.Thread(
-                target=self._run, args=(number,), name=f"read-back-{number}", daemon=True
-            )
-            self._threads.append(thread)
-            thread.start()
+            self._begun.append(growing)
+            self._unread.append(growing)
+        for lane in range(used):
+            self._lanes[lane].submit(self._follow, lane, growing, names[lane::used])
         return growing
 
     def wrote(self, growing: Growing, count: int) -> None:
         """Note that the next `count` bytes are written; waits while the lanes are far behind."""
-        growing.written += count
-        self._given += count
-        if self._from_disk:
-            return
         with self._grown:
+            growing.written += count
             self._grown.notify_all()
-            self._read.wait_for(self._is_close_behind)
-        self._raise_error()
+        if not self._from_disk:
+            self._wait_until(self._are_close_behind)
 
     def complete(self, growing: Growing) -> None:
         """Note that all of the file is written; waits while too many files are unread."""
@@ -120,66 +108,64 @@ class Lanes:
         with self._grown:
             growing.is_complete = True
             self._grown.notify_all()
-            self._read.wait_for(lambda: self._waiting < _MAX_WAITING or self._error is not None)
-        self._raise_error()
+        self._wait_until(lambda: len(self._unread) < _MAX_WAITING)
 
-    def finish(self) -> dict[str, ReadBack]:
-        """Wait for all lanes; what they read, by path."""
+    def finish(self) -> list[Growing]:
+        """Wait for all lanes; the files in the order in which they were begun."""
+        self._wait_until(lambda: not self._unread)
+        return self._begun
+
+    def _are_close_behind(self) -> bool:
+        return sum(file.written - min(file.positions) for file in self._unread) < _LEAD_BYTES
+
+    def _wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Wait for the lanes; raises what one of them raised."""
         with self._read:
-            self._read.wait_for(lambda: self._waiting == 0 or self._error is not None)
-        self._raise_error()
-        return self.results
-
-    def _is_close_behind(self) -> bool:
-        slowest = min(self._positions[: len(self._threads)])
-        return self._given - slowest < _LEAD_BYTES or self._error is not None
-
-    def _raise_error(self) -> None:
+            self._read.wait_for(lambda: self._error is not None or is_so())
         if self._error is not None:
             raise self._error
 
-    def _run(self, lane: int) -> None:
-        queue = self._queues[lane]
+    def _follow(self, lane: int, growing: Growing, names: list[str]) -> None:
+        """One lane's part of a file, in its thread."""
         try:
-            while True:
-                with self._grown:
-                    self._grown.wait_for(lambda: queue or self._is_closed)
-                    if self._is_closed:
-                        return
-                    growing = queue[0]
-                self._follow(lane, growing)
-        except _ClosedError:
-            return
+            self._digest(lane, growing, names)
         except BaseException as error:  # noqa: BLE001  (raised again in the writer's thread)
             with self._read:
                 self._error = error
                 self._read.notify_all()
 
-    def _follow(self, lane: int, growing: Growing) -> None:
-        mine = growing.algorithms[lane :: min(self._count, max(1, len(growing.algorithms)))]
-        states = [(name, new_hash(name, growing.size)) for name in mine]
+    def _digest(self, lane: int, growing: Growing, names: list[str]) -> None:
+        states = {name: new_hash(name, growing.size) for name in names}
         buffer = memoryview(bytearray(_BLOCK_BYTES))
         position = crc = 0
-        while True:
-            ready = self._wait_for_more(growing, position)
-            if ready is None:
-                break
+        while ready := self._wait_for_more(growing, position):
             count = os.preadv(growing.fd, [buffer[: min(_BLOCK_BYTES, ready)]], position)
             if not count:
                 break
             block = buffer[:count]
-            for _, state in states:
+            for state in states.values():
                 state.update(block)
             if lane == 0:
                 crc = crc32(block, crc)
             position += count
             with self._read:
-                self._positions[lane] += count
+                growing.positions[lane] = position
                 self._read.notify_all()
-        self._note_end(lane, growing, {name: state.hexdigest() for name, state in states}, crc)
+        with self._read:
+            if self._is_closed:
+                return
+            growing.digests.update((name, state.hexdigest()) for name, state in states.items())
+            growing.lanes_left -= 1
+            if lane == 0:
+                growing.crc = crc
+                growing.size_read = os.fstat(growing.fd).st_size
+            if growing.lanes_left == 0:
+                os.close(growing.fd)
+                self._unread.remove(growing)
+            self._read.notify_all()
 
-    def _wait_for_more(self, growing: Growing, position: int) -> int | None:
-        """How many bytes may be read at `position`, None at the end of a complete file."""
+    def _wait_for_more(self, growing: Growing, position: int) -> int:
+        """How many bytes may be read at `position`; 0 at the end, and when the writer gave up."""
         with self._grown:
             self._grown.wait_for(
                 lambda: (
@@ -188,27 +174,4 @@ class Lanes:
                     or self._is_closed
                 )
             )
-            if self._is_closed:
-                raise _ClosedError
-            ready = growing.written - position
-            return ready if ready > 0 else None
-
-    def _note_end(self, lane: int, growing: Growing, digests: dict[str, str], crc: int) -> None:
-        with self._read:
-            self._queues[lane].popleft()
-            growing.digests.update(digests)
-            growing.lanes_left -= 1
-            if lane == 0:
-                growing.crc = crc
-                growing.size_read = os.fstat(growing.fd).st_size
-            if growing.lanes_left == 0:
-                os.close(growing.fd)
-                self.results[growing.path] = ReadBack(
-                    digests=growing.digests, crc=growing.crc, size=growing.size_read
-                )
-                self._waiting -= 1
-            self._read.notify_all()
-
-
-class _ClosedError(Exception):
-    """The writer gave up; lanes let go."""
+            return 0 if self._is_closed else growing.written - position

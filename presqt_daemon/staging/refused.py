@@ -16,7 +16,7 @@ from presqt_daemon.staging.folders import keeps_case_apart, parents
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.zips.entries import Archive, Member
-from presqt_daemon.zips.stream import stream_digests
+from presqt_daemon.zips.inflate import stream_digests
 
 _START = "PresQT Error: "
 _OF_THE_ZIP = frozenset(

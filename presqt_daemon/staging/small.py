@@ -9,8 +9,8 @@ from presqt_daemon.staging.folders import Creator
 from presqt_daemon.system.files import write_all
 from presqt_daemon.zips.directory import DEFLATED, STORED
 from presqt_daemon.zips.entries import Member
-from presqt_daemon.zips.faults import damaged, wrong_crc
-from presqt_daemon.zips.inflate import DamagedError, crc32, unpack_small
+from presqt_daemon.zips.faults import check_crc
+from presqt_daemon.zips.inflate import crc32, unpack_small
 from presqt_daemon.zips.window import Window
 
 SMALL_BYTES = 256 << 10
@@ -63,13 +63,8 @@ def write_small(
     create, take = creator.create, window.take
     for path, member, algorithms in files:
         packed = take(member.data_offset, member.packed_size)
-        try:
-            content = unpack_small(packed, member)
-        except DamagedError as error:
-            raise damaged(member.name, str(error)) from error
-        crc = crc32(content)
-        if crc != member.crc:
-            raise wrong_crc(member.name, member.crc, crc)
+        content = unpack_small(packed, member)
+        check_crc(member.name, member.crc, crc32(content))
         fd = create(path)
         try:
             write_all(fd, content)

@@ -16,7 +16,7 @@ from presqt_daemon.leases.fence import Fence
 from presqt_daemon.messages import Alive, Attempt, Progress, Reached, Report, Surveyed
 from presqt_daemon.model import Bag, Finding, Stage
 from presqt_daemon.records.payload import PayloadHead, write_rows
-from presqt_daemon.staging.attempts import TEMPORARY_PREFIX, Writing, Written, write_bag
+from presqt_daemon.staging.attempts import TEMPORARY_PREFIX, write_bag
 from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.staging.library import disagreement, trouble_in_time
 from presqt_daemon.staging.policy.check import check_policy, require_check
@@ -24,6 +24,7 @@ from presqt_daemon.staging.preview import PAYLOAD, BagPreview, preview_bag
 from presqt_daemon.staging.refused import check_disk_keeps_case, refused_once_only
 from presqt_daemon.staging.second_writer import SecondWriter, helpers_for
 from presqt_daemon.staging.small import OnWritten
+from presqt_daemon.staging.unpack import Digests, Writing
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import remove_tree
 from presqt_daemon.system.logs import shared_log
@@ -89,11 +90,11 @@ def stage(
         name = bag_folder(found.root, job.zip_name)
         _clear(job, name)
         try:
-            written = write_bag(archive, found, writing_of(job, found, algorithm, helpers, report))
+            digests = write_bag(archive, found, writing_of(job, found, algorithm, helpers, report))
             reach("stage-unpacked")
             # taking a drop waits for no disk, so here its zip becomes durable
             os.fdatasync(archive.fd)
-            return _keep(job, found, written, name, algorithm, report)
+            return _keep(job, found, digests, name, algorithm, report)
         except BaseException:
             remove_tree(job.temporary)
             raise
@@ -196,12 +197,11 @@ def writing_of(
         folder=job.temporary,
         mode=job.payload_mode,
         algorithm=algorithm,
-        attempts=job.config.attempts,
-        from_disk=job.config.read_back == "disk",
+        config=job.config,
         began=meter.began,
         progress=meter.advance,
         alive=pulse_of(report),
-        refused=lambda folder, findings: _ask_another(job, folder, findings, is_valid=False),
+        refused=lambda findings: _ask_another(job, findings, is_valid=False),
         helpers=helpers,
         on_written=job.on_written,
     )
@@ -210,20 +210,20 @@ def writing_of(
 def _keep(
     job: StageJob,
     found: BagPreview,
-    written: Written,
+    digests: Digests,
     name: str,
     algorithm: str | None,
     report: Callable[[Report], None],
 ) -> Bag:
     """Give the valid bag its name and put its digests where the upload finds them."""
     bag = found.bag(name)
-    _ask_another(job, written.folder, is_valid=True)
+    _ask_another(job, is_valid=True)
     if not found.payload_files:
         raise no_payload()
-    check_policy(written.folder, found.members, job.config, lambda: report(Alive()))
+    check_policy(job.temporary, found.members, job.config, lambda: report(Alive()))
     if job.fence is not None:
         job.fence.pass_or_leave()
-    written.folder.rename(job.place / name)  # made durable with the status that tells of it
+    job.temporary.rename(job.place / name)  # made durable with the status that tells of it
     report(Reached(stage=Stage.VALIDATED, bag=bag))
     reach("stage-validated")
     head = PayloadHead(
@@ -233,28 +233,26 @@ def _keep(
         folders=found.empty_folders(),
         host=job.host,
     )
-    rows = payload_rows(found, written)
+    rows = payload_rows(found, digests)
     fingerprint = write_rows(TicketFolder(job.folder).payload, head, rows)
     reach("stage-hashed")
     report(Reached(stage=Stage.HASHED, algorithm=algorithm))
     return replace(bag, fingerprint=fingerprint)
 
 
-def _ask_another(
-    job: StageJob, folder: Path, findings: tuple[Finding, ...] = (), *, is_valid: bool
-) -> None:
+def _ask_another(job: StageJob, findings: tuple[Finding, ...] = (), *, is_valid: bool) -> None:
     """Log where the library sees a bag on disk otherwise; the verdict stays ours."""
     if job.config.second_opinion == "bagit":
-        doubt = disagreement(folder, is_valid, findings, trouble_in_time)
+        doubt = disagreement(job.temporary, is_valid, findings, trouble_in_time)
         if doubt is not None:
             shared_log("second opinion", None).warning("%s", doubt)
 
 
-def payload_rows(found: BagPreview, written: Written) -> Iterator[tuple[str, int, dict[str, str]]]:
+def payload_rows(found: BagPreview, digests: Digests) -> Iterator[tuple[str, int, dict[str, str]]]:
     """The payload, sorted by path, so that two stagings of one zip give one file."""
     start = len(PAYLOAD)
     for path in sorted(path for path in found.members if path.startswith(PAYLOAD)):
-        yield path[start:], found.members[path].size, written.digests[path]
+        yield path[start:], found.members[path].size, digests[path]
 
 
 def _clear(job: StageJob, name: str) -> None:

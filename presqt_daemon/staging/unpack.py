@@ -7,21 +7,24 @@ writer.
 import errno
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
 
+from presqt_daemon.config import StagingConfig
+from presqt_daemon.model import Finding
 from presqt_daemon.staging.folders import Creator, make_folders
+from presqt_daemon.staging.preview import PAYLOAD, BagPreview
 from presqt_daemon.staging.readback import Growing, Lanes
 from presqt_daemon.staging.second_writer import SecondWriter
 from presqt_daemon.staging.small import Kept, OnWritten, Small, is_small, write_small
 from presqt_daemon.system.files import write_all
 from presqt_daemon.zips.directory import STORED
 from presqt_daemon.zips.entries import Archive, Member
-from presqt_daemon.zips.faults import damaged, shrunk
-from presqt_daemon.zips.inflate import DamagedError, unpacked
+from presqt_daemon.zips.faults import shrunk
+from presqt_daemon.zips.inflate import unpacked
 from presqt_daemon.zips.window import Window
 
 BATCH_FILES = 100
@@ -30,55 +33,172 @@ _COPY_BYTES = 8 << 20
 _NO_COPY = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnpackJob:
-    """What to unpack where. Paths are relative to the bag root.
+Digests = dict[str, dict[str, str]]
+"""By path relative to the bag, then by algorithm."""
 
-    `algorithms` says which digests a file needs, sorted; `shared` gives them as they are kept;
-    `progress` hears bytes and files done since it was called last. Helpers do nothing for a job
-    with `on_written`.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """How a bag is written. `folder` is not there yet; `mode` is that of files.
+
+    `algorithm` is wanted of payload files beside those of the manifests. `began` hears the number
+    of each attempt and why it is made, `progress` bytes and files done since it was called last,
+    `alive` that blocks of the zip are read, `refused` what is wrong with an invalid bag while it is
+    on disk. Helpers do nothing where there is an `on_written`.
     """
 
-    archive: Archive
-    members: Mapping[str, Member]
-    folders: frozenset[str]
-    destination: Path
+    folder: Path
     mode: int
-    algorithms: Callable[[str], tuple[str, ...]]
-    shared: Callable[[str, dict[str, str]], dict[str, str]]
-    progress: Callable[[int, int], None]
-    from_disk: bool = False
+    config: StagingConfig
+    algorithm: str | None = None
+    began: Callable[[int, str], None] = lambda *_: None
+    progress: Callable[[int, int], None] = lambda *_: None
+    alive: Callable[[], None] = lambda: None
+    refused: Callable[[tuple[Finding, ...]], None] = lambda *_: None
     helpers: tuple[SecondWriter, ...] = ()
     on_written: OnWritten | None = None
+
+    @property
+    def from_disk(self) -> bool:
+        """Whether files are read back from the disk itself, not from the page cache."""
+        return self.config.read_back == "disk"
 
 
 @dataclass(slots=True, kw_only=True)
 class Unpacked:
     """What the disk holds: digests by path, and the paths whose bytes are not those of the zip."""
 
-    digests: dict[str, dict[str, str]] = field(default_factory=dict)
+    digests: Digests = field(default_factory=dict)
     spoilt: list[str] = field(default_factory=list)
 
 
-def unpack(job: UnpackJob) -> Unpacked:
-    """Write every member and take its digests from what was written.
+def unpack(archive: Archive, bag: BagPreview, how: Writing) -> Unpacked:
+    """Write every member of a bag and take its digests from what was written.
 
     Raises UserFault `incomplete-zip` for a member that is damaged in the zip, HouseFault
     `worker-died` when a helper is gone, and OSError.
     """
-    result = Unpacked()
-    small: list[Small] = []
-    large: list[Small] = []
-    for path, member in job.members.items():
-        (small if is_small(member) else large).append(Small(path, member, job.algorithms(path)))
     with ExitStack() as stack:
-        root = make_folders(job.destination, job.mode, job.folders)
+        root = make_folders(how.folder, how.mode, bag.folders)
         stack.callback(os.close, root)
-        _write_all_small(job, root, small, result)
-        creator = stack.enter_context(Creator(root, job.mode))
-        _write_all_large(job, creator, large, result)
-    job.archive.check_unchanged()
-    return result
+        creator = stack.enter_context(Creator(root, how.mode))
+        job = _Unpacking(archive, bag, how, creator)
+        small, large = job.files()
+        job.write_all_small(small)
+        if large:
+            job.write_all_large(large)
+    archive.check_unchanged()
+    return job.result
+
+
+class _Unpacking:
+    """One pass over the zip, that writes into an open folder."""
+
+    def __init__(self, archive: Archive, bag: BagPreview, how: Writing, creator: Creator) -> None:
+        self.archive, self.bag, self.how, self.creator = archive, bag, how, creator
+        self.result = Unpacked()
+
+    def files(self) -> tuple[list[Small], list[Small]]:
+        """Small files and large ones; each with the digests that it needs, sorted."""
+        small: list[Small] = []
+        large: list[Small] = []
+        kinds: dict[frozenset[str], tuple[str, ...]] = {}
+        target = frozenset(filter(None, [self.how.algorithm]))
+        for path, member in self.bag.members.items():
+            needed = self.bag.structure.needed(path)
+            if path.startswith(PAYLOAD):
+                needed |= target
+            if needed not in kinds:
+                kinds[needed] = tuple(sorted(needed))
+            (small if is_small(member) else large).append(Small(path, member, kinds[needed]))
+        return small, large
+
+    def write_all_small(self, files: Sequence[Small]) -> None:
+        """Write the files batch by batch; whoever has time takes the next one."""
+        how, left = self.how, deque(_batches(files))
+        window = Window(self.archive.fd)
+        given: dict[object, tuple[SecondWriter, deque[Sequence[Small]]]] = {}
+        for helper in how.helpers if how.on_written is None else ():
+            helper.work_in(how.folder, how.mode, from_disk=how.from_disk)
+            given[helper.channel] = (helper, deque())
+            # One batch is worked on, the other waits: a helper is never idle for the answer's way.
+            for _ in range(min(2, len(left))):
+                helper.send(left[0])
+                given[helper.channel][1].append(left.popleft())
+        while left or any(batches for _, batches in given.values()):
+            busy = [channel for channel, (_, batches) in given.items() if batches]
+            for channel in wait(busy, 0 if left else None) if busy else ():  # type: ignore[arg-type]
+                helper, batches = given[channel]
+                self._note_small(batches.popleft(), helper.receive())
+                if left:
+                    helper.send(left[0])
+                    batches.append(left.popleft())
+            if left:
+                batch = left.popleft()
+                kept = write_small(
+                    window, self.creator, batch, from_disk=how.from_disk, on_written=how.on_written
+                )
+                self._note_small(batch, kept)
+
+    def _note_small(self, batch: Sequence[Small], kept: list[Kept]) -> None:
+        for (path, _, _), (digests, is_same) in zip(batch, kept, strict=True):
+            self._note_file(path, digests, is_same=is_same)
+        self.how.progress(sum(file.member.size for file in batch), len(batch))
+
+    def _note_file(self, path: str, digests: dict[str, str], *, is_same: bool) -> None:
+        self.result.digests[path] = self.bag.structure.shared(path, digests)
+        if not is_same:
+            self.result.spoilt.append(path)
+
+    def write_all_large(self, files: Sequence[Small]) -> None:
+        """Write the files one by one, while they are read back."""
+        with Lanes(from_disk=self.how.from_disk) as lanes:
+            for path, member, names in files:
+                growing = lanes.begin(path, self.creator.create(path), member.size, names)
+                self._write_large(lanes, growing, member)
+            for back in lanes.finish():
+                member = self.bag.members[back.path]
+                is_same = back.crc == member.crc and back.size_read == member.size
+                self._note_file(back.path, back.digests, is_same=is_same)
+
+    def _write_large(self, lanes: Lanes, growing: Growing, member: Member) -> None:
+        """Write a file; of its last block the lanes hear when `on_written` has seen the file."""
+        last = 0
+        for count in self._pieces(growing.fd, member):
+            self._note_piece(lanes, growing, last)
+            last = count
+        if self.how.on_written is not None:
+            self.how.on_written(growing.path, growing.fd)
+        self._note_piece(lanes, growing, last)
+        lanes.complete(growing)
+        self.how.progress(0, 1)
+
+    def _note_piece(self, lanes: Lanes, growing: Growing, count: int) -> None:
+        lanes.wrote(growing, count)
+        self.how.progress(count, 0)
+
+    def _pieces(self, fd: int, member: Member) -> Iterator[int]:
+        """Write a file piece by piece, their bytes; stored ones are copied inside the kernel."""
+        done = 0
+        try:
+            while member.method == STORED and done < member.size:
+                count = os.copy_file_range(
+                    self.archive.fd,
+                    fd,
+                    min(_COPY_BYTES, member.size - done),
+                    offset_src=member.data_offset + done,
+                )
+                if not count:
+                    raise shrunk()
+                done += count
+                yield count
+        except OSError as error:
+            if error.errno not in _NO_COPY or done:
+                raise
+        if not done:
+            for block in unpacked(self.archive.fd, member):
+                write_all(fd, block)
+                yield len(block)
 
 
 def _batches(files: Sequence[Small]) -> Iterator[Sequence[Small]]:
@@ -91,108 +211,3 @@ def _batches(files: Sequence[Small]) -> Iterator[Sequence[Small]]:
         total += file.member.size
     if start < len(files):
         yield files[start:]
-
-
-def _write_all_small(job: UnpackJob, root: int, files: Sequence[Small], result: Unpacked) -> None:
-    """Write the files batch by batch; whoever has time takes the next one."""
-    left = deque(_batches(files))
-    with Creator(root, job.mode) as creator:
-        window = Window(job.archive.fd)
-        given: dict[object, tuple[SecondWriter, deque[Sequence[Small]]]] = {}
-        for helper in job.helpers if job.on_written is None else ():
-            helper.work_in(job.destination, job.mode, from_disk=job.from_disk)
-            given[helper.channel] = (helper, deque())
-            # One batch is worked on, the other waits: a helper is never idle for the answer's way.
-            for _ in range(min(2, len(left))):
-                helper.send(left[0])
-                given[helper.channel][1].append(left.popleft())
-        while left or any(batches for _, batches in given.values()):
-            busy = [channel for channel, (_, batches) in given.items() if batches]
-            for channel in wait(busy, 0 if left else None) if busy else ():  # type: ignore[arg-type]
-                helper, batches = given[channel]
-                _note_small(job, batches.popleft(), helper.receive(), result)
-                if left:
-                    helper.send(left[0])
-                    batches.append(left.popleft())
-            if left:
-                batch = left.popleft()
-                kept = write_small(
-                    window, creator, batch, from_disk=job.from_disk, on_written=job.on_written
-                )
-                _note_small(job, batch, kept, result)
-
-
-def _note_small(job: UnpackJob, batch: Sequence[Small], kept: list[Kept], result: Unpacked) -> None:
-    total, digests, shared = 0, result.digests, job.shared
-    for (path, member, _), (found, is_same) in zip(batch, kept, strict=True):
-        digests[path] = shared(path, found)
-        if not is_same:
-            result.spoilt.append(path)
-        total += member.size
-    job.progress(total, len(batch))
-
-
-def _write_all_large(
-    job: UnpackJob, creator: Creator, files: Sequence[Small], result: Unpacked
-) -> None:
-    if not files:
-        return
-    with Lanes(from_disk=job.from_disk) as lanes:
-        for path, member, names in files:
-            _write_large(
-                job, lanes, lanes.begin(path, creator.create(path), member.size, names), member
-            )
-        for path, back in lanes.finish().items():
-            member = job.members[path]
-            result.digests[path] = job.shared(path, back.digests)
-            if back.crc != member.crc or back.size != member.size:
-                result.spoilt.append(path)
-
-
-def _write_large(job: UnpackJob, lanes: Lanes, growing: Growing, member: Member) -> None:
-    """Write a file block by block while the lanes read it back."""
-    if member.method == STORED and _copy(job, lanes, growing, member):
-        written = member.size
-    else:
-        written = 0
-        try:
-            for block in unpacked(job.archive.fd, member):
-                write_all(growing.fd, block)
-                written += len(block)
-                if written < member.size:
-                    _note(job, lanes, growing, len(block))
-        except DamagedError as error:
-            raise damaged(member.name, str(error)) from error
-    if job.on_written is not None:
-        job.on_written(growing.path, growing.fd)
-    _note(job, lanes, growing, written - growing.written)
-    lanes.complete(growing)
-    job.progress(0, 1)
-
-
-def _copy(job: UnpackJob, lanes: Lanes, growing: Growing, member: Member) -> bool:
-    """Copy stored bytes inside the kernel; False when it cannot, with nothing written."""
-    done = 0
-    while done < member.size:
-        try:
-            count = os.copy_file_range(
-                job.archive.fd,
-                growing.fd,
-                min(_COPY_BYTES, member.size - done),
-                offset_src=member.data_offset + done,
-            )
-        except OSError as error:
-            if error.errno in _NO_COPY and not done:
-                return False
-            raise
-        if not count:
-            raise shrunk()
-        done += count
-        if done < member.size:
-            _note(job, lanes, growing, count)
-    return True
-
-
-def _note(job: UnpackJob, lanes: Lanes, growing: Growing, count: int) -> None:
-    lanes.wrote(growing, count)
-    job.progress(count, 0)

@@ -74,11 +74,12 @@ def damaged(
     )
 
 
-def wrong_crc(name: str, expected: int, crc: int) -> UserFault:
-    """The fault of a member whose bytes have another checksum than the zip gives."""
-    return damaged(
-        name,
-        "does not have the checksum (CRC-32) that the zip gives",
-        expected=f"{expected:08x}",
-        found=f"{crc:08x}",
-    )
+def check_crc(name: str, expected: int, crc: int) -> None:
+    """Raise the fault of a member whose bytes have another checksum than the zip gives."""
+    if crc != expected:
+        raise damaged(
+            name,
+            "does not have the checksum (CRC-32) that the zip gives",
+            expected=f"{expected:08x}",
+            found=f"{crc:08x}",
+        )

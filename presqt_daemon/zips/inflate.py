@@ -4,12 +4,13 @@ import bz2
 import lzma
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Protocol, cast
 
+from presqt_daemon.digest import new_hash
 from presqt_daemon.zips.directory import BZIP2, LZMA, STORED
-from presqt_daemon.zips.entries import Member
-from presqt_daemon.zips.faults import shrunk
+from presqt_daemon.zips.entries import Archive, Member
+from presqt_daemon.zips.faults import check_crc, damaged, shrunk
 
 try:
     from isal import igzip_lib, isal_zlib
@@ -22,10 +23,6 @@ BLOCK_BYTES = 256 << 10
 _INPUT_BYTES = 128 << 10
 _LZMA_HEADER_BYTES = 9
 _MAX_DICTIONARY_BYTES = 64 << 20
-
-
-class DamagedError(Exception):
-    """A member's bytes do not unpack to what the zip declares; says how, as a clause."""
 
 
 class Decompressor(Protocol):
@@ -67,8 +64,8 @@ def crc32(data: bytes | memoryview, value: int = 0) -> int:
 def unpacked(fd: int, member: Member, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
     """The member's bytes in blocks of at most `block_bytes`; never more than it declares.
 
-    Raises DamagedError when they do not unpack, or are more or fewer than declared. The checksum
-    is not looked at.
+    Raises UserFault `incomplete-zip` when they do not unpack, or are more or fewer than declared.
+    The checksum is not looked at.
     """
     left = member.size
     blocks = (
@@ -79,27 +76,45 @@ def unpacked(fd: int, member: Member, block_bytes: int = BLOCK_BYTES) -> Iterato
     for block in blocks:
         left -= len(block)
         if left < 0:
-            raise DamagedError("unpacks to more bytes than the zip declares")
+            raise damaged(member.name, "unpacks to more bytes than the zip declares")
         yield block
     if left:
-        raise DamagedError("unpacks to fewer bytes than the zip declares")
+        raise damaged(member.name, "unpacks to fewer bytes than the zip declares")
+
+
+def stream_digests(
+    archive: Archive, member: Member, algorithms: Collection[str], alive: Callable[[], None]
+) -> dict[str, str]:
+    """Digests of a member straight from its zip, nothing written: what the sender really sent.
+
+    `alive` is called for each block. Raises UserFault `incomplete-zip` for a damaged member.
+    """
+    states = {name: new_hash(name, member.size) for name in algorithms}
+    crc = 0
+    for block in unpacked(archive.fd, member):
+        alive()
+        crc = crc32(block, crc)
+        for state in states.values():
+            state.update(block)
+    check_crc(member.name, member.crc, crc)
+    return {name: state.hexdigest() for name, state in states.items()}
 
 
 def unpack_small(packed: bytes, member: Member) -> bytes:
-    """All bytes of a small deflated or stored member. Raises DamagedError as `unpacked` does."""
+    """All bytes of a small deflated or stored member. Raises UserFault as `unpacked` does."""
     if member.method == STORED:
         content = packed
     else:
         state = _new_inflate()
-        content = _feed(state, packed, member.size + 1)
+        content = _feed(state, packed, member, member.size + 1)
         if not state.eof and len(content) <= member.size:
             # An end-of-block code may stand behind the last byte: ask once more.
-            content += _feed(state, b"", member.size + 1 - len(content))
+            content += _feed(state, b"", member, member.size + 1 - len(content))
             if not state.eof:
-                raise DamagedError(_CUT)
+                raise damaged(member.name, _CUT)
     if len(content) != member.size:
         more = "more" if len(content) > member.size else "fewer"
-        raise DamagedError(f"unpacks to {more} bytes than the zip declares")
+        raise damaged(member.name, f"unpacks to {more} bytes than the zip declares")
     return content
 
 
@@ -112,7 +127,7 @@ def _inflated(fd: int, member: Member, block_bytes: int) -> Iterator[bytes]:
     offset, end = member.data_offset, member.data_offset + member.packed_size
     state: Decompressor
     if member.method == LZMA:
-        state = _lzma(_read(fd, offset, min(_LZMA_HEADER_BYTES, member.packed_size)), member.size)
+        state = _lzma(_read(fd, offset, min(_LZMA_HEADER_BYTES, member.packed_size)), member)
         offset += _LZMA_HEADER_BYTES
     else:
         state = bz2.BZ2Decompressor() if member.method == BZIP2 else _new_inflate()
@@ -123,34 +138,34 @@ def _inflated(fd: int, member: Member, block_bytes: int) -> Iterator[bytes]:
                 break
             packed = _read(fd, offset, min(_INPUT_BYTES, end - offset))
             offset += len(packed)
-        block = _feed(state, packed, block_bytes)
+        block = _feed(state, packed, member, block_bytes)
         if block:
             yield block
     if not state.eof and member.method != LZMA:
-        raise DamagedError(_CUT)
+        raise damaged(member.name, _CUT)
 
 
-def _feed(state: Decompressor, packed: bytes, limit: int) -> bytes:
+def _feed(state: Decompressor, packed: bytes, member: Member, limit: int) -> bytes:
     try:
         return state.decompress(packed, limit)
     except _ERRORS as error:
-        raise DamagedError("its packed data are broken") from error
+        raise damaged(member.name, "its packed data are broken") from error
 
 
-def _lzma(header: bytes, size: int) -> lzma.LZMADecompressor:
+def _lzma(header: bytes, member: Member) -> lzma.LZMADecompressor:
     """A decompressor from the header that stands before the data (APPNOTE.TXT 5.8.8)."""
     if len(header) < _LZMA_HEADER_BYTES or header[2:4] != b"\x05\x00" or header[4] >= 9 * 5 * 5:
-        raise DamagedError("its LZMA header is broken")
+        raise damaged(member.name, "its LZMA header is broken")
     rest, lc = divmod(header[4], 9)
     pb, lp = divmod(rest, 5)
-    dictionary = min(int.from_bytes(header[5:9], "little"), max(size, 4096))
+    dictionary = min(int.from_bytes(header[5:9], "little"), max(member.size, 4096))
     if dictionary > _MAX_DICTIONARY_BYTES:
-        raise DamagedError("needs more memory to unpack than allowed (LZMA dictionary)")
+        raise damaged(member.name, "needs more memory to unpack than allowed (LZMA dictionary)")
     options = {"id": lzma.FILTER_LZMA1, "lc": lc, "lp": lp, "pb": pb, "dict_size": dictionary}
     try:
         return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[options])
     except (lzma.LZMAError, ValueError) as error:
-        raise DamagedError("its LZMA header is broken") from error
+        raise damaged(member.name, "its LZMA header is broken") from error
 
 
 def _read(fd: int, offset: int, count: int) -> bytes:

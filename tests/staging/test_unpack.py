@@ -3,20 +3,24 @@ import os
 import stat
 import threading
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from presqt_daemon.bagit.bag import Structure
+from presqt_daemon.bagit.manifests import Manifest, ManifestName
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import HouseFault, UserFault
+from presqt_daemon.model import Labels
 from presqt_daemon.staging.folders import differences
+from presqt_daemon.staging.preview import BagPreview
 from presqt_daemon.staging.second_writer import helper_count, helpers_for, spare_cores
-from presqt_daemon.staging.unpack import Unpacked, UnpackJob, unpack
+from presqt_daemon.staging.unpack import Unpacked, Writing, unpack
 from presqt_daemon.zips import inflate
 from presqt_daemon.zips.entries import Member, open_archive
-from presqt_daemon.zips.stream import stream_digests
 from tests.hostile_zips import BZIP2, DEFLATED, LZMA, STORED, build, pack, part
 from tests.memory import traced_peak_bytes
 
@@ -44,21 +48,45 @@ def unpack_zip(
         for name in (*members, *folders):
             while name := name.rpartition("/")[0]:
                 folders.add(name)
-        return unpack(
-            UnpackJob(
-                archive=archive,
-                members=members,
-                folders=frozenset(folders),
-                destination=folder / "out",
-                mode=mode,
-                algorithms=lambda _: tuple(sorted(algorithms)),
-                shared=lambda _, digests: digests,
-                progress=progress,
-                from_disk=from_disk,
-                helpers=helpers,
-                on_written=on_written,
-            )
+        bag = BagPreview(
+            root="",
+            members=members,
+            folders=frozenset(folders),
+            structure=listing(members, algorithms),
+            labels=Labels(),
+            payload_files=0,
+            payload_bytes=0,
+            unpacked_bytes=0,
         )
+        how = Writing(
+            folder=folder / "out",
+            mode=mode,
+            config=replace(CONFIG, read_back="disk" if from_disk else "cache"),
+            progress=progress,
+            helpers=helpers,
+            on_written=on_written,
+        )
+        return unpack(archive, bag, how)
+
+
+def listing(members: Collection[str], algorithms: Collection[str]) -> Structure:
+    """A bag's structure whose manifests list every member, whatever its digests."""
+    files = [
+        ManifestName(name=f"manifest-{name}.txt", algorithm=name, is_tag=False, verifiable=True)
+        for name in algorithms
+    ]
+    return Structure(
+        version="1.0",
+        encoding="UTF-8",
+        algorithms=tuple(algorithms),
+        info=(),
+        findings=(),
+        errors_total=0,
+        warnings_total=0,
+        manifests=tuple(
+            Manifest(file=file, listed=dict.fromkeys(members, ""), absent={}) for file in files
+        ),
+    )
 
 
 def expected(content: bytes) -> dict[str, str]:
@@ -285,7 +313,7 @@ def test_a_member_is_digested_from_the_zip_alone(tmp_path: Path) -> None:
     path = tmp_path / "x.zip"
     path.write_bytes(zip_of({"a": LARGE}, DEFLATED))
     with open_archive(path, CONFIG) as archive:
-        found = stream_digests(archive, archive.members[0], ("md5",), lambda: None)
+        found = inflate.stream_digests(archive, archive.members[0], ("md5",), lambda: None)
     assert found == {"md5": hashlib.md5(LARGE).hexdigest()}
     assert os.listdir(tmp_path) == ["x.zip"]
 
@@ -294,7 +322,7 @@ def test_a_wrong_checksum_of_a_large_file_is_damage_and_not_the_disk(tmp_path: P
     path = tmp_path / "x.zip"
     path.write_bytes(build([part("a", LARGE, crc=1)]))
     with open_archive(path, CONFIG) as archive, pytest.raises(UserFault, match="damaged") as caught:
-        stream_digests(archive, archive.members[0], ("md5",), lambda: None)
+        inflate.stream_digests(archive, archive.members[0], ("md5",), lambda: None)
     assert caught.value.code == "incomplete-zip"
 
 
@@ -319,5 +347,5 @@ def test_an_lzma_member_cannot_ask_for_much_memory(tmp_path: Path) -> None:
     )  # fmt: skip
     path = tmp_path / "x"
     path.write_bytes(packed)
-    with path.open("rb") as stream, pytest.raises(inflate.DamagedError, match="memory"):
+    with path.open("rb") as stream, pytest.raises(UserFault, match="memory"):
         next(inflate.unpacked(stream.fileno(), member))

@@ -38,13 +38,13 @@ def unpack_again(
         with open_for_unpacking(job) as (archive, helpers):
             found = preview_bag(archive, job.config, pulse_of(report))
             ask(found.surveyed())
-            written = write_bag(
+            digests = write_bag(
                 archive, found, writing_of(job, found, head.algorithm, helpers, tell_alive)
             )
-            rows = payload_rows(found, written)
+            rows = payload_rows(found, digests)
             told = ((str(file.path), file.size, file.digests) for file in payload.files())
             if any(row != other for row, other in zip_longest(rows, told)):
                 raise PayloadSpoilt
-            written.folder.rename(job.place / head.bag.folder)
+            job.temporary.rename(job.place / head.bag.folder)
     except (UserFault, FileNotFoundError) as error:
         raise PayloadSpoilt from error
