@@ -14,6 +14,7 @@ from typing import Any
 
 from presqt_daemon.model import Finding, Stage, Status
 from presqt_daemon.schemas.json_values import time_from_text
+from presqt_daemon.system.files import open_regular
 from presqt_daemon.tickets.process_info import InfoError, NewerInfoError, ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 
@@ -60,9 +61,8 @@ def read_any_info(folder: TicketFolder) -> ProcessInfo:
 
 def read_legacy(folder: TicketFolder) -> ProcessInfo:
     """PresQT's status in a ticket's folder. Raises LegacyError."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        with open(os.open(folder.info, flags), "rb") as stream:
+        with open_regular(folder.info) as stream:
             content = stream.read(MAX_BYTES)
             written = datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)
     except OSError as error:

@@ -9,10 +9,13 @@ import os
 import stat
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from presqt_daemon.leases.heartbeat import HEARTBEAT_NAME, TornHeartbeatError, read_heartbeat
+from presqt_daemon.schemas.json_values import object_from_json
 from presqt_daemon.system.files import give_to_owner
 from presqt_daemon.system.host import host_name, is_of_this_boot
 
@@ -57,9 +60,9 @@ class FolderLock:
         self._patience = patience
         self._handle, self.has_cleared = _open_own(self.path)
         while not self._is_taken():
-            holder = os.pread(self._handle, 4096, 0)
+            holder = object_from_json(os.pread(self._handle, 4096, 0))
             os.close(self._handle)
-            if not has_lease or not whose or _lease_of(holder) != whose:
+            if not has_lease or not whose or holder.get("lease") != whose:
                 raise HeldError(f"{folder} is held by {_shown(holder)}")
             # what it has open is no lock of this name any more
             self.path.unlink(missing_ok=True)
@@ -70,21 +73,15 @@ class FolderLock:
 
     def _is_taken(self) -> bool:
         """Whether the lock could be had, on the file that has its name."""
-        handle = self._handle
-
-        def take() -> None:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-        while _lock(take, self._patience, time.monotonic, time.sleep):
-            opened = os.fstat(handle)
+        while _lock(
+            lambda: fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB), self._patience
+        ):
             with contextlib.suppress(FileNotFoundError):
-                named = self.path.lstat()
-                if (opened.st_dev, opened.st_ino) == (named.st_dev, named.st_ino):
+                if os.path.samestat(os.fstat(self._handle), self.path.lstat()):
                     return True
             # it was taken from a dead holder a moment ago, and made anew
-            os.close(handle)
+            os.close(self._handle)
             self._handle, _ = _open_own(self.path)
-            handle = self._handle
         return False
 
     def give_to_owner(self) -> None:
@@ -117,7 +114,9 @@ def lease_ended(
     handle = _open_shared(ticket.parent.parent / ENDED_LOCK_NAME)
     wanted = struct.pack("hhqqiq", fcntl.F_WRLCK, os.SEEK_SET, _place_of(ticket.name), 1, 0, 0)
     try:
-        if not _lock(lambda: _lock_bytes(handle, wanted), wait_seconds, clock, sleep):
+        # of the open file, not of the process: its threads hold each other off (fcntl(2))
+        take = partial(fcntl.fcntl, handle, fcntl.F_OFD_SETLK, wanted)
+        if not _lock(take, wait_seconds, clock, sleep):
             raise HeldError(f"ticket {ticket.name} is busy")
         yield
     finally:
@@ -191,8 +190,7 @@ def _open_own(path: Path) -> tuple[int, bool]:
         except PermissionError as error:
             who = "another user's presqt-daemon" if is_own else "somebody else's file"
             raise HeldError(f"{path.parent} is held by {who} ({error.strerror})") from None
-        opened = os.fstat(handle)
-        if (opened.st_dev, opened.st_ino) == (status.st_dev, status.st_ino):
+        if os.path.samestat(os.fstat(handle), status):
             with contextlib.suppress(PermissionError):
                 os.fchmod(handle, 0o600)  # whoever can read it can lock it
             return handle, has_cleared
@@ -214,10 +212,10 @@ def _remove(path: Path) -> None:
 
 
 def _lock(
-    take: Callable[[], None],
+    take: Callable[[], object],
     wait_seconds: float,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None],
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
     """Take a lock; False when another has it for longer than `wait_seconds`.
 
@@ -238,11 +236,6 @@ def _lock(
         sleep(LEASE_POLL_SECONDS)
 
 
-def _lock_bytes(handle: int, wanted: bytes) -> None:
-    """A lock of the open file, not of the process: its threads hold each other off (fcntl(2))."""
-    fcntl.fcntl(handle, fcntl.F_OFD_SETLK, wanted)
-
-
 def _place_of(ticket: str) -> int:
     """A ticket's byte in the file of locks, the same for everybody."""
     return int.from_bytes(hashlib.sha256(ticket.encode()).digest()[:7], "big")
@@ -257,16 +250,7 @@ def _open_shared(path: Path) -> int:
     return handle
 
 
-def _lease_of(holder: bytes) -> str:
-    try:
-        return str(json.loads(holder)["lease"])
-    except (ValueError, KeyError, TypeError):
-        return ""
-
-
-def _shown(holder: bytes) -> str:
-    try:
-        who = json.loads(holder)
-        return f"another presqt-daemon (pid {who['pid']} on {who['host']})"
-    except (ValueError, KeyError, TypeError):
-        return "another presqt-daemon"
+def _shown(holder: Mapping[str, Any]) -> str:
+    if holder.keys() >= {"pid", "host"}:
+        return f"another presqt-daemon (pid {holder['pid']} on {holder['host']})"
+    return "another presqt-daemon"

@@ -5,6 +5,7 @@ never silently dropped.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -60,22 +61,11 @@ def choices_from_sidecar(content: bytes, name: str) -> Choices:
         if value is None:
             continue
         if not value.strip():
-            raise UserFault(
-                "bad-request",
-                f"The side-car {name} asks for an empty {key}: write one, or leave the line out.",
+            raise _bad_request(
+                f"The side-car {name} asks for an empty {key}: write one, or leave the line out."
             )
         values[key] = value
     return Choices(**values)
-
-
-def choices_from_labels(labels: Labels) -> Choices:
-    """The bag's own choices; a label without a value, as of a form not filled in, is none."""
-    return Choices(
-        target=labels.target or None,
-        resource_id=labels.resource_id or None,
-        file_duplicate_action=labels.duplicate_action or None,
-        title=labels.title or None,
-    )
 
 
 def resource_id_from_folder(name: str) -> str:
@@ -90,26 +80,21 @@ def folder_from_resource_id(resource_id: str) -> str:
 
 def choose_target(config: Config, route: Route, sidecar: Choices, labels: Labels) -> str:
     """The target's name; UserFault `unknown-target` or `bad-request` when none can be used."""
-    bag = choices_from_labels(labels)
+    asked = [one for one in (sidecar.target, labels.target) if one]
     folders = ", ".join(f"{name}/" for name in config.targets)
     if route.target is not None:
-        for wanted in (sidecar.target, bag.target):
-            if wanted is not None and wanted != route.target:
-                raise UserFault(
-                    "bad-request",
+        for wanted in asked:
+            if wanted != route.target:
+                raise _bad_request(
                     f"The drop asks for the target {wanted!r}, but it lies in the folder of "
-                    f"{route.target!r}: move it to the other folder, or leave the choice out.",
+                    f"{route.target!r}: move it to the other folder, or leave the choice out."
                 )
-        target: str | None = route.target
-    else:
-        target = sidecar.target or bag.target
-        if target is not None and not config.intake.route_by_drop:
-            raise UserFault(
-                "bad-request",
-                f"A drop may not choose its target here ({target!r}): put it into one of the "
-                f"folders {folders}.",
-            )
-        target = target or config.default_target
+    elif asked and not config.intake.route_by_drop:
+        raise _bad_request(
+            f"A drop may not choose its target here ({asked[0]!r}): put it into one of the "
+            f"folders {folders}."
+        )
+    target = route.target or (asked[0] if asked else config.default_target)
     if target is None:
         raise UserFault(
             "unknown-target",
@@ -126,27 +111,42 @@ def choose_target(config: Config, route: Route, sidecar: Choices, labels: Labels
 def resolve(
     config: Config, route: Route, sidecar: Choices, labels: Labels, zip_stem: str
 ) -> Resolved:
-    """Where the drop goes and under which title.
+    """Where the drop goes and under which title; a label without a value, as of a form, is none.
 
     Raises UserFault (`unknown-target`, `bad-request`) with a sentence to act on.
     """
     target = choose_target(config, route, sidecar, labels)
-    bag = choices_from_labels(labels)
-    sources: dict[str, str] = {}
-    sources["target"] = (
-        _source((route.target, "folder"), (sidecar.target, "sidecar"), (bag.target, "bag"))
-        or "config"
-    )
-    resource_id = _resource_id(config, target, route, sidecar, bag, sources)
-    action = _action(config, sidecar, bag, sources)
-    title = _title(sidecar, labels, zip_stem, sources, config.targets[target].type)
+    given = {"folder": route.target, "sidecar": sidecar.target, "bag": labels.target}
+    sources = {"target": _first(given, "config")}
+    resource_id = _resource_id(config, target, route, sidecar, labels)
+    if resource_id is not None:
+        given = {"folder": route.resource_id, "sidecar": sidecar.resource_id}
+        sources["resource_id"] = _first(given, "bag")
+    given = {"sidecar": sidecar.file_duplicate_action, "bag": labels.duplicate_action}
+    sources["file_duplicate_action"] = source = _first(given, "config")
+    action = given.get(source) or config.uploads.duplicates
+    if action not in tuple(DuplicateAction):
+        raise _bad_request(_BAD_ACTION.format(action))
+    titles = {
+        "sidecar": sidecar.title,
+        "bag": labels.title,
+        "payload": labels.top_folder,
+        "external-identifier": (labels.external_identifier or "").strip(". "),
+        "zip": zip_stem.strip(". "),
+    }
+    sources["title"] = source = _first(titles, "default")
+    title = titles.get(source) or DEFAULT_TITLE
+    if source in {"sidecar", "bag"}:
+        title = check_title(title, config.targets[target].type)
+    else:
+        title = check_title(title_from_name(title))
     if config.uploads.structure == "presqt":
         check_presqt_structure(labels, is_new=resource_id is None)
     return Resolved(
         target=target,
         resource_id=resource_id,
         title=title,
-        duplicate_action=action,
+        duplicate_action=DuplicateAction(action),
         options_from=sources,
     )
 
@@ -154,15 +154,13 @@ def resolve(
 def check_presqt_structure(labels: Labels, *, is_new: bool) -> None:
     """PresQT's rule: one top folder, and for a new resource nothing beside it (its own words)."""
     if labels.top_folders > 1:
-        raise UserFault(
-            "bad-request",
+        raise _bad_request(
             "PresQT Error: Repository is not formatted correctly. "
-            "Multiple directories exist at the top level.",
+            "Multiple directories exist at the top level."
         )
     if is_new and labels.top_files:
-        raise UserFault(
-            "bad-request",
-            "PresQT Error: Repository is not formatted correctly. Files exist at the top level.",
+        raise _bad_request(
+            "PresQT Error: Repository is not formatted correctly. Files exist at the top level."
         )
 
 
@@ -173,79 +171,41 @@ def check_resource_id(resource_id: str) -> str:
     if len(resource_id) > MAX_RESOURCE_ID:
         problem = f"is longer than {MAX_RESOURCE_ID} characters"
     if problem is not None:
-        raise UserFault(
-            "bad-request",
+        raise _bad_request(
             f"The resource id {quoted(resource_id)} {problem}: "
-            "name the folder after an existing container's id.",
+            "name the folder after an existing container's id."
         )
     return resource_id
 
 
 def _resource_id(
-    config: Config,
-    target: str,
-    route: Route,
-    sidecar: Choices,
-    bag: Choices,
-    sources: dict[str, str],
+    config: Config, target: str, route: Route, sidecar: Choices, labels: Labels
 ) -> str | None:
-    asked = sidecar.resource_id or bag.resource_id
+    asked = sidecar.resource_id or labels.resource_id or None
     if route.resource_id is not None:
         if asked is not None and asked != route.resource_id:
-            raise UserFault(
-                "bad-request",
+            raise _bad_request(
                 f"The drop asks for the resource {asked!r}, but it lies in the folder of "
-                f"{route.resource_id!r}: move it, or leave the choice out.",
+                f"{route.resource_id!r}: move it, or leave the choice out."
             )
-        sources["resource_id"] = "folder"
         return check_resource_id(route.resource_id)
     if asked is None:
         return None
     if "resource_id" not in config.targets[target].sender_may:
-        raise UserFault(
-            "bad-request",
+        raise _bad_request(
             f"A drop may not choose its resource here ({asked!r}): put it into the folder "
-            f"{target}/<resource id>/, or ask the operator for `sender_may: [resource_id]`.",
+            f"{target}/<resource id>/, or ask the operator for `sender_may: [resource_id]`."
         )
-    sources["resource_id"] = "sidecar" if sidecar.resource_id else "bag"
     return check_resource_id(asked)
 
 
-def _action(
-    config: Config, sidecar: Choices, bag: Choices, sources: dict[str, str]
-) -> DuplicateAction:
-    asked = sidecar.file_duplicate_action or bag.file_duplicate_action
-    sources["file_duplicate_action"] = (
-        _source((sidecar.file_duplicate_action, "sidecar"), (bag.file_duplicate_action, "bag"))
-        or "config"
-    )
-    try:
-        return DuplicateAction(asked or config.uploads.duplicates)
-    except ValueError:
-        raise UserFault("bad-request", _BAD_ACTION.format(asked)) from None
+def _first(given: Mapping[str, str | None], otherwise: str) -> str:
+    """The first source that says something."""
+    return next((source for source, text in given.items() if text and text.strip()), otherwise)
 
 
-def _title(
-    sidecar: Choices, labels: Labels, zip_stem: str, sources: dict[str, str], target_type: str
-) -> str:
-    for source, text in (("sidecar", sidecar.title), ("bag", labels.title)):
-        if text is not None and text.strip():
-            sources["title"] = source
-            return check_title(text, target_type)
-    for source, text in (
-        ("payload", labels.top_folder),
-        ("external-identifier", (labels.external_identifier or "").strip(". ")),
-        ("zip", zip_stem.strip(". ")),
-    ):
-        if text is not None and text.strip():
-            sources["title"] = source
-            return check_title(title_from_name(text))
-    sources["title"] = "default"
-    return DEFAULT_TITLE
-
-
-def _source(*given: tuple[str | None, str]) -> str | None:
-    return next((source for value, source in given if value is not None), None)
+def _bad_request(message: str) -> UserFault:
+    return UserFault("bad-request", message)
 
 
 def _bad_sidecar(name: str, problem: str) -> UserFault:

@@ -146,6 +146,17 @@ def advance(info: ProcessInfo, stage: Stage) -> ProcessInfo:
     return replace(info, stage=stage)
 
 
+_NOBODY_AT_WORK: Mapping[str, Any] = {
+    "function_process_id": None,
+    "host": None,
+    "engine": None,
+    "waiting_for": None,
+    "next_attempt_at": None,
+    "waiting_since": None,
+    "waited_seconds": 0,
+}
+
+
 def fail(info: ProcessInfo, error: PresqtError, now: datetime) -> ProcessInfo:
     """The ticket's end by an error that has a name; the stage reached is kept."""
     return replace(
@@ -157,14 +168,8 @@ def fail(info: ProcessInfo, error: PresqtError, now: datetime) -> ProcessInfo:
         errors=tuple(map(_bounded, error.findings[:MAX_FINDINGS]))
         or (Finding(code=error.code, message=error.message, path=info.source_file),),
         errors_total=max(error.findings_total, 1),
-        function_process_id=None,
-        host=None,
-        engine=None,
-        waiting_for=None,
-        next_attempt_at=None,
-        waiting_since=None,
-        waited_seconds=0,
         finished_at=now,
+        **_NOBODY_AT_WORK,
     )
 
 
@@ -185,14 +190,8 @@ def finish(info: ProcessInfo, result: UploadResult, message: str, now: datetime)
         upload_files_finished=info.upload_total_files,
         upload_bytes_finished=info.upload_total_bytes,
         job_percentage=100,
-        function_process_id=None,
-        host=None,
-        engine=None,
-        waiting_for=None,
-        next_attempt_at=None,
-        waiting_since=None,
-        waited_seconds=0,
         finished_at=now,
+        **_NOBODY_AT_WORK,
     )
 
 

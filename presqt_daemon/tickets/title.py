@@ -23,24 +23,21 @@ def check_title(title: str, target_type: str = "folder") -> str:
     """
     kind = definition_of(target_type)
     longest = None if kind is None else kind.longest_title
-    most = MAX_TITLE_CHARS if longest is None else 4 * longest
-    too_long = (
-        f"is longer than {MAX_TITLE_BYTES} bytes"
-        if longest is None
-        else f"is longer than {longest} characters"
-    )
-    text = title[: most + 1].strip()
-    problem = too_long if len(text) > most else None
-    if problem is None:
+    limit, unit = (MAX_TITLE_BYTES, "bytes") if longest is None else (longest, "characters")
+    text = title[: 4 * limit + 1].strip()
+    is_too_long = len(text) > 4 * limit
+    problem = None
+    if not is_too_long:
         text = unicodedata.normalize("NFC", text).strip()
-        problem = why_unsafe(text)
-    if problem is None and longest is None and ("/" in text or "\\" in text):
-        problem = "holds a path separator"
-    if problem is None and any(map(_is_invisible, text)):
-        problem = "holds a character that cannot be seen and may turn the text around"
-    if problem is None:
         length = len(text.encode("utf-8", "surrogatepass") if longest is None else text)
-        problem = too_long if length > (longest or MAX_TITLE_BYTES) else None
+        is_too_long = length > limit
+        problem = why_unsafe(text)
+        if problem is None and longest is None and ("/" in text or "\\" in text):
+            problem = "holds a path separator"
+        if problem is None and any(map(_is_invisible, text)):
+            problem = "holds a character that cannot be seen and may turn the text around"
+    if problem is None and is_too_long:
+        problem = f"is longer than {limit} {unit}"
     if problem is not None:
         raise UserFault(
             "bad-request", f"The title {quoted(title)} {problem}: choose another title."

@@ -17,7 +17,13 @@ from presqt_daemon.model import Status
 from presqt_daemon.records.lines import read_lines
 from presqt_daemon.records.record import SCHEMA_VERSION as RECORD_VERSION
 from presqt_daemon.schemas.json_values import tree_from_value, value_from_tree
-from presqt_daemon.system.files import json_bytes, make_folder, replace_file, sync_folder
+from presqt_daemon.system.files import (
+    json_bytes,
+    make_folder,
+    open_regular,
+    replace_file,
+    sync_folder,
+)
 from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.store import INFO_NAME, is_ticket
 
@@ -95,11 +101,10 @@ class StateFile:
         Raises StateError for a damaged file, NewerInfoError for one of a later version.
         """
         try:
-            handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open_regular(self.path) as stream:
+                return state_from_bytes(stream.read(_MAX_BYTES))
         except FileNotFoundError:
             return None
-        with open(handle, "rb") as stream:
-            return state_from_bytes(stream.read(_MAX_BYTES))
 
     def create(self, state: JobState) -> bool:
         """Make the file, whole at once; False when it is there already. Raises OSError."""
