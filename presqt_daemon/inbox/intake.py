@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from presqt_daemon.config import Config
@@ -37,12 +36,11 @@ class Inbox:
         *,
         patience: bool = True,
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = utc_now,
         spare: Callable[[str, int], int] = no_spare,
     ) -> None:
         self._context = ScanContext(
             config=config,
-            claimer=Claimer(uploads, now),
+            claimer=Claimer(uploads, utc_now),
             emit=emit,
             clock=clock,
             patience=patience,
@@ -69,8 +67,7 @@ class Inbox:
         for leftover in self._leftovers or ():
             inbox_folder = leftover.record.inbox_folder
             self._scanner_of(inbox_folder).leftovers.left[inbox_folder].append(leftover)
-        for scanner in self._scanners.values():
-            scanner.start()
+        self.start_missing_threads()
 
     def start_missing_threads(self) -> None:
         """Get the threads that could not be had."""

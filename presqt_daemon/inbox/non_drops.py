@@ -13,13 +13,13 @@ from presqt_daemon.inbox.claims.recover import remove_twin_sidecar
 from presqt_daemon.inbox.claims.set_aside import (
     is_claimed_file,
     is_copied,
-    is_set_aside_as,
     put_back,
 )
 from presqt_daemon.inbox.claims.sidecar import LATE_AFTER_SECONDS, UNUSED_AFTER_SECONDS, put_aside
 from presqt_daemon.inbox.files.names import (
     UNUSED_SUFFIX,
     answer_name,
+    aside_name,
     name_of_aside,
     near_sidecar_stem,
     parts_of_taken_request,
@@ -81,7 +81,8 @@ class NonDrops:
             record = place.read_claim()
             if record is None:
                 continue
-            if not is_set_aside_as(record, str(folder.path), name):
+            aside = aside_name(ticket, record.inbox_name)
+            if (record.inbox_folder, aside) != (str(folder.path), name):
                 return False
             self._context.may_act()
             if place.path.name == ticket:

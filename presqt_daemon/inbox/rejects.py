@@ -5,7 +5,13 @@ import stat
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.files.names import NameKind, is_tag_file_name, is_zip_name, kind_of
-from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, holds_bag, unknown_target
+from presqt_daemon.inbox.files.places import (
+    InboxFolder,
+    OpenPlace,
+    is_bag,
+    opened_inner,
+    unknown_target,
+)
 from presqt_daemon.inbox.folder_context import FolderContext
 from presqt_daemon.inbox.reject_tickets import (
     RejectTickets,
@@ -59,25 +65,23 @@ class Rejects:
         if len(parts) == 1 and name in targets:
             return None
         try:
-            if holds_bag(folder.handle, name):
-                self._tell(folder, name, folder_fault(name), notes)
-                return None
-            if len(parts) == 1:
-                place = InboxFolder(parts=parts, is_target=False)
-                loose = self._loose_files(folder, name)
-                if loose:
-                    self._tell(folder, name, unknown_target(place, tuple(targets)), notes, loose)
-                return place
-            if len(parts) == 2 and folder.place.is_target:
-                place = InboxFolder(parts=parts)
-                words = why_no_id(targets[parts[0]].type, place.route.resource_id or "")
-                if words is None:
+            with opened_inner(folder.handle, name) as inner:
+                if is_bag(inner):
+                    self._tell(folder, name, folder_fault(name), notes)
+                elif len(parts) == 1:
+                    place = InboxFolder(parts=parts, is_target=False)
+                    if loose := self._loose_files(inner):
+                        fault = unknown_target(place, tuple(targets))
+                        self._tell(folder, name, fault, notes, loose)
                     return place
-                self._tell(folder, name, no_id_fault(name, folder, words), notes)
-                return None
-            loose = self._loose_files(folder, name, any_kind=True)
-            if loose:
-                self._tell(folder, name, deep_folder_fault(name, folder), notes, loose)
+                elif len(parts) == 2 and folder.place.is_target:
+                    place = InboxFolder(parts=parts)
+                    words = why_no_id(targets[parts[0]].type, place.route.resource_id or "")
+                    if words is None:
+                        return place
+                    self._tell(folder, name, no_id_fault(name, folder, words), notes)
+                elif held := frozenset(os.listdir(inner)):
+                    self._tell(folder, name, deep_folder_fault(name, folder), notes, held)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -86,25 +90,17 @@ class Rejects:
             self._context.warn(folder, name, what, "folder")
         return None
 
-    def _loose_files(
-        self, folder: OpenPlace, name: str, *, any_kind: bool = False
-    ) -> frozenset[str]:
-        """The files in a folder that are no zips by name, or all that is in it."""
-        handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder.handle)
-        try:
-            with os.scandir(handle) as entries:
-                return frozenset(
-                    entry.name
-                    for entry in entries
-                    if any_kind
-                    or (
-                        entry.is_file(follow_symlinks=False)
-                        and not is_zip_name(entry.name)
-                        and kind_of(entry.name, self._context.config.intake.ignore) is NameKind.DROP
-                    )
-                )
-        finally:
-            os.close(handle)
+    def _loose_files(self, inner: int) -> frozenset[str]:
+        """The files in an open folder that count as drops and are no zips by name."""
+        ignore = self._context.config.intake.ignore
+        with os.scandir(inner) as entries:
+            return frozenset(
+                entry.name
+                for entry in entries
+                if entry.is_file(follow_symlinks=False)
+                and not is_zip_name(entry.name)
+                and kind_of(entry.name, ignore) is NameKind.DROP
+            )
 
     def _tell(
         self,

@@ -152,7 +152,8 @@ class Scan:
             try:
                 with open_place(self._context.config.inbox, place) as folder:
                     if folder.identity == identity:
-                        self._look_at_names(folder, names, due[path])
+                        drops = self._take_hints(folder, names)
+                        self._look_at_drops(folder, dict.fromkeys([*drops, *due[path]]), drops)
                         continue
             except OSError:
                 pass  # the next scan says what is wrong
@@ -169,10 +170,6 @@ class Scan:
         identities = {identity for _, identity in self._places.values()}
         self._came = {key: came for key, came in self._came.items() if key in identities}
         self._rounds += 1
-
-    def _look_at_names(self, folder: OpenPlace, hinted: dict[str, None], due: list[str]) -> None:
-        drops = self._take_hints(folder, hinted)
-        self._look_at_drops(folder, dict.fromkeys([*drops, *due]), drops)
 
     def _take_hints(self, folder: OpenPlace, hinted: dict[str, None]) -> dict[str, None]:
         """Look at the requests that events have named; the drops that they have named."""

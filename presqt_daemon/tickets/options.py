@@ -51,11 +51,11 @@ def choices_from_sidecar(content: bytes, name: str) -> Choices:
     try:
         tree = read_yaml_as_text(content)
     except YamlError as error:
-        raise _bad_sidecar(name, str(error)) from None
+        raise bad_sidecar(name, str(error)) from None
     values: dict[str, str] = {}
     for key, value in (tree or {}).items():
         if key not in _KEYS:
-            raise _bad_sidecar(
+            raise bad_sidecar(
                 name, f"the key {quoted(key)} is unknown; known are {', '.join(_KEYS)}"
             )
         if value is None:
@@ -208,7 +208,8 @@ def _bad_request(message: str) -> UserFault:
     return UserFault("bad-request", message)
 
 
-def _bad_sidecar(name: str, problem: str) -> UserFault:
+def bad_sidecar(name: str, problem: str) -> UserFault:
+    """The fault of a side-car that cannot be used; `problem` is a clause about it."""
     return UserFault(
         "bad-sidecar", f"The side-car {name} cannot be used: {problem}. Mend it and drop again."
     )

@@ -113,28 +113,18 @@ class StatusWriter:
 
     def write_when_due(self) -> None:
         """Write what was noted, if it is time; a failure to do so is not a failure of the work."""
-        if self._owed_since is not None:
-            self._pay()
-        elif self._is_behind and self._clock() - self._written_at >= NOTE_SECONDS:
-            self._write_note()
-
-    def _pay(self) -> None:
         now = self._clock()
-        if self._owed_since is None or now - self._owed_since < SOON_SECONDS:
-            return
         try:
-            self.fact(self.info)
+            if self._owed_since is not None:
+                if now - self._owed_since >= SOON_SECONDS:
+                    self._owed_since = now  # the next try, should this one fail
+                    self.fact(self.info)
+            elif self._is_behind and now - self._written_at >= NOTE_SECONDS:
+                self.info = self._stamped(self.info)
+                self._mark_written()
+                self._uploads.write_info(self.folder, self.info, self._party, durable=False)
         except OSError as error:
-            _log.debug("%s a fact could not be written: %s", self.folder.ticket, error.strerror)
-            self._owed_since = now
-
-    def _write_note(self) -> None:
-        self.info = self._stamped(self.info)
-        try:
-            self._uploads.write_info(self.folder, self.info, self._party, durable=False)
-        except OSError as error:
-            _log.debug("%s progress could not be written: %s", self.folder.ticket, error.strerror)
-        self._mark_written()
+            _log.debug("%s its status is not written: %s", self.folder.ticket, error.strerror)
 
     def _stamped(self, info: ProcessInfo) -> ProcessInfo:
         info = replace(info, updated_at=self.now(), epoch=self._party.epoch or info.epoch)

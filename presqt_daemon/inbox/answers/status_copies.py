@@ -1,7 +1,6 @@
 """The sender's answer: a copy of the status beside the note, when a ticket ends or has to wait."""
 
 import contextlib
-import json
 import os
 import queue
 import time
@@ -16,6 +15,7 @@ from presqt_daemon.inbox.answers.ticket_names import TicketMarks
 from presqt_daemon.inbox.files.ownership import is_ours
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, open_place
 from presqt_daemon.inbox.files.whole_file import create_whole
+from presqt_daemon.schemas.json_values import object_from_json
 from presqt_daemon.system.files import printable_name, rename_to_free
 from presqt_daemon.tickets.claim_record import (
     COPY_SUFFIX,
@@ -151,11 +151,13 @@ class StatusCopies:
         item.due = now + LOOK_SECONDS
         try:
             content = self._uploads.folder(ticket).read_info_bytes()
-            info = json.loads(content)
-            has_ended = info["status"] != "in_progress"
-        except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        except OSError:
+            content = b""
+        info = object_from_json(content)
+        if "status" not in info:
             del self._followed[ticket]
             return
+        has_ended = info["status"] != "in_progress"
         if has_ended:
             del self._followed[ticket]
             if _seconds_since(info.get("finished_at")) < LATE_SECONDS:

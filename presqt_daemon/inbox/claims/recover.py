@@ -1,7 +1,6 @@
 """What the last daemon left of claims: finished, undone, or handed to the folder's scanner."""
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from presqt_daemon.inbox.claims.sidecar import (
 )
 from presqt_daemon.inbox.claims.undo import end_undoing
 from presqt_daemon.inbox.files.places import OpenPlace
-from presqt_daemon.inbox.files.probe import open_file
 from presqt_daemon.model import Stage, Status
-from presqt_daemon.system.files import remove_tree
+from presqt_daemon.schemas.json_values import object_from_json
+from presqt_daemon.system.files import open_regular, remove_tree
 from presqt_daemon.tickets.claim_record import ClaimRecord
 from presqt_daemon.tickets.store import TicketFolder, Uploads
 
@@ -80,7 +79,7 @@ def remove_twin_sidecar(folder: OpenPlace, record: ClaimRecord, ticket: TicketFo
     if record.sidecar_name is None:
         return
     sidecar = _sidecar_of(folder, record)
-    if sidecar is not None and sidecar.content == _content(ticket.path, record.sidecar_name):
+    if sidecar is not None and sidecar.content == _content(ticket.path / record.sidecar_name):
         remove_sidecar(sidecar, folder.handle)
 
 
@@ -91,7 +90,7 @@ def holds_only_sidecar(folder: OpenPlace, half: Leftover) -> bool:
     """
     if half.record.sidecar_name is None:
         return False
-    own = _content(half.folder.path, half.record.sidecar_name)
+    own = _content(half.folder.path / half.record.sidecar_name)
     sidecar = _sidecar_of(folder, half.record)
     return own is not None and (sidecar is None or sidecar.content != own)
 
@@ -114,12 +113,11 @@ def _record(uploads: Uploads, folder: TicketFolder, config: Config) -> ClaimReco
 
 def own_drop(folder: TicketFolder, record: ClaimRecord, config: Config) -> None:
     """Make a drop that was moved in the service's, and close it to others."""
-    try:
-        handle = os.open(folder.path / (record.zip_name or ""), os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:
-        return
-    make_own(handle, config, record.route.target)
-    os.close(handle)
+    with (
+        contextlib.suppress(OSError),
+        open_regular(folder.path / (record.zip_name or "")) as stream,
+    ):
+        make_own(stream.fileno(), config, record.route.target)
 
 
 def _fresh(uploads: Uploads, config: Config) -> Iterator[Leftover]:
@@ -137,20 +135,14 @@ def _fresh(uploads: Uploads, config: Config) -> Iterator[Leftover]:
 
 def _has_just_been_taken(status: bytes) -> bool:
     """Whether a ticket is open, and nothing of it was staged yet. A torn status counts as one."""
-    try:
-        tree = json.loads(status)
-    except (ValueError, RecursionError):
-        return True
-    words = (tree.get("status"), tree.get("stage")) if isinstance(tree, dict) else None
-    return words == (Status.IN_PROGRESS, Stage.RECEIVED)
+    tree = object_from_json(status)
+    words = (tree.get("status"), tree.get("stage"))
+    return not tree or words == (Status.IN_PROGRESS, Stage.RECEIVED)
 
 
-def _content(folder: Path, name: str) -> bytes | None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _content(path: Path) -> bytes | None:
     try:
-        with open(open_file(name, handle), "rb") as stream:
+        with open_regular(path) as stream:
             return stream.read(MAX_SIDECAR_BYTES)
     except OSError:
         return None
-    finally:
-        os.close(handle)

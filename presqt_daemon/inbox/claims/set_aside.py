@@ -3,7 +3,6 @@
 import errno
 import os
 
-from presqt_daemon.inbox.files.names import aside_name
 from presqt_daemon.system.files import rename_to_free
 from presqt_daemon.system.host import boot_id
 from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, ClaimRecord, shorten_name
@@ -25,11 +24,6 @@ def is_claimed_file(status: os.stat_result, record: ClaimRecord) -> bool:
         and status.st_mtime_ns == file.mtime_ns
         and (record.owner.boot_id != boot_id() or status.st_dev == file.device)
     )
-
-
-def is_set_aside_as(record: ClaimRecord, folder: str, name: str) -> bool:
-    """Whether a claim has set its drop aside under this name in this folder."""
-    return record.inbox_folder == folder and name == aside_name(record.ticket, record.inbox_name)
 
 
 def is_copied(status: os.stat_result, record: ClaimRecord, ticket: TicketFolder) -> bool:

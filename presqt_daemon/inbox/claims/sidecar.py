@@ -18,6 +18,7 @@ from presqt_daemon.inbox.files.names import (
 )
 from presqt_daemon.inbox.files.ownership import NotOwnError, open_own
 from presqt_daemon.system.files import printable_name
+from presqt_daemon.tickets.options import bad_sidecar
 
 MAX_SIDECAR_BYTES = 64 << 10
 UNUSED_AFTER_SECONDS = 3600.0
@@ -101,15 +102,16 @@ def read_sidecar(drop_name: str, owner: int, folder: int, names: SidecarNames) -
     try:
         handle, _ = open_own(name, folder, {owner})
     except NotOwnError as error:
-        return Sidecar(names=found, fault=_fault(name, str(error)))
+        return Sidecar(names=found, fault=bad_sidecar(printable_name(name), str(error)))
     except OSError as error:
         reason = (error.strerror or "it cannot be opened").lower()
-        return Sidecar(names=found, fault=_fault(name, reason))
+        return Sidecar(names=found, fault=bad_sidecar(printable_name(name), reason))
     with open(handle, "rb") as stream:
         content = stream.read(MAX_SIDECAR_BYTES + 1)
     if len(content) > MAX_SIDECAR_BYTES:
         return Sidecar(
-            names=found, fault=_fault(name, f"it is larger than {MAX_SIDECAR_BYTES} bytes")
+            names=found,
+            fault=bad_sidecar(printable_name(name), f"it is larger than {MAX_SIDECAR_BYTES} bytes"),
         )
     return Sidecar(names=found, content=content)
 
@@ -157,11 +159,4 @@ def _misnamed(name: str, right: str) -> UserFault:
         "bad-sidecar",
         f"{printable_name(name)} looks like this drop's options, but a side-car must be called "
         f"{right}: rename it and drop again.",
-    )
-
-
-def _fault(name: str, reason: str) -> UserFault:
-    return UserFault(
-        "bad-sidecar",
-        f"The side-car {printable_name(name)} cannot be used: {reason}. Mend it and drop again.",
     )

@@ -105,14 +105,11 @@ def make_target_folder(inbox: Path, target: str) -> None:
             os.mkdir(target, mode, dir_fd=handle)
         except FileExistsError:
             return
-        inner = os.open(target, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=handle)
-        try:
+        with opened_inner(handle, target) as inner:
             with contextlib.suppress(PermissionError):
                 os.fchown(inner, -1, above.st_gid)
             set_mode(inner, stat.S_ISGID | mode)
             is_right = os.fstat(inner).st_mode & mode == mode
-        finally:
-            os.close(inner)
         if not is_right:
             _make_with_its_mode(handle, target, mode)
     finally:
@@ -141,14 +138,12 @@ def list_folder(folder: OpenPlace) -> list[os.DirEntry[str]]:
         return list(entries)
 
 
-def holds_bag(folder: int, name: str) -> bool:
-    """Whether a folder, by its name in an open one, is a bag rather than named after a resource.
-
-    Raises OSError when it cannot be opened.
-    """
+@contextlib.contextmanager
+def opened_inner(folder: int, name: str) -> Iterator[int]:
+    """A folder in an open one, open too. Raises OSError, for a link as well."""
     inner = os.open(name, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
     try:
-        return is_bag(inner)
+        yield inner
     finally:
         os.close(inner)
 

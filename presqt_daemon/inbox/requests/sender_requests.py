@@ -13,7 +13,6 @@ from presqt_daemon.inbox.files.names import parts_of_request
 from presqt_daemon.inbox.files.ownership import NotOwnError, owner_name, status_of_own
 from presqt_daemon.inbox.files.places import OpenPlace
 from presqt_daemon.system.files import printable_name
-from presqt_daemon.tickets.claim_record import ClaimRecord
 
 _MARK = re.compile(r"(?s).+\.[0-9a-f]{8}")
 
@@ -45,7 +44,9 @@ class SenderRequests:
         asked_by = _owner_of_empty(name, folder)
         found = self._marks.by_stem(stem, str(folder.path)) if _MARK.fullmatch(stem) else []
         if not found:
-            found = self._by_name(stem, folder, action)
+            # a cancel means tickets that are open, a retry those that have failed
+            is_open = action is RequestedAction.CANCEL
+            found = self._marks.by_name(stem, str(folder.path), is_open=is_open)
         if not found:
             raise NotAllowedError("there is no ticket for it here")
         own = [one for one in found if asked_by in {0, one.dropped_by_uid}]
@@ -72,13 +73,6 @@ class SenderRequests:
         if asked_by not in {0, record.dropped_by_uid}:
             raise _not_the_sender(asked_by)
         return Request(ticket=ticket, action=RequestedAction(word))
-
-    def _by_name(self, name: str, folder: OpenPlace, action: RequestedAction) -> list[ClaimRecord]:
-        """The tickets of a folder that a name without a number can mean.
-
-        For a cancel those that are open, for a retry those that have failed.
-        """
-        return self._marks.by_name(name, str(folder.path), is_open=action is RequestedAction.CANCEL)
 
 
 def _owner_of_empty(name: str, folder: OpenPlace) -> int:
