@@ -43,7 +43,8 @@ class PresqtError(Exception):
         other ticket would fare better.
         """
         message = bounded(message, MAX_MESSAGE)
-        super().__init__(message)
+        # by these two it is made anew in another process; its other values follow it there
+        super().__init__(code, message)
         self.code = code
         self.status_code = self.CODES[code]
         self.message = message
@@ -56,21 +57,8 @@ class PresqtError(Exception):
         self.outcome_unknown = outcome_unknown
         self.is_outage = is_outage
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Rebuild from all arguments, since the default keeps the message alone."""
-        return _rebuild, (
-            type(self),
-            self.code,
-            self.message,
-            self.findings,
-            self.findings_total,
-            self.warnings,
-            self.warnings_total,
-            self.retryable,
-            self.retry_after,
-            self.outcome_unknown,
-            self.is_outage,
-        )
+    def __str__(self) -> str:
+        return self.message
 
 
 class UserFault(PresqtError):
@@ -149,30 +137,3 @@ class ConfigError(Exception):
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-def _rebuild(
-    kind: type[PresqtError],
-    code: str,
-    message: str,
-    findings: tuple[Finding, ...],
-    findings_total: int,
-    warnings: tuple[Finding, ...],
-    warnings_total: int,
-    retryable: bool,
-    retry_after: float | None,
-    outcome_unknown: bool,
-    is_outage: bool,
-) -> PresqtError:
-    return kind(
-        code,
-        message,
-        findings=findings,
-        findings_total=findings_total,
-        warnings=warnings,
-        warnings_total=warnings_total,
-        retryable=retryable,
-        retry_after=retry_after,
-        outcome_unknown=outcome_unknown,
-        is_outage=is_outage,
-    )
