@@ -2,7 +2,7 @@
 
 import os
 
-from presqt_daemon.cli.check.orders import refuse_orders_of_others
+from presqt_daemon.cli.check.rights import refuse_orders_of_others
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.output.footer import footer_below_log

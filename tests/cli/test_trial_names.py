@@ -7,7 +7,7 @@ import pytest
 from presqt_daemon.cli.check.trial_names import FOLDER, LONG_BYTES, TRIALS, judge_names
 from presqt_daemon.targets.names import NAMES_AS_THEY_ARE, NameRules
 
-PATHS = [PurePosixPath(FOLDER, name) for trial in TRIALS for name in trial.names]
+PATHS = [PurePosixPath(FOLDER, name) for names in TRIALS.values() for name in names]
 FOUND = dict.fromkeys(PATHS)
 
 

@@ -3,7 +3,3 @@
 Comes in: the configuration. Goes out: a row for each thing that was tried, and exit code 1 where a
 drop would not get through. Called by the program's entry, and by `install` at its end.
 """
-
-from presqt_daemon.cli.check.command import main
-
-__all__ = ["main"]

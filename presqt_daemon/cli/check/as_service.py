@@ -26,8 +26,8 @@ _NOT_TAKEN = frozenset(
 
 def command_as_service(
     arguments: Sequence[str], config: Config, environment: Mapping[str, str]
-) -> tuple[list[str], str] | None:
-    """The command that checks as the service does and who that is, in words.
+) -> list[str] | None:
+    """The command that checks as the service does, which is told in words who that is.
 
     None where this process may do it itself: it is not root's, or the service is root's too.
     """
@@ -38,14 +38,13 @@ def command_as_service(
     if properties:
         said = f"as the service, in the sandbox of {UNIT}"
         return ["systemd-run", "--quiet", "--pipe", "--wait", "--collect",
-                f"--setenv={INSIDE}={said}", *properties, *program], said  # fmt: skip
+                f"--setenv={INSIDE}={said}", *properties, *program]  # fmt: skip
     user = _owner(config)
     if user is None:
         return None
     said = f"as {user}, whose {config.mediafiles} is; no unit is installed here"
-    command = ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}",
-               "--init-groups", "env", f"{INSIDE}={said}", *program]  # fmt: skip
-    return command, said
+    return ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}",
+            "--init-groups", "env", f"{INSIDE}={said}", *program]  # fmt: skip
 
 
 def properties_from_unit(text: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from presqt_daemon.cli.check.limits import check_limits
 from presqt_daemon.cli.check.places import check_places
 from presqt_daemon.cli.check.receivers import check_receivers, send_trials
 from presqt_daemon.cli.check.rights import check_rights
-from presqt_daemon.cli.check.rows import CheckRow, State, print_rows, without_os_errors
+from presqt_daemon.cli.check.rows import State, ok, print_rows, warning, without_os_errors
 from presqt_daemon.cli.check.targets import check_targets
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, no_such
@@ -28,19 +28,18 @@ def main(context: Context) -> int:
     """
     options = context.options
     config = context.config()
-    other = command_as_service(sys.argv[1:], config, context.environment)
-    if other is not None:
-        command, _ = other
+    command = command_as_service(sys.argv[1:], config, context.environment)
+    if command is not None:
         sys.stdout.flush()
         return subprocess.run(command, check=False).returncode
     if options.accept is not None:
         accept(config, options.accept)
     file = context.file_in_use()
     where = "environment and --set, no file" if file is None else str(file.resolve())
-    rows = [CheckRow("configuration", State.OK, where)]
-    rows += [CheckRow("configuration", State.WARNING, remark) for remark in remarks_on(config)]
+    rows = [ok("configuration", where)]
+    rows += [warning("configuration", remark) for remark in remarks_on(config)]
     if INSIDE in context.environment:
-        rows.append(CheckRow("checked", State.OK, context.environment[INSIDE]))
+        rows.append(ok("checked", context.environment[INSIDE]))
     rows += [
         *without_os_errors("places", check_places(config)),
         *without_os_errors("rights", check_rights(file, config)),

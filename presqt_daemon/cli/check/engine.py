@@ -2,27 +2,38 @@
 
 from collections.abc import Iterator, Mapping
 
-from presqt_daemon.cli.check.rows import CheckRow, State, print_rows, without_os_errors
-from presqt_daemon.cli.output.show import pen, print_json
-from presqt_daemon.cli.tickets.worker_table import AT_WORK_COLUMNS, row_at_work, tickets_at_work
+from presqt_daemon.cli.check.rows import (
+    CheckRow,
+    ok,
+    print_rows,
+    warning,
+    without_os_errors,
+    wrong,
+)
+from presqt_daemon.cli.output.show import Row, pen, print_json
+from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.tickets.find import all_infos
 from presqt_daemon.config import Config
 from presqt_daemon.leases.heartbeat import TornHeartbeatError, read_heartbeat
 from presqt_daemon.leases.standbys import find_standbys
 from presqt_daemon.schemas.json_values import tree_from_value
 from presqt_daemon.system.host import host_of, pid_of
 from presqt_daemon.tickets.locks import is_held
-from presqt_daemon.tickets.process_info import tree_from_info
+from presqt_daemon.tickets.process_info import ProcessInfo, tree_from_info
+from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.workers.engines.report import HostReport, report_host, shown_to_hosts
 from presqt_daemon.workers.engines.starts import EngineDownError, TellsOfHosts, open_engine
 from presqt_daemon.workers.limits.grant import Grant, settings_marks, short_mark
 from presqt_daemon.workers.limits.tokens import Tokens
 
+AT_WORK_COLUMNS = ("host", "process", "engine", "epoch", "ticket", "drop", "message")
+
 
 def check_daemons(config: Config) -> Iterator[CheckRow]:
     """A row on the daemon that serves these folders, and one for each that stands by."""
-    yield CheckRow("daemon", State.OK, _running(config))
+    yield ok("daemon", _running(config))
     for instance in find_standbys(config.mediafiles, config.engine_options.lease_ttl):
-        yield CheckRow("standby", State.OK, f"stands by: {_named(instance)}")
+        yield ok("standby", f"stands by: {_named(instance)}")
 
 
 def _running(config: Config) -> str:
@@ -48,25 +59,25 @@ def check_engine(config: Config, environment: Mapping[str, str]) -> Iterator[Che
     what = f"engine {config.engine}"
     try:
         if not isinstance(engine, TellsOfHosts):
-            yield CheckRow(what, State.WARNING, "it does not tell of its hosts")
+            yield warning(what, "it does not tell of its hosts")
             return
-        grant = grant_to_ask(config, environment)
+        grant = _grant_to_ask(config, environment)
         with shown_to_hosts(config.mediafiles) as shown_file:
             found = engine.on_every_host(report_host, config.mediafiles, grant, shown_file)
-        yield CheckRow(what, State.OK, f"{config.engine_options.address}, {len(found)} workers")
+        yield ok(what, f"{config.engine_options.address}, {len(found)} workers")
         if not config.uploads_folder.is_dir():
             # made by the daemon; until then no host can see it
-            yield CheckRow(what, State.WARNING, "ask again once the daemon has made mediafiles")
+            yield warning(what, "ask again once the daemon has made mediafiles")
             return
         for address, report in sorted(found.items()):
             yield _row(address, report)
     except EngineDownError as down:
-        yield CheckRow(what, State.WRONG, str(down))
+        yield wrong(what, str(down))
     finally:
         engine.shutdown(wait=False)
 
 
-def grant_to_ask(config: Config, environment: Mapping[str, str]) -> Grant:
+def _grant_to_ask(config: Config, environment: Mapping[str, str]) -> Grant:
     """What every run would be given, as far as a host may refuse it: settings and tokens."""
     tokens = Tokens(config.targets, dict(environment))
     marks = {name: short_mark(tokens.mark_of(one)) for name, one in config.targets.items()}
@@ -75,16 +86,21 @@ def grant_to_ask(config: Config, environment: Mapping[str, str]) -> Grant:
 
 def _row(address: str, report: HostReport | str) -> CheckRow:
     if isinstance(report, str):
-        return CheckRow(f"worker {address}", State.WRONG, f"has no presqt-daemon ({report})")
+        return wrong(f"worker {address}", f"has no presqt-daemon ({report})")
     what = f"worker {report.host} {address}"
     if report.problems:
-        return CheckRow(what, State.WRONG, "; ".join(report.problems))
-    return CheckRow(what, State.OK, f"version {report.version}, sees mediafiles, may start workers")
+        return wrong(what, "; ".join(report.problems))
+    return ok(what, f"version {report.version}, sees mediafiles, may start workers")
 
 
 def print_workers(config: Config, environment: Mapping[str, str], *, as_json: bool) -> None:
     """Show which host works on what, the daemons, and the hosts of an engine where there is one."""
-    at_work = tickets_at_work(config)
+    at_work = [
+        info
+        for _folder, info in all_infos(Uploads(config.mediafiles))
+        if isinstance(info, ProcessInfo) and info.is_open and info.host is not None
+    ]
+    at_work.sort(key=lambda info: (info.host or "", info.received_at))
     daemons = list(without_os_errors("daemon", check_daemons(config)))
     hosts = list(check_engine(config, environment))
     if as_json:
@@ -97,7 +113,19 @@ def print_workers(config: Config, environment: Mapping[str, str], *, as_json: bo
         )
         return
     if at_work:
-        pen().print_table(AT_WORK_COLUMNS, [row_at_work(info) for info in at_work])
+        pen().print_table(AT_WORK_COLUMNS, list(map(_row_at_work, at_work)))
     else:
         print("no ticket is being worked on")
     print_rows([*daemons, *hosts])
+
+
+def _row_at_work(info: ProcessInfo) -> Row:
+    return (
+        shown(info.host or ""),
+        str(info.function_process_id or ""),
+        info.engine or "",
+        str(info.epoch),
+        info.ticket_number,
+        shown(info.source_file),
+        shown(info.message),
+    )

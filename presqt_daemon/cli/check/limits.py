@@ -6,7 +6,7 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-from presqt_daemon.cli.check.rows import CheckRow, State
+from presqt_daemon.cli.check.rows import CheckRow, State, ok, warning, wrong
 from presqt_daemon.config import Config
 
 INOTIFY = Path("/proc/sys/fs/inotify")
@@ -51,32 +51,31 @@ def tasks_allowed() -> tuple[int, str] | None:
 def _check_tasks(config: Config) -> CheckRow:
     needed, allowed = tasks_needed(config), tasks_allowed()
     if allowed is None:
-        return CheckRow("threads", State.OK, f"up to {needed} may be needed, nothing limits them")
+        return ok("threads", f"up to {needed} may be needed, nothing limits them")
     free, limit = allowed
     detail = f"up to {needed} threads and processes may be needed, {limit} leaves {free}"
     if free >= needed:
-        return CheckRow("threads", State.OK, detail)
+        return ok("threads", detail)
     least = OWN_THREADS + len(config.targets) + THREADS_PER_WORKER
     if free >= least:
-        return CheckRow("threads", State.WARNING, f"{detail}: at times drops wait for some")
-    return CheckRow("threads", State.WRONG, f"{detail}: no drop could work")
+        return warning("threads", f"{detail}: at times drops wait for some")
+    return wrong("threads", f"{detail}: no drop could work")
 
 
 def _check_inotify(config: Config) -> Iterator[CheckRow]:
     """Without inotify drops are found by the scan, later but surely."""
     if config.intake.observer == "off":
-        yield CheckRow("inotify", State.OK, "is not used (intake.observer: off)")
+        yield ok("inotify", "is not used (intake.observer: off)")
         return
     reason = _try_inotify(config.inbox)
     if reason is not None:
-        detail = f"cannot be had now ({reason}); drops are found by the scan alone"
-        yield CheckRow("inotify", State.WARNING, detail)
+        yield warning("inotify", f"cannot be had now ({reason}); drops are found by the scan alone")
         return
     wanted = 1 + len(config.targets)
     try:
         limit = int((INOTIFY / "max_user_watches").read_text(encoding="ascii"))
     except (OSError, ValueError):
-        yield CheckRow("inotify", State.OK, "can be had")
+        yield ok("inotify", "can be had")
         return
     state = State.OK if limit >= wanted else State.WARNING
     yield CheckRow("inotify", state, f"can be had; {limit} folders may be watched at most")

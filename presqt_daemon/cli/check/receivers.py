@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from presqt_daemon.cli.check.rights import check_secret_file
-from presqt_daemon.cli.check.rows import CheckRow, State
+from presqt_daemon.cli.check.rows import CheckRow, ok, warning, wrong
 from presqt_daemon.cli.command_line.exits import no_such
 from presqt_daemon.config import Config
 from presqt_daemon.notifications.addresses import (
@@ -33,8 +33,10 @@ def check_receivers(config: Config, environment: Mapping[str, str]) -> Iterator[
     for receiver in config.receivers.values():
         yield _check_receiver(receiver, environment)
     if config.receivers and not any(_hears_of_disk(one) for one in config.receivers.values()):
-        detail = "nobody is told of a short disk: a receiver with the event disk, without targets"
-        yield CheckRow("receivers", State.WARNING, detail)
+        yield warning(
+            "receivers",
+            "nobody is told of a short disk: a receiver with the event disk, without targets",
+        )
     if config.notify.has_ping:
         yield _check_ping(config, environment)
 
@@ -48,12 +50,13 @@ def send_trials(config: Config, name: str, environment: Mapping[str, str]) -> It
             continue
         batch = Batch(receiver=receiver, notifications=())
         cause = run_trial(batch, datetime.now(UTC), environment)
-        state = State.OK if cause is None else State.WRONG
-        yield CheckRow(f"trial to {receiver.name}", state, cause or "sent, and taken")
+        yield _came_of(f"trial to {receiver.name}", cause, "sent, and taken")
     if name == EVERYBODY and config.notify.has_ping:
-        cause = ask(config.notify, environment)
-        state = State.OK if cause is None else State.WRONG
-        yield CheckRow("ping", state, cause or "asked, and answered")
+        yield _came_of("ping", ask(config.notify, environment), "asked, and answered")
+
+
+def _came_of(what: str, cause: str | None, success: str) -> CheckRow:
+    return ok(what, success) if cause is None else wrong(what, cause)
 
 
 def _check_receiver(receiver: ReceiverConfig, environment: Mapping[str, str]) -> CheckRow:
@@ -63,8 +66,8 @@ def _check_receiver(receiver: ReceiverConfig, environment: Mapping[str, str]) ->
         path = clean_environment(os.environ)["PATH"]
         found = shutil.which(receiver.command[0], path=path)
         if found is None:
-            return CheckRow(what, State.WRONG, "its command is not there, or no program")
-        return CheckRow(what, State.OK, f"runs {found}; {told}")
+            return wrong(what, "its command is not there, or no program")
+        return ok(what, f"runs {found}; {told}")
     if (row := check_secret_file(what, receiver.urls_file)) is not None:
         return row
     try:
@@ -74,9 +77,9 @@ def _check_receiver(receiver: ReceiverConfig, environment: Mapping[str, str]) ->
     for number, url in enumerate(urls, 1):
         if (problem := problem_of_url(url)) is not None:
             place = f"address {number}: " if len(urls) > 1 else ""
-            return CheckRow(what, State.WRONG, f"{place}{problem}")
+            return wrong(what, f"{place}{problem}")
     ways = ", ".join(url.partition("://")[0] for url in urls)
-    return CheckRow(what, State.OK, f"{ways}; {told}")
+    return ok(what, f"{ways}; {told}")
 
 
 def _check_ping(config: Config, environment: Mapping[str, str]) -> CheckRow:
@@ -86,16 +89,15 @@ def _check_ping(config: Config, environment: Mapping[str, str]) -> CheckRow:
         ping_address(config.notify, environment)
     except NoAddressError as error:
         return _without_address("ping", config.notify.ping_credential, error, environment)
-    return CheckRow("ping", State.OK, "an address is asked as long as the daemon is alive")
+    return ok("ping", "an address is asked as long as the daemon is alive")
 
 
 def _without_address(
     what: str, credential: str | None, error: NoAddressError, environment: Mapping[str, str]
 ) -> CheckRow:
     if credential is not None and CREDENTIALS_VARIABLE not in environment:
-        detail = f"the credential {credential} is only seen by the service"
-        return CheckRow(what, State.WARNING, detail)
-    return CheckRow(what, State.WRONG, str(error))
+        return warning(what, f"the credential {credential} is only seen by the service")
+    return wrong(what, str(error))
 
 
 def _hears_of_disk(receiver: ReceiverConfig) -> bool:

@@ -38,6 +38,21 @@ class CheckRow:
     detail: str
 
 
+def ok(what: str, detail: str) -> CheckRow:
+    """The row of what is as it should be."""
+    return CheckRow(what, State.OK, detail)
+
+
+def warning(what: str, detail: str) -> CheckRow:
+    """The row of what works and should be looked at all the same."""
+    return CheckRow(what, State.WARNING, detail)
+
+
+def wrong(what: str, detail: str) -> CheckRow:
+    """The row of what must be mended."""
+    return CheckRow(what, State.WRONG, detail)
+
+
 def print_rows(rows: Sequence[CheckRow]) -> None:
     """Print them as a table."""
     cells = [(row.state.value, shown(row.what), shown(row.detail)) for row in rows]
@@ -50,7 +65,7 @@ def without_os_errors(what: str, rows: Iterator[CheckRow]) -> Iterator[CheckRow]
         yield from rows
     except OSError as error:
         place = "" if error.filename is None else f"{os.fsdecode(error.filename)} "
-        yield CheckRow(what, State.WRONG, f"{place}{why_unusable(error)}")
+        yield wrong(what, f"{place}{why_unusable(error)}")
 
 
 def why_unusable(error: OSError) -> str:

@@ -1,9 +1,10 @@
 """What `check` finds about targets: a token where one is needed, and that the target takes it."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 
-from presqt_daemon.cli.check.folder_trial import try_folder
-from presqt_daemon.cli.check.rows import CheckRow, State
+from presqt_daemon.cli.check.places import try_folder
+from presqt_daemon.cli.check.rows import CheckRow, ok, warning, wrong
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.system.systemd import CREDENTIALS_VARIABLE
@@ -18,19 +19,18 @@ def check_targets(config: Config, environment: Mapping[str, str]) -> Iterator[Ch
     Whatever is wrong with one, a plug-in that breaks included, the others are looked at too.
     """
     tokens = Tokens(config.targets, dict(environment))
+    has_credentials = CREDENTIALS_VARIABLE in environment
     for target in config.targets.values():
-        has_credentials = CREDENTIALS_VARIABLE in environment
         try:
             yield _check_target(target, tokens, has_credentials=has_credentials)
             if target.type == "folder" and target.path is not None:
                 problem = missing_archive(target, config.mediafiles)
                 if problem is not None:
-                    yield CheckRow(
-                        f"archive of {target.name}", State.WRONG, f"{problem}; drops wait"
-                    )
+                    yield wrong(f"archive of {target.name}", f"{problem}; drops wait")
         except Exception as error:  # noqa: BLE001  (a plug-in may raise anything)
-            detail = f"cannot be looked at: {str(error) or repr(error)}"
-            yield CheckRow(f"target {target.name}", State.WRONG, detail)
+            yield wrong(
+                f"target {target.name}", f"cannot be looked at: {str(error) or repr(error)}"
+            )
 
 
 def _check_target(target: TargetConfig, tokens: Tokens, *, has_credentials: bool) -> CheckRow:
@@ -41,22 +41,19 @@ def _check_target(target: TargetConfig, tokens: Tokens, *, has_credentials: bool
         token = tokens.of(target)
     except MissingTokenError as error:
         if target.token_credential is not None and not has_credentials:
-            detail = (
+            return warning(
+                what,
                 f"the credential {target.token_credential} is only seen by the service; "
-                "a run by hand needs token_file"
+                "a run by hand needs token_file",
             )
-            return CheckRow(what, State.WARNING, detail)
         place = "" if target.token_file is None else f" ({target.token_file})"
-        return CheckRow(what, State.WRONG, f"{error}{place}: the target is off, its drops wait")
+        return wrong(what, f"{error}{place}: the target is off, its drops wait")
     try:
-        connection = connect(target, token)
-        try:
+        with contextlib.closing(connect(target, token)) as connection:
             account = connection.account()
-        finally:
-            connection.close()
     except PresqtError as error:
         hint = f" Is {target.url} right?" if error.code == "target-unavailable" else ""
-        return CheckRow(what, State.WRONG, f"{error.message}{hint} [{error.code}]")
+        return wrong(what, f"{error.message}{hint} [{error.code}]")
     except OSError as error:
-        return CheckRow(what, State.WRONG, f"cannot be reached: {error.strerror or error}")
-    return CheckRow(what, State.OK, f"{target.type}, as {account.name} ({account.id})")
+        return wrong(what, f"cannot be reached: {error.strerror or error}")
+    return ok(what, f"{target.type}, as {account.name} ({account.id})")

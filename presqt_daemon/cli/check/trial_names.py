@@ -5,26 +5,17 @@ They are put by the adapter alone, since a bag with some of them is refused befo
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
 
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.targets.abilities import CanTakeTurns
-from presqt_daemon.targets.base import Body, Container, Sending, Target
+from presqt_daemon.targets.base import Container, Sending, Target
 from presqt_daemon.targets.names import NameRules
 
 FOLDER = "names"
 LONG_BYTES = 250
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameTrial:
-    """One name, or two that differ in what `what` says and in nothing else."""
-
-    what: str
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +26,15 @@ class NamesSeen:
     undeclared: tuple[str, ...] = ()
 
 
-TRIALS = (
-    NameTrial(what="a blank before", names=(" blank before.txt",)),
-    NameTrial(what="a blank behind", names=("blank behind.txt ",)),
-    NameTrial(what="a name of 250 bytes", names=(f"{'n' * (LONG_BYTES - 4)}.txt",)),
-    NameTrial(what="a blank", names=("twin blank.txt", "twin blank.txt ")),
-    NameTrial(what="letter case", names=("Twin case.txt", "twin CASE.txt")),
-    NameTrial(what="Unicode form", names=("twin \u00e9.txt", "twin e\u0301.txt")),
-)
+TRIALS: Mapping[str, tuple[str, ...]] = {
+    "a blank before": (" blank before.txt",),
+    "a blank behind": ("blank behind.txt ",),
+    "a name of 250 bytes": (f"{'n' * (LONG_BYTES - 4)}.txt",),
+    "a blank": ("twin blank.txt", "twin blank.txt "),
+    "letter case": ("Twin case.txt", "twin CASE.txt"),
+    "Unicode form": ("twin \u00e9.txt", "twin e\u0301.txt"),
+}
+"""What is odd about one name -> the name, or what two differ in and nothing else -> both."""
 
 
 def try_names(target: Target, container: Container) -> NamesSeen:
@@ -67,8 +59,8 @@ def try_names(target: Target, container: Container) -> NamesSeen:
 def _put_all(target: Target, container: Container) -> Mapping[PurePosixPath, str]:
     """The names that the target does not take, each with its words."""
     refused = {}
-    for trial in TRIALS:
-        for name in trial.names:
+    for names in TRIALS.values():
+        for name in names:
             path = PurePosixPath(FOLDER, name)
             try:
                 target.put(container, _file(path), None)
@@ -87,7 +79,11 @@ def judge_names(
     refused: Mapping[PurePosixPath, str],
 ) -> NamesSeen:
     """The outcome in words, by the paths that are listed afterwards."""
-    verdicts = [verdict for trial in TRIALS for verdict in _judge(trial, rules, found, refused)]
+    verdicts = [
+        verdict
+        for what, names in TRIALS.items()
+        for verdict in _judge(what, names, rules, found, refused)
+    ]
     return NamesSeen(
         said="; ".join(words for words, _is_declared in verdicts),
         undeclared=tuple(words for words, is_declared in verdicts if not is_declared),
@@ -95,36 +91,33 @@ def judge_names(
 
 
 def _judge(
-    trial: NameTrial,
+    what: str,
+    names: tuple[str, ...],
     rules: NameRules,
     found: Mapping[PurePosixPath, int | None],
     refused: Mapping[PurePosixPath, str],
 ) -> Iterator[tuple[str, bool]]:
     """A few words, and whether the adapter's rules say as much."""
-    paths = [PurePosixPath(FOLDER, name) for name in trial.names]
+    paths = [PurePosixPath(FOLDER, name) for name in names]
     for path in paths:
         if path in refused:
-            yield f"{trial.what} is refused ({refused[path]})", rules.why_not(path) is not None
+            yield f"{what} is refused ({refused[path]})", rules.why_not(path) is not None
             return
     are_there = all(path in found for path in paths)
     if len(paths) == 2:
         words = "are two files" if are_there else "are one file, so a bag with both is refused"
         yield (
-            f"names that differ by {trial.what} {words}",
+            f"names that differ by {what} {words}",
             are_there or rules.key(paths[0]) == rules.key(paths[1]),
         )
     elif are_there:
-        yield f"{trial.what} is kept", True
+        yield f"{what} is kept", True
     elif rules.stored(paths[0]) in found:
-        yield f"{trial.what} is dropped", True
+        yield f"{what} is dropped", True
     else:
-        yield f"{trial.what} is not found under its name", False
+        yield f"{what} is not found under its name", False
 
 
 def _file(path: PurePosixPath) -> Sending:
     content = f"{path.name}\n".encode()
-
-    def opened() -> AbstractContextManager[Body]:
-        return BytesIO(content)
-
-    return Sending(path=path, size=len(content), digests={}, open=opened)
+    return Sending(path=path, size=len(content), digests={}, open=lambda: BytesIO(content))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from presqt_daemon.cli.check.orders import refuse_orders_of_others
+from presqt_daemon.cli.check.rights import refuse_orders_of_others
 from presqt_daemon.config import Config
 from presqt_daemon.errors import ConfigError
 from tests.bags import bag_zip, drop
