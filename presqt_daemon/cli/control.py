@@ -1,34 +1,39 @@
-"""`cancel` and `retry`: a file in `mediafiles/control/` that the daemon takes."""
+"""`cancel` and `retry`: a file in `mediafiles/control/` that the daemon takes, for one or for many.
 
-import importlib
+Of many, the tickets that are meant are listed first, then it is asked.
+"""
+
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.output.describe import what_stays
-from presqt_daemon.cli.output.show import print_lines
+from presqt_daemon.cli.output.rows import StatusScreen, ticket_row
+from presqt_daemon.cli.output.show import complain, is_terminal, pen, print_lines
 from presqt_daemon.cli.output.text import shown
-from presqt_daemon.cli.tickets.find import find_taken
+from presqt_daemon.cli.tickets.find import all_infos, find_taken
 from presqt_daemon.cli.tickets.follow import read_status
 from presqt_daemon.cli.tickets.requests import ask_daemon, why_not
+from presqt_daemon.config import Config
+from presqt_daemon.model import Status
 from presqt_daemon.tickets.process_info import ProcessInfo
-
-
-def what_retries(context: Context, info: ProcessInfo) -> Iterator[str]:
-    """That another run is asked for, and how to follow it."""
-    yield f"ticket {info.ticket_number} ({shown(info.source_file)}): another run is asked for"
-    yield f"follow it: {context.command('wait', info.ticket_number[:8])}"
+from presqt_daemon.tickets.store import TicketFolder, Uploads
+from presqt_daemon.units import counted
 
 
 def main(context: Context) -> int:
-    """0 when the request has been written; Refusal 4 or 6 when it cannot be."""
-    if context.options.all or context.options.ticket is None:
-        code: int = importlib.import_module("presqt_daemon.cli.operator.bulk").main(context)
-        return code
+    """0 when the request has been written; Refusal 4 or 6 when it cannot be, 64 where not asked."""
+    options = context.options
+    word: str = options.command
+    if (options.ticket is None) is not options.all:
+        raise CommandRefusal(f"{word}: name one TICKET, or say --all", Exit.USAGE)
     config = context.config()
-    word = context.options.command
+    if options.all:
+        return _ask_for_many(context, config)
     untaken = "has not been taken yet and has no ticket; it can simply be removed"
-    folder = find_taken(config, context.options.ticket, untaken, Exit.NOT_POSSIBLE)
+    folder = find_taken(config, options.ticket, untaken, Exit.NOT_POSSIBLE)
     info = read_status(folder)
     reason = why_not(word, info, folder)
     if reason is not None:
@@ -36,5 +41,92 @@ def main(context: Context) -> int:
             f"cannot {word} ticket {info.ticket_number}: {reason}", Exit.NOT_POSSIBLE
         )
     ask_daemon(config, word, [info.ticket_number])
-    print_lines(what_stays(info) if word == "cancel" else what_retries(context, info))
+    print_lines(what_stays(info) if word == "cancel" else _what_retries(context, info))
     return Exit.OK
+
+
+def _what_retries(context: Context, info: ProcessInfo) -> Iterator[str]:
+    """That another run is asked for, and how to follow it."""
+    yield f"ticket {info.ticket_number} ({shown(info.source_file)}): another run is asked for"
+    yield f"follow it: {context.command('wait', info.ticket_number[:8])}"
+
+
+def _ask_for_many(context: Context, config: Config) -> int:
+    """0 when it was asked for, or nothing was to be done; Refusal 64 where nobody can be asked."""
+    options = context.options
+    word: str = options.command
+    if options.target is not None and options.target not in config.targets:
+        complain(f"no target is called {options.target} in the configuration")
+    chosen = sorted(_meant(context, config), key=lambda found: found[1].received_at)
+    possible = [info for folder, info in chosen if why_not(word, info, folder) is None]
+    if possible:
+        now = datetime.now(UTC)
+        pen().print_tickets(StatusScreen(rows=tuple(ticket_row(info, now) for info in possible)))
+    _tell_rest(word, chosen, len(possible))
+    if not possible:
+        print(f"no ticket to {word}")
+        return Exit.OK
+    if not options.yes and not _is_wanted(word, len(possible)):
+        print("nothing was done")
+        return Exit.OK
+    # the oldest first, as they came: the daemon takes them up in the order of these files
+    ask_daemon(config, word, [info.ticket_number for info in possible])
+    print(f"asked to {word} {counted(len(possible), 'ticket')}")
+    return Exit.OK
+
+
+def _meant(context: Context, config: Config) -> Iterator[tuple[TicketFolder, ProcessInfo]]:
+    """The tickets of the state that the command is for, as the options narrow them down."""
+    options = context.options
+    code = getattr(options, "code", None)
+    for folder, info in all_infos(Uploads(config.mediafiles)):
+        if not isinstance(info, ProcessInfo):
+            complain(f"ticket {folder.ticket} is passed over: its status cannot be read")
+            continue
+        codes = {str(info.status_code), info.error_code}
+        if options.command == "cancel":
+            is_meant = info.is_open
+        else:
+            is_meant = _may_need_another(info, is_named=code in codes)
+        if (
+            is_meant
+            and options.target in {None, info.target}
+            and code in {None, *codes}
+            and (options.since is None or info.received_at >= options.since)
+        ):
+            yield folder, info
+
+
+def _may_need_another(info: ProcessInfo, *, is_named: bool) -> bool:
+    """Whether a retry of many means this ticket.
+
+    One that its sender has called off only where that very code was given (`is_named`).
+    """
+    if info.status is Status.FAILED:
+        return is_named or info.error_code != "cancelled"
+    return info.status is Status.FINISHED and bool(info.failed_fixity)
+
+
+def _tell_rest(word: str, chosen: list[tuple[TicketFolder, ProcessInfo]], possible: int) -> None:
+    """Name what is passed over, and why."""
+    if len(chosen) == possible:
+        return
+    reasons: dict[str, int] = {}
+    for folder, info in chosen:
+        reason = why_not(word, info, folder)
+        if reason is not None:
+            reasons[reason] = reasons.get(reason, 0) + 1
+    for reason, count in sorted(reasons.items()):
+        complain(f"{counted(count, 'ticket')} cannot be asked for: {reason}")
+
+
+def _is_wanted(word: str, count: int) -> bool:
+    """Whether the person at the terminal says yes; Refusal 64 without one."""
+    what = counted(count, "ticket")
+    if not (is_terminal() and sys.stdin.isatty()):
+        raise CommandRefusal(f"nothing was done: say --yes to {word} {what}", Exit.USAGE)
+    try:
+        return input(f"{word} {what}? [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        print()
+        return False

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import shutil
 import uuid
 from pathlib import Path
 from typing import BinaryIO
@@ -37,11 +38,9 @@ def main(context: Context) -> int:
     _refuse_inbox(config, place)
     name, owner = _name_and_owner(folder, source)
     with open_regular(source) as zip_file:
-        digest, size = _copy_whole(zip_file, place, name, owner)
-    print(
-        f"{shown(str(place / name))} ({text_from_bytes(size)}, sha256 {digest}) is a whole copy "
-        "of the drop"
-    )
+        digest = _copy_whole(zip_file, place, name, owner)
+        size = text_from_bytes(os.fstat(zip_file.fileno()).st_size)
+    print(f"{shown(str(place / name))} ({size}, sha256 {digest}) is a whole copy of the drop")
     until = text_from_moment(info.expiration)
     print(f"the ticket keeps its own{'' if info.expiration is None else f' until {until}'}")
     return Exit.OK
@@ -88,8 +87,8 @@ def _name_and_owner(folder: TicketFolder, source: Path) -> tuple[str, int | None
     return os.path.basename(claim.inbox_name) or source.name, claim.dropped_by_uid
 
 
-def _copy_whole(source: BinaryIO, place: Path, name: str, owner: int | None) -> tuple[str, int]:
-    """The digest and the bytes of a copy that is durable and has been read back.
+def _copy_whole(source: BinaryIO, place: Path, name: str, owner: int | None) -> str:
+    """The digest of a copy that is durable and has been read back.
 
     It gets its name as the last, never another's: Refusal 6 where that is taken. What root copies
     belongs to the drop's owner. Nothing is followed through a link but the folder itself.
@@ -99,8 +98,14 @@ def _copy_whole(source: BinaryIO, place: Path, name: str, owner: int | None) -> 
     try:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with open(os.open(hidden, flags, 0o600, dir_fd=handle), "r+b") as copy:
-            digest, size = _copy(source, copy)
-            if (again := _digest(copy)) != digest:
+            shutil.copyfileobj(source, copy, BLOCK_BYTES)
+            copy.flush()
+            os.fsync(copy.fileno())
+            # what the disk has is to be read, not what is still in memory, where that can be had
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(copy.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            digest, again = _digest(source), _digest(copy)
+            if again != digest:
                 raise CommandRefusal(
                     f"the copy in {shown(str(place))} is not what was written ({again} instead of "
                     f"{digest}): look at that disk",
@@ -120,26 +125,12 @@ def _copy_whole(source: BinaryIO, place: Path, name: str, owner: int | None) -> 
         with contextlib.suppress(FileNotFoundError):
             os.unlink(hidden, dir_fd=handle)
         os.close(handle)
-    return digest, size
+    return digest
 
 
-def _copy(source: BinaryIO, copy: BinaryIO) -> tuple[str, int]:
-    digest, size = hashlib.sha256(), 0
-    while block := source.read(BLOCK_BYTES):
-        digest.update(block)
-        copy.write(block)
-        size += len(block)
-    copy.flush()
-    os.fsync(copy.fileno())
-    return digest.hexdigest(), size
-
-
-def _digest(copy: BinaryIO) -> str:
-    """The digest of what the disk has, not of what is still in memory, where that can be had."""
-    with contextlib.suppress(OSError):
-        os.posix_fadvise(copy.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    copy.seek(0)
+def _digest(file: BinaryIO) -> str:
+    file.seek(0)
     digest = hashlib.sha256()
-    while block := copy.read(BLOCK_BYTES):
+    while block := file.read(BLOCK_BYTES):
         digest.update(block)
     return digest.hexdigest()

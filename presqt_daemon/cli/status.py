@@ -1,4 +1,4 @@
-"""`status`: one ticket, a table of all, or the targets."""
+"""`status`: one ticket, a table of all, or the targets; `wait`: returns when a ticket has ended."""
 
 import importlib
 import time
@@ -12,10 +12,11 @@ from presqt_daemon.cli.output.progress import following_ticket
 from presqt_daemon.cli.output.show import complain, print_json, print_text
 from presqt_daemon.cli.output.text import shown
 from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
-from presqt_daemon.cli.tickets.follow import follow, read_status, sample_rate
+from presqt_daemon.cli.tickets.follow import POLL_SECONDS, follow, read_status, sample_rate
 from presqt_daemon.cli.tickets.selection import Selection, TicketGroup, TicketOrder
 from presqt_daemon.cli.tickets.target_table import print_targets
 from presqt_daemon.config import Config
+from presqt_daemon.inbox.requests.control import is_asked
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.process_info import ProcessInfo, tree_from_info
@@ -30,6 +31,8 @@ def main(context: Context) -> int:
     """The exit code of the ticket; 0 for a table, 3 for a drop that is not taken yet."""
     config = context.config()
     options = context.options
+    if options.command == "wait":
+        return _wait(context, config)
     if options.targets:
         if options.ticket is not None or options.watch or _is_table_asked_for(context):
             raise CommandRefusal("--targets stands alone, or with --json", Exit.USAGE)
@@ -50,7 +53,7 @@ def main(context: Context) -> int:
         folder = find_ticket(config, options.ticket)
     except NotTakenYetError as waiting:
         return _tell_not_taken(config, waiting, as_json=options.json)
-    info = watch(context, folder, quiet=options.json) if options.watch else read_status(folder)
+    info = _watch(context, folder, quiet=options.json) if options.watch else read_status(folder)
     if options.json:
         print_json(tree_from_info(info))
         return verdict(info)
@@ -59,7 +62,7 @@ def main(context: Context) -> int:
     return verdict(info)
 
 
-def watch(
+def _watch(
     context: Context, folder: TicketFolder, *, quiet: bool = False, until: float | None = None
 ) -> ProcessInfo:
     """The status at the end (or at `until`), with the progress shown on the way.
@@ -80,14 +83,14 @@ def watch(
         ) from None
 
 
-def not_taken_text(config: Config, waiting: NotTakenYetError) -> str:
+def _not_taken_text(config: Config, waiting: NotTakenYetError) -> str:
     """What a sender should know about a drop that has no ticket."""
     daemon = "" if is_held(config.mediafiles) else "; no daemon is running"
     return f"{shown(str(waiting.path))} lies in the inbox and has not been taken yet{daemon}"
 
 
 def _tell_not_taken(config: Config, waiting: NotTakenYetError, *, as_json: bool) -> int:
-    text = not_taken_text(config, waiting)
+    text = _not_taken_text(config, waiting)
     if as_json:
         name = printable_name(waiting.path.name)
         print_json({"ticket_number": None, "source_file": name, "message": text})
@@ -131,3 +134,50 @@ def _all(config: Config, context: Context) -> int:
     else:
         overview.print()
     return Exit.OK
+
+
+def _wait(context: Context, config: Config) -> int:
+    """The exit code of the ticket; 3 when the time is over first."""
+    timeout: float | None = context.options.timeout
+    until = None if timeout is None else time.monotonic() + timeout
+    folder = _taken(config, context.options.ticket, until)
+    if folder is None:
+        return Exit.IN_PROGRESS
+    return wait_for(context, config, folder, until)
+
+
+def wait_for(context: Context, config: Config, folder: TicketFolder, until: float | None) -> int:
+    """Show progress until the ticket has ended or the clock says `until`, then how it stands."""
+    if not is_held(config.mediafiles):
+        complain("no daemon is running; an open ticket goes on when one is started")
+    _await_retry(config, folder, until)
+    info = _watch(context, folder, until=until)
+    print_text(["", *describe(info, folder, datetime.now(UTC))])
+    return verdict(info)
+
+
+def _await_retry(config: Config, folder: TicketFolder, until: float | None) -> None:
+    """Return when no retry is asked for that the daemon has still to take: its end is to come.
+
+    The daemon takes the request away when the ticket is open again, or will not be.
+    """
+    request = f"{folder.ticket}.retry"
+    while is_asked(config.control_folder, request) and is_held(config.mediafiles):
+        if until is not None and time.monotonic() >= until:
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def _taken(config: Config, wanted: str, until: float | None) -> TicketFolder | None:
+    """The ticket's folder, waited for while the drop lies in the inbox; None after `until`."""
+    is_told = False
+    while True:
+        try:
+            return find_ticket(config, wanted)
+        except NotTakenYetError as waiting:
+            if not is_told:
+                complain(_not_taken_text(config, waiting))
+                is_told = True
+        if until is not None and time.monotonic() >= until:
+            return None
+        time.sleep(POLL_SECONDS)

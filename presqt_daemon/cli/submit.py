@@ -8,14 +8,14 @@ from pathlib import Path
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, no_such
-from presqt_daemon.cli.output.progress import Step
-from presqt_daemon.cli.output.show import complain
+from presqt_daemon.cli.output.progress import Step, following_steps
+from presqt_daemon.cli.output.show import complain, is_terminal
 from presqt_daemon.cli.output.text import LISTED, shown
+from presqt_daemon.cli.status import wait_for
 from presqt_daemon.cli.tickets.drop import PlacedDrop, place
 from presqt_daemon.cli.tickets.find import notes_beside, ticket_in_note
 from presqt_daemon.cli.tickets.follow import POLL_SECONDS
-from presqt_daemon.cli.tickets.own_work import bytes_of, own_steps, reading
-from presqt_daemon.cli.wait import wait_for
+from presqt_daemon.cli.tickets.own_work import bytes_of, reading
 from presqt_daemon.config import Config, StagingConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.files.names import (
@@ -143,7 +143,7 @@ def _fill(source: Path, temporary: Path, config: StagingConfig) -> None:
         return
     handle = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with own_steps() as show:
+        with following_steps(shows=is_terminal()) as show:
             words, total = f"copying {source.name} into the inbox", os.fstat(handle).st_size
 
             def tell() -> bool:

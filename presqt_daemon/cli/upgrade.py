@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
-from presqt_daemon.cli.output.progress import following_job
+from presqt_daemon.cli.output.progress import Step, following_steps
 from presqt_daemon.cli.output.show import print_json, print_lines
 from presqt_daemon.cli.output.text import capped, text_from_moment
 from presqt_daemon.config import Config
@@ -35,14 +35,13 @@ def main(context: Context) -> int:
     """0 complete, 3 queued or running, 1 some tickets could not get a record; Refusal 6."""
     config, options = context.config(), context.options
     order = order_for(config)
-    shows = options.wait and not options.json
     try:
         lock = _lock(config)
         if lock is None:
             state = _ask_daemon(config, order, force=options.force)
             if options.wait:
-                with _following(shows=shows) as show:
-                    state = _wait(config, order, show)
+                with following_steps(shows=not options.json, stays=True) as show:
+                    state = _wait(config, order, lambda now: _show(now, show))
         else:
             if options.verbose:
                 open_log(1, journal=False)
@@ -50,8 +49,10 @@ def main(context: Context) -> int:
                 # what went wrong stands in the result
                 logging.disable()
             try:
-                with _following(shows=not options.json) as show:
-                    state = _do_it_here(config, order, show, force=options.force)
+                with following_steps(shows=not options.json, stays=True) as show:
+                    state = _do_it_here(
+                        config, order, lambda now: _show(now, show), force=options.force
+                    )
             finally:
                 lock.release()
     except NewerInfoError as error:
@@ -125,29 +126,20 @@ def _ask_daemon(config: Config, order: UpgradeOrder, *, force: bool) -> JobState
         )
     if not is_under_way and not force and not order.is_wanted(state):
         return state
-    _request(config, FORCE if force else "")
-    if is_under_way:
-        return state
-    old = state.run
-    return _seen(order, lambda found: found.run != old) or state
+    request = config.control_folder / UPGRADE_NAME
+    replace_file(request, (FORCE if force else "").encode("ascii"), writer=f".{os.getpid()}")
+    return state if is_under_way else _next_run(order, state)
 
 
-def _request(config: Config, word: str) -> None:
-    """Put the request where the daemon sees it, whole at once."""
-    aside = config.control_folder / f".{UPGRADE_NAME}.{os.getpid()}"
-    replace_file(aside, word.encode("ascii"))
-    aside.rename(config.control_folder / UPGRADE_NAME)
-
-
-def _seen(order: UpgradeOrder, is_so: Callable[[JobState], bool]) -> JobState | None:
-    """The state once it is so, None when the daemon does not see to it in time."""
+def _next_run(order: UpgradeOrder, before: JobState) -> JobState:
+    """The state of the run after this one, or this where the daemon does not begin it in time."""
     deadline = time.monotonic() + TAKEN_SECONDS
     while time.monotonic() < deadline:
         state = order.state_file.read()
-        if state is not None and is_so(state):
+        if state is not None and state.run != before.run:
             return state
         time.sleep(POLL_SECONDS)
-    return None
+    return before
 
 
 def _wait(config: Config, order: UpgradeOrder, show: Callable[[JobState], None]) -> JobState:
@@ -162,13 +154,11 @@ def _wait(config: Config, order: UpgradeOrder, show: Callable[[JobState], None])
         time.sleep(POLL_SECONDS)
 
 
-@contextlib.contextmanager
-def _following(*, shows: bool) -> Iterator[Callable[[JobState], None]]:
-    if not shows:
-        yield lambda _state: None
-        return
-    with following_job() as update:
-        yield update
+def _show(state: JobState, show: Callable[[Step], None]) -> None:
+    """Show how far the job is, once it has begun."""
+    if state.started_at is not None:
+        words = f"{state.added} records made, {state.failed_total} could not be"
+        show(Step(words=words, done=state.progress, total=state.total, unit="tickets"))
 
 
 def _lines(state: JobState) -> Iterator[str]:

@@ -8,10 +8,9 @@ from typing import Any
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
-from presqt_daemon.cli.output.progress import Step
-from presqt_daemon.cli.output.show import print_json, print_text
+from presqt_daemon.cli.output.progress import Step, following_steps
+from presqt_daemon.cli.output.show import is_terminal, print_json, print_text
 from presqt_daemon.cli.output.text import LISTED, brief, shown
-from presqt_daemon.cli.tickets.own_work import own_steps
 from presqt_daemon.errors import HouseFault
 from presqt_daemon.model import Finding
 from presqt_daemon.staging.inspect import Inspection, inspect_zip
@@ -29,7 +28,10 @@ def main(context: Context) -> int:
         what = "is no file" if path.exists() else "there is no such file"
         raise CommandRefusal(f"{path}: {what}", Exit.FILES)
     words = f"checking {path.name}"
-    with tempfile.TemporaryDirectory(prefix="presqt-validate-") as scratch, own_steps() as show:
+    with (
+        tempfile.TemporaryDirectory(prefix="presqt-validate-") as scratch,
+        following_steps(shows=is_terminal()) as show,
+    ):
         found = inspect_zip(
             path.resolve(),
             config.staging,

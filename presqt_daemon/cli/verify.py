@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from presqt_daemon import __version__
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
-from presqt_daemon.cli.output.progress import Step
-from presqt_daemon.cli.output.show import Row, complain, pen, print_lines
+from presqt_daemon.cli.output.progress import Step, following_steps
+from presqt_daemon.cli.output.show import Row, complain, is_terminal, pen, print_lines
 from presqt_daemon.cli.output.text import capped, shown
 from presqt_daemon.cli.tickets.find import find_taken
-from presqt_daemon.cli.tickets.own_work import own_steps
 from presqt_daemon.cli.tickets.turns import Turns
 from presqt_daemon.config import Config
 from presqt_daemon.errors import PresqtError
@@ -95,7 +94,7 @@ def main(context: Context) -> int:
     tokens = Tokens(config.targets, dict(context.environment))
     if options.sample is not None and options.sample < 1:
         raise CommandRefusal("--sample takes a number from 1", Exit.USAGE)
-    with own_steps() as show:
+    with following_steps(shows=is_terminal()) as show:
         means = Means(
             config=config,
             tokens=tokens,

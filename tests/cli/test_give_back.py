@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.cli.command_line.exits import CommandRefusal
-from presqt_daemon.cli.operator.give_back import _copy_whole
+from presqt_daemon.cli.give_back import _copy_whole
 from presqt_daemon.errors import UserFault
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder

@@ -1,10 +1,11 @@
 """One command as it is declared: its name, who does it, its options, examples and exit codes."""
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+from typing import Any
 
 from presqt_daemon.cli.command_line.exits import Exit
 from presqt_daemon.units import seconds_from_text
@@ -31,6 +32,9 @@ EXITS_OF_REQUEST: Mapping[Exit, str] = MappingProxyType(
 )
 """How what asks the daemon for something about a ticket ends."""
 
+Option = tuple[tuple[str, ...], dict[str, Any]]
+"""What argparse's `add_argument` is called with."""
+
 _EVERYWHERE = "64 wrong usage, 74 a file or folder, 78 configuration, 130 interrupted"
 
 
@@ -51,8 +55,9 @@ class Command:
     exits: Mapping[Exit, str] = field(default_factory=lambda: {Exit.OK: "done"})
     """The exit codes that have a meaning of their own here."""
 
-    options: Callable[[argparse.ArgumentParser], None] = lambda _parser: None
-    """Adds its arguments."""
+    options: Sequence[Option] = ()
+    one_of: Sequence[Option] = ()
+    """Of these exactly one must be given."""
 
     def epilog(self, program: str) -> str:
         """Examples and exit codes, as they stand below the options."""
@@ -63,6 +68,16 @@ class Command:
         lines += [f"  {code.value:>3}  {meaning}" for code, meaning in sorted(self.exits.items())]
         lines.append(f"  and {_EVERYWHERE}")
         return "\n".join(lines)
+
+
+def option(*names: str, **settings: Any) -> Option:
+    """An argument, as `add_argument` of argparse takes it."""
+    return names, settings
+
+
+def flag(name: str, about: str, **settings: Any) -> Option:
+    """An option without a value."""
+    return option(name, action="store_true", help=about, **settings)
 
 
 def seconds(text: str) -> float:

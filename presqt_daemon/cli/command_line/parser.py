@@ -58,18 +58,18 @@ def _add(
         allow_abbrev=False,
     )
     _add_shared(parser, is_first=False)
-    command.options(parser)
+    for names, settings in command.options:
+        parser.add_argument(*names, **settings)
+    if command.one_of:
+        group = parser.add_mutually_exclusive_group(required=True)
+        for names, settings in command.one_of:
+            group.add_argument(*names, **settings)
 
 
 def _add_shared(parser: argparse.ArgumentParser, *, is_first: bool) -> None:
     """The options that may stand before a command and after it."""
-
-    def default(value: object) -> Any:
-        return value if is_first else argparse.SUPPRESS
-
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", default=default(None), help="the configuration"
-    )
+    more: dict[str, Any] = {} if is_first else {"default": argparse.SUPPRESS}
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration", **more)
     parser.add_argument(
         "--set",
         action="append",
@@ -78,6 +78,4 @@ def _add_shared(parser: argparse.ArgumentParser, *, is_first: bool) -> None:
         default=[] if is_first else argparse.SUPPRESS,
         help="set one key of the configuration, such as staging.workers=2",
     )
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", default=default(value=False), help="say more"
-    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="say more", **more)

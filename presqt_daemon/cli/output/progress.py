@@ -1,4 +1,4 @@
-"""Progress as a line with a bar: of a ticket, of the job over past tickets, of a command's work."""
+"""Progress as a line with a bar: of a ticket, of a command's own work."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,12 +17,11 @@ from presqt_daemon.cli.output.show import Bar, pen
 from presqt_daemon.cli.output.text import brief, shown
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.units import text_from_bytes
-from presqt_daemon.upgrade.state import JobState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """How far a command's own work is; `unit` says what is counted, empty for bytes."""
+    """How far some work is; `unit` says what is counted, empty for bytes."""
 
     words: str
     done: int
@@ -44,44 +43,19 @@ def following_ticket() -> Iterator[Callable[[ProcessInfo], None]]:
 
 
 @contextmanager
-def following_job() -> Iterator[Callable[[JobState], None]]:
-    """Shows how far `prepare-upgrade` is as it is told."""
+def following_steps(*, shows: bool, stays: bool = False) -> Iterator[Callable[[Step], None]]:
+    """Shows how far some work is, until it is done; nothing where it is not to be shown."""
+    if not shows:
+        yield lambda _step: None
+        return
     window = RateWindow()
-    with pen().following_bar() as draw:
-
-        def update(state: JobState) -> None:
-            if state.started_at is None:
-                return
-            window.add(time.monotonic(), state.progress)
-            draw(
-                Bar(
-                    words=f"{state.added} records made, {state.failed_total} could not be",
-                    share=state.progress / state.total if state.total else None,
-                    figures=(
-                        f"{state.progress} of {state.total} tickets",
-                        *(rate_texts(window, state.total, unit="tickets") if state.is_open else ()),
-                    ),
-                )
-            )
-
-        yield update
-
-
-@contextmanager
-def following_steps() -> Iterator[Callable[[Step], None]]:
-    """Shows how far a command's own work is, until it is done.
-
-    Each new wording begins a rate of its own.
-    """
-    window, words = RateWindow(), ""
-    with pen().following_bar(stays=False) as draw:
+    with pen().following_bar(stays=stays) as draw:
 
         def update(step: Step) -> None:
-            nonlocal window, words
-            if step.words != words:
-                window, words = RateWindow(), step.words
             window.add(time.monotonic(), step.done)
-            draw(bar_of_step(step, rate_texts(window, step.total, unit=step.unit)))
+            is_over = 0 < step.total <= step.done
+            figures = () if is_over else rate_texts(window, step.total, unit=step.unit)
+            draw(bar_of_step(step, figures))
 
         yield update
 

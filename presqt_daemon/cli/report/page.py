@@ -1,18 +1,29 @@
-"""The report as one page of HTML, which loads nothing and runs nothing."""
+"""The report as one page of HTML with two charts as SVG, which loads nothing and runs nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pygal
+from pygal.style import Style
 
 from presqt_daemon.cli.output.text import shown, text_from_moment
-from presqt_daemon.cli.report.charts import deposits_chart, failures_chart
-from presqt_daemon.cli.report.deposits import ReportedTicket, ReportedTickets, Sum, Summary, ended
+from presqt_daemon.cli.report.deposits import (
+    Failure,
+    ReportedTicket,
+    ReportedTickets,
+    Sum,
+    Summary,
+    ended,
+)
 from presqt_daemon.cli.report.table import counted, remarks_on_missing
 from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.units import text_from_bytes
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-_STYLE = """
+_CSS = """
 body { font-family: sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em; }
 table { border-collapse: collapse; width: 100%; margin: 1em 0 2em; }
 th, td { text-align: left; padding: .25em .6em; border-bottom: 1px solid #ddd;
@@ -22,6 +33,27 @@ svg { width: 100%; height: auto; }
 @media print { body { max-width: none; margin: 0; } }
 """
 
+MOST_TARGETS = 8
+MOST_MONTHS = 36
+MOST_CODES = 12
+OTHERS = "others"
+
+_STYLE = Style(background="white", plot_background="white", font_family="sans-serif")
+_OPTIONS = {
+    "js": (),
+    "style": _STYLE,
+    "width": 900,
+    "height": 340,
+    "explicit_size": False,
+    "pretty_print": False,
+    "disable_xml_declaration": True,
+    "print_values": False,
+    "show_minor_y_labels": False,
+    "x_label_rotation": 40,
+    "legend_at_bottom": True,
+    "truncate_legend": 30,
+}
+
 
 def page_of(
     found: ReportedTickets, summary: Summary, since: datetime | None, now: datetime
@@ -29,15 +61,15 @@ def page_of(
     """The page, piece by piece; whatever a sender or a target has named is text in it."""
     yield '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-    yield f"<title>Deposits</title><style>{_STYLE}</style></head><body>\n<h1>Deposits</h1>"
+    yield f"<title>Deposits</title><style>{_CSS}</style></head><body>\n<h1>Deposits</h1>"
     span = "All that ended" if since is None else f"Ended since {text_from_moment(since)}"
     yield f"<p>{span}, as of {text_from_moment(now)}. {_text(counted(summary.total))}.</p>"
     for remark in remarks_on_missing(found):
         yield f"<p>{_text(remark)}.</p>"
     if summary.total.deposited:
-        yield deposits_chart(summary.by_month, list(summary.by_target))
+        yield _deposits_chart(summary.by_month, list(summary.by_target))
     if summary.failures:
-        yield failures_chart(summary.failures)
+        yield _failures_chart(summary.failures)
     yield from _sums("Where to", "target", summary.by_target)
     yield from _sums("By whom", "dropped by", summary.by_person)
     if summary.failures:
@@ -119,3 +151,40 @@ def _address(link: str) -> str | None:
     """A link that may be followed, None for any but one of the web."""
     page = page_from(link)
     return None if page is None else escape(page, quote=True)
+
+
+def _deposits_chart(months: Mapping[str, Mapping[str, Sum]], targets: Sequence[str]) -> str:
+    """Bags deposited each month, stacked by target (the largest come first in `targets`)."""
+    chart = pygal.StackedBar(title="Bags deposited in each month", **_OPTIONS)
+    names = list(months)[-MOST_MONTHS:]
+    chart.x_labels = names
+    kept = list(targets)[:MOST_TARGETS]
+    for target in kept:
+        counts = [months[month].get(target, Sum()).deposited for month in names]
+        chart.add(shown(target), counts)
+    if len(targets) > len(kept):
+        rest = [
+            sum(one.deposited for name, one in months[month].items() if name not in kept)
+            for month in names
+        ]
+        chart.add(OTHERS, rest)
+    return _svg(chart)
+
+
+def _failures_chart(failures: Sequence[Failure]) -> str:
+    """How many tickets failed for which reason, the most frequent first."""
+    options = {**_OPTIONS, "show_legend": False, "print_values": True}
+    chart = pygal.HorizontalBar(title="Tickets that failed, by reason", **options)
+    shown_ones = list(failures)[:MOST_CODES]
+    chart.x_labels = [shown(one.code) for one in reversed(shown_ones)]
+    chart.add("failed", [one.count for one in reversed(shown_ones)])
+    return _svg(chart)
+
+
+def _svg(chart: Any) -> str:
+    """The chart without the script that pygal puts into every one: the page forbids scripts."""
+    tree = chart.render_tree()
+    for parent in tree.iter():
+        for child in [one for one in parent if one.tag == "script"]:
+            parent.remove(child)
+    return ET.tostring(tree, encoding="unicode")

@@ -12,7 +12,7 @@ from pathlib import Path
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.inbox.files.names import SIDECAR_SUFFIX
 from presqt_daemon.inbox.files.whole_file import mark_whole
-from presqt_daemon.system.files import create_file, sync_folder
+from presqt_daemon.system.files import create_file, rename_to_free, sync_folder
 from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, shorten_name
 from presqt_daemon.tickets.options import choices_from_sidecar
 
@@ -70,27 +70,20 @@ def _take_name(path: Path, temporary: Path, sidecar: bytes | None) -> bool:
             create_file(beside, sidecar)
         except FileExistsError:
             return False
-    is_placed = False
     try:
-        is_placed = _rename_to_free(temporary, path)
-    finally:
-        if sidecar is not None and not is_placed:
+        try:
+            rename_to_free(os.fspath(temporary), os.fspath(path))
+        except FileExistsError:
+            raise
+        except OSError:
+            # neither way is known here: what remains is the look that was taken a moment ago
+            os.rename(temporary, path)
+    except BaseException as error:
+        if sidecar is not None:
             beside.unlink(missing_ok=True)
-    return is_placed
-
-
-def _rename_to_free(source: Path, destination: Path) -> bool:
-    """Rename; False when the name is taken, which only hard links can tell for certain."""
-    try:
-        os.link(source, destination, follow_symlinks=False)
-    except FileExistsError:
-        return False
-    except OSError:
-        # no hard links here: what remains is the look that was taken a moment ago
-        os.rename(source, destination)
-    else:
-        # at once, since the daemon copies a file that has a second name
-        source.unlink()
+        if isinstance(error, FileExistsError):
+            return False
+        raise
     return True
 
 

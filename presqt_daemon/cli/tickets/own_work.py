@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from presqt_daemon.cli.output.progress import Step, following_steps
@@ -14,22 +14,12 @@ TURN_SECONDS = 0.5
 
 
 @contextlib.contextmanager
-def own_steps() -> Iterator[Callable[[Step], None]]:
-    """Shows steps; through a pipe nothing, since there the result is what is read."""
-    if not is_terminal():
-        yield lambda _step: None
-        return
-    with following_steps() as show:
-        yield show
-
-
-@contextlib.contextmanager
 def reading(words: str, total: int) -> Iterator[None]:
     """Shows how much of `total` bytes this process has read since it began.
 
     The kernel counts them (`rchar`, proc(5)); so what reads needs to know nothing of it.
     """
-    with own_steps() as show:
+    with following_steps(shows=is_terminal()) as show:
         before, is_over = _read_so_far(), threading.Event()
 
         def turn() -> None:

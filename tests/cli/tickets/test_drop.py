@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.cli.tickets.drop import PlacedDrop, place
+from presqt_daemon.system.files import rename_to_free
 
 MANY = 16
 
@@ -49,23 +50,22 @@ def test_the_side_car_is_there_before_the_zip(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[list[str]] = []
-    real = os.link
 
-    def link(source: Path, destination: Path, *, follow_symlinks: bool = True) -> None:
+    def rename(source: str, destination: str) -> None:
         seen.append(sorted(name for name in os.listdir(tmp_path) if not name.startswith(".")))
-        real(source, destination, follow_symlinks=follow_symlinks)
+        rename_to_free(source, destination)
 
-    monkeypatch.setattr(os, "link", link)
+    monkeypatch.setattr("presqt_daemon.cli.tickets.drop.rename_to_free", rename)
     place(PlacedDrop(folder=tmp_path, name="x.zip", title="T"), lambda path: path.touch())
     assert seen == [["x.zip.yaml"]]
 
 
-def test_a_file_system_without_hard_links_will_do(
+def test_a_file_system_that_can_neither_rename_to_a_free_name_nor_link_will_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def link(source: Path, destination: Path, *, follow_symlinks: bool = True) -> None:
+    def cannot(source: str, destination: str) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(os, "link", link)
+    monkeypatch.setattr("presqt_daemon.cli.tickets.drop.rename_to_free", cannot)
     placed = place(PlacedDrop(folder=tmp_path, name="x.zip"), lambda path: path.touch())
     assert os.listdir(tmp_path) == [placed.name] == ["x.zip"]

@@ -5,13 +5,12 @@ the program's entry, for the module that does a command.
 """
 
 from presqt_daemon.cli.command_line.command import Command
-from presqt_daemon.cli.command_line.commands.bulk import BULK
 from presqt_daemon.cli.command_line.commands.deposits import DEPOSITS
 from presqt_daemon.cli.command_line.commands.records import RECORDS
 from presqt_daemon.cli.command_line.commands.service import SERVICE
 
 COMMANDS: dict[str, Command] = {
-    command.name: command for command in (*DEPOSITS, *BULK, *RECORDS, *SERVICE)
+    command.name: command for command in (*DEPOSITS, *RECORDS, *SERVICE)
 }
 """Name -> command, in the order of the help."""
 

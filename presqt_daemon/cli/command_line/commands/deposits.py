@@ -1,6 +1,5 @@
-"""What senders and operators do with single deposits: drop, look, wait, ask for something."""
+"""What senders and operators do with deposits: drop, look, wait, ask for something, hold."""
 
-import argparse
 from pathlib import Path
 
 from presqt_daemon.cli.command_line.command import (
@@ -8,87 +7,49 @@ from presqt_daemon.cli.command_line.command import (
     EXITS_OF_TICKET,
     TICKET_HELP,
     Command,
+    flag,
     number,
+    option,
     seconds,
     since,
 )
 from presqt_daemon.cli.command_line.exits import Exit
 
-
-def _submit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, metavar="PATH", help="a zip, or a folder")
-    parser.add_argument("--target", metavar="NAME", help="needed unless there is a default target")
-    parser.add_argument("--resource-id", metavar="ID", help="an existing container at the target")
-    parser.add_argument(
-        "--duplicates",
-        choices=("ignore", "update"),
-        help="what becomes of files that are there already",
-    )
-    parser.add_argument("--title", metavar="T", help="of a new top-level resource")
-    parser.add_argument("--wait", action="store_true", help="wait until the ticket has ended")
-
-
-def _status(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ticket", nargs="?", metavar="TICKET|FILE", help=TICKET_HELP)
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--watch", action="store_true", help="follow what changes")
-    for name, about in (
-        ("failed", "tickets that have failed"),
-        ("open", "tickets that have not ended"),
-        ("held", "open tickets that wait for more than their turn"),
-        ("finished", "tickets that have finished"),
-    ):
-        parser.add_argument(f"--{name}", action="store_true", dest=f"is_{name}", help=about)
-    parser.add_argument("--target", metavar="T", help="tickets of this target")
-    parser.add_argument("--since", type=since, metavar="D", help="taken since, 2d or 2026-01-31")
-    parser.add_argument(
-        "--sort", choices=("age", "size", "target"), default="age", help="newest first, largest..."
-    )
-    parser.add_argument("-n", type=number, dest="most", metavar="N", help="so many at most")
-    parser.add_argument("--targets", action="store_true", help="the targets: up, down, in use")
-    parser.add_argument(
-        "--workers", action="store_true", help="which host works on what; an engine's hosts"
-    )
-
-
-def _wait(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ticket", metavar="TICKET", help=TICKET_HELP)
-    parser.add_argument("--timeout", type=seconds, metavar="T", help="such as 10m")
-
-
-def _tickets(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ticket", nargs="?", metavar="TICKET", help=TICKET_HELP)
-    parser.add_argument("--all", action="store_true", help="all of them; the rest narrows it down")
-    parser.add_argument("--target", metavar="NAME", help="with --all: of this target")
-    parser.add_argument(
+_OF_MANY = (
+    option("ticket", nargs="?", metavar="TICKET", help=TICKET_HELP),
+    flag("--all", "all of them; the rest narrows it down"),
+    option("--target", metavar="NAME", help="with --all: of this target"),
+    option(
         "--since", type=since, metavar="D", help="with --all: dropped since, such as 2d or a date"
-    )
-    parser.add_argument("--yes", action="store_true", help="with --all: do not ask")
-
-
-def _cancel(parser: argparse.ArgumentParser) -> None:
-    _tickets(parser)
-    parser.set_defaults(code=None)
-
-
-def _retry(parser: argparse.ArgumentParser) -> None:
-    _tickets(parser)
-    parser.add_argument(
-        "--code", metavar="CODE", help="with --all: that failed so, such as 401 or out-of-space"
-    )
-
-
-def _validate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("zip", type=Path, metavar="ZIP", help="a zipped bag")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-
+    ),
+    flag("--yes", "with --all: do not ask"),
+)
+_WANTED = (
+    option(
+        "wanted",
+        nargs="?",
+        metavar="TARGET|TICKET",
+        help="a target's name, or a ticket (number, drop, note); none: everything",
+    ),
+)
 
 DEPOSITS = (
     Command(
         name="submit",
         module="submit",
         summary="drop a bag zip, or a folder, for a target",
-        options=_submit,
+        options=(
+            option("path", type=Path, metavar="PATH", help="a zip, or a folder"),
+            option("--target", metavar="NAME", help="needed unless there is a default target"),
+            option("--resource-id", metavar="ID", help="an existing container at the target"),
+            option(
+                "--duplicates",
+                choices=("ignore", "update"),
+                help="what becomes of files that are there already",
+            ),
+            option("--title", metavar="T", help="of a new top-level resource"),
+            flag("--wait", "wait until the ticket has ended"),
+        ),
         examples=(
             ("submit thesis.zip --target archive", "drop a zipped bag; its ticket is printed"),
             (
@@ -111,7 +72,26 @@ DEPOSITS = (
         name="status",
         module="status",
         summary="show one ticket, or a table of all",
-        options=_status,
+        options=(
+            option("ticket", nargs="?", metavar="TICKET|FILE", help=TICKET_HELP),
+            flag("--json", "print one JSON document"),
+            flag("--watch", "follow what changes"),
+            flag("--failed", "tickets that have failed", dest="is_failed"),
+            flag("--open", "tickets that have not ended", dest="is_open"),
+            flag("--held", "open tickets that wait for more than their turn", dest="is_held"),
+            flag("--finished", "tickets that have finished", dest="is_finished"),
+            option("--target", metavar="T", help="tickets of this target"),
+            option("--since", type=since, metavar="D", help="taken since, 2d or 2026-01-31"),
+            option(
+                "--sort",
+                choices=("age", "size", "target"),
+                default="age",
+                help="newest first, largest...",
+            ),
+            option("-n", type=number, dest="most", metavar="N", help="so many at most"),
+            flag("--targets", "the targets: up, down, in use"),
+            flag("--workers", "which host works on what; an engine's hosts"),
+        ),
         examples=(
             ("status", "a table of all tickets, the newest first"),
             ("status thesis.zip", "the newest ticket of this drop"),
@@ -126,9 +106,12 @@ DEPOSITS = (
     ),
     Command(
         name="wait",
-        module="wait",
+        module="status",
         summary="wait until a ticket has ended",
-        options=_wait,
+        options=(
+            option("ticket", metavar="TICKET", help=TICKET_HELP),
+            option("--timeout", type=seconds, metavar="T", help="such as 10m"),
+        ),
         examples=(
             ("wait thesis.zip", "until it has ended, however long that takes"),
             ("wait 1b9d6bcd --timeout 10m && echo verified", "in a script"),
@@ -139,7 +122,7 @@ DEPOSITS = (
         name="cancel",
         module="control",
         summary="ask for the end of a ticket",
-        options=_cancel,
+        options=_OF_MANY,
         examples=(
             ("cancel 1b9d6bcd", "its message says where something was left"),
             ("cancel --all --target osf", "all open ones of a target: listed, then asked"),
@@ -150,7 +133,14 @@ DEPOSITS = (
         name="retry",
         module="control",
         summary="ask for another run of a ticket",
-        options=_retry,
+        options=(
+            *_OF_MANY,
+            option(
+                "--code",
+                metavar="CODE",
+                help="with --all: that failed so, such as 401 or out-of-space",
+            ),
+        ),
         examples=(
             ("retry thesis.zip", "send what is missing of a failed ticket"),
             ("retry --all --code 401 --yes", "all that a token failed, once it is mended"),
@@ -162,11 +152,62 @@ DEPOSITS = (
         name="validate",
         module="validate",
         summary="check one zip as the daemon would, and upload nothing",
-        options=_validate,
+        options=(
+            option("zip", type=Path, metavar="ZIP", help="a zipped bag"),
+            flag("--json", "print JSON"),
+        ),
         examples=(
             ("validate thesis.zip", "all that is wrong with it, and what to do"),
             ("validate thesis.zip --json", "the same for a program"),
         ),
         exits={Exit.OK: "valid", Exit.FAILED: "not valid, or refused"},
+    ),
+    Command(
+        name="hold",
+        module="hold",
+        summary="take and stage drops, and send nothing new, until resume",
+        options=_WANTED,
+        examples=(
+            ("hold zenodo", "send nothing to this target, whatever restarts meanwhile"),
+            ("hold 1b9d6bcd", "keep one ticket back"),
+            ("hold", "send nothing at all"),
+        ),
+        exits={
+            Exit.OK: "on hold, now or before",
+            Exit.UNKNOWN_TICKET: "there is no such target or ticket",
+            Exit.NOT_POSSIBLE: "the ticket has ended, or the drop has none yet",
+        },
+    ),
+    Command(
+        name="resume",
+        module="hold",
+        summary="end a hold; what was kept back goes in its order",
+        options=_WANTED,
+        examples=(
+            ("resume zenodo", "end the hold of this target"),
+            ("resume", "end the hold of everything; others stay and are named"),
+        ),
+        exits={
+            Exit.OK: "not on hold any more, or was not",
+            Exit.UNKNOWN_TICKET: "there is no such target or ticket",
+            Exit.NOT_POSSIBLE: "the drop has no ticket yet",
+        },
+    ),
+    Command(
+        name="give-back",
+        module="give_back",
+        summary="copy a rejected drop's zip out for its sender; the ticket keeps its own",
+        options=(
+            option("ticket", metavar="TICKET", help=TICKET_HELP),
+            option(
+                "folder", nargs="?", type=Path, metavar="DIR", help="where to; none: this folder"
+            ),
+        ),
+        examples=(("give-back thesis.zip /home/anna", "whole, read back, replacing nothing"),),
+        exits={
+            Exit.OK: "the copy is there and right",
+            Exit.UNKNOWN_TICKET: "there is no such ticket",
+            Exit.NOT_POSSIBLE: "it did not fail, its zip is gone, or the name is taken there",
+        },
     ),
 )

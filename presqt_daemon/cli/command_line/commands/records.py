@@ -1,53 +1,26 @@
 """What is done for deposits of the past: asked for again, recorded, let go."""
 
-import argparse
-
-from presqt_daemon.cli.command_line.command import TICKET_HELP, Command, since
+from presqt_daemon.cli.command_line.command import TICKET_HELP, Command, flag, option, since
 from presqt_daemon.cli.command_line.exits import Exit
-
-
-def _prepare_upgrade(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--force", action="store_true", help="again, after a run that has ended")
-    parser.add_argument("--wait", action="store_true", help="wait until it is complete")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _verify(parser: argparse.ArgumentParser) -> None:
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("ticket", nargs="?", metavar="TICKET", help=TICKET_HELP)
-    which.add_argument("--all", action="store_true", help="every deposit there is")
-    which.add_argument("--sample", type=int, metavar="N", help="so many deposits, by chance")
-
-
-def _prune(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="only list what would go")
-    parser.add_argument(
-        "--unverified", metavar="TICKET", help="remove this ended ticket's zip though not verified"
-    )
-    parser.add_argument(
-        "--rejected-from",
-        metavar="FOLDER",
-        help="remove the zips of rejected drops of this inbox folder before their time",
-    )
-
-
-def _report(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--since", type=since, metavar="DATE", help="what ended since, such as 2026-01-01 or 365d"
-    )
-    parser.add_argument(
-        "--format",
-        choices=("html", "csv", "json"),
-        help="a page, a table, or for a program; none: a page, on a terminal only the sums",
-    )
-
 
 RECORDS = (
     Command(
         name="report",
         module="report.command",
         summary="tell what was deposited, by whom, how much, and what failed why",
-        options=_report,
+        options=(
+            option(
+                "--since",
+                type=since,
+                metavar="DATE",
+                help="what ended since, such as 2026-01-01 or 365d",
+            ),
+            option(
+                "--format",
+                choices=("html", "csv", "json"),
+                help="a page, a table, or for a program; none: a page, on a terminal only the sums",
+            ),
+        ),
         examples=(
             ("report --since 2026-01-01 > report.html", "one page with two charts"),
             ("report --format csv > report.csv", "a line for each ticket"),
@@ -58,7 +31,11 @@ RECORDS = (
         name="verify",
         module="verify",
         summary="ask targets again for their digests",
-        options=_verify,
+        one_of=(
+            option("ticket", nargs="?", metavar="TICKET", help=TICKET_HELP),
+            flag("--all", "every deposit there is"),
+            option("--sample", type=int, metavar="N", help="so many deposits, by chance"),
+        ),
         examples=(
             ("verify 1b9d6bcd", "one deposit"),
             ("verify --sample 20", "twenty deposits by chance, every night"),
@@ -76,7 +53,19 @@ RECORDS = (
         name="prune",
         module="prune",
         summary="remove what need not be kept any longer",
-        options=_prune,
+        options=(
+            flag("--dry-run", "only list what would go"),
+            option(
+                "--unverified",
+                metavar="TICKET",
+                help="remove this ended ticket's zip though not verified",
+            ),
+            option(
+                "--rejected-from",
+                metavar="FOLDER",
+                help="remove the zips of rejected drops of this inbox folder before their time",
+            ),
+        ),
         examples=(
             ("prune --dry-run", "what would go, and how much room that gives"),
             ("prune --rejected-from archive", "zips of rejected drops of one inbox folder"),
@@ -92,7 +81,11 @@ RECORDS = (
         name="prepare-upgrade",
         module="upgrade",
         summary="see to it that every past ticket has its record",
-        options=_prepare_upgrade,
+        options=(
+            flag("--force", "again, after a run that has ended"),
+            flag("--wait", "wait until it is complete"),
+            flag("--json", "print JSON"),
+        ),
         examples=(
             ("prepare-upgrade --wait", "ask the daemon for it, and follow it to its end"),
             ("prepare-upgrade --json", "how far it is, for a program"),

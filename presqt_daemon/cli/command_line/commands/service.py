@@ -1,84 +1,25 @@
 """What is done for the service: running it, its configuration, and what is told about it."""
 
-import argparse
 from pathlib import Path
 
-from presqt_daemon.cli.command_line.command import Command, seconds
+from presqt_daemon.cli.command_line.command import Command, flag, option, seconds
 from presqt_daemon.cli.command_line.exits import Exit
-
-
-def _run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--once", action="store_true", help="bring what is there to its end, then stop"
-    )
-    parser.add_argument(
-        "--max-wait",
-        type=seconds,
-        metavar="T",
-        help="with --once: leave tickets that must wait longer, such as 5m",
-    )
-    parser.add_argument(
-        "--standby",
-        action="store_true",
-        help="where another daemon is active, wait and take over when it is gone",
-    )
-
-
-def _check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--deposit",
-        metavar="TARGET",
-        help="make a small private deposit there too, verify it and remove it",
-    )
-    parser.add_argument(
-        "--accept",
-        metavar="TARGET",
-        help="take what lies in this folder target's place now for its archive, on purpose",
-    )
-    parser.add_argument(
-        "--notify",
-        nargs="?",
-        const="",
-        metavar="RECEIVER",
-        help="send a trial to this receiver, or to every one and the ping",
-    )
-
-
-def _config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "what",
-        choices=("show", "check", "example", "schema"),
-        help="what is configured, what is wrong with it, or what may be",
-    )
-    parser.add_argument("--json", action="store_true", help="with show: print JSON")
-
-
-def _install(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    parser.add_argument(
-        "--prefix",
-        type=Path,
-        default=Path("/"),
-        metavar="DIR",
-        help="write below this folder, such as the root of an image; starts nothing",
-    )
-
-
-def _completion(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="whose script to print")
-
-
-def _help(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("topic", nargs="?", metavar="TOPIC|COMMAND", help="none: list them")
-
 
 SERVICE = (
     Command(
         name="run",
         module="run",
         summary="run the daemon in the foreground",
-        options=_run,
+        options=(
+            flag("--once", "bring what is there to its end, then stop"),
+            option(
+                "--max-wait",
+                type=seconds,
+                metavar="T",
+                help="with --once: leave tickets that must wait longer, such as 5m",
+            ),
+            flag("--standby", "where another daemon is active, wait and take over when it is gone"),
+        ),
         examples=(
             ("--config config.yaml run", "until SIGTERM, or ^C"),
             ("run --once --max-wait 5m", "from a timer: what is there, then stop"),
@@ -95,9 +36,28 @@ SERVICE = (
     ),
     Command(
         name="check",
-        module="check",
+        module="check.command",
         summary="check configuration, folders, rights, disk, limits, targets and receivers",
-        options=_check,
+        options=(
+            flag("--json", "print JSON"),
+            option(
+                "--deposit",
+                metavar="TARGET",
+                help="make a small private deposit there too, verify it and remove it",
+            ),
+            option(
+                "--accept",
+                metavar="TARGET",
+                help="take what lies in this folder target's place now for its archive, on purpose",
+            ),
+            option(
+                "--notify",
+                nargs="?",
+                const="",
+                metavar="RECEIVER",
+                help="send a trial to this receiver, or to every one and the ping",
+            ),
+        ),
         examples=(
             ("check", "would a drop get through? a line for each thing looked at"),
             ("check --deposit zenodo", "and a small private deposit, taken away again"),
@@ -120,7 +80,14 @@ SERVICE = (
         name="config",
         module="configuration",
         summary="show each value with its origin, check all, print an example or the schema",
-        options=_config,
+        options=(
+            option(
+                "what",
+                choices=("show", "check", "example", "schema"),
+                help="what is configured, what is wrong with it, or what may be",
+            ),
+            flag("--json", "with show: print JSON"),
+        ),
         examples=(
             ("config show", "every value in force, and where it was set"),
             ("--set staging.workers=2 config show --json", "the same for a program"),
@@ -133,7 +100,16 @@ SERVICE = (
         name="install",
         module="install",
         summary="write unit, users, folders and a first configuration (root)",
-        options=_install,
+        options=(
+            flag("--dry-run", "only say what would be done"),
+            option(
+                "--prefix",
+                type=Path,
+                default=Path("/"),
+                metavar="DIR",
+                help="write below this folder, such as the root of an image; starts nothing",
+            ),
+        ),
         examples=(
             ("install --dry-run", "what would be written where"),
             ("install", "write it; nothing of yours is replaced without a word"),
@@ -144,7 +120,7 @@ SERVICE = (
         name="completion",
         module="command_line.completing",
         summary="print what bash, zsh or fish reads to complete commands, targets and tickets",
-        options=_completion,
+        options=(option("shell", choices=("bash", "zsh", "fish"), help="whose script to print"),),
         examples=(
             ("completion bash", "what to put where is said below it"),
             ("completion fish > ~/.config/fish/completions/presqt-daemon.fish", "for yourself"),
@@ -155,7 +131,7 @@ SERVICE = (
         name="help",
         module="pages",
         summary="show a page about a topic, or a command's options",
-        options=_help,
+        options=(option("topic", nargs="?", metavar="TOPIC|COMMAND", help="none: list them"),),
         examples=(
             ("help", "the topics"),
             ("help targets", "each target: token, ids, sizes, limits"),
