@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -43,15 +43,14 @@ NETWORK_VARIABLES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """What came of telling one receiver.
+    """What came of telling a receiver of a `Batch`.
 
     `ids` are the notifications that it has been told of, `cause` why the others were not (None:
     there are none), `failed` those that a command did not take. `done` are marks of the
     addresses that have got the message already.
     """
 
-    receiver: str
-    ids: frozenset[str]
+    ids: frozenset[str] = frozenset()
     cause: str | None = None
     failed: frozenset[str] = frozenset()
     done: frozenset[str] = frozenset()
@@ -64,7 +63,7 @@ class Batch:
     receiver: ReceiverConfig
     notifications: tuple[Notification, ...]
     lost: int = 0
-    done: frozenset[str] = field(default_factory=frozenset)
+    done: frozenset[str] = frozenset()
 
 
 def deliver(
@@ -86,11 +85,10 @@ def send_to(
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> Delivered:
     """Send one message to every address of a receiver that has not got it yet."""
-    name = batch.receiver.name
     try:
         urls = receiver_addresses(batch.receiver, environment)
     except NoAddressError as error:
-        return Delivered(receiver=name, ids=frozenset(), cause=str(error), done=batch.done)
+        return Delivered(cause=str(error), done=batch.done)
     left = [url for url in urls if _mark(url) not in batch.done]
     end = _run_sender(left, message, batch.receiver.time_limit, environment, is_stopped)
     reach("notification-sent")
@@ -103,9 +101,8 @@ def send_to(
             place = f"address {number + 1}, {word}: " if len(urls) > 1 else ""
             causes.append(f"{place}{result.get('cause')}")
     if causes:
-        cause = "; ".join(causes)
-        return Delivered(receiver=name, ids=frozenset(), cause=cause, done=frozenset(done))
-    return Delivered(receiver=name, ids=frozenset(one.id for one in batch.notifications))
+        return Delivered(cause="; ".join(causes), done=frozenset(done))
+    return Delivered(ids=frozenset(one.id for one in batch.notifications))
 
 
 def run_trial(batch: Batch, now: datetime, environment: Mapping[str, str]) -> str | None:
@@ -114,17 +111,24 @@ def run_trial(batch: Batch, now: datetime, environment: Mapping[str, str]) -> st
     if not receiver.command:
         return send_to(batch, trial_message(host, receiver.name), environment).cause
     event = {"id": "trial", "kind": "trial", "at": text_from_time(now), "about": receiver.name}
+    return _run_once(receiver, {"event": event}, Path("/"), lambda: False)
+
+
+def _run_once(
+    receiver: ReceiverConfig, tree: dict[str, Any], folder: Path, is_stopped: Callable[[], bool]
+) -> str | None:
+    """Run a receiver's command for one event; why it did not take it, else None."""
+    event = tree["event"]
     end = run_command(
         receiver.command,
         seconds=receiver.time_limit,
-        given=json_bytes({"event": event}),
-        variables={"PRESQT_EVENT": "trial", "PRESQT_EVENT_ID": "trial"},
+        given=json_bytes(tree),
+        folder=folder,
+        variables={"PRESQT_EVENT": event["kind"], "PRESQT_EVENT_ID": event["id"]},
+        is_stopped=is_stopped,
     )
-    return None if end.is_ok else _failure_of(receiver, end)
-
-
-def _failure_of(receiver: ReceiverConfig, end: CommandEnd) -> str:
-    """How a command ended that did not take an event, with the last line that it printed."""
+    if end.is_ok:
+        return None
     said = "".join(f": {without_secrets(line)[:120]}" for line in end.lines()[-1:])
     return f"{Path(receiver.command[0]).name} {end.describe()}{said}"
 
@@ -167,29 +171,18 @@ def _run_commands(batch: Batch, uploads: Uploads, is_stopped: Callable[[], bool]
     receiver = batch.receiver
     told, failed, cause, in_a_row = set(), set(), None, 0
     for notification in batch.notifications[:COMMANDS_AT_ONCE]:
-        end = run_command(
-            receiver.command,
-            seconds=receiver.time_limit,
-            given=json_bytes(tree_for_command(notification, uploads)),
-            folder=uploads.root,
-            variables={
-                "PRESQT_EVENT": str(notification.kind),
-                "PRESQT_EVENT_ID": notification.id,
-            },
-            is_stopped=is_stopped,
-        )
+        tree = tree_for_command(notification, uploads)
+        problem = _run_once(receiver, tree, uploads.root, is_stopped)
         reach("notification-sent")
-        if end.is_ok:
+        if problem is None:
             told.add(notification.id)
             in_a_row = 0
             continue
         failed.add(notification.id)
-        cause, in_a_row = _failure_of(receiver, end), in_a_row + 1
+        cause, in_a_row = problem, in_a_row + 1
         if in_a_row >= FAILURES_IN_A_ROW or is_stopped():
             break
-    return Delivered(
-        receiver=receiver.name, ids=frozenset(told), cause=cause, failed=frozenset(failed)
-    )
+    return Delivered(ids=frozenset(told), cause=cause, failed=frozenset(failed))
 
 
 def tree_for_command(notification: Notification, uploads: Uploads) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import (
     json_bytes,
     make_folder,
+    open_new,
     open_regular,
     remove_tree,
     replace_file,
@@ -51,6 +52,11 @@ class Entry:
         return replace(self, to=self.to - {receiver})
 
 
+def entry_of(notification: Notification, receivers: Mapping[str, ReceiverConfig]) -> Entry:
+    """A notification for all who are to be told of it, which may be nobody."""
+    return Entry(notification, frozenset(receivers_of(notification, receivers)))
+
+
 def leave_entry(
     folder: TicketFolder, info: ProcessInfo, receivers: Mapping[str, ReceiverConfig]
 ) -> bool:
@@ -61,17 +67,13 @@ def leave_entry(
     """
     if not receivers:
         return False
-    notification = notification_of_end(info, folder.came_through())
-    to = receivers_of(notification, receivers)
-    if not to:
+    entry = entry_of(notification_of_end(info, folder.came_through()), receivers)
+    if not entry.to:
         return False
     path = folder.path / f"{LEFT_PREFIX}{info.attempt}"
-    # made anew each time: what lies there may be a pipe, or have other names
-    remove_tree(path)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(path, flags, 0o600)
+    handle = open_new(path, 0o600)
     with open(handle, "wb") as stream, contextlib.suppress(OSError):
-        stream.write(_content(Entry(notification, frozenset(to))))
+        stream.write(_content(entry))
         stream.flush()
         # the status may reach the disk before the folder is synced, and this name must not be later
         os.fsync(handle)
@@ -101,7 +103,9 @@ class Outbox:
             if name == TOLD_NAME or name.startswith("."):
                 continue
             path = self.folder / name
-            entry = read_entry(path) or self._from_status(path.stem, receivers)
+            entry = read_entry(path)
+            if entry is None and (end := _END.fullmatch(path.stem)) and is_ticket(end[1]):
+                entry = self.from_status(end[1], receivers, int(end[2]))
             if entry is None:
                 remove_tree(path)
             else:
@@ -124,7 +128,7 @@ class Outbox:
 
     def keep(self, entry: Entry) -> None:
         """Write an entry, or take it away when nobody is left to be told. Raises OSError."""
-        path = self._path(entry.notification)
+        path = self.folder / f"{entry.notification.id}.json"
         if entry.to:
             replace_file(path, _content(entry), mode=0o600, durable=False)
         else:
@@ -140,12 +144,12 @@ class Outbox:
             return None  # the end was not written: its party comes again
         entry = read_entry(left)
         if entry is None or entry.notification.id != end_id(folder.ticket, attempt):
-            entry = self._from_status(end_id(folder.ticket, attempt), receivers)
+            entry = self.from_status(folder.ticket, receivers, attempt)
             if entry is not None:
                 self.keep(entry)
             remove_tree(left)
             return entry
-        path = self._path(entry.notification)
+        path = self.folder / f"{entry.notification.id}.json"
         try:
             os.rename(left, path)
         except FileNotFoundError:
@@ -154,20 +158,15 @@ class Outbox:
         reach("notification-taken")
         return entry
 
-    def _from_status(self, name: str, receivers: Mapping[str, ReceiverConfig]) -> Entry | None:
-        """The entry of an end, from the ticket's status; None where that tells of another one."""
-        found = _END.fullmatch(name)
-        if found is None or not is_ticket(found[1]):
-            return None
-        folder = self._uploads.folder(found[1])
+    def from_status(
+        self, ticket: str, receivers: Mapping[str, ReceiverConfig], attempt: int | None = None
+    ) -> Entry | None:
+        """The entry of a ticket's end, from its status; None where that tells of no or another."""
+        folder = self._uploads.folder(ticket)
         info = folder.known_info()
-        if info is None or info.is_open or info.attempt != int(found[2]):
+        if info is None or info.is_open or attempt not in {None, info.attempt}:
             return None
-        notification = notification_of_end(info, folder.came_through())
-        return Entry(notification, frozenset(receivers_of(notification, receivers)))
-
-    def _path(self, notification: Notification) -> Path:
-        return self.folder / f"{notification.id}.json"
+        return entry_of(notification_of_end(info, folder.came_through()), receivers)
 
 
 def read_entry(path: Path) -> Entry | None:

@@ -3,23 +3,66 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from presqt_daemon.notifications.delivery import Batch, Delivered
 from presqt_daemon.notifications.outbox import Entry, Outbox
-from presqt_daemon.notifications.turns import (
-    Turn,
-    after_failure,
-    after_success,
-    given_up,
-    next_moment,
-)
 from presqt_daemon.receivers import NotifyConfig, ReceiverConfig
+
+FIRST_RETRY_SECONDS = 15.0
+LONGEST_RETRY_SECONDS = 900.0
+KEPT_FOR = timedelta(days=7)
+"""What could not be told for so long is given up, and the next message says how much that was."""
+
+MOST_KEPT = 10_000
+"""Of one receiver; the oldest go first."""
 
 LOG_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """How it stands with one receiver; moments are of the monotonic clock.
+
+    `since` is when the oldest of what it has not been told came in, `told_at` when it was told
+    last, `failures` how often in vain since. `lost` were given up, of which it has not been told.
+    """
+
+    since: float | None = None
+    told_at: float = float("-inf")
+    retry_at: float = float("-inf")
+    failures: int = 0
+    lost: int = 0
+    is_busy: bool = False
+
+
+def next_moment(turn: Turn, receiver: ReceiverConfig, config: NotifyConfig) -> float | None:
+    """When a receiver is told next, None while there is nothing or it is being told."""
+    if turn.since is None or turn.is_busy:
+        return None
+    if receiver.command or turn.failures:
+        return max(turn.since, turn.retry_at)
+    return max(turn.since + config.gather, turn.told_at + config.every, turn.retry_at)
+
+
+def after_success(now: float, *, is_more: bool) -> Turn:
+    """The turn when a receiver has been told; `is_more`: not yet of everything."""
+    return Turn(since=now if is_more else None, told_at=now)
+
+
+def after_failure(turn: Turn, now: float) -> Turn:
+    """The turn when it could not be told: 15 seconds, doubling to a quarter of an hour."""
+    wait = min(FIRST_RETRY_SECONDS * 2 ** min(turn.failures, 10), LONGEST_RETRY_SECONDS)
+    return replace(turn, failures=turn.failures + 1, retry_at=now + wait, is_busy=False)
+
+
+def given_up(entries: list[Entry], now: datetime) -> list[Entry]:
+    """Of what one receiver is still to be told, oldest first: what it never will be."""
+    old = [entry for entry in entries if now - entry.notification.at > KEPT_FOR]
+    return old + entries[len(old) : max(len(old), len(entries) - MOST_KEPT)]
 
 
 class Pending:
@@ -51,7 +94,7 @@ class Pending:
             return
         self._entries[entry.notification.id] = entry
         for name in entry.to:
-            turn = self._turn(name)
+            turn = self._turns.setdefault(name, Turn())
             if turn.since is None:
                 self._turns[name] = replace(turn, since=now)
 
@@ -92,7 +135,7 @@ class Pending:
 
     def take_end(self, batch: Batch, end: Delivered, now: float) -> None:
         """Take in what came of telling a receiver."""
-        name = end.receiver
+        name = batch.receiver.name
         for notification in end.ids:
             self._end_one(notification, name)
         self._tries.update((name, notification) for notification in end.failed)
@@ -126,11 +169,8 @@ class Pending:
         """How many notifications have not reached everybody."""
         return len(self._entries)
 
-    def _turn(self, name: str) -> Turn:
-        return self._turns.setdefault(name, Turn())
-
     def _moment(self, receiver: ReceiverConfig) -> float | None:
-        turn = self._turn(receiver.name)
+        turn = self._turns.get(receiver.name, Turn())
         if self.hurries and not turn.is_busy and turn.since is not None and not turn.failures:
             return turn.since
         return next_moment(turn, receiver, self._config)

@@ -13,18 +13,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from presqt_daemon.config import Config
-from presqt_daemon.notifications.conditions import Observation
+from presqt_daemon.notifications.conditions import Observation, Watch
 from presqt_daemon.notifications.delivery import Batch, Delivered, deliver
-from presqt_daemon.notifications.events import (
-    Notification,
-    end_id,
-    notification_of_end,
-    receivers_of,
-)
-from presqt_daemon.notifications.outbox import Entry, Outbox
+from presqt_daemon.notifications.outbox import Entry, Outbox, entry_of
 from presqt_daemon.notifications.pending import Pending
 from presqt_daemon.notifications.ping import Ping
-from presqt_daemon.notifications.watch import Watch
+from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.status_writer import utc_now
 from presqt_daemon.tickets.store import Uploads
@@ -192,10 +186,10 @@ class Notifications:
         self._uploads.may_act()
         match item:
             case str():
-                self._take_end(item)
+                self._take_end(item, self._config.receivers)
             case Observation():
                 for notification in self._watch.changes(item, self._config, self._now()):
-                    self._tell(notification)
+                    self._add(entry_of(notification, self._config.receivers))
             case Config():
                 self._config = item
                 self._pending.use(item.receivers, item.notify)
@@ -204,22 +198,13 @@ class Notifications:
             case None:
                 pass
 
-    def _take_end(self, ticket: str) -> None:
+    def _take_end(self, ticket: str, receivers: Mapping[str, ReceiverConfig]) -> None:
         """What a ticket's party left; where it could not, what the status says."""
-        found = list(self._outbox.left_entries((ticket,), self._config.receivers))
+        found = list(self._outbox.left_entries((ticket,), receivers))
+        if not found and (entry := self._outbox.from_status(ticket, receivers)) is not None:
+            found = [entry]
         for entry in found:
             self._add(entry)
-        if found:
-            return
-        folder = self._uploads.folder(ticket)
-        info = folder.known_info()
-        if info and not info.is_open and end_id(ticket, info.attempt) not in self._seen:
-            self._tell(notification_of_end(info, folder.came_through()))
-
-    def _tell(self, notification: Notification) -> None:
-        to = receivers_of(notification, self._config.receivers)
-        if to:
-            self._add(Entry(notification, frozenset(to)))
 
     def _add(self, entry: Entry) -> None:
         name = entry.notification.id
@@ -233,23 +218,21 @@ class Notifications:
             self._seen[name] = None
 
     def _start_sending(self, batch: Batch) -> None:
-        def in_vain(cause: str) -> Delivered:
-            # whoever has got an earlier try must not get it once more
-            name = batch.receiver.name
-            return Delivered(receiver=name, ids=frozenset(), cause=cause, done=batch.done)
-
         def work() -> None:
             self._uploads.may_act()
             try:
                 end = deliver(batch, self._uploads, self._environment, self._stopped.is_set)
             except Exception as error:  # noqa: BLE001
                 _log.exception("a bug of ours when a receiver was told")
-                end = in_vain(f"a bug of ours ({type(error).__name__})")
+                # whoever has got an earlier try must not get it once more
+                cause = f"a bug of ours ({type(error).__name__})"
+                end = Delivered(cause=cause, done=batch.done)
             self._items.put((batch, end))
 
         self._senders = [thread for thread in self._senders if thread.is_alive()]
         thread = start_thread(work, f"tell {batch.receiver.name}")
         if thread is None:
-            self._items.put((batch, in_vain("no thread can be had now")))
+            end = Delivered(cause="no thread can be had now", done=batch.done)
+            self._items.put((batch, end))
         else:
             self._senders.append(thread)

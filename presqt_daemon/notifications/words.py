@@ -23,23 +23,18 @@ _SHOWN_BY = frozenset({"failed", "held", "finished"})
 """Words that choose tickets in `status`."""
 
 _Kind = NotificationKind
-_ORDER = (
-    _Kind.DISK_SHORT, _Kind.TARGET_DOWN, _Kind.FAILED, _Kind.FIXITY, _Kind.HELD,
-    _Kind.DISK_BACK, _Kind.TARGET_BACK, _Kind.CANCELLED, _Kind.FINISHED,
-)  # fmt: skip
-"""What needs a person comes first."""
-
 _SHORT = {
-    _Kind.FINISHED: "finished",
+    _Kind.DISK_SHORT: "disk short",
+    _Kind.TARGET_DOWN: "target down",
     _Kind.FAILED: "failed",
-    _Kind.CANCELLED: "cancelled",
     _Kind.FIXITY: "finished, but not every file verified",
     _Kind.HELD: "waiting for long",
-    _Kind.TARGET_DOWN: "target down",
-    _Kind.TARGET_BACK: "target back",
-    _Kind.DISK_SHORT: "disk short",
     _Kind.DISK_BACK: "disk well again",
+    _Kind.TARGET_BACK: "target back",
+    _Kind.CANCELLED: "cancelled",
+    _Kind.FINISHED: "finished",
 }
+"""In a subject; what needs a person comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,7 @@ def _groups(notifications: Iterable[Notification]) -> Iterable[list[Notification
     for one in notifications:
         about = "" if one.kind.is_of_ticket else one.about
         about = one.message if one.kind is NotificationKind.HELD else about
-        key = (_ORDER.index(one.kind), one.error_code or "", about)
+        key = (list(_SHORT).index(one.kind), one.error_code or "", about)
         found.setdefault(key, []).append(one)
     return [found[key] for key in sorted(found)]
 

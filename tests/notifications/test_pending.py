@@ -5,8 +5,7 @@ import pytest
 
 from presqt_daemon.notifications.delivery import Delivered
 from presqt_daemon.notifications.outbox import Entry, Outbox
-from presqt_daemon.notifications.pending import Pending
-from presqt_daemon.notifications.turns import KEPT_FOR
+from presqt_daemon.notifications.pending import KEPT_FOR, Pending
 from presqt_daemon.receivers import NotifyConfig, ReceiverConfig
 from presqt_daemon.tickets.store import Uploads
 from tests.notifications.made import NOW, notification
@@ -44,7 +43,7 @@ def test_one_message_tells_what_has_gathered_and_the_next_waits_for_its_time(
     pending.add(entry(3, "staff"), 131.0)
     assert due(pending, 500.0) == {}, "it is being told"
     ids = frozenset(one.id for one in batch.notifications)
-    pending.take_end(batch, Delivered(receiver="staff", ids=ids), 132.0)
+    pending.take_end(batch, Delivered(ids=ids), 132.0)
     assert [one.notification.about for one in outbox.entries(BOTH)] == ["bag3.zip"]
     assert due(pending, 1031.0) == {}
     assert due(pending, 1032.0) == {"staff": ["bag3.zip"]}
@@ -55,8 +54,8 @@ def test_who_was_told_is_not_told_again_while_another_is_down(outbox: Outbox) ->
     pending.add(entry(1, "staff", "hook"), 0.0)
     staff, hook = pending.due(30.0, NOW)
     told = frozenset({notification(1).id})
-    pending.take_end(hook, Delivered(receiver="hook", ids=told), 31.0)
-    failed = Delivered(receiver="staff", ids=frozenset(), cause="refused")
+    pending.take_end(hook, Delivered(ids=told), 31.0)
+    failed = Delivered(cause="refused")
     pending.take_end(staff, failed, 31.0)
     assert [one.to for one in outbox.entries(BOTH)] == [frozenset({"staff"})]
     assert due(pending, 45.0) == {}
@@ -67,7 +66,7 @@ def test_what_comes_while_a_receiver_is_down_is_told_in_the_next_try(outbox: Out
     pending = Pending(outbox, BOTH, CONFIG)
     pending.add(entry(1, "staff"), 0.0)
     (batch,) = pending.due(30.0, NOW)
-    pending.take_end(batch, Delivered(receiver="staff", ids=frozenset(), cause="refused"), 31.0)
+    pending.take_end(batch, Delivered(cause="refused"), 31.0)
     pending.add(entry(2, "staff"), 40.0)
     assert due(pending, 46.0) == {"staff": ["bag1.zip", "bag2.zip"]}
 
@@ -76,7 +75,7 @@ def test_a_message_that_reached_some_addresses_stays_as_it_is(outbox: Outbox) ->
     pending = Pending(outbox, BOTH, CONFIG)
     pending.add(entry(1, "staff"), 0.0)
     (batch,) = pending.due(30.0, NOW)
-    end = Delivered(receiver="staff", ids=frozenset(), cause="x", done=frozenset({"mark"}))
+    end = Delivered(cause="x", done=frozenset({"mark"}))
     pending.take_end(batch, end, 31.0)
     pending.add(entry(2, "staff"), 40.0)
     (again,) = pending.due(46.0, NOW)
@@ -90,7 +89,7 @@ def test_an_event_that_a_command_does_not_take_lets_the_others_pass(outbox: Outb
         pending.add(entry(number, "hook"), 0.0)
     (batch,) = pending.due(0.0, NOW)
     failed = frozenset({notification(0).id})
-    end = Delivered(receiver="hook", ids=frozenset(), cause="x", failed=failed)
+    end = Delivered(cause="x", failed=failed)
     pending.take_end(batch, end, 0.0)
     assert due(pending, 15.0) == {"hook": ["bag1.zip", "bag2.zip", "bag0.zip"]}
 
@@ -106,7 +105,7 @@ def test_what_is_too_old_is_given_up_aloud_and_counted_in_the_next_message(
     assert batch.lost == 1
     assert [one.about for one in batch.notifications] == ["bag900.zip"]
     assert "1 notifications for too long" in caplog.text
-    pending.take_end(batch, Delivered(receiver="staff", ids=frozenset(), cause="x"), 31.0)
+    pending.take_end(batch, Delivered(cause="x"), 31.0)
     (again,) = pending.due(46.0, wall)
     assert again.lost == 1, "until somebody has read it"
 
@@ -121,7 +120,7 @@ def test_where_all_is_given_up_the_next_message_says_so_too(outbox: Outbox) -> N
     (batch,) = pending.due(70.0, wall)
     assert batch.lost == 2
     told = frozenset(one.id for one in batch.notifications)
-    pending.take_end(batch, Delivered(receiver="staff", ids=told), 71.0)
+    pending.take_end(batch, Delivered(ids=told), 71.0)
     pending.add(entry(901, "staff"), 72.0)
     (after,) = pending.due(2000.0, wall)
     assert after.lost == 0
@@ -135,7 +134,7 @@ def test_a_failure_is_logged_once_a_minute_at_most(
     now = 30.0
     for _ in range(3):
         (batch,) = pending.due(now, NOW)
-        end = Delivered(receiver="staff", ids=frozenset(), cause="refused")
+        end = Delivered(cause="refused")
         pending.take_end(batch, end, now)
         now += 15 * 4
     assert caplog.text.count("could not be told") == 3
@@ -144,7 +143,7 @@ def test_a_failure_is_logged_once_a_minute_at_most(
     pending.add(entry(1, "staff"), 0.0)
     for moment in (30.0, 45.0, 75.0):
         (batch,) = pending.due(moment, NOW)
-        end = Delivered(receiver="staff", ids=frozenset(), cause="refused")
+        end = Delivered(cause="refused")
         pending.take_end(batch, end, moment)
     assert caplog.text.count("could not be told") == 1
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from presqt_daemon.notifications.outbox import Entry
-from presqt_daemon.notifications.turns import (
+from presqt_daemon.notifications.pending import (
     KEPT_FOR,
     LONGEST_RETRY_SECONDS,
     MOST_KEPT,
