@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from presqt_daemon.cli.command_line.commands import COMMANDS
-from presqt_daemon.cli.command_line.context import context_from_options
+from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.command_line.parser import parse
 from presqt_daemon.cli.output.show import complain
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         is_verbose = options.verbose
         module = importlib.import_module(f"presqt_daemon.cli.{COMMANDS[options.command].module}")
-        code: int = module.main(context_from_options(options))
+        code: int = module.main(Context(options, os.environ))
         sys.stdout.flush()
         return int(code)
     except KeyboardInterrupt:

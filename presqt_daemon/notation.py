@@ -1,6 +1,7 @@
 """How a value of the configuration is written: read from YAML, shown in YAML, told in a schema."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -70,12 +71,11 @@ def count_from(least: int, most: int | None = None) -> Notation:
     def read(value: object) -> int:
         if isinstance(value, str) and value.isdecimal() and value.isascii():
             value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"must be a whole number from {least}{up_to}")
-        if most is not None and value > most:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= greatest:
             raise ValueError(f"must be a whole number from {least}{up_to}")
         return value
 
+    greatest = math.inf if most is None else most
     up_to = "" if most is None else f" to {most}"
     schema = {"type": "integer", "minimum": least}
     return Notation(read=read, schema=schema if most is None else {**schema, "maximum": most})

@@ -6,7 +6,7 @@ import uuid
 from pathlib import Path
 
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, wrong_usage
 from presqt_daemon.cli.output.show import complain, print_json, print_lines
 from presqt_daemon.cli.output.text import shown
 from presqt_daemon.errors import ConfigError
@@ -26,12 +26,14 @@ def main(context: Context) -> int:
     """0 when printed or taken over. Raises ConfigError (78) and CommandRefusal."""
     if context.options.command == "reload":
         return _reload(context)
-    if context.options.what in {"show", "check"}:
-        return _show(context) if context.options.what == "show" else _check(context)
+    what: str = context.options.what
+    if what == "show":
+        return _show(context)
     if context.options.json:
-        raise CommandRefusal("--json goes with show", Exit.USAGE)
-    wants_schema = context.options.what == "schema"
-    text = text_from_schema() if wants_schema else example(schema_uri())
+        raise wrong_usage("--json goes with show")
+    if what == "check":
+        return _check(context)
+    text = text_from_schema() if what == "schema" else example(schema_uri())
     print_lines(text.rstrip("\n").split("\n"))
     return Exit.OK
 
@@ -50,8 +52,6 @@ def _show(context: Context) -> int:
 
 def _check(context: Context) -> int:
     """0 for a configuration with which the daemon would run; ConfigError with all problems."""
-    if context.options.json:
-        raise CommandRefusal("--json goes with show", Exit.USAGE)
     config = context.config()
     file = context.file_in_use()
     print(f"{shown(str(file)) if file else 'environment and --set'}: no problem found")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import Exit, not_possible, wrong_usage
 from presqt_daemon.cli.output.describe import what_stays
 from presqt_daemon.cli.output.rows import StatusScreen, ticket_row
 from presqt_daemon.cli.output.show import complain, is_terminal, pen, print_lines
@@ -28,7 +28,7 @@ def main(context: Context) -> int:
     options = context.options
     word: str = options.command
     if (options.ticket is None) is not options.all:
-        raise CommandRefusal(f"{word}: name one TICKET, or say --all", Exit.USAGE)
+        raise wrong_usage(f"{word}: name one TICKET, or say --all")
     config = context.config()
     if options.all:
         return _ask_for_many(context, config)
@@ -37,9 +37,7 @@ def main(context: Context) -> int:
     info = read_status(folder)
     reason = why_not(word, info, folder)
     if reason is not None:
-        raise CommandRefusal(
-            f"cannot {word} ticket {info.ticket_number}: {reason}", Exit.NOT_POSSIBLE
-        )
+        raise not_possible(f"cannot {word} ticket {info.ticket_number}: {reason}")
     ask_daemon(config, word, [info.ticket_number])
     print_lines(what_stays(info) if word == "cancel" else _what_retries(context, info))
     return Exit.OK
@@ -124,7 +122,7 @@ def _is_wanted(word: str, count: int) -> bool:
     """Whether the person at the terminal says yes; Refusal 64 without one."""
     what = counted(count, "ticket")
     if not (is_terminal() and sys.stdin.isatty()):
-        raise CommandRefusal(f"nothing was done: say --yes to {word} {what}", Exit.USAGE)
+        raise wrong_usage(f"nothing was done: say --yes to {word} {what}")
     try:
         return input(f"{word} {what}? [y/N] ").strip().lower() in {"y", "yes"}
     except EOFError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, not_possible
 from presqt_daemon.cli.output.text import shown, text_from_moment
 from presqt_daemon.cli.tickets.find import find_taken
 from presqt_daemon.cli.tickets.follow import read_status
@@ -49,18 +49,13 @@ def main(context: Context) -> int:
 def _zip_of(folder: TicketFolder, info: ProcessInfo) -> Path:
     """The zip in a failed ticket's folder. Refusal 6 for any other, and where it has gone."""
     if info.is_open:
-        raise CommandRefusal(
-            f"ticket {folder.ticket} has not ended: cancel it first", Exit.NOT_POSSIBLE
-        )
+        raise not_possible(f"ticket {folder.ticket} has not ended: cancel it first")
     if info.status is not Status.FAILED:
-        raise CommandRefusal(
-            f"ticket {folder.ticket} is no rejected drop: it has {info.status}", Exit.NOT_POSSIBLE
-        )
+        raise not_possible(f"ticket {folder.ticket} is no rejected drop: it has {info.status}")
     source = folder.find_zip()
     if source is None:
-        raise CommandRefusal(
-            f"the zip of ticket {folder.ticket} is gone (retention.rejected, or prune)",
-            Exit.NOT_POSSIBLE,
+        raise not_possible(
+            f"the zip of ticket {folder.ticket} is gone (retention.rejected, or prune)"
         )
     return source
 
@@ -68,14 +63,13 @@ def _zip_of(folder: TicketFolder, info: ProcessInfo) -> Path:
 def _refuse_inbox(config: Config, place: Path) -> None:
     """Refuse what would be dropped again at once, or is no folder. Refusal 6."""
     if not place.is_dir():
-        raise CommandRefusal(f"{shown(str(place))} is no folder: make it first", Exit.NOT_POSSIBLE)
+        raise not_possible(f"{shown(str(place))} is no folder: make it first")
     inside = Path(os.path.realpath(place))
     for kept in (config.inbox, config.mediafiles):
         if inside.is_relative_to(os.path.realpath(kept)):
-            raise CommandRefusal(
+            raise not_possible(
                 f"{shown(str(place))} lies in {shown(str(kept))}, which is the daemon's own: "
-                "name another folder",
-                Exit.NOT_POSSIBLE,
+                "name another folder"
             )
 
 
@@ -116,10 +110,9 @@ def _copy_whole(source: BinaryIO, place: Path, name: str, owner: int | None) -> 
         rename_to_free(hidden, name, src_dir_fd=handle, dst_dir_fd=handle)
         os.fsync(handle)
     except FileExistsError:
-        raise CommandRefusal(
+        raise not_possible(
             f"{shown(str(place / name))} is there already and was left as it is: "
-            "name another folder",
-            Exit.NOT_POSSIBLE,
+            "name another folder"
         ) from None
     finally:
         with contextlib.suppress(FileNotFoundError):

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, not_possible
 from presqt_daemon.cli.output.show import complain
 from presqt_daemon.cli.output.text import text_from_moment
 from presqt_daemon.cli.tickets.find import all_infos, find_taken
@@ -87,9 +87,7 @@ def _name_of(config: Config, wanted: str, *, for_hold: bool) -> str:
         ) from None
     info = read_status(folder)
     if for_hold and not info.is_open:
-        raise CommandRefusal(
-            f"cannot hold ticket {folder.ticket}: it has ended ({info.status})", Exit.NOT_POSSIBLE
-        )
+        raise not_possible(f"cannot hold ticket {folder.ticket}: it has ended ({info.status})")
     return folder.ticket
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from presqt_daemon.cli.command_line.completing import PLACES, SHELLS, script
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import Exit, refused
 from presqt_daemon.cli.output.show import print_lines
 from presqt_daemon.cli.pages import shipped
 from presqt_daemon.settings.example import example
@@ -48,15 +48,12 @@ def main(context: Context) -> int:
     prefix = Path(os.path.abspath(options.prefix))
     is_here = prefix == Path("/")
     if os.geteuid() != 0 and is_here and not options.dry_run:
-        raise CommandRefusal(
-            "install writes below /etc: run it as root, or try --dry-run", Exit.FAILED
-        )
+        raise refused("install writes below /etc: run it as root, or try --dry-run")
     room = Path(sys.prefix)
     for folder in CLOSED_FOLDERS if is_here else ():
         if folder in room.parents:
-            raise CommandRefusal(
-                f"the program is in {room}, which a service cannot see; install it in {ROOM}",
-                Exit.FAILED,
+            raise refused(
+                f"the program is in {room}, which a service cannot see; install it in {ROOM}"
             )
     for part in parts(room):
         print_lines([_write(part, prefix, is_trial=options.dry_run)])
@@ -132,7 +129,5 @@ def _run(command: tuple[str, ...], *, is_trial: bool) -> str:
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
     if ended.returncode != 0:
         said = (ended.stderr or ended.stdout).strip().splitlines()
-        raise CommandRefusal(
-            f"{shown} failed: {said[-1] if said else ended.returncode}", Exit.FAILED
-        )
+        raise refused(f"{shown} failed: {said[-1] if said else ended.returncode}")
     return f"done          {shown}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, wrong_usage
 from presqt_daemon.cli.command_line.parser import PROGRAM, build_parser
 from presqt_daemon.cli.output.show import pen, print_text
 
@@ -72,7 +72,7 @@ def main(context: Context) -> int:
         return Exit.OK
     likely = difflib.get_close_matches(word, (*TOPICS, *OTHER_WORDS, *commands), 1)
     meant = f"did you mean {likely[0]}?" if likely else f"topics: {', '.join(TOPICS)}"
-    raise CommandRefusal(f"there is no page about {asked}; {meant}", Exit.USAGE)
+    raise wrong_usage(f"there is no page about {asked}; {meant}")
 
 
 def shipped(path: str) -> str:

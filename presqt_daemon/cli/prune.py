@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import Exit, not_possible
 from presqt_daemon.cli.output.show import complain
 from presqt_daemon.cli.output.text import shown
 from presqt_daemon.cli.tickets.find import all_infos, find_taken
@@ -55,38 +55,33 @@ def main(context: Context) -> int:
     if options.unverified is not None:
         folder = _ended(config, options.unverified)
         _remove(folder, lambda _info: frozenset({RemovablePart.PAYLOAD}), removal)
-    elif options.rejected_from is not None:
-        _remove_rejected(config, options.rejected_from, removal)
     else:
-        _remove_due(config, removal)
+        _remove_from_all(config, options.rejected_from, removal)
     print(removal.summary())
     return Exit.OK
 
 
-def _remove_due(config: Config, removal: _Removal) -> None:
-    """Remove what the rules of retention let go."""
+def _remove_from_all(config: Config, rejected_from: str | None, removal: _Removal) -> None:
+    """Remove what the rules of retention let go.
+
+    Or at once the zips of rejected drops of one inbox folder (`rejected_from`), and of those below.
+    """
     uploads = Uploads(config.mediafiles)
     now = datetime.now(UTC)
+    place = Path(os.path.realpath(config.inbox / (rejected_from or "")))
+
+    def due(info: ProcessInfo) -> frozenset[RemovablePart]:
+        if rejected_from is None:
+            return parts_due(info, now, config.retention)
+        return frozenset({RemovablePart.PAYLOAD} if is_rejected(info) else ())
+
     for folder, found in sorted(all_infos(uploads), key=lambda pair: pair[0].ticket):
         if not isinstance(found, ProcessInfo):
             complain(f"ticket {folder.ticket} is left alone: its status cannot be read ({found})")
-        elif parts_due(found, now, config.retention):
-            _remove(folder, lambda info: parts_due(info, now, config.retention), removal)
-    if not removal.dry_run and uploads.root.is_dir():
+        elif due(found) and (rejected_from is None or _came_through(folder, place)):
+            _remove(folder, due, removal)
+    if rejected_from is None and not removal.dry_run and uploads.root.is_dir():
         sweep_gone(uploads.root)
-
-
-def _remove_rejected(config: Config, wanted: str, removal: _Removal) -> None:
-    """Remove the zips of rejected drops of one inbox folder, and of those below it, at once."""
-    place = Path(os.path.realpath(config.inbox / wanted))
-    uploads = Uploads(config.mediafiles)
-    for folder, found in sorted(all_infos(uploads), key=lambda pair: pair[0].ticket):
-        if isinstance(found, ProcessInfo) and is_rejected(found) and _came_through(folder, place):
-            _remove(
-                folder,
-                lambda info: frozenset({RemovablePart.PAYLOAD} if is_rejected(info) else ()),
-                removal,
-            )
 
 
 def _came_through(folder: TicketFolder, place: Path) -> bool:
@@ -97,14 +92,9 @@ def _came_through(folder: TicketFolder, place: Path) -> bool:
 def _ended(config: Config, wanted: str) -> TicketFolder:
     folder = find_taken(config, wanted, "has no ticket yet", Exit.UNKNOWN_TICKET)
     if read_status(folder).is_open:
-        raise CommandRefusal(
-            f"ticket {folder.ticket} has not ended: cancel it first", Exit.NOT_POSSIBLE
-        )
+        raise not_possible(f"ticket {folder.ticket} has not ended: cancel it first")
     if not folder.receipt.exists():
-        raise CommandRefusal(
-            f"ticket {folder.ticket} has no record yet: run prepare-upgrade first",
-            Exit.NOT_POSSIBLE,
-        )
+        raise not_possible(f"ticket {folder.ticket} has no record yet: run prepare-upgrade first")
     return folder
 
 
@@ -119,12 +109,9 @@ def _remove(
         sizes = {path: bytes_of(path) for path in paths}
         if not removal.dry_run:
             paths = expire(folder, parts_of)
-    except (HeldError, InfoError) as error:
-        complain(f"{error}; what is left goes next time")
-        removal.left += 1
-        return
-    except OSError as error:
-        complain(f"ticket {folder.ticket}: {error.strerror}; what is left goes next time")
+    except (HeldError, InfoError, OSError) as error:
+        told = f"ticket {folder.ticket}: {error.strerror}" if isinstance(error, OSError) else error
+        complain(f"{told}; what is left goes next time")
         removal.left += 1
         return
     for path in paths:

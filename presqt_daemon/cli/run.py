@@ -4,7 +4,7 @@ import os
 
 from presqt_daemon.cli.check.rights import refuse_orders_of_others
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, wrong_usage
 from presqt_daemon.cli.output.footer import footer_below_log
 from presqt_daemon.cli.tickets.at_work import AtWork
 from presqt_daemon.daemon import run_daemon
@@ -23,9 +23,9 @@ def main(context: Context) -> int:
     """
     options = context.options
     if options.max_wait is not None and not options.once:
-        raise CommandRefusal("--max-wait is for --once", Exit.USAGE)
+        raise wrong_usage("--max-wait is for --once")
     if options.standby and options.once:
-        raise CommandRefusal("--standby waits for ever and --once does not: choose", Exit.USAGE)
+        raise wrong_usage("--standby waits for ever and --once does not: choose")
     # what is made gets its mode by name; under another umask that would be less than was meant
     os.umask(0o022)
     config = context.config()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, wrong_usage
 from presqt_daemon.cli.output.describe import describe
 from presqt_daemon.cli.output.progress import following_ticket
 from presqt_daemon.cli.output.show import complain, print_json, print_text
@@ -33,22 +33,22 @@ def main(context: Context) -> int:
     options = context.options
     if options.command == "wait":
         return _wait(context, config)
+    is_narrowed = _is_table_asked_for(context)
+    for name in ("targets", "workers"):
+        if getattr(options, name) and (options.ticket is not None or options.watch or is_narrowed):
+            raise wrong_usage(f"--{name} stands alone, or with --json")
     if options.targets:
-        if options.ticket is not None or options.watch or _is_table_asked_for(context):
-            raise CommandRefusal("--targets stands alone, or with --json", Exit.USAGE)
         print_targets(config, as_json=options.json)
         return Exit.OK
     if options.workers:
-        if options.ticket is not None or options.watch or _is_table_asked_for(context):
-            raise CommandRefusal("--workers stands alone, or with --json", Exit.USAGE)
         # an engine's library is loaded by nobody who does not ask for its hosts
         engine = importlib.import_module("presqt_daemon.cli.check.engine")
         engine.print_workers(config, context.environment, as_json=options.json)
         return Exit.OK
     if options.ticket is None:
         return _all(config, context)
-    if _is_table_asked_for(context):
-        raise CommandRefusal("a TICKET needs no choice among all: leave one away", Exit.USAGE)
+    if is_narrowed:
+        raise wrong_usage("a TICKET needs no choice among all: leave one away")
     try:
         folder = find_ticket(config, options.ticket)
     except NotTakenYetError as waiting:
@@ -112,7 +112,7 @@ def _groups(context: Context) -> list[TicketGroup]:
 def _all(config: Config, context: Context) -> int:
     options = context.options
     if options.json and options.watch:
-        raise CommandRefusal("--watch and --json go together for one TICKET only", Exit.USAGE)
+        raise wrong_usage("--watch and --json go together for one TICKET only")
     # what knows the inbox's names loads far more than one ticket's status needs
     room = importlib.import_module("presqt_daemon.cli.tickets.overview")
     overview: Overview = room.Overview(

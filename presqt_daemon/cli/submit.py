@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, no_such
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, no_such, refused, wrong_usage
 from presqt_daemon.cli.output.progress import Step, following_steps
 from presqt_daemon.cli.output.show import complain, is_terminal
 from presqt_daemon.cli.output.text import LISTED, shown
@@ -90,7 +90,7 @@ def _folder(config: Config, target: str | None, resource_id: str | None) -> Path
     name = target or config.default_target
     if name is None:
         known = ", ".join(config.targets)
-        raise CommandRefusal(f"there is no default target: give --target ({known})", Exit.USAGE)
+        raise wrong_usage(f"there is no default target: give --target ({known})")
     if name not in config.targets:
         raise no_such("target", name, config.targets)
     folder = config.inbox / name
@@ -98,27 +98,25 @@ def _folder(config: Config, target: str | None, resource_id: str | None) -> Path
         return folder
     inner = folder_from_resource_id(check_resource_id(resource_id))
     if is_system_folder(inner):
-        raise CommandRefusal(f"the inbox passes over folders called {inner}", Exit.FAILED)
+        raise refused(f"the inbox passes over folders called {inner}")
     return folder / inner
 
 
 def _name(config: Config, path: Path, *, has_sidecar: bool) -> str:
     """The drop's name; Refusal for a source that the daemon would pass over."""
     if not path.exists():
-        raise CommandRefusal(f"{path}: there is no such file or folder", Exit.FAILED)
+        raise refused(f"{path}: there is no such file or folder")
     name = f"{path.resolve().name}.zip" if path.is_dir() else path.name
     if not is_zip_name(name):
-        raise CommandRefusal(f"{path}: give a .zip, or a folder", Exit.FAILED)
+        raise refused(f"{path}: give a .zip, or a folder")
     room = NAME_MAX_BYTES - (len(SIDECAR_SUFFIX) if has_sidecar else 0)
     if len(os.fsencode(name)) > room:
-        raise CommandRefusal(
-            f"{name}: the drop's name has more than {room} bytes; give {path.name} a shorter name",
-            Exit.FAILED,
+        raise refused(
+            f"{name}: the drop's name has more than {room} bytes; give {path.name} a shorter name"
         )
     if kind_of(name, config.intake.ignore) is not NameKind.DROP:
-        raise CommandRefusal(
-            f"{name}: the inbox passes over files of this name (intake.ignore); rename it",
-            Exit.FAILED,
+        raise refused(
+            f"{name}: the inbox passes over files of this name (intake.ignore); rename it"
         )
     return name
 

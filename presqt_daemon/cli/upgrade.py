@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, not_possible, refused
 from presqt_daemon.cli.output.progress import Step, following_steps
 from presqt_daemon.cli.output.show import print_json, print_lines
 from presqt_daemon.cli.output.text import capped, text_from_moment
@@ -61,7 +61,7 @@ def main(context: Context) -> int:
             Exit.CONFIG,
         ) from None
     except StateError as error:
-        raise CommandRefusal(f"{error}; --force begins anew", Exit.FAILED) from None
+        raise refused(f"{error}; --force begins anew") from None
     if options.json:
         print_json(tree_from_state(state))
     else:
@@ -119,10 +119,9 @@ def _ask_daemon(config: Config, order: UpgradeOrder, *, force: bool) -> JobState
         assert state is not None
     is_under_way = state.is_open and state.is_of_today
     if force and is_under_way and not is_first:
-        raise CommandRefusal(
+        raise not_possible(
             f"prepare-upgrade runs now ({state.progress} of {state.total} tickets): "
-            "--force is for a run that has ended",
-            Exit.NOT_POSSIBLE,
+            "--force is for a run that has ended"
         )
     if not is_under_way and not force and not order.is_wanted(state):
         return state

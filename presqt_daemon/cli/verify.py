@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 from presqt_daemon import __version__
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import Exit, not_possible, wrong_usage
 from presqt_daemon.cli.output.progress import Step, following_steps
 from presqt_daemon.cli.output.show import Row, complain, is_terminal, pen, print_lines
 from presqt_daemon.cli.output.text import capped, shown
-from presqt_daemon.cli.tickets.find import find_taken
+from presqt_daemon.cli.tickets.find import all_tickets, find_taken
 from presqt_daemon.cli.tickets.turns import Turns
 from presqt_daemon.config import Config
 from presqt_daemon.errors import PresqtError
@@ -59,6 +59,11 @@ class FixityCheck:
         return "warning" if self.problem or self.counts[Now.UNKNOWN] else "ok"
 
     @property
+    def told(self) -> list[str]:
+        """How many files were found how."""
+        return [f"{count} {now}" for now, count in self.counts.items() if count]
+
+    @property
     def exit_code(self) -> Exit:
         """The exit code for this deposit alone."""
         return {"wrong": Exit.DIFFERS, "warning": Exit.FAILED, "ok": Exit.OK}[self.result]
@@ -93,7 +98,7 @@ def main(context: Context) -> int:
     config, options = context.config(), context.options
     tokens = Tokens(config.targets, dict(context.environment))
     if options.sample is not None and options.sample < 1:
-        raise CommandRefusal("--sample takes a number from 1", Exit.USAGE)
+        raise wrong_usage("--sample takes a number from 1")
     with following_steps(shows=is_terminal()) as show:
         means = Means(
             config=config,
@@ -129,18 +134,13 @@ def _verify_one(means: Means, wanted: str) -> FixityCheck:
     try:
         return _verify(means, folder)
     except (NothingThereError, UntoldError) as error:
-        raise CommandRefusal(
-            f"cannot verify ticket {folder.ticket}: {error}", Exit.NOT_POSSIBLE
-        ) from None
+        raise not_possible(f"cannot verify ticket {folder.ticket}: {error}") from None
 
 
 def _verify_many(means: Means, sample: int | None) -> Iterator[FixityCheck]:
     """Every deposit, or so many of them by chance; tickets that never made one are passed over."""
     uploads = Uploads(means.config.mediafiles)
-    try:
-        names = sorted(uploads.tickets())
-    except FileNotFoundError:
-        return
+    names = sorted(all_tickets(uploads))
     if sample is not None:
         random.SystemRandom().shuffle(names)
     done = 0
@@ -252,18 +252,16 @@ def _nothing_told(status: object) -> Exception:
 
 
 def _append(folder: TicketFolder, finding: FixityCheck) -> None:
-    counts = ", ".join(f"{count} {now}" for now, count in finding.counts.items() if count)
-    listed = "; ".join(finding.differing[:10])
     outcome = {"wrong": "failure", "warning": "warning", "ok": "success"}[finding.result]
-    detail = f"The target was asked again: {counts}.{f' {listed}' if listed else ''}"
+    told = f"The target was asked again: {', '.join(finding.told)}."
+    detail = f"{told} {'; '.join(finding.differing[:10])}".rstrip()
     event = event_tree("fixity check", datetime.now(UTC), outcome, detail, __version__)
     with lease_ended(folder.path, wait_seconds=LEASE_SECONDS):
         append_event(folder.receipt, event)
 
 
 def _row(finding: FixityCheck) -> Row:
-    counts = [f"{count} {now}" for now, count in finding.counts.items() if count]
-    found = ", ".join([*counts, *([] if finding.problem is None else [finding.problem])])
+    found = ", ".join([*finding.told, *([] if finding.problem is None else [finding.problem])])
     return (
         finding.ticket,
         finding.result,

@@ -5,6 +5,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from presqt_daemon.system.files import write_all
+
 COPY_BLOCK_BYTES = 8 << 20
 _NO_KERNEL_COPY = frozenset(
     {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.ETXTBSY}
@@ -61,7 +63,5 @@ def _copy_in_kernel(source: int, destination: int) -> int:
 
 def _copy_block(source: int, destination: int) -> int:
     block = os.read(source, COPY_BLOCK_BYTES)
-    view = memoryview(block)
-    while view:
-        view = view[os.write(destination, view) :]
+    write_all(destination, block)
     return len(block)

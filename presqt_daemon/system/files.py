@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 _AT_FDCWD = -100
+_NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _RENAME_NOREPLACE = 1
 _ALL_RIGHTS = os.R_OK | os.W_OK | os.X_OK
@@ -95,7 +96,7 @@ def make_folder(folder: Path, mode: int = 0o755) -> None:
         if not folder.is_dir():
             raise
         return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    handle = os.open(folder, _FOLDER_FLAGS)
     try:
         give_to_owner(handle, folder.parent)
         # after the owner: a change of owner takes the set-group-id bit away
@@ -154,21 +155,18 @@ def open_new(path: Path, mode: int) -> int:
 
     It is made anew each time, since that may be a pipe or a folder, or have other names.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(path, flags, mode)
+        return os.open(path, _NEW_FLAGS, mode)
     except FileExistsError:
         remove_tree(path)
-        return os.open(path, flags, mode)
+        return os.open(path, _NEW_FLAGS, mode)
 
 
 def write_all(handle: int, content: bytes) -> None:
     """Write all of the content; a full disk may take only a part at once."""
-    written = os.write(handle, content)
-    if written < len(content):
-        view = memoryview(content)[written:]
-        while view:
-            view = view[os.write(handle, view) :]
+    view = memoryview(content)
+    while view:
+        view = view[os.write(handle, view) :]
 
 
 def create_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
@@ -176,8 +174,7 @@ def create_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 
     Raises FileExistsError when the name is taken, by whatever.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    handle = os.open(path, flags, mode)
+    handle = os.open(path, _NEW_FLAGS, mode)
     try:
         os.fchmod(handle, mode)
         write_all(handle, content)
@@ -238,13 +235,11 @@ def free_bytes(folder: Path) -> int:
 
 def is_same_file(first: os.stat_result, second: os.stat_result) -> bool:
     """Whether two stat results describe one unchanged file (same inode, size, mtime, ctime)."""
-    return (
-        first.st_dev == second.st_dev
-        and first.st_ino == second.st_ino
-        and first.st_size == second.st_size
-        and first.st_mtime_ns == second.st_mtime_ns
-        and first.st_ctime_ns == second.st_ctime_ns
-    )
+    return _identity(first) == _identity(second)
+
+
+def _identity(one: os.stat_result) -> tuple[int, ...]:
+    return one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns
 
 
 def remove_tree(folder: Path) -> None:

@@ -61,7 +61,9 @@ def read_yaml(content: bytes) -> Any:
 
     Raises YamlError for text that is not UTF-8, is larger than `MAX_BYTES`, or is no clean YAML.
     """
-    return _read(content, _Loader)
+    text = _text_from(content)
+    with _naming_errors():
+        return yaml.load(text, Loader=_Loader)  # noqa: S506  (a safe loader)
 
 
 def lines_from_yaml(content: bytes) -> dict[tuple[str, ...], int]:
@@ -151,12 +153,6 @@ def _end(events: Iterator[yaml.Event]) -> None:
     for event in events:
         if isinstance(event, yaml.DocumentStartEvent):
             raise YamlError(f"it must be one document{_where(event.start_mark)}")
-
-
-def _read(content: bytes, loader: type[_Loader]) -> Any:
-    text = _text_from(content)
-    with _naming_errors():
-        return yaml.load(text, Loader=loader)  # noqa: S506  (a safe loader)
 
 
 def _text_from(content: bytes) -> str:

@@ -6,8 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from presqt_daemon.system.log_shares import LogShares
-from presqt_daemon.system.logs import ROOT, open_log, shared_log, tell_kept_back, ticket_log
+from presqt_daemon.system.logs import (
+    ROOT,
+    LogShares,
+    open_log,
+    shared_log,
+    tell_kept_back,
+    ticket_log,
+)
 
 
 class Clock:

@@ -13,7 +13,7 @@ from presqt_daemon.cli.check.rights import check_rights
 from presqt_daemon.cli.check.rows import State, ok, print_rows, warning, without_os_errors
 from presqt_daemon.cli.check.targets import check_targets
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, no_such
+from presqt_daemon.cli.command_line.exits import Exit, no_such, refused
 from presqt_daemon.cli.output.show import print_json
 from presqt_daemon.config import Config
 from presqt_daemon.schemas.json_values import tree_from_value
@@ -70,6 +70,4 @@ def accept(config: Config, name: str) -> None:
     try:
         accept_archive(target, config.mediafiles)
     except OSError as error:
-        raise CommandRefusal(
-            f"the archive of {name} cannot be used: {error.strerror}", Exit.FAILED
-        ) from None
+        raise refused(f"the archive of {name} cannot be used: {error.strerror}") from None

@@ -4,6 +4,7 @@ So that what is completed is what is taken, targets and tickets of this configur
 """
 
 import argparse
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from argcomplete.completers import FilesCompleter
 from argcomplete.shell_integration import shellcode
 
 from presqt_daemon.cli.command_line.commands import COMMANDS
-from presqt_daemon.cli.command_line.context import Context, context_from_options
+from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.command_line.parser import PROGRAM, build_parser
 from presqt_daemon.cli.output.show import complain, is_terminal
@@ -125,6 +126,6 @@ def _config(options: argparse.Namespace) -> Config | None:
     """The configuration, None where it cannot be read: then there is nothing to offer."""
     values = {"config": None, "settings": [], "more_settings": [], **vars(options)}
     try:
-        return context_from_options(argparse.Namespace(**values)).config()
+        return Context(argparse.Namespace(**values), os.environ).config()
     except (ConfigError, CommandRefusal, OSError):
         return None

@@ -1,13 +1,12 @@
 """What every command is given: its options and the configuration."""
 
 import argparse
-import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import wrong_usage
 from presqt_daemon.config import Config
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.safe_text import without_secrets
@@ -58,9 +57,7 @@ class Context:
         for setting in self.settings():
             key, equals, value = setting.partition("=")
             if not equals or not key.strip():
-                raise CommandRefusal(
-                    f"--set {without_secrets(setting)}: write KEY=VALUE", Exit.USAGE
-                )
+                raise wrong_usage(f"--set {without_secrets(setting)}: write KEY=VALUE")
             pairs.append((key.strip(), value))
         return pairs
 
@@ -74,8 +71,3 @@ class Context:
     def settings(self) -> list[str]:
         """Every `--set`, in the order given."""
         return [*self.options.settings, *getattr(self.options, "more_settings", [])]
-
-
-def context_from_options(options: argparse.Namespace) -> Context:
-    """The context of this process."""
-    return Context(options, os.environ)

@@ -32,7 +32,22 @@ class CommandRefusal(Exception):
         self.code = code
 
 
+def wrong_usage(message: str) -> CommandRefusal:
+    """What is said of options that do not go together, or name nothing (64)."""
+    return CommandRefusal(message, Exit.USAGE)
+
+
+def not_possible(message: str) -> CommandRefusal:
+    """What is said where the ticket's state does not allow it (6)."""
+    return CommandRefusal(message, Exit.NOT_POSSIBLE)
+
+
+def refused(message: str) -> CommandRefusal:
+    """What is said where it cannot be done as things are (1)."""
+    return CommandRefusal(message, Exit.FAILED)
+
+
 def no_such(kind: str, name: str, known: Iterable[str]) -> CommandRefusal:
     """What is said of a name that the configuration does not have: which there are (64)."""
     there = ", ".join(known) or "none"
-    return CommandRefusal(f"there is no {kind} {name!r}; there are: {there}", Exit.USAGE)
+    return wrong_usage(f"there is no {kind} {name!r}; there are: {there}")

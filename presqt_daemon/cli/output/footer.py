@@ -5,13 +5,14 @@ the screen. The log is written above the lines, which are drawn anew below it.
 """
 
 import contextlib
-import os
 import shutil
 import sys
 import threading
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO, cast
+
+from presqt_daemon.cli.output.show import is_dumb
 
 TURN_SECONDS = 1.0
 BAR_WIDTH = 20
@@ -65,7 +66,7 @@ class Footer:
 @contextlib.contextmanager
 def footer_below_log(lines: Callable[[], Sequence[str]]) -> Iterator[TextIO | None]:
     """The stream for the log while `lines` are shown below it; None where nobody would see them."""
-    if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") in {"dumb", "unknown", ""}:
+    if not sys.stderr.isatty() or is_dumb():
         yield None
         return
     footer = Footer(sys.stderr)

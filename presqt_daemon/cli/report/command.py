@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import Exit, wrong_usage
 from presqt_daemon.cli.output.show import complain, is_terminal, print_json, print_lines
 from presqt_daemon.cli.report.deposits import ReportedTickets, Summary, read_deposits, summary_of
 from presqt_daemon.cli.report.table import lines_of_summary, tree_of, write_csv
@@ -45,10 +45,9 @@ def _page_function() -> Callable[
     except ModuleNotFoundError as error:
         if error.name != "pygal":
             raise
-        raise CommandRefusal(
+        raise wrong_usage(
             "the page needs the library pygal: pip install 'presqt-daemon[report]', "
-            "or say --format csv or json",
-            Exit.USAGE,
+            "or say --format csv or json"
         ) from None
     function: Callable[..., Iterator[str]] = page.page_of
     return function

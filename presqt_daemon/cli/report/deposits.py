@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from presqt_daemon.cli.tickets.find import all_tickets
 from presqt_daemon.records.record import RecordError, open_plainly, open_record
 from presqt_daemon.schemas.json_values import time_from_text
 from presqt_daemon.tickets.store import Uploads
@@ -107,11 +108,7 @@ class ReportedTickets:
 def read_deposits(uploads: Uploads, since: datetime | None) -> ReportedTickets:
     """Every ended ticket, or those that ended since a moment. Raises OSError."""
     found = ReportedTickets()
-    try:
-        tickets = list(uploads.tickets())
-    except FileNotFoundError:
-        return found
-    for ticket in tickets:
+    for ticket in all_tickets(uploads):
         try:
             row = _read(uploads.folder(ticket).receipt)
         except RecordError:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import refused
 from presqt_daemon.inbox.files.names import SIDECAR_SUFFIX
 from presqt_daemon.inbox.files.whole_file import mark_whole
 from presqt_daemon.system.files import create_file, rename_to_free, sync_folder
@@ -48,7 +48,7 @@ def place(drop: PlacedDrop, fill: Callable[[Path], None]) -> Path:
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
-    raise CommandRefusal(f"{drop.name}: {MAX_NAMES} drops of this name wait already", Exit.FAILED)
+    raise refused(f"{drop.name}: {MAX_NAMES} drops of this name wait already")
 
 
 def _vouch_for(path: Path) -> None:

@@ -82,13 +82,17 @@ def notes_beside(drop: Path) -> Iterator[Path]:
             yield drop.parent / name
 
 
+def all_tickets(uploads: Uploads) -> list[str]:
+    """The numbers of all tickets, in no order; none where no daemon has run yet. Raises OSError."""
+    try:
+        return list(uploads.tickets())
+    except FileNotFoundError:
+        return []
+
+
 def all_infos(uploads: Uploads) -> Iterator[tuple[TicketFolder, ProcessInfo | InfoError]]:
     """Every ticket with its status, or with why it cannot be read; in no order."""
-    try:
-        tickets = list(uploads.tickets())
-    except FileNotFoundError:
-        return
-    for ticket in tickets:
+    for ticket in all_tickets(uploads):
         folder = uploads.folder(ticket)
         try:
             yield folder, read_any_info(folder)
@@ -105,10 +109,7 @@ def _by_number(uploads: Uploads, wanted: str) -> TicketFolder | None:
 
 
 def _by_prefix(uploads: Uploads, prefix: str) -> TicketFolder | None:
-    try:
-        fitting = sorted(ticket for ticket in uploads.tickets() if ticket.startswith(prefix))
-    except FileNotFoundError:
-        return None
+    fitting = sorted(ticket for ticket in all_tickets(uploads) if ticket.startswith(prefix))
     if len(fitting) > 1:
         raise CommandRefusal(
             f"{prefix} is the beginning of {len(fitting)} tickets: {', '.join(capped(fitting))}",

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import refused
 from presqt_daemon.cli.output.figures import TicketRate, is_at_work
 from presqt_daemon.tickets.legacy import read_any_info
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
@@ -22,10 +22,9 @@ def read_status(folder: TicketFolder) -> ProcessInfo:
     try:
         return read_any_info(folder)
     except InfoError as error:
-        raise CommandRefusal(
+        raise refused(
             f"the status of ticket {folder.ticket} cannot be read ({error}); "
-            "a running daemon mends it from the ticket's zip",
-            Exit.FAILED,
+            "a running daemon mends it from the ticket's zip"
         ) from None
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from presqt_daemon.cli.output.figures import age_text
 from presqt_daemon.cli.output.show import complain, pen, print_json
 from presqt_daemon.cli.output.text import shown
-from presqt_daemon.cli.tickets.readings import TicketReadings
+from presqt_daemon.cli.tickets.find import all_infos
 from presqt_daemon.cli.tickets.selection import is_held_back
 from presqt_daemon.condition import TargetCondition, read_condition
 from presqt_daemon.config import Config
@@ -41,15 +41,15 @@ class TargetRow:
 
 def print_targets(config: Config, *, as_json: bool) -> None:
     """Show every target; JSON is a list of objects."""
-    readings = TicketReadings(Uploads(config.mediafiles))
-    readings.refresh()
     told: Mapping[str, TargetCondition] = {}
     is_running = is_held(config.mediafiles)
     if is_running and (condition := read_condition(config.mediafiles)) is not None:
         told = {item.target: item for item in condition.targets}
     elif not is_running:
         complain("no daemon is running, so nobody knows how the targets are")
-    rows = target_rows(config, told, holds_of(config), list(readings.infos.values()))
+    found = (info for _folder, info in all_infos(Uploads(config.mediafiles)))
+    infos = [info for info in found if isinstance(info, ProcessInfo)]
+    rows = target_rows(config, told, holds_of(config), infos)
     if as_json:
         print_json(tree_from_value(rows))
         return
@@ -65,21 +65,26 @@ def target_rows(
     names = {**config.targets, **dict.fromkeys(info.target for info in opened if info.target)}
     rows = []
     for name in names:
-        found = told.get(name)
+        target = config.targets.get(name)
+        found = told.get(name, TargetCondition(target=name))
         own = [info for info in opened if info.target == name]
         on_hold = holds.named.get(name) or holds.everything
+        if target is None:
+            state = "not configured"
+        elif on_hold:
+            state = "on hold"
+        else:
+            state = _state(found) if name in told else "unknown"
         rows.append(
             TargetRow(
                 target=name,
-                type=config.targets[name].type if name in config.targets else None,
-                state=_state(found, is_configured=name in config.targets, is_on_hold=bool(on_hold)),
-                since=on_hold or (None if found is None else found.down_since),
-                why="the operator holds it back"
-                if on_hold
-                else (None if found is None else found.cause),
-                asked_again_at=None if found is None else found.asked_again_at,
-                in_use=0 if found is None else found.in_use,
-                places=config.targets[name].workers if name in config.targets else 0,
+                type=None if target is None else target.type,
+                state=state,
+                since=on_hold or found.down_since,
+                why="the operator holds it back" if on_hold else found.cause,
+                asked_again_at=found.asked_again_at,
+                in_use=found.in_use,
+                places=0 if target is None else target.workers,
                 open=len(own),
                 held=sum(map(is_held_back, own)),
             )
@@ -102,13 +107,7 @@ def holds_of(config: Config) -> Holds:
         return Holds()
 
 
-def _state(found: TargetCondition | None, *, is_configured: bool, is_on_hold: bool) -> str:
-    if not is_configured:
-        return "not configured"
-    if is_on_hold:
-        return "on hold"
-    if found is None:
-        return "unknown"
+def _state(found: TargetCondition) -> str:
     if found.down_since is not None:
         return "down"
     return "up" if found.cause is None else "no token"
