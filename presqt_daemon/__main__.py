@@ -9,8 +9,7 @@ from presqt_daemon.cli.command_line.commands import COMMANDS
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.command_line.parser import parse
-from presqt_daemon.cli.output.show import complain
-from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.output.show import complain, shown
 from presqt_daemon.errors import ConfigError, PresqtError
 from presqt_daemon.system.standard_streams import open_missing_streams, start_again_in_utf8
 

@@ -7,13 +7,11 @@ from pathlib import Path
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, wrong_usage
-from presqt_daemon.cli.output.show import complain, print_json, print_lines
-from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.output.show import complain, print_json, print_lines, shown
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.inbox.requests.control import ANSWER_SUFFIX, RELOAD_PREFIX
-from presqt_daemon.settings.example import example
 from presqt_daemon.settings.remarks import remarks_on
-from presqt_daemon.settings.schema import schema_uri, text_from_schema
+from presqt_daemon.settings.schema import example, schema_uri, text_from_schema
 from presqt_daemon.settings.shown import shown_settings, yaml_of
 from presqt_daemon.system.files import create_file
 from presqt_daemon.tickets.locks import is_held

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, not_possible
-from presqt_daemon.cli.output.text import shown, text_from_moment
+from presqt_daemon.cli.output.show import shown, text_from_moment
 from presqt_daemon.cli.tickets.find import find_taken
 from presqt_daemon.cli.tickets.follow import read_status
 from presqt_daemon.config import Config

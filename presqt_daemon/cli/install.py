@@ -13,8 +13,7 @@ from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import Exit, refused
 from presqt_daemon.cli.output.show import print_lines
 from presqt_daemon.cli.pages import shipped
-from presqt_daemon.settings.example import example
-from presqt_daemon.settings.schema import schema_uri
+from presqt_daemon.settings.schema import example, schema_uri
 from presqt_daemon.system.files import replace_file
 
 UNIT = "presqt-daemon.service"

@@ -9,12 +9,11 @@ from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, wrong_usage
 from presqt_daemon.cli.output.describe import describe
 from presqt_daemon.cli.output.progress import following_ticket
-from presqt_daemon.cli.output.show import complain, print_json, print_text
-from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.output.show import complain, print_json, print_text, shown
 from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
 from presqt_daemon.cli.tickets.follow import POLL_SECONDS, follow, read_status, sample_rate
+from presqt_daemon.cli.tickets.overview import print_targets
 from presqt_daemon.cli.tickets.selection import Selection, TicketGroup, TicketOrder
-from presqt_daemon.cli.tickets.target_table import print_targets
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.requests.control import is_asked
 from presqt_daemon.system.files import printable_name

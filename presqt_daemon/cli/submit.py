@@ -8,14 +8,12 @@ from pathlib import Path
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, no_such, refused, wrong_usage
-from presqt_daemon.cli.output.progress import Step, following_steps
-from presqt_daemon.cli.output.show import complain, is_terminal
-from presqt_daemon.cli.output.text import LISTED, shown
+from presqt_daemon.cli.output.progress import Step, bytes_of, following_steps, reading
+from presqt_daemon.cli.output.show import LISTED, complain, is_terminal, shown
 from presqt_daemon.cli.status import wait_for
 from presqt_daemon.cli.tickets.drop import PlacedDrop, place
 from presqt_daemon.cli.tickets.find import notes_beside, ticket_in_note
 from presqt_daemon.cli.tickets.follow import POLL_SECONDS
-from presqt_daemon.cli.tickets.own_work import bytes_of, reading
 from presqt_daemon.config import Config, StagingConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.files.names import (

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, not_possible, refused
 from presqt_daemon.cli.output.progress import Step, following_steps
-from presqt_daemon.cli.output.show import print_json, print_lines
-from presqt_daemon.cli.output.text import capped, text_from_moment
+from presqt_daemon.cli.output.show import capped, print_json, print_lines, text_from_moment
 from presqt_daemon.config import Config
 from presqt_daemon.daemon.start import make_mediafiles_folders
 from presqt_daemon.inbox.requests.control import FORCE, UPGRADE_NAME

@@ -9,8 +9,7 @@ from typing import Any
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.output.progress import Step, following_steps
-from presqt_daemon.cli.output.show import is_terminal, print_json, print_text
-from presqt_daemon.cli.output.text import LISTED, brief, shown
+from presqt_daemon.cli.output.show import LISTED, brief, is_terminal, print_json, print_text, shown
 from presqt_daemon.errors import HouseFault
 from presqt_daemon.model import Finding
 from presqt_daemon.staging.inspect import Inspection, inspect_zip

@@ -11,8 +11,15 @@ from presqt_daemon import __version__
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import Exit, not_possible, wrong_usage
 from presqt_daemon.cli.output.progress import Step, following_steps
-from presqt_daemon.cli.output.show import Row, complain, is_terminal, pen, print_lines
-from presqt_daemon.cli.output.text import capped, shown
+from presqt_daemon.cli.output.show import (
+    Row,
+    capped,
+    complain,
+    is_terminal,
+    pen,
+    print_lines,
+    shown,
+)
 from presqt_daemon.cli.tickets.find import all_tickets, find_taken
 from presqt_daemon.cli.tickets.turns import Turns
 from presqt_daemon.config import Config
@@ -59,7 +66,7 @@ class FixityCheck:
         return "warning" if self.problem or self.counts[Now.UNKNOWN] else "ok"
 
     @property
-    def told(self) -> list[str]:
+    def counted(self) -> list[str]:
         """How many files were found how."""
         return [f"{count} {now}" for now, count in self.counts.items() if count]
 
@@ -253,7 +260,7 @@ def _nothing_told(status: object) -> Exception:
 
 def _append(folder: TicketFolder, finding: FixityCheck) -> None:
     outcome = {"wrong": "failure", "warning": "warning", "ok": "success"}[finding.result]
-    told = f"The target was asked again: {', '.join(finding.told)}."
+    told = f"The target was asked again: {', '.join(finding.counted)}."
     detail = f"{told} {'; '.join(finding.differing[:10])}".rstrip()
     event = event_tree("fixity check", datetime.now(UTC), outcome, detail, __version__)
     with lease_ended(folder.path, wait_seconds=LEASE_SECONDS):
@@ -261,7 +268,7 @@ def _append(folder: TicketFolder, finding: FixityCheck) -> None:
 
 
 def _row(finding: FixityCheck) -> Row:
-    found = ", ".join([*finding.told, *([] if finding.problem is None else [finding.problem])])
+    found = ", ".join([*finding.counted, *([] if finding.problem is None else [finding.problem])])
     return (
         finding.ticket,
         finding.result,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.cli.check import limits, rights, targets
-from presqt_daemon.cli.check.as_service import properties_from_unit
+from presqt_daemon.cli.check.command import properties_from_unit
 from presqt_daemon.cli.check.rows import State
 from presqt_daemon.config import Config, TargetConfig
 from tests.cli.program import Program, eventually

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.output.show import shown
 from presqt_daemon.system.logs import ROOT, clean, open_log, ticket_log
 
 

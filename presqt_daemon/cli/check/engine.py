@@ -10,8 +10,7 @@ from presqt_daemon.cli.check.rows import (
     without_os_errors,
     wrong,
 )
-from presqt_daemon.cli.output.show import Row, pen, print_json
-from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.output.show import Row, pen, print_json, shown
 from presqt_daemon.cli.tickets.find import all_infos
 from presqt_daemon.config import Config
 from presqt_daemon.leases.heartbeat import TornHeartbeatError, read_heartbeat

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from presqt_daemon.cli.check.rights import group_name, is_member
 from presqt_daemon.cli.check.rows import CheckRow, State, ok, warning, why_unusable, wrong
-from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.output.show import shown
 from presqt_daemon.config import Config
 from presqt_daemon.profile import read_profile
 from presqt_daemon.staging.scratch.own_folder import ScratchError, service_folder

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from presqt_daemon.cli.output.show import pen
-from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.output.show import pen, shown
 
 _REASONS = {
     errno.EACCES: "cannot be written by this user",

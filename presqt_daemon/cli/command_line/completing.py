@@ -17,8 +17,7 @@ from presqt_daemon.cli.command_line.commands import COMMANDS
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
 from presqt_daemon.cli.command_line.parser import PROGRAM, build_parser
-from presqt_daemon.cli.output.show import complain, is_terminal
-from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.output.show import complain, is_terminal, shown
 from presqt_daemon.config import Config
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.tickets.store import Uploads

@@ -9,7 +9,7 @@ from presqt_daemon import __version__
 from presqt_daemon.cli.command_line.command import Command
 from presqt_daemon.cli.command_line.commands import COMMANDS
 from presqt_daemon.cli.command_line.exits import Exit
-from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.output.show import shown
 from presqt_daemon.safe_text import without_secrets
 
 PROGRAM = "presqt-daemon"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from presqt_daemon.cli.output.text import brief, capped, shown, text_from_moment
+from presqt_daemon.cli.output.show import brief, capped, shown, text_from_moment
 from presqt_daemon.model import Finding, Status
 from presqt_daemon.tickets.holds import ON_HOLD
 from presqt_daemon.tickets.process_info import ProcessInfo

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from presqt_daemon.cli.output.describe import headline, short_headline
 from presqt_daemon.cli.output.figures import age_text, is_at_work, is_sending
-from presqt_daemon.cli.output.text import brief, shown, text_from_moment
+from presqt_daemon.cli.output.show import brief, shown, text_from_moment
 from presqt_daemon.model import Status
 from presqt_daemon.tickets.holds import ON_HOLD
 from presqt_daemon.tickets.process_info import ProcessInfo

@@ -1,4 +1,7 @@
-"""Where output goes: a terminal gets tables and bars, everything else plain lines."""
+"""What is printed and where: a terminal gets tables and bars, everything else plain lines.
+
+Nothing in a file's name can move the cursor or hide.
+"""
 
 import importlib
 import os
@@ -6,14 +9,49 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
 
-from presqt_daemon.cli.output.rows import StatusScreen
-from presqt_daemon.system.files import json_bytes
+from presqt_daemon.safe_text import UNSAFE, escape
+from presqt_daemon.system.files import json_bytes, printable_name
 from presqt_daemon.system.systemd import is_journal
+
+if TYPE_CHECKING:
+    from presqt_daemon.cli.output.rows import StatusScreen
+
+LISTED = 10
+"""Lists are cut here; what is left out is counted."""
+
+_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b")
+_UNSAFE = re.compile(UNSAFE)
+
+
+def shown(text: str) -> str:
+    """The text on one line: control and direction characters appear as escapes."""
+    return _UNSAFE.sub(escape, printable_name(text))
+
+
+def brief(text: str) -> str:
+    """As `shown`, with only the beginning of digests, which drown the words around them."""
+    return _DIGEST.sub(r"\1...", shown(text))
+
+
+def capped(items: Iterable[str], total: int | None = None, most: int = LISTED) -> Iterator[str]:
+    """At most `most` items, escaped, and a last line that counts the rest."""
+    rows = [brief(item) for item in items]
+    yield from rows[:most]
+    left = max(total or 0, len(rows)) - min(most, len(rows))
+    if left > 0:
+        yield f"... and {left} more"
+
+
+def text_from_moment(moment: datetime | None) -> str:
+    """A moment for people, UTC to the second; `-` for none."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if moment else "-"
+
 
 Row = Sequence[str]
 
@@ -41,11 +79,11 @@ class Pen(Protocol):
         """Print rows under their columns' names."""
         ...
 
-    def print_tickets(self, screen: StatusScreen) -> None:
+    def print_tickets(self, screen: "StatusScreen") -> None:
         """Print the table of tickets with what belongs to it."""
         ...
 
-    def following_tickets(self) -> AbstractContextManager[Callable[[StatusScreen], None]]:
+    def following_tickets(self) -> AbstractContextManager[Callable[["StatusScreen"], None]]:
         """Show the table of tickets as it changes."""
         ...
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pygal
 from pygal.style import Style
 
-from presqt_daemon.cli.output.text import shown, text_from_moment
+from presqt_daemon.cli.output.show import shown, text_from_moment
 from presqt_daemon.cli.report.deposits import (
     Failure,
     ReportedTicket,

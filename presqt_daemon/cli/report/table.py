@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, TextIO
 
-from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.output.show import shown
 from presqt_daemon.cli.report.deposits import ReportedTicket, ReportedTickets, Sum, Summary
 from presqt_daemon.schemas.json_values import tree_from_value
 from presqt_daemon.units import text_from_bytes

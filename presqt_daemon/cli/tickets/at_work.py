@@ -8,7 +8,7 @@ from presqt_daemon.cli.output.figures import is_at_work
 from presqt_daemon.cli.output.footer import text_bar
 from presqt_daemon.cli.output.progress import bar_of_ticket
 from presqt_daemon.cli.output.rows import Totals
-from presqt_daemon.cli.output.text import shown
+from presqt_daemon.cli.output.show import shown
 from presqt_daemon.cli.tickets.readings import TicketReadings
 from presqt_daemon.tickets.store import Uploads
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
-from presqt_daemon.cli.output.text import capped, shown
+from presqt_daemon.cli.output.show import capped, shown
 from presqt_daemon.config import Config
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, NOTE_SUFFIX, shorten_name

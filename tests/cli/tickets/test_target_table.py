@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from presqt_daemon.cli.tickets.target_table import TargetRow, since_text, target_rows
+from presqt_daemon.cli.tickets.overview import TargetRow, since_text, target_rows
 from presqt_daemon.condition import TargetCondition
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.tickets.holds import Holds

@@ -164,7 +164,7 @@ DEPOSITS = (
     ),
     Command(
         name="hold",
-        module="hold",
+        module="control",
         summary="take and stage drops, and send nothing new, until resume",
         options=_WANTED,
         examples=(
@@ -180,7 +180,7 @@ DEPOSITS = (
     ),
     Command(
         name="resume",
-        module="hold",
+        module="control",
         summary="end a hold; what was kept back goes in its order",
         options=_WANTED,
         examples=(
