@@ -3,6 +3,7 @@
 import importlib
 import time
 from datetime import UTC, datetime
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from presqt_daemon.cli.command_line.context import Context
@@ -12,10 +13,8 @@ from presqt_daemon.cli.output.progress import following_ticket
 from presqt_daemon.cli.output.show import complain, print_json, print_text, shown
 from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
 from presqt_daemon.cli.tickets.follow import POLL_SECONDS, follow, read_status, sample_rate
-from presqt_daemon.cli.tickets.overview import print_targets
 from presqt_daemon.cli.tickets.selection import Selection, TicketGroup, TicketOrder
 from presqt_daemon.config import Config
-from presqt_daemon.inbox.requests.control import is_asked
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.process_info import ProcessInfo, tree_from_info
@@ -37,7 +36,7 @@ def main(context: Context) -> int:
         if getattr(options, name) and (options.ticket is not None or options.watch or is_narrowed):
             raise wrong_usage(f"--{name} stands alone, or with --json")
     if options.targets:
-        print_targets(config, as_json=options.json)
+        _tables().print_targets(config, as_json=options.json)
         return Exit.OK
     if options.workers:
         # an engine's library is loaded by nobody who does not ask for its hosts
@@ -108,13 +107,16 @@ def _groups(context: Context) -> list[TicketGroup]:
     return [group for group in TicketGroup if getattr(context.options, f"is_{group}")]
 
 
+def _tables() -> ModuleType:
+    """What knows the inbox's names loads far more than one ticket's status needs."""
+    return importlib.import_module("presqt_daemon.cli.tickets.overview")
+
+
 def _all(config: Config, context: Context) -> int:
     options = context.options
     if options.json and options.watch:
         raise wrong_usage("--watch and --json go together for one TICKET only")
-    # what knows the inbox's names loads far more than one ticket's status needs
-    room = importlib.import_module("presqt_daemon.cli.tickets.overview")
-    overview: Overview = room.Overview(
+    overview: Overview = _tables().Overview(
         config,
         Selection(
             groups=frozenset(_groups(context)),
@@ -161,7 +163,8 @@ def _await_retry(config: Config, folder: TicketFolder, until: float | None) -> N
     The daemon takes the request away when the ticket is open again, or will not be.
     """
     request = f"{folder.ticket}.retry"
-    while is_asked(config.control_folder, request) and is_held(config.mediafiles):
+    control = importlib.import_module("presqt_daemon.inbox.requests.control")
+    while control.is_asked(config.control_folder, request) and is_held(config.mediafiles):
         if until is not None and time.monotonic() >= until:
             return
         time.sleep(POLL_SECONDS)
