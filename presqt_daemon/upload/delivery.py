@@ -21,7 +21,7 @@ from presqt_daemon.upload.containers.folders import (
 )
 from presqt_daemon.upload.parcels.decide import Parcel
 from presqt_daemon.upload.parcels.load import Load
-from presqt_daemon.upload.summary import UploadSummary
+from presqt_daemon.upload.results import UploadSummary
 from presqt_daemon.upload.transfer import Transfer
 
 _Delivered = tuple[Parcel, Item, Outcome]

@@ -32,10 +32,9 @@ from presqt_daemon.upload.fts_metadata import FtsJob, write_fts_metadata
 from presqt_daemon.upload.parcels.body import recheck_payload
 from presqt_daemon.upload.parcels.layout import Layout, payload_parcels
 from presqt_daemon.upload.parcels.load import Load, StagedBag, load_parcels
-from presqt_daemon.upload.progress import Meter
 from presqt_daemon.upload.publishing import publish
-from presqt_daemon.upload.reporting import Reporter
-from presqt_daemon.upload.summary import UploadSummary
+from presqt_daemon.upload.reporting import Meter, Reporter
+from presqt_daemon.upload.results import UploadSummary
 from presqt_daemon.upload.transfer import Transfer
 
 WAIT_SHARE = 0.5

@@ -2,14 +2,13 @@
 
 import threading
 from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from presqt_daemon.errors import PresqtError, TargetFault
 from presqt_daemon.model import DuplicateAction, FileResult, Fixity, Outcome
 from presqt_daemon.records.journal import Journal, JournalState
-from presqt_daemon.targets.base import Body, Container, Item, Notes, Sending, Target
+from presqt_daemon.targets.base import Container, Item, Notes, Sending, Target
 from presqt_daemon.upload.calls.patience import Patience
 from presqt_daemon.upload.parcels.body import open_body
 from presqt_daemon.upload.parcels.comparison import Comparison
@@ -25,7 +24,7 @@ from presqt_daemon.upload.parcels.decide import (
     in_the_way,
     is_same_content,
 )
-from presqt_daemon.upload.progress import Meter, Track
+from presqt_daemon.upload.reporting import Meter, Track
 from presqt_daemon.upload.results import Doubts, ignored_from, result_from, with_path
 
 _COLLISIONS = 3
@@ -212,7 +211,7 @@ class Transfer:
             path=parcel.remote,
             size=parcel.size,
             digests=parcel.digests,
-            open=lambda: self._open(parcel, track),
+            open=lambda: open_body(parcel, self.algorithm, track.reach),
             notes=self._notes.setdefault(parcel.name, self._notes_of(parcel.name, ())),
         )
         was_doubtful = False
@@ -266,16 +265,6 @@ class Transfer:
 
     def _notes_of(self, name: str, told: Collection[str]) -> Notes:
         return Notes(told, lambda note: self.journal.write_file_note(name, note))
-
-    def _open(self, parcel: Parcel, track: Track) -> AbstractContextManager[Body]:
-        return open_body(
-            parcel.source,
-            name=parcel.name,
-            size=parcel.size,
-            digests=parcel.digests,
-            algorithm=self.algorithm,
-            on_position=track.reach,
-        )
 
 
 class _NameTaken(Exception):

@@ -26,7 +26,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -37,6 +37,7 @@ from presqt_daemon.config import TargetConfig, UploadsConfig
 from presqt_daemon.digest import GIT_BLOB, digest_stream
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.upload.parcels.body import open_body
+from presqt_daemon.upload.parcels.decide import Parcel
 from tests.fakes import github, gitlab, osf
 from tests.fakes.server import Reply, Request
 from tests.targets.large_files import staged_sparse
@@ -170,15 +171,13 @@ def _stream(url: str, path: str, algorithm: str | None) -> None:
 def _body(path: str, algorithm: str | None) -> Iterator[Any]:
     size = os.stat(path).st_size
     zeros = {} if algorithm is None else {algorithm: Path(f"{path}.{algorithm}").read_text()}
-    with open_body(
-        Path(path),
-        name="f",
-        size=size,
-        digests=zeros,
-        algorithm=algorithm,
-        on_position=lambda _at: None,
-    ) as body:
+    with open_body(_parcel(Path(path), size, zeros), algorithm, lambda _at: None) as body:
         yield body, size
+
+
+def _parcel(path: Path, size: int, digests: Mapping[str, str]) -> Parcel:
+    remote = PurePosixPath(path.name)
+    return Parcel(name=path.name, source=path, remote=remote, size=size, digests=digests)
 
 
 def put_webdav(url: str, folder: str) -> None:
@@ -187,14 +186,8 @@ def put_webdav(url: str, folder: str) -> None:
     with contextlib.closing(Http("dav", own_urls=(url,), credentials={})) as http_:
 
         def put(path: Path) -> None:
-            with open_body(
-                path,
-                name=path.name,
-                size=path.stat().st_size,
-                digests={},
-                algorithm=None,
-                on_position=lambda _at: None,
-            ) as body:
+            parcel = _parcel(path, path.stat().st_size, {})
+            with open_body(parcel, None, lambda _at: None) as body:
                 http_.ask(
                     "PUT",
                     f"{url}ours-{path.name}",

@@ -27,12 +27,13 @@ import pickle, sys
 from pathlib import Path, PurePosixPath
 from presqt_daemon.targets.base import ContainerRequest, Sending, connect
 from presqt_daemon.upload.parcels.body import open_body
+from presqt_daemon.upload.parcels.decide import Parcel
 config, token, path = pickle.loads(sys.stdin.buffer.read())
 size = path.stat().st_size
 def opened():
-    return open_body(
-        path, name="big.bin", size=size, digests={}, algorithm=None, on_position=lambda _at: None
-    )
+    remote = PurePosixPath("big.bin")
+    parcel = Parcel(name="big.bin", source=path, remote=remote, size=size, digests={})
+    return open_body(parcel, None, lambda _at: None)
 target = connect(config, token)
 request = ContainerRequest(ticket="0" * 32, resource_id=None, title="Big")
 container = target.container(request)

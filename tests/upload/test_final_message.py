@@ -1,5 +1,5 @@
 from presqt_daemon.model import UploadResult
-from presqt_daemon.upload.final_message import draft_note, final_message
+from presqt_daemon.upload.publishing import draft_note, final_message
 
 
 def result(

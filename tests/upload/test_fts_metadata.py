@@ -25,7 +25,7 @@ from presqt_daemon.metadata.fts_document import (
 from presqt_daemon.model import DuplicateAction, FileResult, Fixity, Outcome, UploadResult
 from presqt_daemon.targets.base import Container, Item, Traits
 from presqt_daemon.upload.calls.patience import MustWait
-from presqt_daemon.upload.final_message import final_message
+from presqt_daemon.upload.publishing import final_message
 from tests.fakes.zenodo import TOKEN, FakeZenodo, stem_of
 from tests.targets.memory import MemoryStore, MemoryTarget
 from tests.upload.tickets import Supervisor, job_for, staged

@@ -1,5 +1,5 @@
 from presqt_daemon.messages import Progress
-from presqt_daemon.upload.progress import Meter
+from presqt_daemon.upload.reporting import Meter
 
 
 def test_sending_again_adds_nothing() -> None:

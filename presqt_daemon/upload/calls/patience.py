@@ -3,12 +3,12 @@
 import random
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from presqt_daemon.errors import PresqtError, TargetFault
 from presqt_daemon.messages import Limited
 from presqt_daemon.model import PauseKind
-from presqt_daemon.upload.calls.retry import GiveUp, Park, decide_retry
 
 _SLICE_SECONDS = 0.5
 TOLD_SECONDS = 5.0
@@ -17,7 +17,59 @@ TOLD_SECONDS = 5.0
 RATE_LIMIT = "the target's rate limit"
 PACE = "its turn at the target, which takes so many requests a minute"
 AGAIN = "the target, which is tried again"
+
 _ANY = TypeVar("_ANY")
+
+LONGEST_SLEEP = 30.0
+"""Seconds; a longer wait gives the worker back."""
+
+FIRST_WAIT = 1.0
+UNNAMED_LIMIT_SECONDS = 60.0
+"""How long to stay away from a rate limit that names no time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Call again after `seconds`."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Park:
+    """Give the worker back and come again after `seconds`."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The error is the answer."""
+
+
+Decision = Retry | Park | GiveUp
+
+
+def decide_retry(
+    error: PresqtError, *, attempt: int, retries: int, elapsed: float, limit: float, spread: float
+) -> Decision:
+    """Whether the failed call is made again.
+
+    `attempt` counts calls from 1; `elapsed` is in seconds since the first failure, of which no more
+    than `limit` are spent here; `spread` (0..1) keeps parallel callers apart.
+    """
+    is_limit = error.code == "rate-limited"
+    if not error.retryable and not is_limit:
+        return GiveUp()
+    seconds = min(LONGEST_SLEEP, FIRST_WAIT * 2 ** (attempt - 1)) * (1 + spread) / 2
+    if error.retry_after is not None:
+        seconds = max(error.retry_after, 0.0)
+    if is_limit and seconds > LONGEST_SLEEP:
+        return Park(seconds=seconds)
+    seconds = min(seconds, LONGEST_SLEEP)
+    if attempt > retries or elapsed + seconds > limit:
+        return Park(seconds=max(seconds, UNNAMED_LIMIT_SECONDS)) if is_limit else GiveUp()
+    return Retry(seconds=seconds)
 
 
 class MustWait(Exception):
@@ -32,38 +84,25 @@ class BrokenOff(Exception):
     """A wait was broken off, since another part of the upload has failed."""
 
 
+@dataclass(kw_only=True)
 class Patience:
     """Calls, retries and waits of one upload; shared by its threads.
 
-    A rate limit that one thread meets holds all of them.
+    A rate limit that one thread meets holds all of them. `limit` is the longest time in seconds
+    that one call may wait in all. `before_each` is called from any thread before a request, and may
+    not return. `waits_for` hears, from any thread, what a wait of more than 5 s is for and how long
+    it is, and an empty text after it.
     """
 
-    def __init__(
-        self,
-        *,
-        target: str,
-        retries: int,
-        limit: float,
-        sleep: Callable[[float], None],
-        clock: Callable[[], float],
-        waits_for: Callable[[str, float], None] = lambda _what, _seconds: None,
-        before_each: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Set the limits; `limit` is the longest time in seconds that one call may wait in all.
-
-        `before_each` is called from any thread before a request, and may not return.
-        `waits_for` hears, from any thread, what a wait of more than 5 s is for and how long it is,
-        and an empty text after it.
-        """
-        self.stop = threading.Event()
-        self._target = target
-        self._retries = retries
-        self._limit = limit
-        self._sleep = sleep
-        self._clock = clock
-        self._waits_for = waits_for
-        self.before_each = before_each
-        self._held_until = 0.0
+    target: str
+    retries: int
+    limit: float
+    sleep: Callable[[float], None]
+    clock: Callable[[], float]
+    waits_for: Callable[[str, float], None] = lambda _what, _seconds: None
+    before_each: Callable[[], None] = lambda: None
+    stop: threading.Event = field(default_factory=threading.Event)
+    _held_until: float = 0.0
 
     def call(
         self,
@@ -81,7 +120,7 @@ class Patience:
         """
         attempt, is_doubtful, first_failure = 0, False, None
         while True:
-            self.wait(self._held_until - self._clock(), RATE_LIMIT)
+            self.wait(self._held_until - self.clock(), RATE_LIMIT)
             attempt += 1
             self.before_each()
             try:
@@ -90,15 +129,15 @@ class Patience:
                 raise
             except (PresqtError, OSError) as error:
                 fault = self._fault_from(error)
-                now = self._clock()
+                now = self.clock()
                 first_failure = now if first_failure is None else first_failure
                 is_doubtful = is_doubtful or fault.outcome_unknown
                 decision = decide_retry(
                     fault,
                     attempt=attempt,
-                    retries=self._retries if retries is None else retries,
+                    retries=self.retries if retries is None else retries,
                     elapsed=now - first_failure,
-                    limit=self._limit,
+                    limit=self.limit,
                     spread=random.random(),  # noqa: S311  (spreads callers, hides nothing)
                 )
                 if isinstance(decision, GiveUp) or (is_doubtful and not is_repeatable):
@@ -117,17 +156,17 @@ class Patience:
         if seconds <= TOLD_SECONDS:
             self._sleep_for(seconds)
             return
-        self._waits_for(what, seconds)
+        self.waits_for(what, seconds)
         try:
             self._sleep_for(seconds)
         finally:
-            self._waits_for("", 0.0)
+            self.waits_for("", 0.0)
 
     def _sleep_for(self, seconds: float) -> None:
         while seconds > 0:
             if self.stop.is_set():
                 raise BrokenOff
-            self._sleep(min(seconds, _SLICE_SECONDS))
+            self.sleep(min(seconds, _SLICE_SECONDS))
             seconds -= _SLICE_SECONDS
         if self.stop.is_set():
             raise BrokenOff
@@ -138,7 +177,7 @@ class Patience:
         reason = error.strerror or type(error).__name__
         return TargetFault(
             "target-unavailable",
-            f"The connection to {self._target} was lost: {reason}.",
+            f"The connection to {self.target} was lost: {reason}.",
             retryable=True,
             outcome_unknown=True,
         )

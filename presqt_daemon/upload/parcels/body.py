@@ -3,11 +3,10 @@
 import contextlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, cast
 
-from presqt_daemon.digest import digest_stream, is_known, new_hash, strongest_common
+from presqt_daemon.digest import BLOCK_BYTES, digest_stream, is_known, new_hash, strongest_common
 from presqt_daemon.errors import MachineError, PayloadSpoilt
 from presqt_daemon.system.shortage import is_shortage
 from presqt_daemon.upload.parcels.decide import Parcel
@@ -97,46 +96,34 @@ class StagedBody(io.RawIOBase):
 
 @contextlib.contextmanager
 def open_body(
-    source: Path,
-    *,
-    name: str,
-    size: int,
-    digests: Mapping[str, str],
-    algorithm: str | None,
-    on_position: Callable[[int], None],
+    parcel: Parcel, algorithm: str | None, on_position: Callable[[int], None]
 ) -> Iterator[StagedBody]:
     """The file's bytes from the start; `algorithm` is the digest to check where there is one.
 
     Raises PayloadSpoilt when the file is missing or not as long as at staging.
     """
-    with _opened(source, name, size) as handle:
+    with _opened(parcel) as handle:
+        digests = parcel.digests
         chosen = algorithm if algorithm in digests else strongest_common(digests, digests)
         expected = None if chosen is None else (chosen, digests[chosen])
-        body = StagedBody(handle, size, name, expected, on_position)
-        try:
+        body = StagedBody(handle, parcel.size, parcel.name, expected, on_position)
+        with contextlib.closing(body):
             yield body
-        finally:
-            body.close()
 
 
 def local_digests(
-    source: Path,
-    *,
-    name: str,
-    size: int,
-    algorithms: tuple[str, ...],
-    on_bytes: Callable[[int], None] | None = None,
+    parcel: Parcel, algorithms: tuple[str, ...], on_bytes: Callable[[int], None] | None = None
 ) -> dict[str, str]:
     """Digests of a staged file as it is now; algorithms not known here are left out.
 
     Raises PayloadSpoilt when it cannot be read or is not as long as at staging.
     """
     known = [item for item in algorithms if is_known(item)]
-    with _opened(source, name, size) as handle, open(handle, "rb", 0, closefd=False) as stream:
+    with _opened(parcel) as handle, open(handle, "rb", 0, closefd=False) as stream:
         try:
-            return digest_stream(cast("BinaryIO", stream), known, size, on_bytes)
+            return digest_stream(cast("BinaryIO", stream), known, parcel.size, on_bytes)
         except OSError as error:
-            raise PayloadSpoilt(f"{name} cannot be read: {error.strerror}") from error
+            raise PayloadSpoilt(f"{parcel.name} cannot be read: {error.strerror}") from error
 
 
 def recheck_payload(
@@ -146,33 +133,25 @@ def recheck_payload(
 
     PayloadSpoilt for the first that has not the digest taken at staging.
     """
+    buffer = memoryview(bytearray(BLOCK_BYTES))
     for parcel in parcels:
-        algorithm = preferred
-        if algorithm is None or algorithm not in parcel.digests:
-            algorithm = strongest_common(parcel.digests, parcel.digests)
-        now = local_digests(
-            parcel.source,
-            name=parcel.name,
-            size=parcel.size,
-            algorithms=() if algorithm is None else (algorithm,),
-            on_bytes=lambda _count: beat(),
-        )
-        if algorithm is not None and now[algorithm] != parcel.digests[algorithm].lower():
-            raise PayloadSpoilt(f"{parcel.name} has another content on the server's disk")
+        with open_body(parcel, preferred, lambda _position: beat()) as body:
+            while body.readinto(buffer):
+                pass
 
 
 @contextlib.contextmanager
-def _opened(source: Path, name: str, size: int) -> Iterator[int]:
-    """A descriptor of a regular file of this size."""
+def _opened(parcel: Parcel) -> Iterator[int]:
+    """A descriptor of a file that has the size it had at staging."""
     try:
-        handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(parcel.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if is_shortage(error):
             raise MachineError(error) from error
-        raise PayloadSpoilt(f"{name} cannot be opened: {error.strerror}") from error
+        raise PayloadSpoilt(f"{parcel.name} cannot be opened: {error.strerror}") from error
     try:
-        if os.fstat(handle).st_size != size:
-            raise PayloadSpoilt(f"{name} has another size on the server's disk")
+        if os.fstat(handle).st_size != parcel.size:
+            raise PayloadSpoilt(f"{parcel.name} has another size on the server's disk")
         yield handle
     finally:
         os.close(handle)

@@ -48,7 +48,5 @@ class Comparison:
         algorithm = strongest_common(item.digests, item.digests)
         if algorithm is None:
             return parcel
-        taken = local_digests(
-            parcel.source, name=parcel.name, size=parcel.size, algorithms=(algorithm,)
-        )
+        taken = local_digests(parcel, (algorithm,))
         return replace(parcel, digests={**parcel.digests, **taken})

@@ -4,6 +4,7 @@ import hashlib
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from presqt_daemon.digest import BLOCK_BYTES
@@ -58,14 +59,7 @@ def pack(
                 entry.external_attr = 0o100644 << 16
                 entry.file_size = parcel.size
                 with (
-                    open_body(
-                        parcel.source,
-                        name=parcel.name,
-                        size=parcel.size,
-                        digests=parcel.digests,
-                        algorithm=None,
-                        on_position=lambda _position: beat(),
-                    ) as body,
+                    open_body(parcel, None, lambda _position: beat()) as body,
                     archive.open(entry, "w") as member,
                 ):
                     while block := body.read(BLOCK_BYTES):
@@ -77,15 +71,8 @@ def pack(
                 archive.writestr(entry, b"")
         stream.flush()
         os.fsync(stream.fileno())
-    size = destination.stat().st_size
-    digests = local_digests(
-        destination,
-        name=name,
-        size=size,
-        algorithms=algorithms,
-        on_bytes=lambda _count: beat(),
-    )
-    return parcel_of(destination, name, size, digests)
+    packed = parcel_of(destination, name, destination.stat().st_size, {})
+    return replace(packed, digests=local_digests(packed, algorithms, lambda _count: beat()))
 
 
 def parcel_of(zip_file: Path, name: str, size: int, digests: Mapping[str, str]) -> Parcel:

@@ -1,7 +1,7 @@
 import pytest
 
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
-from presqt_daemon.upload.calls.retry import Decision, GiveUp, Park, Retry, decide_retry
+from presqt_daemon.upload.calls.patience import Decision, GiveUp, Park, Retry, decide_retry
 
 DOWN = TargetFault("target-unavailable", "down", retryable=True)
 ODD = TargetFault("target-misbehaved", "odd", retryable=True)

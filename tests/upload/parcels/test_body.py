@@ -1,14 +1,15 @@
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 import requests
 
 from presqt_daemon.errors import PayloadSpoilt
 from presqt_daemon.upload.parcels.body import StagedBody, local_digests, open_body
+from presqt_daemon.upload.parcels.decide import Parcel
 from tests.upload.tickets import digests_of
 
 CONTENT = bytes(range(256)) * 40
@@ -35,14 +36,13 @@ def body(source: Path, positions: list[int]) -> Iterator[StagedBody]:
 def opened(
     source: Path, positions: list[int], content: bytes = CONTENT
 ) -> AbstractContextManager[StagedBody]:
-    return open_body(
-        source,
-        name="/P/file",
-        size=len(content),
-        digests=digests_of(content, ["sha256", "md5"]),
-        algorithm="md5",
-        on_position=positions.append,
-    )
+    digests = digests_of(content, ["sha256", "md5"])
+    return open_body(parcel(source, content, digests), "md5", positions.append)
+
+
+def parcel(source: Path, content: bytes, digests: Mapping[str, str]) -> Parcel:
+    size, remote = len(content), PurePosixPath("file")
+    return Parcel(name="/P/file", source=source, remote=remote, size=size, digests=digests)
 
 
 def test_all_bytes_come_and_are_counted(body: StagedBody, positions: list[int]) -> None:
@@ -133,7 +133,5 @@ def test_an_empty_file_is_a_body_too(tmp_path: Path) -> None:
 
 
 def test_digests_are_of_the_file_as_it_is_now(source: Path) -> None:
-    found = local_digests(
-        source, name="/P/file", size=len(CONTENT), algorithms=("md5", "git-blob-sha1", "odd")
-    )
+    found = local_digests(parcel(source, CONTENT, {}), ("md5", "git-blob-sha1", "odd"))
     assert found == digests_of(CONTENT, ["md5", "git-blob-sha1"])

@@ -5,7 +5,7 @@ import logging
 import multiprocessing
 import os
 import time
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from presqt_daemon.staging.stage import StageJob
 from presqt_daemon.targets.folder.faults import faults_named
 from presqt_daemon.tickets.title import MAX_TITLE_BYTES, check_title, title_from_name
 from presqt_daemon.upload.parcels.body import open_body
+from presqt_daemon.upload.parcels.decide import Parcel
 from presqt_daemon.workers.processes import tasks
 from presqt_daemon.workers.processes.tasks import StageTask, run_task
 from presqt_daemon.workers.runs.run import DISK, SHORTAGE
@@ -119,10 +120,8 @@ def test_a_payload_that_no_handle_is_left_for_is_not_called_spoilt(
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(os, "open", refuse)
-    body = open_body(
-        tmp_path / "a",
-        name="/a", size=1, digests={}, algorithm=None, on_position=lambda _count: None,
-    )  # fmt: skip
+    parcel = Parcel(name="/a", source=tmp_path / "a", remote=PurePosixPath("a"), size=1, digests={})
+    body = open_body(parcel, None, lambda _count: None)
     with pytest.raises(MachineError), body:
         pass
 
