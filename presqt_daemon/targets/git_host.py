@@ -77,6 +77,15 @@ class GitContainers(ABC):
         made = self._create(request)
         return replace(made, state={**made.state, **others})
 
+    def _ours_among(
+        self, taken: Iterable[Mapping[str, Any]], request: ContainerRequest
+    ) -> Mapping[str, Any]:
+        """The one that this ticket has made before. FileExistsError where others have the name."""
+        for row in taken:
+            if is_marked(row, request.ticket) and self._why_not_ours(row, request.ticket) is None:
+                return row
+        raise FileExistsError(request.title)
+
     @abstractmethod
     def account(self) -> Account:
         """Whose token it is."""

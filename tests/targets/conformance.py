@@ -570,7 +570,9 @@ class Conformance:
         assert len(stored) == 42
         assert stored["both.txt"] in {b"one", b"two"}
         assert sum(result.ignored == ("/both.txt",) for result in results) <= 1
-        assert all(result.failed_fixity == () for result in results)
+        # where two puts at once make one file with two versions, who has lost it is told
+        told = sorted(result.failed_fixity for result in results)
+        assert told in ([(), ()], [(), ("/both.txt",)])
 
     def test_a_bad_token_is_the_operators_to_mend(self, site: Site) -> None:
         if "unauthorized" not in self.faults:

@@ -9,6 +9,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -37,16 +38,19 @@ def asset_name(path: str) -> str:
     return f"{stem}-{code}.{suffix}" if suffix else f"{stem}-{code}"
 
 
+@dataclass
 class Assets:
     """The large files of one repository; `api` is its address there."""
 
-    def __init__(self, http: Http, api: str, ticket: str, branch: str) -> None:
-        self._http = http
-        self._api = api
-        self._tag = f"{TAG}{ticket}"
-        self._branch = branch
+    http: Http
+    api: str
+    ticket: str
+    branch: str
+    _own: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        self._tag = f"{TAG}{self.ticket}"
         self._lock = threading.Lock()
-        self._own: dict[str, Any] | None = None
 
     def items(self) -> dict[str, Item]:
         """Every large file that a deposit has brought, by its path in the repository."""
@@ -67,35 +71,32 @@ class Assets:
         for asset in self._of(release):
             if asset.get("name") == name:
                 self.remove(str(asset.get("id")))
-        with file.open() as body:
-            answer = self._http.ask(
-                "POST",
-                # the address ends with a template: `{?name,label}`
-                str(release["upload_url"]).partition("{")[0],
-                params={"name": name, "label": path},
-                body=body,
-                size=file.size,
-                headers={"Content-Type": "application/octet-stream"},
-                doing=str(file.path),
-                expect=(201,),
-                read_seconds=_SECONDS,
-            )
+        answer = self.http.send(
+            # the address ends with a template: `{?name,label}`
+            str(release["upload_url"]).partition("{")[0],
+            file,
+            str(file.path),
+            method="POST",
+            params={"name": name, "label": path},
+            expect=(201,),
+            read_seconds=_SECONDS,
+        )
         text_at(answer, "id")
         return _item(answer.tree())
 
     def remove(self, asset: str) -> None:
         """Remove an asset; one that is gone already is fine."""
-        url = f"{self._api}/releases/assets/{quote(asset, safe='')}"
-        self._http.delete(url, "the removal of a replaced large file")
+        url = f"{self.api}/releases/assets/{quote(asset, safe='')}"
+        self.http.delete(url, "the removal of a replaced large file")
 
     def show(self, commit: str) -> None:
         """Publish this ticket's release at a commit where it is still a draft."""
         release = self._find()
         if release is None or not release.get("draft"):
             return
-        self._http.ask(
+        self.http.ask(
             "PATCH",
-            f"{self._api}/releases/{release.get('id')}",
+            f"{self.api}/releases/{release.get('id')}",
             tree={"draft": False, "prerelease": True, "target_commitish": commit},
             doing="the release with the large files",
         )
@@ -107,25 +108,25 @@ class Assets:
     def _make(self) -> dict[str, Any]:
         tree = {
             "tag_name": self._tag,
-            "target_commitish": self._branch,
+            "target_commitish": self.branch,
             "name": "Large files",
             "body": _BODY,
             "draft": True,
             "prerelease": True,
         }
-        url, doing = f"{self._api}/releases", "the release for the large files"
-        answer = self._http.ask("POST", url, tree=tree, doing=doing, expect=(201,))
+        url, doing = f"{self.api}/releases", "the release for the large files"
+        answer = self.http.ask("POST", url, tree=tree, doing=doing, expect=(201,))
         text_at(answer, "id")
         text_at(answer, "upload_url")
         return answer.tree()
 
     def _releases(self) -> Iterator[dict[str, Any]]:
-        url = f"{self._api}/releases"
-        return all_pages(self._http, url, {"per_page": "100"}, doing="the list of releases")
+        url = f"{self.api}/releases"
+        return all_pages(self.http, url, {"per_page": "100"}, doing="the list of releases")
 
     def _of(self, release: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        url = f"{self._api}/releases/{release.get('id')}/assets"
-        return all_pages(self._http, url, {"per_page": "100"}, doing="the list of large files")
+        url = f"{self.api}/releases/{release.get('id')}/assets"
+        return all_pages(self.http, url, {"per_page": "100"}, doing="the list of large files")
 
 
 def _item(asset: dict[str, Any]) -> Item:

@@ -6,7 +6,6 @@ Source: docs.github.com/rest/git.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -16,7 +15,7 @@ from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.git_host import grouped
 from presqt_daemon.targets.web.answers import Answer, ended, on_one_line
-from presqt_daemon.targets.web.base64_body import Base64Body
+from presqt_daemon.targets.web.base64_body import send_base64
 from presqt_daemon.targets.web.fields import content_at, required_text, rows_at, text_at, whole_in
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.web.pages import FolderBound
@@ -160,7 +159,8 @@ class Branch:
     def store(self, file: Sending) -> str:
         """The name that GitHub gives the stored bytes: their git blob SHA-1."""
         parts = (b'{"encoding":"base64","content":"', file, b'"}')
-        answer = self._send("POST", f"{self._api}/git/blobs", parts, f"{file.path}")
+        url = f"{self._api}/git/blobs"
+        answer = send_base64(self._http, "POST", url, parts, f"{file.path}", expect=(201,))
         return text_at(answer, "sha")
 
     def begin(self, file: Sending, path: str, message: str) -> str:
@@ -170,20 +170,9 @@ class Branch:
         """
         head = f'{{"message":{json.dumps(message)},"content":"'.encode()
         url = f"{self._api}/contents/{quote(path, safe='')}"
-        answer = self._send("PUT", url, (head, file, b'"}'), f"{file.path}")
+        parts = (head, file, b'"}')
+        answer = send_base64(self._http, "PUT", url, parts, f"{file.path}", expect=(200, 201))
         return text_at(answer, "content", "sha")
-
-    def _send(self, method: str, url: str, parts: Sequence[bytes | Sending], doing: str) -> Answer:
-        with closing(Base64Body(parts)) as body:
-            return self._http.ask(
-                method,
-                url,
-                body=body,
-                size=body.size,
-                headers={"Content-Type": "application/json"},
-                doing=doing,
-                expect=(200, 201),
-            )
 
     def add(
         self,

@@ -12,10 +12,9 @@ from urllib.parse import quote
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest
-from presqt_daemon.targets.git_host import MARK, GitContainers, description_of, is_marked
+from presqt_daemon.targets.git_host import MARK, GitContainers, description_of
 from presqt_daemon.targets.github import NAME
 from presqt_daemon.targets.github.git import Branch
-from presqt_daemon.targets.web.answers import fault_from_answer
 from presqt_daemon.targets.web.fields import object_in, text_at
 from presqt_daemon.targets.web.pages import all_pages
 
@@ -97,17 +96,12 @@ class Repositories(GitContainers):
         answer = self._http.ask(
             "POST", f"{self._api}/{place}/repos", tree=tree, doing=doing, expect=(201, 422)
         )
-        row = answer.tree()
+        row: Mapping[str, Any] = answer.tree()
         if answer.status == 422:
             taken = self._by_name(owner or self.account().name, request.title)
             if taken is None:
-                raise fault_from_answer(
-                    422, answer.headers, words_from(row), target=self._config.name, doing=doing
-                )
-            is_ours = is_marked(taken, request.ticket)
-            if not is_ours or self._why_not_ours(taken, request.ticket) is not None:
-                raise FileExistsError(request.title)
-            row = taken
+                raise self._http.fault(answer, "POST", doing)
+            row = self._ours_among([taken], request)
         if is_private and row.get("private") is not True:
             raise TargetFault(
                 "target-refused",

@@ -5,7 +5,6 @@ GitLab's word on a file is the blob id in the tree, which git makes of the store
 
 import threading
 from collections.abc import Collection, Mapping
-from contextlib import closing
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import BinaryIO, cast
@@ -26,7 +25,7 @@ from presqt_daemon.targets.gitlab.batches import (
 from presqt_daemon.targets.gitlab.refusals import Collided, refusal_of_commit
 from presqt_daemon.targets.gitlab.tree import blob_digests, tree_at
 from presqt_daemon.targets.web.answers import Answer
-from presqt_daemon.targets.web.base64_body import Base64Body
+from presqt_daemon.targets.web.base64_body import send_base64
 from presqt_daemon.targets.web.fields import content_at, text_at
 from presqt_daemon.targets.web.http import Http
 
@@ -218,17 +217,15 @@ class ProjectDeposit:
     def _post(self, batch: Collection[CommitAction]) -> str:
         actions = list(batch)
         names = actions[0].path if len(actions) == 1 else f"{len(actions)} files"
-        with closing(Base64Body(commit_parts(self._branch, actions))) as body:
-            answer = self._http.ask(
-                "POST",
-                f"{self._project}/repository/commits",
-                body=body,
-                size=body.size,
-                headers={"Content-Type": "application/json"},
-                doing=f"the commit of {names}",
-                expect=(200, 201, 400, 403, 409),
-                read_seconds=COMMIT_SECONDS,
-            )
+        answer = send_base64(
+            self._http,
+            "POST",
+            f"{self._project}/repository/commits",
+            commit_parts(self._branch, actions),
+            f"the commit of {names}",
+            expect=(200, 201, 400, 403, 409),
+            read_seconds=COMMIT_SECONDS,
+        )
         if answer.status < 300:
             return text_at(answer, "id")
         fault = self._http.fault(answer, "POST", f"the commit of {names}")

@@ -1,16 +1,15 @@
 """The projects of one account or group: found, made, or named by a resource id."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item
-from presqt_daemon.targets.git_host import MARK, GitContainers, description_of, is_marked
+from presqt_daemon.targets.git_host import MARK, GitContainers, description_of
 from presqt_daemon.targets.gitlab.refusals import words
 from presqt_daemon.targets.gitlab.tree import tree_at
-from presqt_daemon.targets.web.answers import fault_from_answer
 from presqt_daemon.targets.web.fields import text_at
 from presqt_daemon.targets.web.pages import all_pages
 
@@ -106,16 +105,11 @@ class Projects(GitContainers):
         answer = self._http.ask(
             "POST", f"{self._api}/projects", tree=tree, doing=doing, expect=(201, 400, 409)
         )
-        row = answer.tree()
+        row: Mapping[str, Any] = answer.tree()
         if answer.status != 201:
-            said = words(row) or ""
-            if "already been taken" not in said:
-                raise fault_from_answer(
-                    answer.status, answer.headers, said, target=self._http.target, doing=doing
-                )
-            row = self._marked(request, str(tree["path"]))
-            if not row:
-                raise FileExistsError(request.title)
+            if "already been taken" not in (words(row) or ""):
+                raise self._http.fault(answer, "POST", doing)
+            row = self._ours_among(self._taken(str(tree["path"])), request)
         if row.get("visibility", "private") != self._config.visibility:
             raise TargetFault(
                 "target-refused",
@@ -124,15 +118,13 @@ class Projects(GitContainers):
             )
         return self._new(row, request.ticket)
 
-    def _marked(self, request: ContainerRequest, path: str) -> dict[str, Any]:
-        """The project that this ticket has made before; lists come later than projects."""
+    def _taken(self, path: str) -> Iterator[dict[str, Any]]:
+        """The project at a path, and all others: the list comes later than projects."""
         owner = self._organisation or self.account().name
         url = f"{self._api}/projects/{quote(f'{owner}/{path}', safe='')}"
-        answer = self._http.find(url, f"the project {path}")
-        rows = [] if answer is None else [answer.tree()]
-        found = (row for row in rows + self._list() if is_marked(row, request.ticket))
-        ours = (row for row in found if self._why_not_ours(row, request.ticket) is None)
-        return next(ours, {})
+        if (answer := self._http.find(url, f"the project {path}")) is not None:
+            yield answer.tree()
+        yield from self._list()
 
     def _namespace(self, group: str) -> str:
         url = f"{self._api}/groups/{quote(group, safe='')}"

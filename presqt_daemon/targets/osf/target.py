@@ -33,6 +33,7 @@ from presqt_daemon.targets.osf.entries import (
 from presqt_daemon.targets.osf.folders import NOT_READY_SECONDS, ROOT, Folders
 from presqt_daemon.targets.osf.nodes import Nodes
 from presqt_daemon.targets.web.fields import object_in
+from presqt_daemon.targets.web.given import GivenAddresses
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.web.pages import FolderBound
 from presqt_daemon.targets.web.target import WebTarget
@@ -78,6 +79,7 @@ class OsfTarget(WebTarget):
             said=words_of,
         )
         super().__init__(http, TRAITS)
+        self._given = GivenAddresses(http.target, NOT_READY_SECONDS)
         self._under_way: set[str] = set()
         self._one_ended = threading.Condition()
         self._nodes = Nodes(http, self._url, is_public=config.visibility == "public")
@@ -113,7 +115,7 @@ class OsfTarget(WebTarget):
         return why
 
     def _opened(self, node: Mapping[str, Any]) -> Container:
-        with self._given.asking("the storage", wait=NOT_READY_SECONDS):
+        with self._given.asking("the storage"):
             return self._nodes.new_container(node)
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
@@ -121,7 +123,7 @@ class OsfTarget(WebTarget):
         found: dict[PurePosixPath, Item] = {}
         waiting = [(ROOT, self._folders.find(container, ROOT))]
         bound = FolderBound(target=self._http.target, doing="the list of files")
-        with self._given.asking("the list of files", wait=NOT_READY_SECONDS):
+        with self._given.asking("the list of files"):
             while waiting:
                 path, folder = waiting.pop()
                 for name, entry in self._folders.entries(folder):
@@ -138,13 +140,13 @@ class OsfTarget(WebTarget):
 
     def stat(self, container: Container, path: PurePosixPath) -> Item | None:
         self._trust_files_host(container)
-        with self._given.asking(f"what is at {path}", wait=NOT_READY_SECONDS):
+        with self._given.asking(f"what is at {path}"):
             entry = self._folders.stat(container, path)
         return None if entry is None else item_from_entry(entry, path)
 
     def make_folder(self, container: Container, path: PurePosixPath) -> None:
         self._trust_files_host(container)
-        with self._given.asking(f"the new folder {path}", wait=NOT_READY_SECONDS):
+        with self._given.asking(f"the new folder {path}"):
             parent = self._folders.find(container, path.parent)
             answer = self._http.ask(
                 "PUT",
@@ -169,16 +171,13 @@ class OsfTarget(WebTarget):
         self._trust_files_host(container)
         with (
             self._alone(f"{container.identity}/{file.path}"),
-            self._given.asking(f"the upload of {file.path}", wait=NOT_READY_SECONDS),
+            self._given.asking(f"the upload of {file.path}"),
             self._forgetting(container, file.path.parent),
-            file.open() as body,
         ):
-            answer = self._http.ask(
-                "PUT",
+            answer = self._http.send(
                 self._place(container, file.path, replaces),
-                doing=f"the upload of {file.path}",
-                body=body,
-                size=file.size,
+                file,
+                f"the upload of {file.path}",
                 expect=(200, 201, 400, 409),
                 read_seconds=STORE_SECONDS,
             )

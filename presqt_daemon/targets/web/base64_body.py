@@ -3,8 +3,12 @@
 import binascii
 import io
 from collections.abc import Generator, Sequence
+from contextlib import closing
+from typing import Any
 
 from presqt_daemon.targets.base import Body, Sending
+from presqt_daemon.targets.web.answers import Answer
+from presqt_daemon.targets.web.http import Http
 
 BLOCK_BYTES = 3 << 16
 """Bytes of a file read at once; a multiple of three, so that only the last group is padded."""
@@ -66,6 +70,22 @@ class Base64Body(io.RawIOBase):
         """Close the file that is being sent."""
         self._blocks.close()
         super().close()
+
+
+def send_base64(
+    http: Http, method: str, url: str, parts: Sequence[Part], doing: str, **options: Any
+) -> Answer:
+    """The answer to a JSON body with files in it."""
+    with closing(Base64Body(parts)) as body:
+        return http.ask(
+            method,
+            url,
+            body=body,
+            size=body.size,
+            headers={"Content-Type": "application/json"},
+            doing=doing,
+            **options,
+        )
 
 
 def _blocks(parts: Sequence[Part]) -> Generator[bytes, None, None]:

@@ -14,19 +14,22 @@ _MISSING = frozenset({"resource-not-found", "resource-gone"})
 
 
 class GivenAddresses:
-    """What one connection was told of; used by several threads at once."""
+    """What one connection was told of; used by several threads at once.
 
-    def __init__(self, target: str, *, tries: int = TRIES) -> None:
+    `wait`: seconds before what was not found is asked for again, where the target is known for it.
+    """
+
+    def __init__(self, target: str, wait: float | None = None) -> None:
         self._target = target
-        self._tries = tries
+        self._wait = wait
         self._missed: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def asking(self, what: str, *, wait: float | None = None) -> Iterator[None]:
+    def asking(self, what: str) -> Iterator[None]:
         """Take "not found" within for a hiccup of the target's: TargetFault, to be tried again.
 
-        `what` names what is asked, for the sentence too; `wait` is in seconds. After `TRIES` of
+        `what` names what is asked, for the sentence too. After `TRIES` of
         them without a success between, TargetFault `target-refused`: somebody has removed it.
         """
         try:
@@ -36,7 +39,7 @@ class GivenAddresses:
                 raise
             with self._lock:
                 self._missed[what] += 1
-                is_over = self._missed[what] > self._tries
+                is_over = self._missed[what] > TRIES
             if is_over:
                 raise TargetFault(
                     "target-refused",
@@ -47,7 +50,7 @@ class GivenAddresses:
                 "target-unavailable",
                 f"{self._target} does not find what it has made or shown itself: {error.message}",
                 retryable=True,
-                retry_after=wait,
+                retry_after=self._wait,
                 outcome_unknown=True,
             ) from error
         with self._lock:

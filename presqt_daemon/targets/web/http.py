@@ -7,7 +7,6 @@ import io
 import json
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -16,7 +15,7 @@ from requests.structures import CaseInsensitiveDict
 
 from presqt_daemon import __version__
 from presqt_daemon.errors import PayloadSpoilt, PresqtError, TargetFault
-from presqt_daemon.targets.base import Body
+from presqt_daemon.targets.base import Body, Sending
 from presqt_daemon.targets.web.addresses import Origin, is_same_host, joined, origin_of
 from presqt_daemon.targets.web.answers import (
     Answer,
@@ -30,12 +29,12 @@ from presqt_daemon.targets.web.no_answer import is_unsent, reason_in_words
 from presqt_daemon.targets.web.wire import (
     BLOCK_BYTES,
     Blocks,
+    HttpRequest,
     open_session,
     send_request,
     surroundings_of,
 )
 
-CONNECT_SECONDS = 10.0
 READ_SECONDS = 120.0
 MAX_ANSWER_BYTES = 64 << 20
 MAX_REDIRECTS = 5
@@ -45,17 +44,6 @@ TOLD_SECONDS = 2.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SAFE = frozenset({"GET", "HEAD"})
 _GONE = frozenset({404, 410})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
-    """What is asked, wherever a redirect leads; `doing` is for the error's sentence."""
-
-    method: str
-    data: Any
-    headers: Mapping[str, str]
-    doing: str
-    read_seconds: float
 
 
 class Http:
@@ -153,6 +141,13 @@ class Http:
             return answer
         raise self.fault(answer, method, doing)
 
+    def send(
+        self, url: str, file: Sending, doing: str, *, method: str = "PUT", **options: Any
+    ) -> Answer:
+        """The answer to a file's bytes, sent from their start."""
+        with file.open() as body:
+            return self.ask(method, url, doing=doing, body=body, size=file.size, **options)
+
     def find(self, url: str, doing: str, **options: Any) -> Answer | None:
         """What is at an address, None for nothing."""
         answer = self.ask("GET", url, doing=doing, expect=(200, 404), **options)
@@ -248,12 +243,10 @@ class Http:
         try:
             with send_request(
                 self._session,
-                request.method,
+                request,
                 url,
-                request.data,
                 headers={**request.headers, **secrets},
                 params=params,
-                timeout=(CONNECT_SECONDS, request.read_seconds),
                 **self._environment[origin],
             ) as response:
                 content = self._read(response, doing)

@@ -11,6 +11,7 @@ import io
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import requests
@@ -25,6 +26,7 @@ from presqt_daemon.targets.base import Body
 BLOCK_BYTES = 256 << 10
 """One write to the socket: about 0.6 of the CPU per byte that the usual 16 KiB cost."""
 
+CONNECT_SECONDS = 10.0
 MOST_CONNECTIONS = 32
 """Kept open to one host; more than any target gets at once."""
 
@@ -60,6 +62,17 @@ class Blocks:
 
     def tell(self) -> int:
         return self._body.tell()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """What is asked, wherever a redirect leads; `doing` is for the error's sentence."""
+
+    method: str
+    data: Any
+    headers: Mapping[str, str]
+    doing: str
+    read_seconds: float
 
 
 class _TimedReader(io.RawIOBase):
@@ -197,24 +210,23 @@ def open_session() -> requests.Session:
 
 def send_request(
     session: requests.Session,
-    method: str,
+    request: HttpRequest,
     url: str,
-    data: Blocks | bytes | None,
     *,
     headers: Mapping[str, str],
     params: Mapping[str, str] | None,
-    timeout: tuple[float, float],
     proxies: Mapping[str, str],
     verify: bool | str,
 ) -> requests.Response:
     """The answer to a request, its content not read yet; follows nothing.
 
     A body passes by most of requests: for a file of 10 kB that is nearly half of what the request
-    costs. `timeout` is in seconds, for connecting and for the answer.
+    costs.
     """
+    data, timeout = request.data, (CONNECT_SECONDS, request.read_seconds)
     if not isinstance(data, Blocks):
         return session.request(
-            method,
+            request.method,
             url,
             data=data,
             params=params,
@@ -225,15 +237,15 @@ def send_request(
             proxies=dict(proxies),
             verify=verify,
         )
-    request = requests.PreparedRequest()
-    request.method = method
-    request.prepare_url(url, params)
-    request.headers = CaseInsensitiveDict({**headers, "Content-Length": str(len(data))})
+    prepared = requests.PreparedRequest()
+    prepared.method = request.method
+    prepared.prepare_url(url, params)
+    prepared.headers = CaseInsensitiveDict({**headers, "Content-Length": str(len(data))})
     body: Any = data  # its length is asked, and it is iterated over
-    request.body = body
+    prepared.body = body
     adapter = session.get_adapter(url)
     assert isinstance(adapter, BodyAdapter)
-    return adapter.send_body(request, timeout=timeout, proxies=dict(proxies), verify=verify)
+    return adapter.send_body(prepared, timeout=timeout, proxies=dict(proxies), verify=verify)
 
 
 def surroundings_of(url: str) -> Mapping[str, Any]:

@@ -63,17 +63,10 @@ class BucketFiles(KeyedFiles):
 
     def _put_object(self, container: Container, key: str, file: Sending) -> StoredFile:
         url = self._content_url(container, key)
-        with file.open() as body, faults_by_name(self._http.target), self._given.asking(url):
-            reach("zenodo-begun")
-            answer = self._http.ask(
-                "PUT",
-                url,
-                doing=f"the content of {file.path}",
-                body=body,
-                size=file.size,
-                expect=(200, 201),
-                read_seconds=STORE_SECONDS,
-            )
+        reach("zenodo-begun")
+        with faults_by_name(self._http.target), self._given.asking(url):
+            doing, seconds = f"the content of {file.path}", STORE_SECONDS
+            answer = self._http.send(url, file, doing, expect=(200, 201), read_seconds=seconds)
         reach("zenodo-sent")
         stored = answer.tree()
         return StoredFile(

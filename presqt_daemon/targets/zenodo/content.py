@@ -7,6 +7,7 @@ draft from being published.
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -52,22 +53,18 @@ class KeyStuckError(Exception):
     """
 
 
+@dataclass
 class DraftContent:
     """Sends contents to keys of drafts; remembers which way the site has refused."""
 
-    def __init__(
-        self,
-        http: Http,
-        *,
-        large_bytes: int | None = None,
-        part_sizes: tuple[int, ...] = PART_SIZES,
-    ) -> None:
-        self._http = http
-        self._large_bytes = LARGE_BYTES if large_bytes is None else large_bytes
-        self._sizes = list(part_sizes)
-        self._takes_parts = True
-        self._begun: set[str] = set()
-        self._given = GivenAddresses(http.target)
+    http: Http
+    large_bytes: int = field(default_factory=lambda: LARGE_BYTES)
+    part_sizes: tuple[int, ...] = PART_SIZES
+    _takes_parts: bool = True
+    _begun: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._given = GivenAddresses(self.http.target)
 
     def store(self, files: str, key: str, file: Sending, pending: Mapping[str, Any] | None) -> Any:
         """The server's entry of the complete file; `files` is the address of the draft's files.
@@ -75,7 +72,7 @@ class DraftContent:
         `pending` is what an earlier go of ours has begun under this key.
         """
         with (
-            faults_by_name(self._http.target),
+            faults_by_name(self.http.target),
             self._given.asking(f"{files} {key}"),
             self._cleared_when_refused(files, key),
         ):
@@ -85,7 +82,7 @@ class DraftContent:
                 if entry is not None:
                     return entry
                 self._clear(files, key)
-            if file.size < self._large_bytes or not self._in_parts(files, key, file):
+            if file.size < self.large_bytes or not self._in_parts(files, key, file):
                 self._whole_or_parts(files, key, file)
                 reach("zenodo-sent")
             return _ended(self._end(files, key), key)
@@ -100,7 +97,7 @@ class DraftContent:
     def delete(self, files: str, key: str) -> None:
         """Take a file away, whether complete or not; one that is gone is fine."""
         url = _address(files, key)
-        self._http.delete(url, f"the removal of {key}")
+        self.http.delete(url, f"the removal of {key}")
         self._begun.discard(url)
 
     def _gone_on(self, files: str, key: str, file: Sending, pending: Mapping[str, Any]) -> Any:
@@ -111,7 +108,7 @@ class DraftContent:
         parts = parts_in(pending)
         if parts is not None:
             size = size_of_parts(file, pending, parts)
-            if size is None or put_parts(self._http, file, parts, size) is not None:
+            if size is None or put_parts(self.http, file, parts, size) is not None:
                 return None
             reach("zenodo-sent")
             return _ended(self._end(files, key), key)
@@ -122,23 +119,20 @@ class DraftContent:
         """Send it whole; in parts where that was too much for one request."""
         self._begin(files, [{"key": key}], key, (201,))
         reach("zenodo-begun")
-        with file.open() as body:
-            answer = self._http.ask(
-                "PUT",
-                f"{_address(files, key)}/content",
-                doing=f"the content of {file.path}",
-                body=body,
-                size=file.size,
-                expect=(200, 201, 413),
-                read_seconds=STORE_SECONDS,
-            )
+        answer = self.http.send(
+            f"{_address(files, key)}/content",
+            file,
+            f"the content of {file.path}",
+            expect=(200, 201, 413),
+            read_seconds=STORE_SECONDS,
+        )
         if answer.status != 413:
             return
         self.delete(files, key)
         if not self._in_parts(files, key, file):
             raise UserFault(
                 "too-large",
-                f"{self._http.target} answered 413 to {file.path} of {file.size} bytes, and takes "
+                f"{self.http.target} answered 413 to {file.path} of {file.size} bytes, and takes "
                 f"it in no smaller parts either. {BODY_LIMIT_HINT}",
             )
 
@@ -147,8 +141,10 @@ class DraftContent:
 
         False when it takes none, and nothing is begun any more.
         """
-        while self._takes_parts and self._sizes and self._sizes[0] * MOST_PARTS >= file.size:
-            size = self._sizes[0]
+        while (
+            self._takes_parts and self.part_sizes and self.part_sizes[0] * MOST_PARTS >= file.size
+        ):
+            size = self.part_sizes[0]
             transfer = {"type": "M", "parts": -(-file.size // size), "part_size": size}
             tree = [{"key": key, "size": file.size, "transfer": transfer}]
             answer = self._begin(files, tree, key, (201, 400, *REFUSED))
@@ -158,7 +154,7 @@ class DraftContent:
             note_begun(file, size)
             reach("zenodo-begun")
             parts = parts_in(_entry_in(answer, key)) or []
-            status = put_parts(self._http, file, parts, size) if parts else 404
+            status = put_parts(self.http, file, parts, size) if parts else 404
             if status is None:
                 reach("zenodo-sent")
                 return True
@@ -166,18 +162,18 @@ class DraftContent:
             if status != 413:
                 self._takes_parts = False
             else:
-                self._sizes.pop(0)
+                self.part_sizes = self.part_sizes[1:]
         return False
 
     def _begin(self, files: str, tree: Any, key: str, expect: tuple[int, ...]) -> Answer:
         doing = f"the beginning of {key}"
-        answer = self._http.ask("POST", files, doing=doing, tree=tree, expect=expect)
+        answer = self.http.ask("POST", files, doing=doing, tree=tree, expect=expect)
         if answer.status == 201:
             self._begun.add(_address(files, key))
         return answer
 
     def _end(self, files: str, key: str, expect: tuple[int, ...] = _DONE) -> Answer:
-        return self._http.ask(
+        return self.http.ask(
             "POST",
             f"{_address(files, key)}/commit",
             doing=f"the end of {key}",

@@ -5,7 +5,8 @@ The list of an account's drafts is a search index, which hears of a new one a mo
 
 import contextlib
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,6 +61,7 @@ Build = Callable[..., dict[str, Any]]
 """`record_metadata`, or the same of the older API."""
 
 
+@dataclass
 class Lookout:
     """Looks for the draft that carries a ticket's mark.
 
@@ -67,16 +69,10 @@ class Lookout:
     one that carries the mark whether it is this ticket's own. `wait` is `Http.wait`.
     """
 
-    def __init__(
-        self,
-        search: Callable[[str], Iterable[Row]],
-        is_adoptable: Callable[[Row], bool],
-        wait: Callable[[float, str], None],
-    ) -> None:
-        self._search = search
-        self._is_adoptable = is_adoptable
-        self._wait = wait
-        self._is_doubtful = False
+    search: Callable[[str], Iterable[Row]]
+    is_adoptable: Callable[[Row], bool]
+    wait: Callable[[float, str], None]
+    _is_doubtful: bool = False
 
     def find(self, ticket: str, *, was_creating: bool) -> Row | None:
         """The draft, None without one; one that may have been created is waited for."""
@@ -84,14 +80,14 @@ class Lookout:
         for wait in LOST_SECONDS if is_doubtful else ():
             if (row := self._marked(mark_query(ticket), ticket)) is not None:
                 return row
-            self._wait(wait, _LOOKING)
+            self.wait(wait, _LOOKING)
         row = self._marked(mark_query(ticket), ticket)
         # a site may know the fields of a query by other names; the newest page shows it then
         return self._marked("", ticket) if row is None and is_doubtful else row
 
     def _marked(self, query: str, ticket: str) -> Row | None:
-        rows = (row for row in self._search(query) if has_mark(row.get("metadata"), ticket))
-        return next((row for row in rows if self._is_adoptable(row)), None)
+        rows = (row for row in self.search(query) if has_mark(row.get("metadata"), ticket))
+        return next((row for row in rows if self.is_adoptable(row)), None)
 
     def create(self, make: Callable[[], Row], request: ContainerRequest) -> Row:
         """A new draft, when possible not before the list shows it to whoever asks for titles."""
@@ -105,11 +101,11 @@ class Lookout:
         identity = str(draft.get("id"))
         for wait in (*SHOWN_SECONDS, None):
             with contextlib.suppress(PresqtError):
-                rows = self._search(mark_query(request.ticket))
+                rows = self.search(mark_query(request.ticket))
                 if any(str(row.get("id")) == identity for row in rows):
                     break
             if wait is not None:
-                self._wait(wait, _LOOKING)
+                self.wait(wait, _LOOKING)
         return {**draft, "may_be_second": may_be_second}
 
 
@@ -128,12 +124,12 @@ def title_query(title: str) -> str:
 
 def create_described(
     request: ContainerRequest, build: Build, post: Callable[[dict[str, Any]], Row]
-) -> tuple[Row, frozenset[str], tuple[str, ...]]:
+) -> Row:
     """A new draft with the metadata that `build` makes, as far as the site takes them.
 
-    With it the ids that the site does not know, and the neutral fields that it refused. One refused
-    value costs that value; a refusal that names none costs the description, and its
-    reason stands under `UNDESCRIBED`.
+    In it stand also the ids that the site does not know (`refused`), and the neutral fields that it
+    refused (`dropped`). One refused value costs that value; a refusal that names none costs the
+    description, and its reason stands under `UNDESCRIBED`.
     """
     fields = dict(request.fields)
     refused: frozenset[str] = frozenset()
@@ -146,7 +142,7 @@ def create_described(
     for _ in range(_MOST_REFUSALS):
         metadata = made()
         try:
-            return post(metadata), refused, tuple(dropped)
+            return {**post(metadata), "refused": refused, "dropped": dropped}
         except TargetFault as error:
             if error.code != "target-refused" or not fields:
                 raise
@@ -162,14 +158,11 @@ def create_described(
         for name in named:
             del fields[name]
     fields = {}
-    return {**post(made()), UNDESCRIBED: said}, refused, ()
+    return {**post(made()), "refused": refused, UNDESCRIBED: said}
 
 
 def description_state(
-    draft: Row,
-    request: ContainerRequest,
-    left: Iterable[tuple[str, object]],
-    dropped: Collection[str] = (),
+    draft: Row, request: ContainerRequest, left: Iterable[tuple[str, object]]
 ) -> dict[str, str]:
     """For a new container's `state`: what it lacks of its description, and what must be told."""
     remarks: list[tuple[str, str]] = []
@@ -184,7 +177,7 @@ def description_state(
     ]
     if UNDESCRIBED in draft:
         return {UNDESCRIBED: str(draft[UNDESCRIBED]), **remarks_to(remarks)}
-    rows = [*left, *((name, request.fields[name]) for name in dropped)]
+    rows = [*left, *((name, request.fields[name]) for name in draft.get("dropped", ()))]
     return {**state_from(rows), **remarks_to(remarks)}
 
 

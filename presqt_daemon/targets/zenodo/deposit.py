@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import Container
 from presqt_daemon.targets.web.answers import Answer
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.api import DraftsApi
 from presqt_daemon.targets.zenodo.bucket import BucketFiles
 from presqt_daemon.targets.zenodo.description.deposit_metadata import deposit_metadata, left_out
-from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
 from presqt_daemon.targets.zenodo.words import PUBLISHED, VANISHED, Row, link_in, no_such_resource
 
 
@@ -34,22 +33,12 @@ class DepositApi(DraftsApi):
         self._bucket = BucketFiles(http, self._depositions)
         super().__init__(http, self._bucket, self._depositions, is_public=is_public)
 
-    def publish(self, container: Container) -> str | None:
+    def _published_link(self, container: Container) -> str | None:
         deposition = self._bucket.read(container)
         if not _is_published(deposition):
-            try:
-                self.ask(
-                    "POST",
-                    f"{self.draft_url(container.id)}/actions/publish",
-                    doing="publishing",
-                    expect=(200, 201, 202),
-                    read_seconds=STORE_SECONDS,
-                )
-            except PresqtError as error:
-                if not (error.outcome_unknown and _is_published(self._bucket.read(container))):
-                    raise
-            deposition = self._bucket.read(container)
-        return link_in(deposition, "record_html") or link_in(deposition, "html") or container.link
+            return None
+        page = link_in(deposition, "record_html") or link_in(deposition, "html")
+        return page or container.link or ""
 
     def _hits(self, answer: Answer) -> object:
         return answer.json()

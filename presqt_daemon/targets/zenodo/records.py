@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import Container
 from presqt_daemon.targets.web.answers import Answer
 from presqt_daemon.targets.web.fields import object_in
@@ -16,7 +16,6 @@ from presqt_daemon.targets.zenodo.api import DraftsApi
 from presqt_daemon.targets.zenodo.description.metadata import left_out, record_metadata
 from presqt_daemon.targets.zenodo.files import DraftFiles
 from presqt_daemon.targets.zenodo.keys import is_our_key
-from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
 from presqt_daemon.targets.zenodo.words import (
     METADATA_ONLY,
     PUBLISHED,
@@ -46,28 +45,6 @@ class RecordsApi(DraftsApi):
         self._access = "public" if is_public else "restricted"
         self._draft_files = files or DraftFiles(http, self._records)
         super().__init__(http, self._draft_files, f"{api}/user/records", is_public=is_public)
-
-    def publish(self, container: Container) -> str | None:
-        """Raises UserFault `forbidden` where a person must publish: others have something in it."""
-        if (link := self._published_link(container)) is not None:
-            return link
-        self._clear_pending(container)
-        self._draft_files.clear_spares(container)
-        if not self.is_public:
-            self._restrict(container)
-        try:
-            answer = self.ask(
-                "POST",
-                f"{self.draft_url(container.id)}/actions/publish",
-                doing="publishing",
-                expect=(200, 201, 202),
-                read_seconds=STORE_SECONDS,
-            )
-        except PresqtError as error:
-            if error.outcome_unknown and (link := self._published_link(container)) is not None:
-                return link
-            raise
-        return link_in(answer.tree(), "self_html") or container.link
 
     def draft_url(self, identity: str) -> str:
         return f"{self._record(identity)}/draft"
@@ -121,12 +98,18 @@ class RecordsApi(DraftsApi):
         return f"{self._records}/{quote(identity, safe='')}"
 
     def _published_link(self, container: Container) -> str | None:
-        """The page of the record when it is published, else None."""
         url = self._record(container.id)
         answer = self.ask("GET", url, doing="the record", expect=(200, 403, 404))
         if answer.status != 200:
             return None
-        return link_in(answer.tree(), "self_html") or container.link
+        return link_in(answer.tree(), "self_html") or container.link or ""
+
+    def _prepare(self, container: Container) -> None:
+        """UserFault `forbidden` where a person must publish: others have something in it."""
+        self._clear_pending(container)
+        self._draft_files.clear_spares(container)
+        if not self.is_public:
+            self._restrict(container)
 
     def _clear_pending(self, container: Container) -> None:
         """Remove what we have begun and never ended, since the server publishes nothing with it."""

@@ -8,6 +8,7 @@ are seen by nobody but the account, and the files of one that is published are r
 
 import threading
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
@@ -140,19 +141,10 @@ class ZenodoTarget(WebTarget):
         return container.is_new and self._http.delete(url, doing, may_refuse=True)
 
     def _new(self, request: ContainerRequest) -> Container:
-        refused: frozenset[str] = frozenset()
-        dropped: tuple[str, ...] = ()
-
-        def make() -> Row:
-            nonlocal refused, dropped
-            draft, refused, dropped = create_described(
-                request, self._api.metadata, self._api.create
-            )
-            return draft
-
+        make = partial(create_described, request, self._api.metadata, self._api.create)
         draft = self._lookout.create(make, request)
-        left = self._api.left_out(request.fields, refused)
-        return self._made(draft, description_state(draft, request, left, dropped))
+        left = self._api.left_out(request.fields, draft["refused"])
+        return self._made(draft, description_state(draft, request, left))
 
     def _made(self, draft: Row, state: Mapping[str, str]) -> Container:
         """A draft of this ticket's own."""

@@ -229,7 +229,7 @@ def test_an_answer_that_takes_too_long_is_given_up(server: Echo, http: Http, how
 def test_a_receiver_that_pauses_longer_than_connecting_may_take_gets_the_whole_body(
     server: Echo, http: Http, monkeypatch: pytest.MonkeyPatch, is_used: bool
 ) -> None:
-    monkeypatch.setattr("presqt_daemon.targets.web.http.CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("presqt_daemon.targets.web.wire.CONNECT_SECONDS", 0.2)
     if is_used:
         ask(http, f"{server.url}/echo")
     server.fault("pause 1")
