@@ -6,13 +6,12 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.answers.events import Event, Waiting
 from presqt_daemon.inbox.claims.claim import Claimer
 from presqt_daemon.inbox.claims.recover import Leftover, recover
-from presqt_daemon.inbox.files.places import make_target_folder
+from presqt_daemon.inbox.files.places import make_target_folder, parts_below
 from presqt_daemon.inbox.folder_scanner import FolderScanner
 from presqt_daemon.inbox.scan_context import ScanContext, no_spare
 from presqt_daemon.tickets.status_writer import utc_now
@@ -141,8 +140,5 @@ class Inbox:
         return FolderScanner(self._context, target)
 
     def _scanner_of(self, folder: str) -> FolderScanner:
-        try:
-            parts = Path(folder).relative_to(os.path.realpath(self._context.config.inbox)).parts
-        except ValueError:
-            parts = ()
+        parts = parts_below(self._context.config.inbox, folder)
         return self._scanners.get(parts[0] if parts else None, self._scanners[None])

@@ -94,12 +94,9 @@ class RejectTickets:
     def _has_settled(self, identity: Identity, parts: frozenset[str]) -> bool:
         """Whether no part has come for `settle`; a copy that goes on and on is told meanwhile."""
         now = self._context.clock()
-        news = self._news.get(identity)
-        if news is None:
-            news = _News(parts=parts, since=now, first=now)
-        elif news.parts != parts:
-            news = _News(parts=parts, since=now, first=news.first)
-        self._news[identity] = news
+        news = self._news.setdefault(identity, _News(parts=parts, since=now, first=now))
+        if news.parts != parts:
+            news = self._news[identity] = _News(parts=parts, since=now, first=news.first)
         rules = self._context.shared.rules
         return now - news.since >= rules.settle or now - news.first >= rules.held_after
 
@@ -154,10 +151,31 @@ def _naming(fault: UserFault, parts: frozenset[str]) -> UserFault:
 
 def folder_fault(name: str) -> UserFault:
     """The fault of a bag's folder that was dropped as it is."""
+    return _stays(
+        f"{printable_name(name)} is a folder, not a zip: zip the bag's folder and drop the zip."
+    )
+
+
+def deep_folder_fault(name: str, folder: OpenPlace) -> UserFault:
+    """The fault of a folder below a resource's folder, where nothing is read."""
+    return _stays(
+        f"{printable_name(name)} is a folder in {folder.place.shown}, where only zips are taken: "
+        "put the zip directly there."
+    )
+
+
+def no_id_fault(name: str, folder: OpenPlace, words: str) -> UserFault:
+    """The fault of a folder that can be no container's; `words` are what ids are there."""
+    return _stays(
+        f"{printable_name(name)} cannot be the id of anything at this target: ids there are "
+        f"{words}. Put zips directly into {folder.place.shown}, or into a folder named after an "
+        "existing container's id."
+    )
+
+
+def _stays(what: str) -> UserFault:
     return UserFault(
-        "bad-request",
-        f"{printable_name(name)} is a folder, not a zip: zip the bag's folder and drop the zip. "
-        "The folder stays where it is, and nothing in it is taken.",
+        "bad-request", f"{what} The folder stays where it is, and nothing in it is taken."
     )
 
 
@@ -167,25 +185,6 @@ def unpacked_bag_fault(folder: OpenPlace) -> UserFault:
         "bad-request",
         f"A bag lies unpacked in {folder.place.shown} (a data/ with tag files beside it): put it "
         "into a folder of its own, zip that folder and drop the zip. All of it stays where it is.",
-    )
-
-
-def deep_folder_fault(name: str, folder: OpenPlace) -> UserFault:
-    """The fault of a folder below a resource's folder, where nothing is read."""
-    return UserFault(
-        "bad-request",
-        f"{printable_name(name)} is a folder in {folder.place.shown}, where only zips are taken: "
-        "put the zip directly there. The folder stays where it is, and nothing in it is taken.",
-    )
-
-
-def no_id_fault(name: str, folder: OpenPlace, words: str) -> UserFault:
-    """The fault of a folder that can be no container's; `words` are what ids are there."""
-    return UserFault(
-        "bad-request",
-        f"{printable_name(name)} cannot be the id of anything at this target: ids there are "
-        f"{words}. Put zips directly into {folder.place.shown}, or into a folder named after an "
-        "existing container's id. The folder stays where it is, and nothing in it is taken.",
     )
 
 

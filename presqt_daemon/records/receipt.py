@@ -34,6 +34,8 @@ _PACKED_TYPES = {
     "br": "application/x-brotli",
 }
 
+_STATUS_KEYS = ("ticket_number", "status", "status_code", "error_code", "message", "stage")
+
 DIGEST_ZIP_BYTES = 32 << 20
 """A larger zip gets no digest of its own: reading it all again would hold up the ticket's end."""
 
@@ -151,21 +153,14 @@ def _head_tree(
             "payload_bytes": head.bag.payload_bytes,
         }
     return {
-        "ticket_number": info.ticket_number,
-        "status": info.status,
-        "status_code": info.status_code,
-        "error_code": info.error_code,
-        "message": info.message,
-        "stage": info.stage,
+        **{key: getattr(info, key) for key in _STATUS_KEYS},
         "source": {
             "file": printable_name(info.source_file),
             **zip_tree(folder.find_zip()),
             "dropped_by": dict(info.dropped_by),
         },
         "bag": bag,
-        "target": info.target,
-        "resource_id": info.resource_id,
-        "title": info.title,
+        **{key: getattr(info, key) for key in ("target", "resource_id", "title")},
         "link": info.link_to_resource,
         "options": {
             "file_duplicate_action": info.file_duplicate_action,

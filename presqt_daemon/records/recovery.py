@@ -1,5 +1,6 @@
 """A ticket's status made anew, when its file is lost: from its record, else from its claim."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,11 @@ from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.claim_record import ClaimRecord
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
+
+_SAME = (
+    "status_code", "message", "error_code", "target", "resource_id", "title", "hash_algorithm",
+)  # fmt: skip
+"""Keys that a record and a status have in common."""
 
 
 def info_from_claim(record: ClaimRecord) -> ProcessInfo:
@@ -72,14 +78,9 @@ def _info_from_tree(tree: Mapping[str, Any], lists: Mapping[str, tuple[str, ...]
     return ProcessInfo(
         ticket_number=tree["ticket_number"],
         status=status,
-        status_code=tree["status_code"],
-        message=tree["message"],
-        error_code=tree["error_code"],
+        **{key: tree[key] for key in _SAME},
         stage=Stage(tree["stage"]),
         source_file=tree["source"]["file"],
-        target=tree["target"],
-        resource_id=tree["resource_id"],
-        title=tree["title"],
         file_duplicate_action=None if action is None else DuplicateAction(action),
         options_from=dict(tree["options"]["options_from"]),
         dropped_by=dict(tree["source"]["dropped_by"]),
@@ -88,7 +89,6 @@ def _info_from_tree(tree: Mapping[str, Any], lists: Mapping[str, tuple[str, ...]
         upload_total_bytes=size,
         upload_bytes_finished=size if is_finished else 0,
         job_percentage=100 if is_finished else 0,
-        hash_algorithm=tree["hash_algorithm"],
         link_to_resource=tree["link"],
         received_at=time_from_text(times["received_at"]),
         updated_at=finished_at,
@@ -99,13 +99,7 @@ def _info_from_tree(tree: Mapping[str, Any], lists: Mapping[str, tuple[str, ...]
 
 def _lists(files: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     """The status's lists of files; one of which nothing is known counts as unverified."""
-    found: dict[str, list[str]] = {
-        "failed_fixity": [],
-        "unverified_fixity": [],
-        "resources_ignored": [],
-        "resources_updated": [],
-        "ignored_different": [],
-    }
+    found = defaultdict[str, list[str]](list)
     for file in files:
         name, is_ignored = file["path"], file["outcome"] == Outcome.IGNORED
         if is_ignored:

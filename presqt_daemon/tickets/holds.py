@@ -74,17 +74,11 @@ def name_of_hold(name: str | None) -> str:
     return HOLD if name is None else f"{name}.{HOLD}"
 
 
-def held_by(file_name: str) -> tuple[bool, str | None]:
-    """Whether a file in `control/` is a hold, and of whom; None stands for everything."""
-    return _split(file_name, HOLD)
+def hold_in(file_name: str, wanted: str = HOLD) -> tuple[bool, str | None]:
+    """Whether a file in `control/` is a hold, and of whom; None stands for everything.
 
-
-def resumed_by(file_name: str) -> tuple[bool, str | None]:
-    """Whether a file in `control/` ends a hold, and whose; None stands for that of everything."""
-    return _split(file_name, RESUME)
-
-
-def _split(file_name: str, wanted: str) -> tuple[bool, str | None]:
+    With `RESUME` whether it ends one.
+    """
     name, dot, word = file_name.rpartition(".")
     return word == wanted and (not dot or bool(name)), name or None
 
@@ -98,7 +92,7 @@ def read_holds(control: Path) -> Holds:
         return Holds()
     with entries:
         for entry in entries:
-            is_hold, name = held_by(entry.name)
+            is_hold, name = hold_in(entry.name)
             if not is_hold or entry.is_dir(follow_symlinks=False):
                 continue
             with contextlib.suppress(FileNotFoundError):

@@ -373,7 +373,7 @@ AGES = {
     "candidates.py": ["consider_drop"],
     "control.py": ["_live"],
     # days, and the minute in which a sender is told
-    "status_copies.py": ["_seconds_since", "remove_expired"],
+    "status_copies.py": ["_look", "remove_expired"],
 }
 
 

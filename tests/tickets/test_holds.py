@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.tickets.holds import (
+    RESUME,
     Holds,
     end_hold,
-    held_by,
+    hold_in,
     put_on_hold,
     read_holds,
-    resumed_by,
 )
 
 TICKET = "11111111-1111-4111-8111-111111111111"
@@ -31,8 +31,8 @@ SINCE = datetime(2030, 1, 2, 3, 4, tzinfo=UTC)
     ],
 )
 def test_a_file_holds_whom_its_name_says(name: str, expected: tuple[bool, str | None]) -> None:
-    assert held_by(name) == expected
-    assert resumed_by(name.replace("hold", "resume", 1))[0] == expected[0]
+    assert hold_in(name) == expected
+    assert hold_in(name.replace("hold", "resume", 1), RESUME)[0] == expected[0]
 
 
 def test_a_hold_lies_on_the_disk_until_it_is_ended(tmp_path: Path) -> None:

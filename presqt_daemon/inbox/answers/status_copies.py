@@ -4,18 +4,17 @@ import contextlib
 import os
 import queue
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.answers.notices import Notices
 from presqt_daemon.inbox.answers.ticket_names import TicketMarks
 from presqt_daemon.inbox.files.ownership import is_ours
-from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, open_place
+from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, open_place, parts_below
 from presqt_daemon.inbox.files.whole_file import create_whole
-from presqt_daemon.schemas.json_values import object_from_json
+from presqt_daemon.schemas.json_values import object_from_json, time_from_text
 from presqt_daemon.system.files import printable_name, rename_to_free
 from presqt_daemon.tickets.claim_record import (
     COPY_SUFFIX,
@@ -125,7 +124,8 @@ class StatusCopies:
                 records = self._marks.by_stem(name.removesuffix(NOTE_SUFFIX), path)
             else:
                 records = self._marks.by_copy(name, path)
-            if all(self._has_ended_before(record, before) for record in records):
+            infos = [self._uploads.folder(record.ticket).read_info_tree() for record in records]
+            if all(0 < _ended_at(info) < before for info in infos):
                 for one in {name, *(record.copy_name for record in records)}:
                     if is_ours(one, folder.handle):
                         self._uploads.may_act()
@@ -160,7 +160,7 @@ class StatusCopies:
         has_ended = info["status"] != "in_progress"
         if has_ended:
             del self._followed[ticket]
-            if _seconds_since(info.get("finished_at")) < LATE_SECONDS:
+            if _ended_at(info) > time.time() - LATE_SECONDS:
                 self._write(item.record, content)
             return
         if info.get("waiting_for") is None:
@@ -192,12 +192,8 @@ class StatusCopies:
             )
 
     def _place_of(self, record: ClaimRecord) -> InboxFolder | None:
-        inbox = os.path.realpath(self._config().inbox)
-        try:
-            parts = Path(record.inbox_folder).relative_to(inbox).parts
-        except ValueError:
-            return None
-        return InboxFolder(parts=parts) if len(parts) <= _DEEPEST else None
+        parts = parts_below(self._config().inbox, record.inbox_folder)
+        return None if parts is None or len(parts) > _DEEPEST else InboxFolder(parts=parts)
 
     def _is_below(self, base: InboxFolder, record: ClaimRecord) -> bool:
         """Whether a scanner's folder is the one for the place where the drop lay."""
@@ -205,15 +201,8 @@ class StatusCopies:
         if place is None:
             return False
         if not base.parts:
-            return place.parts[:1] == () or place.parts[0] not in self._config().targets
+            return not place.parts or place.parts[0] not in self._config().targets
         return place.parts[:1] == base.parts
-
-    def _has_ended_before(self, record: ClaimRecord, moment: float) -> bool:
-        tree = self._uploads.folder(record.ticket).read_info_tree()
-        try:
-            return datetime.fromisoformat(tree["finished_at"]).timestamp() < moment
-        except (ValueError, KeyError, TypeError):
-            return False
 
 
 def _replace(record: ClaimRecord, folder: int, content: bytes, mode: int) -> None:
@@ -234,9 +223,9 @@ def _replace(record: ClaimRecord, folder: int, content: bytes, mode: int) -> Non
         raise
 
 
-def _seconds_since(text: object) -> float:
+def _ended_at(info: Mapping[str, Any]) -> float:
+    """When a ticket has ended, in seconds since 1970; 0 where its status does not tell."""
     try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return float("inf")
-    return (datetime.now(UTC) - moment).total_seconds() if moment.tzinfo else float("inf")
+        return time_from_text(info["finished_at"]).timestamp()
+    except (ValueError, KeyError, TypeError):
+        return 0.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.claims.new_ticket import Drop, record_of
 from presqt_daemon.inbox.files.names import SIDECAR_SUFFIX
-from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, unknown_target
+from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, parts_below, unknown_target
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import sync_folder
 from presqt_daemon.tickets.claim_record import ClaimRecord
@@ -27,9 +27,8 @@ def remake_claim(uploads: Uploads, folder: TicketFolder, config: Config) -> Clai
     origin, drop = read_origin(folder), find_drop(folder)
     if origin is None or drop is None:
         return None
-    try:
-        parts = origin.parent.relative_to(os.path.realpath(config.inbox)).parts
-    except ValueError:  # the inbox has moved since
+    parts = parts_below(config.inbox, str(origin.parent))
+    if parts is None:  # the inbox has moved since
         return None
     place = InboxFolder(parts=parts, is_target=bool(parts) and parts[0] in config.targets)
     status = drop.lstat()

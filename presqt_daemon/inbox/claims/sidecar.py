@@ -100,7 +100,7 @@ def read_sidecar(drop_name: str, owner: int, folder: int, names: SidecarNames) -
         )
         return Sidecar(names=found, fault=fault)
     try:
-        handle, _ = open_own(name, folder, {owner})
+        handle = open_own(name, folder, {owner})
     except NotOwnError as error:
         return Sidecar(names=found, fault=bad_sidecar(printable_name(name), str(error)))
     except OSError as error:

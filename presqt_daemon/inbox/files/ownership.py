@@ -41,20 +41,16 @@ def status_of_own(name: str, folder: int, owners: Collection[int] | None) -> os.
     return status
 
 
-def open_own(name: str, folder: int, owners: Collection[int] | None) -> tuple[int, os.stat_result]:
-    """The same file open for reading, with the status of what is open.
-
-    Raises NotOwnError, and OSError when it cannot be opened.
-    """
+def open_own(name: str, folder: int, owners: Collection[int] | None) -> int:
+    """The same file open for reading. Raises NotOwnError, and OSError when it cannot be opened."""
     status_of_own(name, folder, owners)  # or a link would be an error of the system's own
     handle = open_file(name, folder)
     try:
-        status = os.fstat(handle)
-        check_own(status, owners)
+        check_own(os.fstat(handle), owners)
     except BaseException:
         os.close(handle)
         raise
-    return handle, status
+    return handle
 
 
 def is_ours(name: str, folder: int) -> bool:

@@ -65,6 +65,14 @@ class OpenPlace:
     sees_writers: bool
 
 
+def parts_below(inbox: Path, folder: str) -> tuple[str, ...] | None:
+    """The names below the inbox of a folder that a record names; None for one that is not there."""
+    try:
+        return Path(folder).relative_to(os.path.realpath(inbox)).parts
+    except ValueError:
+        return None
+
+
 @contextlib.contextmanager
 def open_place(inbox: Path, place: InboxFolder) -> Iterator[OpenPlace]:
     """The open folder of a place. Only the inbox itself may be a link.

@@ -13,15 +13,15 @@ from pathlib import Path
 from presqt_daemon.inbox.answers.events import Request, RequestedAction
 from presqt_daemon.leases.fence import pass_always
 from presqt_daemon.system.failpoints import reach
-from presqt_daemon.system.files import json_bytes, replace_file
+from presqt_daemon.system.files import json_bytes, open_regular, replace_file
 from presqt_daemon.system.shortage import start_thread
 from presqt_daemon.tickets.holds import (
+    RESUME,
     Holds,
     end_hold,
-    held_by,
+    hold_in,
     name_of_hold,
     read_holds,
-    resumed_by,
 )
 from presqt_daemon.tickets.store import is_ticket
 
@@ -128,7 +128,7 @@ class ControlFolder:
         self._take_holds(names)
         for name in names:
             asked = asked_by(name)
-            if held_by(name)[0] or resumed_by(asked)[0] or asked.endswith(ANSWER_SUFFIX):
+            if hold_in(name)[0] or hold_in(asked, RESUME)[0] or asked.endswith(ANSWER_SUFFIX):
                 continue
             taken = asked + self._ending
             if (request := self._request_from(name, asked, taken)) is None:
@@ -169,9 +169,9 @@ class ControlFolder:
     def _take_holds(self, names: list[str]) -> None:
         """Carry out what is resumed, and tell what is on hold then. Raises OSError."""
         for name in names:
-            is_resume, whom = resumed_by(asked_by(name))
-            taken = asked_by(name) + self._ending
-            if is_resume and self._take(name, taken):
+            asked = asked_by(name)
+            is_resume, whom = hold_in(asked, RESUME)
+            if is_resume and self._take(name, taken := asked + self._ending):
                 self._may_act()
                 end_hold(self._folder, whom)
                 (self._folder / taken).unlink(missing_ok=True)
@@ -224,8 +224,7 @@ class ControlFolder:
         path = self._folder / name
         for wait in (WORD_SECONDS, 0.0):
             try:
-                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-                with open(os.open(path, flags), "rb") as stream:
+                with open_regular(path) as stream:
                     content = stream.read(MAX_WORD_BYTES)
             except OSError:
                 return ""
