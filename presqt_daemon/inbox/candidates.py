@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass, replace
 
 from presqt_daemon.errors import UserFault
-from presqt_daemon.inbox.claims.claim import DropChangedError, Taken, UnfinishedError
+from presqt_daemon.inbox.answers.events import Claimed
+from presqt_daemon.inbox.claims.claim import DropChangedError, UnfinishedError
 from presqt_daemon.inbox.claims.new_ticket import Drop
 from presqt_daemon.inbox.files.leftover_names import CONTROL_SUFFIXES, GROWING_SUFFIXES
 from presqt_daemon.inbox.files.names import is_tag_file_name, is_zip_name
@@ -36,8 +37,6 @@ Key = tuple[InboxFolder, str]
 _LONG_PAUSE_SECONDS = 600.0
 _MAX_GROUP = 64
 """Drops that are claimed together; each keeps its file open meanwhile."""
-_UNFINISHED = ("unfinished",)
-"""What is said of a whole place, beside the names in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +58,6 @@ class Candidates:
     def __init__(self, context: FolderContext) -> None:
         self._context = context
         self.candidates: dict[InboxFolder, dict[str, Candidate]] = {}
-        self._unfinished: dict[InboxFolder, list[Taken]] = {}
         self._group: list[tuple[Drop, History]] = []
 
     def consider_drop(self, folder: OpenPlace, name: str, *, is_hinted: bool) -> None:
@@ -99,7 +97,7 @@ class Candidates:
             for drop in drops:
                 os.close(drop.handle)
         for (drop, history), result in zip(group, taken, strict=True):
-            if isinstance(result, Taken):
+            if isinstance(result, Claimed):
                 self.forget((folder.place, drop.name))
                 self._context.notices.clear((folder.place, drop.name))
                 if result.aside is None:
@@ -108,7 +106,7 @@ class Candidates:
                     self._context.copier.put(result)
             else:
                 self._cannot_take(folder, drop.name, history, result)
-        if any(isinstance(result, Taken) for result in taken):
+        if any(isinstance(result, Claimed) for result in taken):
             # the notes, and what has gone from here; no ticket hangs on it
             with contextlib.suppress(OSError):
                 os.fsync(folder.handle)
@@ -124,12 +122,7 @@ class Candidates:
                 self.forget(key)
             case UnfinishedError():
                 self.forget(key)
-                self._unfinished.setdefault(folder.place, []).append(error.taken)
-                self._context.notices.warn(
-                    (folder.place, _UNFINISHED),
-                    f"a ticket cannot be finished yet: {error.strerror}; trying again",
-                    "unfinished",
-                )
+                self._context.copier.put(error.taken)
             case DropChangedError():
                 self._wait(key, history, now + intake.settle, "it has just changed")
             case BlockingIOError():
@@ -146,20 +139,6 @@ class Candidates:
                 log.error("%s cannot be taken", where, exc_info=error)
                 due = now + _LONG_PAUSE_SECONDS
                 self._wait(key, history, due, "an error of ours", is_stuck=True)
-
-    @property
-    def has_unfinished(self) -> bool:
-        """Whether a drop is ours, but its ticket could not be finished yet."""
-        return bool(self._unfinished)
-
-    def finish_unfinished(self, folder: OpenPlace) -> None:
-        """Finish the tickets of this place whose drop is ours already, if that can be done now."""
-        for result in self._context.claimer.finish(self._unfinished.pop(folder.place, [])):
-            if isinstance(result, UnfinishedError):
-                self._unfinished.setdefault(folder.place, []).append(result.taken)
-            elif isinstance(result, Taken):
-                self._context.notices.clear((folder.place, _UNFINISHED))
-                self._context.announce(folder, result)
 
     def forget(self, key: Key) -> None:
         """The file is gone or taken."""

@@ -8,7 +8,6 @@ from presqt_daemon.inbox.answers.note import write_note
 from presqt_daemon.inbox.answers.notices import Notices
 from presqt_daemon.inbox.answers.status_copies import StatusCopies
 from presqt_daemon.inbox.answers.ticket_names import TicketMarks
-from presqt_daemon.inbox.claims.claim import Taken
 from presqt_daemon.inbox.claims.copying import Copier
 from presqt_daemon.inbox.files.places import OpenPlace
 from presqt_daemon.inbox.scan_context import ScanContext
@@ -45,7 +44,7 @@ class FolderContext:
         shown = f"{folder.place.shown}/{printable_name(name)}"
         self.notices.warn((folder.place, name), f"{shown} {what}", kind)
 
-    def announce(self, folder: OpenPlace, taken: Taken) -> None:
+    def announce(self, folder: OpenPlace, taken: Claimed) -> None:
         """Leave the note in the inbox and tell the daemon; the ticket is durable by now."""
         record = taken.record
         shown = printable_name(record.inbox_name)
@@ -60,14 +59,7 @@ class FolderContext:
         except OSError as error:
             log.warning("no note for %s: %s; the ticket goes on", shown, error.strerror)
         reach("claim-noted")
-        claim = Claimed(
-            ticket=record.ticket,
-            folder=taken.folder,
-            record=record,
-            size=taken.size,
-            error=record.fault,
-        )
         # before its end can be told
         self.copies.follow(record, is_new=True)
-        self.shared.emit(claim)
+        self.shared.emit(taken)
         self.claimer.coming.discard(record.ticket)

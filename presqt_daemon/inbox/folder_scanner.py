@@ -114,7 +114,6 @@ class FolderScanner:
             self._must_scan
             or bool(self._hints)
             or self._scan.again_in is not None
-            or self._candidates.has_unfinished
             or self._copies.has_news()
         )
 

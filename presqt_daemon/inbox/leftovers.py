@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 
+from presqt_daemon.inbox.answers.events import Claimed
 from presqt_daemon.inbox.answers.note import write_note
-from presqt_daemon.inbox.claims.claim import Taken
 from presqt_daemon.inbox.claims.recover import (
     Leftover,
     LeftoverKind,
@@ -67,7 +67,7 @@ class FolderLeftovers:
         own_drop(half.folder, record, self._context.config)
         size = (half.folder.path / record.zip_name).lstat().st_size
         named = self._context.claimer.finish_one(
-            Taken(place=folder.place, folder=half.folder, record=record, size=size)
+            Claimed(place=folder.place, folder=half.folder, record=record, size=size)
         )
         self._context.may_act()
         remove_twin_sidecar(folder, record, named.folder)

@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
-from presqt_daemon.inbox.answers.events import Request
-from presqt_daemon.inbox.claims.claim import Taken
+from presqt_daemon.inbox.answers.events import Claimed, Request
 from presqt_daemon.inbox.claims.recover import remove_twin_sidecar
 from presqt_daemon.inbox.claims.set_aside import (
     is_claimed_file,
@@ -95,7 +94,7 @@ class NonDrops:
                 return False
             remove_twin_sidecar(folder, record, place)
             self._context.copier.put(
-                Taken(
+                Claimed(
                     place=folder.place, folder=place, record=record, size=status.st_size, aside=name
                 )
             )

@@ -83,7 +83,6 @@ class Scan:
         self._leftovers.finish_in(folder, found.kinds[NameKind.ASIDE])
         # from now on what is hinted at here may be taken
         self._places[folder.path] = (folder.place, folder.identity)
-        self._candidates.finish_unfinished(folder)
         for name in found.kinds[NameKind.TAKEN_REQUEST]:
             self._non_drops.go_on_with_request(folder, name)
         for name in found.kinds[NameKind.REQUEST]:

@@ -6,22 +6,34 @@ from enum import StrEnum
 from pathlib import Path
 
 from presqt_daemon.errors import UserFault
+from presqt_daemon.inbox.files.places import InboxFolder
 from presqt_daemon.tickets.claim_record import ClaimRecord
 from presqt_daemon.tickets.store import TicketFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A drop has become a ticket: its folder has its final name and a status file.
+    """A drop of a place in the inbox that is ours: it has become a ticket, or is about to.
 
-    `error` is set for a drop that can only fail; it is the record's fault.
+    `aside` is its name in the inbox while it has still to be copied. When the daemon is told, its
+    folder has its final name and a status file.
     """
 
-    ticket: str
+    place: InboxFolder
     folder: TicketFolder
     record: ClaimRecord
     size: int
-    error: UserFault | None = None
+    aside: str | None = None
+
+    @property
+    def ticket(self) -> str:
+        """Its number."""
+        return self.record.ticket
+
+    @property
+    def error(self) -> UserFault | None:
+        """Why it can only fail, None for one that may go on."""
+        return self.record.fault
 
 
 class RequestedAction(StrEnum):

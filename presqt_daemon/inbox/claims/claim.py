@@ -25,6 +25,7 @@ from datetime import datetime
 
 from presqt_daemon.config import Config
 from presqt_daemon.errors import UserFault
+from presqt_daemon.inbox.answers.events import Claimed
 from presqt_daemon.inbox.claims.new_ticket import (
     Drop,
     fill_folder,
@@ -36,24 +37,13 @@ from presqt_daemon.inbox.claims.new_ticket import (
 from presqt_daemon.inbox.claims.set_aside import put_back
 from presqt_daemon.inbox.claims.sidecar import Sidecar, names_in, read_sidecar, remove_sidecar
 from presqt_daemon.inbox.files.names import aside_name
-from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace
+from presqt_daemon.inbox.files.places import OpenPlace
 from presqt_daemon.inbox.files.probe import writer_of
 from presqt_daemon.inbox.files.stability import Writer, sight_of
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import remove_tree, sync_folder
 from presqt_daemon.tickets.claim_record import ClaimRecord
 from presqt_daemon.tickets.store import TicketFolder, Uploads
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """A drop of a place in the inbox that is ours; `aside` is its name there until it is copied."""
-
-    place: InboxFolder
-    folder: TicketFolder
-    record: ClaimRecord
-    size: int
-    aside: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +63,7 @@ class DropChangedError(Exception):
 class UnfinishedError(OSError):
     """The drop is ours, but its ticket is not durable under its name: `finish` it again later."""
 
-    def __init__(self, taken: Taken, error: OSError) -> None:
+    def __init__(self, taken: Claimed, error: OSError) -> None:
         super().__init__(errno.EIO, error.strerror or str(error))
         self.taken = taken
 
@@ -89,16 +79,16 @@ class Claimer:
         self.coming: set[str] = set()
         self._now = now
 
-    def take(self, config: Config, drops: Sequence[Drop]) -> list[Taken | Exception]:
+    def take(self, config: Config, drops: Sequence[Drop]) -> list[Claimed | Exception]:
         """Take drops of one folder as a group; for each what came of it, in their order.
 
         An error is DropChangedError, FileNotFoundError when it went away, or OSError when the
         ticket cannot be made; in each case nothing is left behind. UnfinishedError is beyond the
         commit.
         """
-        results: dict[int, Taken | Exception] = {}
+        results: dict[int, Claimed | Exception] = {}
         begun = self._begin_all(config, drops, results)
-        moved: dict[int, Taken] = {}
+        moved: dict[int, Claimed] = {}
         for number, ticket in begun.items():
             try:
                 taken = self._commit(config, ticket)
@@ -107,25 +97,25 @@ class Claimer:
                 results[number] = error
             else:
                 (results if taken.aside else moved)[number] = taken
-        if any(isinstance(found, Taken) for found in results.values()) and drops:
+        if any(isinstance(found, Claimed) for found in results.values()) and drops:
             # or a power loss might give a drop its old name back beside its ticket
             os.fsync(drops[0].folder.handle)
         results |= dict(zip(moved, self.finish(list(moved.values())), strict=True))
         return [results[number] for number in range(len(drops))]
 
-    def finish(self, taken: Sequence[Taken]) -> list[Taken | Exception]:
+    def finish(self, taken: Sequence[Claimed]) -> list[Claimed | Exception]:
         """Give finished folders their final names, durably; may be repeated.
 
         For each the ticket under its name, or UnfinishedError.
         """
-        results: list[Taken | Exception] = []
+        results: list[Claimed | Exception] = []
         for one in taken:
             self.uploads.may_act()
             try:
                 results.append(self._name(one))
             except OSError as error:
                 results.append(UnfinishedError(one, error))
-        if any(isinstance(found, Taken) for found in results):
+        if any(isinstance(found, Claimed) for found in results):
             try:
                 sync_folder(self.uploads.root)
             except OSError as error:
@@ -133,7 +123,7 @@ class Claimer:
         reach("claim-kept")
         return results
 
-    def finish_one(self, taken: Taken) -> Taken:
+    def finish_one(self, taken: Claimed) -> Claimed:
         """The same for one. Raises UnfinishedError."""
         (named,) = self.finish([taken])
         if isinstance(named, Exception):
@@ -142,7 +132,7 @@ class Claimer:
 
     def refuse(
         self, config: Config, folder: OpenPlace, name: str, status: os.stat_result, fault: UserFault
-    ) -> Taken:
+    ) -> Claimed:
         """Make the ticket of something that is no file and stays where it is. Raises OSError."""
         drop = Drop(folder=folder, name=name, handle=-1, status=status, fault=fault)
         record = replace(
@@ -155,14 +145,14 @@ class Claimer:
         try:
             ticket.folder.sync_claim()
             return self.finish_one(
-                Taken(place=folder.place, folder=ticket.folder, record=record, size=0)
+                Claimed(place=folder.place, folder=ticket.folder, record=record, size=0)
             )
         except BaseException:
             self._give_up(ticket)
             raise
 
     def _begin_all(
-        self, config: Config, drops: Sequence[Drop], results: dict[int, Taken | Exception]
+        self, config: Config, drops: Sequence[Drop], results: dict[int, Claimed | Exception]
     ) -> dict[int, _Begun]:
         """The tickets whose records are on the disk; the others' errors are among the results."""
         begun: dict[int, _Begun] = {}
@@ -201,7 +191,7 @@ class Claimer:
             raise
         return ticket
 
-    def _commit(self, config: Config, ticket: _Begun) -> Taken:
+    def _commit(self, config: Config, ticket: _Begun) -> Claimed:
         """Move the drop in, or aside. Raises DropChangedError and OSError.
 
         Before each step is asked whether this is the daemon still: one that was frozen does one
@@ -218,7 +208,7 @@ class Claimer:
             remove_sidecar(ticket.sidecar, drop.folder.handle)
         if aside is None:
             make_own(drop.handle, config, drop.folder.place.known_target)
-        return Taken(
+        return Claimed(
             place=drop.folder.place,
             folder=ticket.folder,
             record=ticket.record,
@@ -234,7 +224,7 @@ class Claimer:
         if name is None or not os.path.lexists(ticket.folder.path / name):
             remove_tree(ticket.folder.path)
 
-    def _name(self, taken: Taken) -> Taken:
+    def _name(self, taken: Claimed) -> Claimed:
         """Give a folder its final name, if it has not got it yet. Raises OSError."""
         named = self.uploads.folder(taken.record.ticket)
         with contextlib.suppress(FileNotFoundError):  # it was done before

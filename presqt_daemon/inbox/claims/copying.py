@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from presqt_daemon.inbox.claims.claim import Taken
+from presqt_daemon.inbox.answers.events import Claimed
 from presqt_daemon.inbox.claims.set_aside import is_claimed_file, put_back, remove_claimed_file
 from presqt_daemon.inbox.files.places import OpenPlace, open_place
 from presqt_daemon.inbox.files.probe import open_file
@@ -48,7 +48,7 @@ class SourceChangedError(Exception):
 class Copier:
     """Copies one after the other, small and large ones apart; what fails is tried again later."""
 
-    def __init__(self, context: ScanContext, done: Callable[[OpenPlace, Taken], None]) -> None:
+    def __init__(self, context: ScanContext, done: Callable[[OpenPlace, Claimed], None]) -> None:
         """`done` hears of each ticket that has its copy, while the drop's folder is open."""
         self._context = context
         self._claimer = context.claimer
@@ -56,15 +56,18 @@ class Copier:
         self._owners = context.copying
         self._done = done
         self._change = threading.Condition()
-        self._tickets: dict[str, Taken] = {}
-        self._queues: dict[bool, list[tuple[float, int, float, Taken]]] = {True: [], False: []}
+        self._tickets: dict[str, Claimed] = {}
+        self._queues: dict[bool, list[tuple[float, int, float, Claimed]]] = {True: [], False: []}
         self._threads: dict[bool, threading.Thread] = {}
         self._order = itertools.count()
         self._stopped = False
         self._without_room: set[str] = set()
 
-    def put(self, taken: Taken) -> None:
-        """Copy a drop that was set aside as soon as its turn comes."""
+    def put(self, taken: Claimed) -> None:
+        """Copy a drop that was set aside as soon as its turn comes, and finish its ticket.
+
+        One that lies in its ticket already, which could not get its name, is finished only.
+        """
         is_small = taken.size < SMALL_BYTES
         ticket = taken.record.ticket
         with self._change:
@@ -88,7 +91,7 @@ class Copier:
         """Whether a ticket's drop is being copied or waits for it, here or in another scanner."""
         return ticket in self._owners
 
-    def copies(self) -> tuple[Taken, ...]:
+    def copies(self) -> tuple[Claimed, ...]:
         """What is not copied yet."""
         with self._change:
             return tuple(self._tickets.values())
@@ -105,13 +108,13 @@ class Copier:
         for thread in self._threads.values():
             thread.join(timeout)
 
-    def _let_go(self, taken: Taken) -> None:
+    def _let_go(self, taken: Claimed) -> None:
         ticket = taken.record.ticket
         self._tickets.pop(ticket, None)
         self._owners.pop(ticket, None)
         self._without_room.discard(ticket)
 
-    def _push(self, is_small: bool, due: float, pause: float, taken: Taken) -> None:
+    def _push(self, is_small: bool, due: float, pause: float, taken: Claimed) -> None:
         heapq.heappush(self._queues[is_small], (due, next(self._order), pause, taken))
         self._change.notify_all()
 
@@ -134,7 +137,7 @@ class Copier:
                     due = self._clock() + pause
                     self._push(is_small, due, min(pause * 2, _LONGEST_PAUSE_SECONDS), taken)
 
-    def _try(self, taken: Taken, *, is_first: bool) -> bool:
+    def _try(self, taken: Claimed, *, is_first: bool) -> bool:
         """Copy once; False when it must be tried again."""
         name = printable_name(taken.record.inbox_name)
         log = shared_log("copy", taken.place.known_target, taken.record.ticket)
@@ -148,19 +151,20 @@ class Copier:
                 self._without_room.add(taken.record.ticket)
             if is_first:
                 reason = getattr(error, "strerror", None) or str(error)
-                log.warning(
-                    "%s stays in the inbox, since it cannot be copied yet: %s; it is tried again",
-                    name,
-                    reason,
-                )
+                what = "stays in the inbox, since it cannot be copied yet"
+                if taken.aside is None:
+                    what = "is taken, but its ticket cannot be finished yet"
+                log.warning("%s %s: %s; it is tried again", name, what, reason)
             return False
         except Exception:
             log.exception("%s cannot be copied", name)
             return False
         return True
 
-    def _finish(self, folder: OpenPlace, taken: Taken) -> None:
-        assert taken.aside is not None
+    def _finish(self, folder: OpenPlace, taken: Claimed) -> None:
+        if taken.aside is None:
+            self._done(folder, self._claimer.finish_one(taken))
+            return
         os.fsync(folder.handle)  # or a power loss might give the drop its old name back beside us
         size = taken.size
         if taken.folder.path.exists():  # else an earlier attempt got as far as the final name
@@ -189,7 +193,7 @@ class Copier:
         reach("copy-unlinked")
         self._done(folder, replace(named, size=size))
 
-    def _give_up(self, folder: OpenPlace, taken: Taken, why: str) -> None:
+    def _give_up(self, folder: OpenPlace, taken: Claimed, why: str) -> None:
         name = printable_name(taken.record.inbox_name)
         log = shared_log("drop gone", folder.place.known_target, taken.record.ticket)
         log.warning("%s %s", name, why)
@@ -197,7 +201,7 @@ class Copier:
         remove_tree(taken.folder.path)
         self._claimer.coming.discard(taken.record.ticket)
 
-    def _copy(self, source: int, taken: Taken) -> int:
+    def _copy(self, source: int, taken: Claimed) -> int:
         """Copy under a hidden name, then give the copy its own; the number of bytes."""
         assert taken.record.zip_name is not None
         status = os.fstat(source)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from presqt_daemon.config import Config
-from presqt_daemon.inbox.claims.claim import Claimer, DropChangedError, Taken
+from presqt_daemon.inbox.answers.events import Claimed
+from presqt_daemon.inbox.claims.claim import Claimer, DropChangedError
 from presqt_daemon.inbox.claims.new_ticket import Drop
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, open_place
 from presqt_daemon.tickets.status_writer import utc_now
@@ -48,7 +49,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield Desk(config, folder)
 
 
-def take(desk: Desk, drop: Drop) -> Taken:
+def take(desk: Desk, drop: Drop) -> Claimed:
     """The ticket, or the error that came of it."""
     (found,) = desk.claimer.take(desk.config, [drop])
     if isinstance(found, Exception):
@@ -163,7 +164,7 @@ def test_a_group_waits_for_its_records_then_moves_all_then_syncs_the_folders(
     found = desk.claimer.take(desk.config, drops)
     for drop in drops:
         os.close(drop.handle)
-    tickets = [taken.record.ticket for taken in found if isinstance(taken, Taken)]
+    tickets = [taken.record.ticket for taken in found if isinstance(taken, Claimed)]
     assert len(tickets) == 3
     finished = [f"fsync .new-{ticket}" for ticket in tickets]
     assert [call for call in calls.made if "sync" in call] == [
@@ -185,7 +186,7 @@ def test_one_that_fails_in_a_group_holds_up_no_other(desk: Desk) -> None:
     for drop in drops:
         os.close(drop.handle)
     assert isinstance(first, FileNotFoundError)
-    assert isinstance(second, Taken)
+    assert isinstance(second, Claimed)
     assert desk.claimer.coming == {second.record.ticket}
 
 

@@ -1,5 +1,6 @@
 """Drops that are copied into their ticket."""
 
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.config import Config
+from presqt_daemon.inbox.answers.events import Claimed
 from presqt_daemon.inbox.claims import copying
-from presqt_daemon.inbox.claims.claim import Claimer, Taken
+from presqt_daemon.inbox.claims.claim import Claimer
 from presqt_daemon.inbox.claims.copying import Copier
 from presqt_daemon.inbox.claims.new_ticket import Drop
 from presqt_daemon.inbox.files.places import InboxFolder, open_place
@@ -28,7 +30,7 @@ def quick_clock() -> float:
     return time.monotonic() * 50
 
 
-def set_aside(config: Config, claimer: Claimer) -> Taken:
+def set_aside(config: Config, claimer: Claimer) -> Claimed:
     """A drop that is ours and has to be copied, since it has two names."""
     path = config.inbox / "osf" / "bag.zip"
     path.write_bytes(ZIP)
@@ -37,7 +39,7 @@ def set_aside(config: Config, claimer: Claimer) -> Taken:
         status = os.fstat(stream.fileno())
         drop = Drop(folder=folder, name="bag.zip", handle=stream.fileno(), status=status)
         (taken,) = claimer.take(config, [drop])
-    assert isinstance(taken, Taken)
+    assert isinstance(taken, Claimed)
     assert taken.aside is not None
     return taken
 
@@ -51,7 +53,7 @@ def scanners(claimer: Claimer, config: Config, clock: Callable[[], float]) -> Sc
 def test_a_drop_that_changes_while_it_is_copied_is_given_back(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     claimer = Claimer(Uploads(config.mediafiles), utc_now)
-    done: list[Taken] = []
+    done: list[Claimed] = []
 
     def meddle(_target: str, _size: int) -> int:
         """Write to the file when it has been opened, and is about to be copied."""
@@ -74,7 +76,7 @@ def test_a_drop_that_changes_while_it_is_copied_is_given_back(tmp_path: Path) ->
 def test_a_copy_that_is_stopped_can_be_made_later(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     claimer = Claimer(Uploads(config.mediafiles), utc_now)
-    done: list[Taken] = []
+    done: list[Claimed] = []
     copy = set_aside(config, claimer)
     stopped = Copier(scanners(claimer, config, quick_clock), lambda _, taken: done.append(taken))
     stopped.stop(5.0)
@@ -95,7 +97,7 @@ def test_a_drop_removed_while_it_waits_leaves_no_ticket(tmp_path: Path) -> None:
     copy = set_aside(config, claimer)
     assert copy.aside is not None
     (config.inbox / "osf" / copy.aside).unlink()
-    done: list[Taken] = []
+    done: list[Claimed] = []
     copier = Copier(scanners(claimer, config, quick_clock), lambda _, taken: done.append(taken))
     copier.put(copy)
     until(lambda: not copier.copies())
@@ -191,3 +193,27 @@ def test_a_copy_that_would_fill_the_disk_waits_and_one_that_fits_passes_it(
         assert daemon.claims(2)[1].record.inbox_name == "large.zip"
         daemon.settled()
     assert left_in(config.inbox / "osf") == []
+
+
+def test_a_ticket_that_cannot_get_its_name_yet_is_told_of_when_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(tmp_path)
+    refusals = iter([OSError(errno.EIO, os.strerror(errno.EIO))])
+    rename = os.rename
+
+    def rename_later(source: Path, destination: Path, **folders: int) -> None:
+        """Refuse once to give a claim's folder its name, when the drop lies in it."""
+        if not folders and (refusal := next(refusals, None)) is not None:
+            raise refusal
+        rename(source, destination, **folders)
+
+    monkeypatch.setattr(os, "rename", rename_later)
+    (config.inbox / "osf" / "bag.zip").write_bytes(ZIP)
+    with running(config) as daemon:
+        claim = daemon.claim()
+        daemon.settled()
+    assert next(refusals, None) is None
+    assert names_in(config.uploads_folder) == [claim.ticket]
+    assert (claim.folder.path / "bag.zip").read_bytes() == ZIP
+    assert names_in(config.inbox / "osf") == [claim.record.receipt_name]
