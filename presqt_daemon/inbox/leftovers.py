@@ -66,9 +66,8 @@ class FolderLeftovers:
             return
         own_drop(half.folder, record, self._context.config)
         size = (half.folder.path / record.zip_name).lstat().st_size
-        named = self._context.claimer.finish_one(
+        self._context.may_act()
+        remove_twin_sidecar(folder, record, half.folder)
+        self._context.copier.put(
             Claimed(place=folder.place, folder=half.folder, record=record, size=size)
         )
-        self._context.may_act()
-        remove_twin_sidecar(folder, record, named.folder)
-        self._context.announce(folder, named)

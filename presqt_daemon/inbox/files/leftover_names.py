@@ -92,23 +92,15 @@ CONTROL_SUFFIXES = (".aria2", ".st", ".lftp-pget-status")
 
 def is_leftover_file(name: str, more: tuple[str, ...] = ()) -> bool:
     """Whether the table, or one of the patterns added to it, names the file."""
-    return _pattern(more).fullmatch(name.lower()) is not None
+    return _pattern(FILES, more).fullmatch(name.lower()) is not None
 
 
 def is_leftover_folder(name: str) -> bool:
     """Whether a folder is a file server's or a program's own."""
-    return _folders().fullmatch(name.lower()) is not None
+    return _pattern(FOLDERS).fullmatch(name.lower()) is not None
 
 
 @functools.lru_cache(maxsize=8)
-def _pattern(more: tuple[str, ...]) -> re.Pattern[str]:
-    return _joined((*(pattern for pattern, _ in FILES), *more))
-
-
-@functools.lru_cache(maxsize=1)
-def _folders() -> re.Pattern[str]:
-    return _joined(tuple(pattern for pattern, _ in FOLDERS))
-
-
-def _joined(patterns: tuple[str, ...]) -> re.Pattern[str]:
+def _pattern(table: tuple[tuple[str, str], ...], more: tuple[str, ...] = ()) -> re.Pattern[str]:
+    patterns = (*(pattern for pattern, _ in table), *more)
     return re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns))

@@ -26,11 +26,11 @@ PLAIN_NAME = "drop.zip"
 
 _MAX_INSIDE_BYTES = 200
 _MAX_UNUSED_BYTES = NAME_MAX_BYTES - len(".unused-999")
-_TICKET_LENGTH = 36
 _REQUEST = re.compile(r"(?is)(.+\.(?:zip|(?-i:[0-9a-f]{8})))\.(cancel|retry)(?:\.txt)?")
 """Windows hides the `.txt` of the empty file that it makes, and so do other desktops."""
 
 _TAKEN_REQUEST = re.compile(r"\.(cancel|retry)-([0-9a-f-]{36})\.([0-9]{1,16})")
+_ASIDE = re.compile(rf"(?s){re.escape(ASIDE_PREFIX)}([0-9a-f-]{{36}})-(.+)")
 _COPY = re.compile(rf"(?s).+\.[0-9a-f]{{8}}{re.escape(COPY_SUFFIX)}")
 _OURS = re.compile(
     rf"(?s)(?i:.+\.(cancel|retry)){re.escape(ANSWER_SUFFIX)}"
@@ -185,13 +185,10 @@ def aside_name(ticket: str, name: str) -> str:
 
 def ticket_of_aside(name: str) -> str | None:
     """The ticket of a drop that was set aside; None for any other name."""
-    rest = name.removeprefix(ASIDE_PREFIX)
-    ticket = rest[:_TICKET_LENGTH]
-    if rest == name or not is_ticket(ticket) or rest[_TICKET_LENGTH : _TICKET_LENGTH + 1] != "-":
-        return None
-    return ticket if len(rest) > _TICKET_LENGTH + 1 else None
+    found = _ASIDE.fullmatch(name)
+    return found[1] if found is not None and is_ticket(found[1]) else None
 
 
 def name_of_aside(name: str) -> str:
     """The drop's own name, as far as it fitted; never a hidden one."""
-    return name[len(ASIDE_PREFIX) + _TICKET_LENGTH + 1 :].lstrip(".") or PLAIN_NAME
+    return _ASIDE.sub(r"\2", name).lstrip(".") or PLAIN_NAME
