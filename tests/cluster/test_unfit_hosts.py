@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from tests.cluster.cluster import LONG, Cluster, Place, open_cluster
-from tests.cluster.test_cluster import assert_finished, assert_sent_once
+from tests.cluster.test_cluster import FILES, SLOW, assert_finished, assert_sent_once
 from tests.house.house import wait_until
 
 pytest.importorskip("distributed", reason="needs the extra dask")
@@ -79,3 +80,40 @@ def test_the_ticket_and_check_say_what_to_do_about_a_host_that_cannot(tmp_path: 
         cluster.start_host("b")
         assert_finished(cluster.wait_for_end(1))
         assert_sent_once(cluster, 1, 3)
+
+
+def hosts_of(cluster: Cluster) -> set[str]:
+    """The hosts that have a ticket now."""
+    return {info["host"] for info in cluster.infos() if info["host"] is not None}
+
+
+@pytest.mark.timeout(1200)
+def test_a_fit_host_gets_the_tickets_and_one_that_is_mended_comes_back(tmp_path: Path) -> None:
+    with open_cluster(tmp_path) as cluster:
+        own = Path(own_config(cluster))
+        cluster.house.start()
+        # the first to be there, with more places: dask would give it most
+        cluster.start_host("a", threads=8, PRESQT_DAEMON_CONFIG=str(own))
+        cluster.start_host("b")
+        for number in range(6):
+            cluster.drop(f"bag{number}", 3)
+        assert_finished(cluster.wait_for_end(6))
+        assert "waits for the engine" not in cluster.house.log
+        assert "staging, targets.osf differ" in cluster.house.log
+
+        # the only fit one dies over a ticket, and another of that kind comes later
+        cluster.slow_down(SLOW)
+        cluster.drop("lost", FILES)
+        assert wait_until(lambda: hosts_of(cluster), LONG) == {"b"}
+        cluster.hosts["b"].signal(signal.SIGKILL)
+        wait_until(lambda: "waits for the engine" in cluster.house.log, LONG)
+        cluster.start_host("c")
+        assert_finished(cluster.wait_for_end(7))
+
+        own.write_text((cluster.root / "config.yaml").read_text())
+        for number in range(12):
+            cluster.drop(f"late{number}", FILES)
+        wait_until(lambda: "a" in hosts_of(cluster), LONG, what="for the mended host")
+        assert_finished(cluster.wait_for_end(19))
+        assert [path for path, times in cluster.puts().items() if times > 1] == []
+        assert cluster.creations() == 19

@@ -8,9 +8,11 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from presqt_daemon.config import EngineOptions
+from presqt_daemon.system.logs import shared_log
 from presqt_daemon.workers.engines.starts import EngineDownError, HostLostError, NotHereError
 
 P = ParamSpec("P")
@@ -23,25 +25,37 @@ CONNECT_SECONDS = 10.0
 AGAIN_SECONDS = 5.0
 """After a connection that failed: so long every run is told the same cause."""
 
+AVOID_SECONDS = 30.0
+"""So long a host that refused a ticket gets none while there are others; it may be mended then."""
+
 for _name in ("distributed", "distributed.client", "distributed.core", "distributed.comm"):
     # what it would say we say once, on the tickets that wait
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 class HandedOut(Future[T]):
-    """A run that was handed to the scheduler; cancelled, it is not begun any more."""
+    """A run that was handed to the scheduler; cancelled, it is not begun any more.
+
+    `workers` are the addresses of those that may have it, None for any.
+    """
 
     theirs: Any = None
+    workers: frozenset[str] | None = None
+    is_given_up = False
 
     def cancel(self) -> bool:
         """Ask the scheduler to forget it; what runs already goes on."""
+        self.is_given_up = True
         if self.theirs is not None:
             self.theirs.cancel()
         return True
 
 
 class DaskEngine(Executor):
-    """Safe from several threads. A scheduler that comes back is connected to anew."""
+    """Safe from several threads. A scheduler that comes back is connected to anew.
+
+    A run that a host refuses is handed to the others, as long as there is one that has not.
+    """
 
     def __init__(self, options: EngineOptions, clock: Callable[[], float] = time.monotonic) -> None:
         self._options = options
@@ -50,29 +64,74 @@ class DaskEngine(Executor):
         self._client: Any = None
         self._cause = ""
         self._failed_at = float("-inf")
+        self._refused_at: dict[str, float] = {}
+        self._bound: set[HandedOut[Any]] = set()
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Hand a run to the scheduler. Raises EngineDownError, and then it has not begun."""
-        client = self._connected()
         ours: HandedOut[T] = HandedOut()
         ours.set_running_or_notify_cancel()
+        self._hand_out(ours, partial(function, *args, **kwargs))
+        return ours
+
+    def _hand_out(self, ours: HandedOut[T], work: Callable[[], T]) -> None:
+        client = self._connected()
+        ours.workers = self._fit_workers(client)
+        workers = None if ours.workers is None else sorted(ours.workers)
+        key = f"presqt-{uuid.uuid4().hex}"
         try:
-            theirs = client.submit(
-                function, *args, **kwargs, pure=False, retries=0, key=f"presqt-{uuid.uuid4().hex}"
-            )
+            theirs = client.submit(work, pure=False, retries=0, key=key, workers=workers)
         except (OSError, RuntimeError, ValueError) as error:
             raise EngineDownError(f"the scheduler takes nothing ({error})") from None
-
         ours.theirs = theirs
+        if workers is not None:
+            self._bound.add(ours)
 
         def end(done: Any) -> None:
+            self._bound.discard(ours)
             # the last reference to theirs: letting it go earlier would cancel it
-            with contextlib.suppress(Exception):
-                _hand_on(done, ours)
+            try:
+                if not self._goes_to_another(client, done, ours, work):
+                    _hand_on(done, ours)
+            except Exception as error:  # noqa: BLE001  (whoever waits for it is told something)
+                ours.set_exception(EngineDownError(f"its end is not known ({_words(error)})"))
             theirs.release()
 
         theirs.add_done_callback(end)
-        return ours
+
+    def _fit_workers(self, client: Any) -> frozenset[str] | None:
+        """Those that have refused nothing lately, None where all are alike."""
+        with self._lock:
+            now = self._clock()
+            for address, moment in list(self._refused_at.items()):
+                if now - moment >= AVOID_SECONDS:
+                    del self._refused_at[address]
+            refused = frozenset(self._refused_at)
+        return (frozenset(client.nthreads()) - refused or None) if refused else None
+
+    def _goes_to_another(
+        self, client: Any, done: Any, ours: HandedOut[T], work: Callable[[], T]
+    ) -> bool:
+        """Whether a run that its host refused was handed to one that has not."""
+        if done.status != "error" or ours.is_given_up:
+            return False
+        error = done.exception(timeout=CONNECT_SECONDS)
+        if isinstance(error, distributed.KilledWorker):
+            return False
+        try:
+            where = client.run_on_scheduler(_workers_that_failed, done.key)
+        except Exception:  # noqa: BLE001  (its scheduler may do nothing for us: the ticket waits)
+            return False
+        for address in where:
+            log = shared_log(f"refused by {address}", None)
+            seconds = f"{AVOID_SECONDS:g} s"
+            log.warning("worker %s gets no tickets for %s: %s", address, seconds, _words(error))
+        with self._lock:
+            self._refused_at.update(dict.fromkeys(where, self._clock()))
+        if self._fit_workers(client) is None:
+            return False
+        self._hand_out(ours, work)
+        return True
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
         """Let go of the scheduler; what runs there goes on, and tells its ticket."""
@@ -82,9 +141,13 @@ class DaskEngine(Executor):
     def trouble(self) -> str | None:
         """Why nothing that was submitted can begin, None where a worker is there."""
         try:
-            self._connected()
+            there = self._connected().nthreads()
         except EngineDownError as down:
             return str(down)
+        for ours in list(self._bound):
+            if ours.workers is not None and ours.workers.isdisjoint(there):
+                # it would wait for them for ever
+                ours.theirs.cancel()
         return None
 
     def on_every_host(self, function: Callable[..., T], *args: Any) -> dict[str, T | str]:
@@ -138,6 +201,11 @@ class DaskEngine(Executor):
             self._client = None
 
 
+def _workers_that_failed(key: str, dask_scheduler: Any) -> list[str]:
+    """Run by the scheduler: the addresses of those on which a run has failed."""
+    return sorted(dask_scheduler.tasks[key].erred_on)
+
+
 def security_of(options: EngineOptions) -> Any:
     """How the connection is encrypted and proved, None without TLS files."""
     if options.tls_ca is None:
@@ -159,7 +227,7 @@ def _hand_on(done: Any, ours: "Future[Any]") -> None:
             ours.set_exception(EngineDownError(f"the result was lost ({_words(error)})"))
         return
     if done.status != "error":
-        ours.set_exception(EngineDownError("the connection to the scheduler was lost"))
+        ours.set_exception(EngineDownError("its workers, or the scheduler, went away"))
         return
     told: BaseException = done.exception(timeout=CONNECT_SECONDS)
     if isinstance(told, distributed.KilledWorker):

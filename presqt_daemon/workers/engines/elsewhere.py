@@ -125,9 +125,10 @@ class Elsewhere:
             if asked in {NOTHING, HOLD} and clock() - idle_since < IDLE_SECONDS:
                 continue
             idle_since = clock()
+            # asked for runs that have begun as well: their hosts may have gone
+            trouble = self._trouble()
             if _is_begun(folder):
                 continue
-            trouble = self._trouble()
             if trouble is None and asked in {NOTHING, HOLD}:
                 continue
             future.cancel()
