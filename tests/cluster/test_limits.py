@@ -1,6 +1,7 @@
 """A run that must be ended is ended on its own host, by the same limits and with the same words."""
 
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from tests.bags import bag_zip, drop
 from tests.cluster.cluster import LONG, open_cluster
 from tests.house.house import House, open_house, wait_until
 from tests.house.shelf import Shelf
+from tests.house.test_workers import sleeps_in_c
 
 pytest.importorskip("distributed", reason="needs the extra dask")
 pytestmark = pytest.mark.full
@@ -86,3 +88,17 @@ def test_stuck_in_c_over_memory_or_over_time_ends_on_its_host_as_with_the_local_
         wait_until(lambda: not host.is_at_work(), LONG)
         assert set(shelf.puts.values()) == {1}
         assert len(shelf.rooms) == 4
+
+
+def test_a_run_that_is_stuck_in_c_ends_with_its_hosts_worker(tmp_path: Path, shelf: Shelf) -> None:
+    with open_cluster(tmp_path) as cluster:
+        targets = {"stuck": {**shelf.target(misbehave="stuck"), "time_limit": "1h"}}
+        cluster.house.configure(targets=targets)
+        host = cluster.start_host("a")
+        cluster.house.start()
+        drop(bag_zip(PAYLOAD), cluster.house.inbox / "stuck" / "stuck.zip")
+        wait_until(lambda: shelf.rooms, LONG, what="for the upload to begin")
+        (run,) = wait_until(host.at_work, LONG)
+        wait_until(lambda: sleeps_in_c(run), LONG, what="to be stuck")
+        host.signal(signal.SIGKILL, whole=False)
+        wait_until(lambda: not run.is_running(), 30, what="for the run to end")

@@ -102,6 +102,29 @@ def test_a_hanging_worker_is_reaped_at_its_time_limit_with_all_it_started(
         wait_until(lambda: not any(is_alive(p) for p in orphans), 5)
 
 
+def sleeps_in_c(process: psutil.Process) -> bool:
+    """Whether a thread is in sleep(3), as `stuck` has it, which holds the GIL for an hour."""
+    waits = Path(f"/proc/{process.pid}/task").glob("*/wchan")
+    return any("nanosleep" in wait.read_text() for wait in waits)
+
+
+def test_a_worker_that_runs_no_python_any_more_ends_with_its_daemon(
+    tmp_path: Path, shelf: Shelf
+) -> None:
+    with open_house(tmp_path, targets=targets(shelf, "stuck", time_limit="1h")) as house:
+        house.start()
+        drop(bag_zip(PAYLOAD), house.inbox / "bad" / "bad.zip")
+        worker = psutil.Process(
+            wait_until(lambda: (i := house.of("bad.zip")) and i["function_process_id"])
+        )
+        wait_until(lambda: [room for room in shelf.rooms.values() if room.title == "P"])
+        wait_until(lambda: sleeps_in_c(worker))
+        assert house.process is not None
+        house.process.kill()
+        house.process.wait(60)
+        wait_until(lambda: not is_alive(worker), 60, what="for the worker to end")
+
+
 def cmd(process: psutil.Process) -> list[str]:
     try:
         return list(process.cmdline())

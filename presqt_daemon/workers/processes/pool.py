@@ -7,6 +7,7 @@ process can be had now, or the forkserver dies or hangs, a run waits: that is no
 """
 
 import contextlib
+import fcntl
 import logging
 import multiprocessing
 import os
@@ -60,9 +61,6 @@ FREE_SECONDS = 1.0
 """How long a worker waits for another run, before it goes."""
 
 WARN_EVERY_SECONDS = 60.0
-OWN_THREADS = 2
-"""The worker's own, and the one that watches for the parent's end."""
-
 NOT_BEGUN = os.EX_TEMPFAIL
 """The exit code of a worker that could not begin, for want of threads or memory."""
 
@@ -216,7 +214,7 @@ def _is_waited_for(task: Task | UpgradeTask) -> bool:
 
 def _has_left_something() -> bool:
     """Whether a task has left threads or programs behind: then this process is not used again."""
-    if threading.active_count() > OWN_THREADS:
+    if threading.active_count() > 1:
         return True
     try:
         os.waitpid(-1, os.WNOHANG)
@@ -245,17 +243,21 @@ def _settle_in(verbosity: int, *, journal: bool) -> None:
 
 
 def _end_with_parent() -> None:
-    """Kill this worker and its children the moment the daemon is gone, however it went."""
+    """Have the kernel kill this worker and its children the moment the daemon is gone.
+
+    No thread of ours could do it for a worker that is stuck in C and runs no Python any more.
+    Raises OSError.
+    """
     parent = multiprocessing.parent_process()
     if parent is None:
         return
-    sentinel = parent.sentinel
-
-    def guard() -> None:
-        wait([sentinel])
+    # a pipe that nobody writes to: its last writer's end is its only event (fcntl(2), F_SETSIG)
+    pipe = parent.sentinel
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    if wait([pipe], 0):  # it was gone before
         os.killpg(0, signal.SIGKILL)
-
-    threading.Thread(target=guard, name="guard", daemon=True).start()
 
 
 def _say_briefly(

@@ -192,13 +192,13 @@ def test_a_large_message_comes_whole_and_what_was_said_before_the_end_is_heard()
 
 
 def unable(channel: Connection, verbosity: int, *, journal: bool) -> None:
-    """A worker in a machine that has no thread left."""
+    """A worker in a machine that has no memory left."""
     from presqt_daemon.workers.processes import pool  # noqa: PLC0415
 
-    def refuse(*_: object) -> None:
-        raise RuntimeError("can't start new thread")
+    def refuse(*_: object, **_more: object) -> None:
+        raise MemoryError
 
-    threading.Thread.start = refuse  # type: ignore[method-assign,assignment]
+    pool.open_log = refuse  # type: ignore[attr-defined]
     pool.serve(channel, verbosity, journal)
 
 
@@ -206,7 +206,7 @@ def begin_unable(channel: Connection) -> None:
     unable(channel, 0, journal=False)
 
 
-def test_a_worker_that_gets_no_thread_says_so_by_its_exit_code() -> None:
+def test_a_worker_that_gets_no_memory_says_so_by_its_exit_code() -> None:
     worker = started(begin_unable)
     assert worker.exit_code(50.0) == NOT_BEGUN
     worker.close()
