@@ -17,8 +17,8 @@ from presqt_daemon.findings import finding, refusal
 from presqt_daemon.letter_forms import composed
 from presqt_daemon.model import Severity
 from presqt_daemon.staging.bag_in_zip import BagInZip, find_bag
-from presqt_daemon.zips.code_pages import CODE_PAGES, CodePageError, shown_page
 from presqt_daemon.zips.entries import Archive, UndeclaredNamesError, ZipFile, open_zip
+from presqt_daemon.zips.names import CODE_PAGES, CodePageError, shown_page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,18 +37,15 @@ class _Reading:
 def open_bag_zip(path: Path, config: StagingConfig) -> Iterator[Archive]:
     """A zip whose entries are all safe to unpack, its names read as its manifest has them.
 
-    Raises as `open_zip` and `read_zip` do.
+    Names as they are usually read where the zip declares them, or where no other reading fits
+    better. Raises as `open_zip` and `ZipFile.read` do, and UserFault `invalid-bag` where two code
+    pages fit and differ.
     """
     with open_zip(path) as file:
-        yield read_zip(file, config)
+        yield _read(file, config)
 
 
-def read_zip(file: ZipFile, config: StagingConfig) -> Archive:
-    """The zip with its names read as its manifest has them.
-
-    The usual reading where the zip declares its names, or where no other fits better. Raises as
-    `ZipFile.read` does, and UserFault `invalid-bag` where two code pages fit and differ.
-    """
+def _read(file: ZipFile, config: StagingConfig) -> Archive:
     fault = None
     try:
         usual = file.read(config)

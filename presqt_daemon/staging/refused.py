@@ -8,7 +8,7 @@ from pathlib import Path
 from presqt_daemon.bagit.bag import Structure, compare_digests
 from presqt_daemon.bagit.findings import DECLARATION_SECTION, LIMITS_SECTION, RULES
 from presqt_daemon.errors import HouseFault, UserFault
-from presqt_daemon.findings import and_more, finding, shown
+from presqt_daemon.findings import and_more
 from presqt_daemon.model import Finding, Severity
 from presqt_daemon.records.payload import PayloadError, read_head
 from presqt_daemon.staging.bag_in_zip import MALFORMED
@@ -16,6 +16,7 @@ from presqt_daemon.staging.folders import keeps_case_apart, parents
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.zips.entries import Archive, Member
+from presqt_daemon.zips.faults import Problems
 from presqt_daemon.zips.inflate import stream_digests
 
 _START = "PresQT Error: "
@@ -160,24 +161,15 @@ def check_line_ends(
     listed = {path for manifest in structure.manifests for path in manifest.listed}
     above = {parent for path in odd if path in listed for parent in parents(path)}
     left = sorted(set(odd) - listed - above)
-    if left:
-        raise UserFault(
-            "unsafe-archive",
-            f"The zip cannot be unpacked safely. {shown(left[0])}: the name holds a line end that "
-            f"no manifest lists. Rename the file, make the bag again and zip it."
-            f"{and_more(len(left) - 1, 'problem')}",
-            findings=tuple(
-                finding(
-                    "control-character",
-                    path,
-                    "the name holds a line end that no manifest lists",
-                    severity=Severity.ERROR,
-                    hint="Rename the file, make the bag again and zip it",
-                )
-                for path in left[:50]
-            ),
-            findings_total=len(left),
+    problems = Problems()
+    for path in left:
+        problems.add(
+            "control-character",
+            path,
+            "the name holds a line end that no manifest lists",
+            hint="Rename the file, make the bag again and zip it",
         )
+    problems.raise_any()
 
 
 def invalid(

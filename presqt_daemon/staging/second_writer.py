@@ -18,8 +18,8 @@ from typing import Any
 from presqt_daemon.errors import HouseFault
 from presqt_daemon.staging.folders import Creator
 from presqt_daemon.staging.small import Kept, Small, is_small, write_small
+from presqt_daemon.zips.directory import Window
 from presqt_daemon.zips.entries import Archive, Member
-from presqt_daemon.zips.window import Window
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "

@@ -7,11 +7,10 @@ from typing import NamedTuple
 from presqt_daemon.digest import digest_bytes
 from presqt_daemon.staging.folders import Creator
 from presqt_daemon.system.files import write_all
-from presqt_daemon.zips.directory import DEFLATED, STORED
+from presqt_daemon.zips.directory import DEFLATED, STORED, Window
 from presqt_daemon.zips.entries import Member
 from presqt_daemon.zips.faults import check_crc
 from presqt_daemon.zips.inflate import crc32, unpack_small
-from presqt_daemon.zips.window import Window
 
 SMALL_BYTES = 256 << 10
 """Above, handing a file to other threads costs little beside its digests."""

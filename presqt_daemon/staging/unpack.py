@@ -21,11 +21,10 @@ from presqt_daemon.staging.readback import Growing, Lanes
 from presqt_daemon.staging.second_writer import SecondWriter
 from presqt_daemon.staging.small import Kept, OnWritten, Small, is_small, write_small
 from presqt_daemon.system.files import write_all
-from presqt_daemon.zips.directory import STORED
+from presqt_daemon.zips.directory import STORED, Window
 from presqt_daemon.zips.entries import Archive, Member
 from presqt_daemon.zips.faults import shrunk
 from presqt_daemon.zips.inflate import unpacked
-from presqt_daemon.zips.window import Window
 
 BATCH_FILES = 100
 _BATCH_BYTES = 1 << 20

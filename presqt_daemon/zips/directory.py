@@ -10,7 +10,6 @@ from presqt_daemon.findings import refusal
 from presqt_daemon.zips.end_record import EndRecord
 from presqt_daemon.zips.faults import shrunk
 from presqt_daemon.zips.names import UTF8_FLAG, extra_field
-from presqt_daemon.zips.window import Window
 
 _ROW = struct.Struct("<4sBBHHHLLLLHHHHHLL")
 _ROW_SIGNATURE = b"PK\x01\x02"
@@ -26,6 +25,7 @@ _HEADER_BYTES = 2048
 _BLOCK_BYTES = 1 << 20
 _MAX_ROW_BYTES = _ROW.size + 3 * 0xFFFF
 STORED, DEFLATED, BZIP2, LZMA = 0, 8, 12, 14
+_WINDOW_BYTES = 256 << 10
 ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
 
 
@@ -47,6 +47,35 @@ class Row(NamedTuple):
     mode: int
     creator: int
     is_dos_folder: bool
+
+
+class Window:
+    """Gives any range of an open file; neighbours come from one read. For one thread."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._start = 0
+        self._block = b""
+
+    def take(self, offset: int, count: int) -> bytes:
+        """Exactly `count` bytes. Raises UserFault `incomplete-zip` when the file ends before."""
+        block, start = self.find(offset, count)
+        return block[start : start + count]
+
+    def find(self, offset: int, count: int, ahead: int | None = None) -> tuple[bytes, int]:
+        """A block that holds `count` bytes, and where in it they begin.
+
+        `ahead` (bytes) is how much to read when they are not at hand. Raises UserFault
+        `incomplete-zip` when the file ends before.
+        """
+        start = offset - self._start
+        if start < 0 or start + count > len(self._block):
+            self._start = offset
+            self._block = os.pread(self.fd, max(count, ahead or _WINDOW_BYTES), offset)
+            start = 0
+            if len(self._block) < count:
+                raise shrunk()
+        return self._block, start
 
 
 def read_directory(fd: int, end: EndRecord) -> Iterator[Row]:

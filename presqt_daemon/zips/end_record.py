@@ -85,9 +85,9 @@ _OLD_FINDER = (
 class ZipEndError(Exception):
     """The file is not one whole zip; `reason` is a clause such as "the end record is missing"."""
 
-    def __init__(self, kind: Literal["not-a-zip", "incomplete"], reason: str) -> None:
+    def __init__(self, code: Literal["not-a-zip", "incomplete-zip"], reason: str) -> None:
         super().__init__(reason)
-        self.kind = kind
+        self.code = code
         self.reason = reason
 
 
@@ -100,7 +100,7 @@ def read_end(fd: int) -> EndRecord:
     the mark of a split zip before the first entry (APPNOTE.TXT 8.5.4 and 8.5.5), and at most
     64 KiB of zero bytes, or one line end, behind the end record. Leaves the file position alone.
 
-    Raises ZipEndError: `incomplete` for what more bytes could make whole, else `not-a-zip`.
+    Raises ZipEndError: `incomplete-zip` for what more bytes could make whole, else `not-a-zip`.
     """
     size = os.fstat(fd).st_size
     is_marked = _check_head(os.pread(fd, HEAD_BYTES, 0))
@@ -121,7 +121,7 @@ def read_end(fd: int) -> EndRecord:
     if problem is None:
         is_followed = _END_SIGNATURE in tail
         problem = ZipEndError(
-            "incomplete",
+            "incomplete-zip",
             "other bytes follow the zip's end record"
             if is_followed
             else "the zip's end record is missing, as if the file were cut short",
@@ -143,15 +143,15 @@ def describe_head(head: bytes) -> str | None:
 def _check_head(head: bytes) -> bool:
     """Whether the mark of a split zip stands before the first entry; raises for what is no zip."""
     if not head:
-        raise ZipEndError("incomplete", "the file is empty")
+        raise ZipEndError("incomplete-zip", "the file is empty")
     if head[:4] in {_LOCAL_SIGNATURE, _END_SIGNATURE}:
         return False
     if head[:4] in _SPLIT_MARKS and head[4:8] == _LOCAL_SIGNATURE:
         return True
     if len(head) < 4 and _LOCAL_SIGNATURE.startswith(head):
-        raise ZipEndError("incomplete", "the file is cut short after its first bytes")
+        raise ZipEndError("incomplete-zip", "the file is cut short after its first bytes")
     if not any(head[:_LOCAL_BYTES]):
-        raise ZipEndError("incomplete", "the file begins with a gap of empty bytes")
+        raise ZipEndError("incomplete-zip", "the file begins with a gap of empty bytes")
     what = describe_head(head)
     raise ZipEndError(
         "not-a-zip", f"it is {what}" if what else "it does not begin with a zip's first entry"
@@ -193,7 +193,7 @@ def _end_at(fd: int, tail: bytes, index: int, offset: int) -> EndRecord:
     if start + size != offset:
         is_large = end64 is None and offset - start - size >= 1 << 32
         raise ZipEndError(
-            "incomplete",
+            "incomplete-zip",
             "the zip's list of entries does not lie directly before its end record"
             + (_OLD_FINDER if is_large else ""),
         )
@@ -201,7 +201,7 @@ def _end_at(fd: int, tail: bytes, index: int, offset: int) -> EndRecord:
     if entries * _DIRECTORY_ENTRY_BYTES > size or (size and not entries and not may_be_more):
         raise ZipEndError("not-a-zip", "the zip's list of entries has not the size it says")
     if entries and os.pread(fd, 4, start) != _DIRECTORY_SIGNATURE:
-        raise ZipEndError("incomplete", "the zip's list of entries is not where the zip says")
+        raise ZipEndError("incomplete-zip", "the zip's list of entries is not where the zip says")
     if not entries and not may_be_more and start:
         raise ZipEndError("not-a-zip", "the zip lists no entries, but holds other bytes")
     return EndRecord(
@@ -233,7 +233,7 @@ def _read_exactly(fd: int, offset: int, count: int) -> bytes:
     while count:
         part = os.pread(fd, count, offset)
         if not part:
-            raise ZipEndError("incomplete", "the file became shorter while it was read")
+            raise ZipEndError("incomplete-zip", "the file became shorter while it was read")
         parts.append(part)
         offset += len(part)
         count -= len(part)

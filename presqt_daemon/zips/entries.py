@@ -20,6 +20,7 @@ from presqt_daemon.zips.directory import (
     LZMA,
     STORED,
     Row,
+    Window,
     data_offset,
 )
 from presqt_daemon.zips.end_record import EndRecord, ZipEndError, read_end
@@ -28,7 +29,6 @@ from presqt_daemon.zips.limits import check_list, check_sizes
 from presqt_daemon.zips.listed_names import ListedNames, name_bytes_allowed, refuse_names
 from presqt_daemon.zips.makers import Habit, Habits
 from presqt_daemon.zips.places import Places
-from presqt_daemon.zips.window import Window
 
 _FEWEST_FOLDERS = 1000
 """However few files are allowed, a zip may have so many folders."""
@@ -118,20 +118,6 @@ class UndeclaredNamesError(Exception):
 
 
 @contextmanager
-def open_archive(path: Path, config: StagingConfig) -> Iterator[Archive]:
-    """A zip whose entries are all safe to unpack, its names as they are usually read.
-
-    Raises as `open_zip` and `ZipFile.read` do; where the names are undeclared, their fault.
-    """
-    with open_zip(path) as file:
-        try:
-            archive = file.read(config)
-        except UndeclaredNamesError as error:
-            raise error.fault from None
-        yield archive
-
-
-@contextmanager
 def open_zip(path: Path) -> Iterator[ZipFile]:
     """A file that may be a zip, open while the context lasts.
 
@@ -190,7 +176,7 @@ def _check_places(
     habits: Habits,
 ) -> None:
     """No two entries for one place, and nothing but plain files and folders that we can read."""
-    places = Places(problems.add)
+    places = Places(problems)
     max_folders = max(config.max_files, _FEWEST_FOLDERS)
     max_folder_bytes = name_bytes_allowed(config)
     for row, name in named:
@@ -275,16 +261,7 @@ _OVERLAP = "the entry's data overlap another entry's, or the zip's list"
 
 
 def _no_zip(error: ZipEndError) -> UserFault:
-    if error.kind == "incomplete":
-        return refusal(
-            "incomplete-zip",
-            "zip-incomplete",
-            f"The zip is not whole: {error.reason}. Drop it again once it is copied completely.",
-            hint="Drop it again once it is copied completely",
-        )
-    return refusal(
-        "not-a-zip",
-        "no-zip",
-        f"The drop is not a zip: {error.reason}. Zip the bag folder and drop the zip.",
-        hint="Zip the bag folder and drop the zip",
-    )
+    what, todo = "The drop is not a zip", "Zip the bag folder and drop the zip"
+    if error.code == "incomplete-zip":
+        what, todo = "The zip is not whole", "Drop it again once it is copied completely"
+    return refusal(error.code, error.code, f"{what}: {error.reason}. {todo}.", hint=todo)

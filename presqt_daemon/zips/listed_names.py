@@ -3,7 +3,6 @@
 import sys
 
 from presqt_daemon.config import StagingConfig
-from presqt_daemon.zips.code_pages import decode_undeclared
 from presqt_daemon.zips.directory import Row, read_directory
 from presqt_daemon.zips.end_record import EndRecord
 from presqt_daemon.zips.faults import Problems
@@ -12,6 +11,7 @@ from presqt_daemon.zips.names import (
     NameBytesError,
     check_name,
     declared_name,
+    decode_undeclared,
     has_other_slashes,
     is_ordinary,
 )
@@ -90,12 +90,7 @@ class ListedNames:
         if name is None:
             return None
         plain = name[:-1] if name.endswith("/") and name != "/" else name
-        is_fine = is_ordinary(plain) or check_name(
-            plain,
-            problems.add,
-            max_path_bytes=self._config.max_path_bytes,
-            max_depth=self._config.max_depth,
-        )
+        is_fine = is_ordinary(plain) or check_name(plain, self._config, problems)
         return name if is_fine else None
 
 

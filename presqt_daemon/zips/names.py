@@ -3,9 +3,10 @@
 import re
 import unicodedata
 import zlib
-from collections.abc import Callable
 
+from presqt_daemon.config import StagingConfig
 from presqt_daemon.letter_forms import decomposed
+from presqt_daemon.zips.faults import NEW_ZIP, Problems
 
 MAX_NAME_BYTES = 255
 
@@ -14,12 +15,48 @@ _UNICODE_PATH = 0x7075
 _ORDINARY_DEPTH = 8
 _ODD_STARTS = frozenset({"", "/", ".", ":"})
 
-Report = Callable[[str, str, str, str | None], None]
-"""Hears of one bad name: code, name, what is wrong, hint."""
+
+CODE_PAGES: tuple[str, ...] = (
+    "cp850", "cp1252", "cp932", "cp866", "gbk", "cp949", "big5", "mac_roman",
+)  # fmt: skip
+"""In which names may be that do not say it: Western Europe (DOS, Windows), Japan, Cyrillic (DOS),
+China, Korea, Taiwan, old Macs.
+
+Without bit 11 a name is in code page 437 (APPNOTE.TXT 4.4.4 and appendix D); programs write the
+code page of their system instead.
+"""
+
+_SHOWN = {"mac_roman": "Mac Roman"}
 
 
 class NameBytesError(ValueError):
     """The entry says its name is UTF-8, and it is not."""
+
+
+class CodePageError(ValueError):
+    """A name is no text of this code page."""
+
+
+def shown_page(page: str) -> str:
+    """The code page's name as people know it."""
+    return _SHOWN.get(page, page)
+
+
+def decode_undeclared(raw: bytes, page: str | None) -> str:
+    """A name whose encoding the entry does not tell, in a code page; None: as it is usually read.
+
+    Bytes that are valid UTF-8 are usually that (the Finder writes them without saying so, and
+    other text is hardly ever valid UTF-8), all else code page 437. Raises CodePageError.
+    """
+    if page is not None:
+        try:
+            return raw.decode(page)
+        except UnicodeDecodeError:
+            raise CodePageError(page) from None
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp437")
 
 
 def declared_name(raw: bytes, flags: int, extra: bytes) -> str | None:
@@ -74,13 +111,13 @@ def is_ordinary(name: str) -> bool:
     )
 
 
-def check_name(name: str, report: Report, *, max_path_bytes: int, max_depth: int) -> bool:
-    """Whether a name (of a folder: without its last slash) may be unpacked; else says why not."""
-    problem = _problem(name, max_path_bytes, max_depth)
-    if problem is None:
-        return True
-    report(problem[0], name, problem[1], problem[2])
-    return False
+def check_name(name: str, config: StagingConfig, problems: Problems) -> bool:
+    """Whether a name (of a folder: without its last slash) may be unpacked; else notes why not."""
+    problem = _problem(name, config)
+    if problem is not None:
+        code, what, hint = problem
+        problems.add(code, name, what, hint)
+    return problem is None
 
 
 def same_form(name: str) -> str:
@@ -89,9 +126,6 @@ def same_form(name: str) -> str:
     Names that differ by case stay apart: RFC 8493 6.1.1.1 only warns of them.
     """
     return name if name.isascii() else decomposed(name)
-
-
-AGAIN = "Make the zip again with another tool"
 
 
 def _unicode_path(raw: bytes, extra: bytes) -> str | None:
@@ -107,10 +141,10 @@ def _unicode_path(raw: bytes, extra: bytes) -> str | None:
         return None
 
 
-def _problem(name: str, max_path_bytes: int, max_depth: int) -> tuple[str, str, str | None] | None:
+def _problem(name: str, config: StagingConfig) -> tuple[str, str, str] | None:
     """Code, what is wrong, hint; None when the name is fine."""
     if not name:
-        return "empty-name", "an entry of the zip has no name", AGAIN
+        return "empty-name", "an entry of the zip has no name", NEW_ZIP
     if any(_is_control(char) for char in name):
         return "control-character", "the name holds a control character", _RENAME
     if "\\" in name:
@@ -124,12 +158,13 @@ def _problem(name: str, max_path_bytes: int, max_depth: int) -> tuple[str, str, 
         return "path-climbs", "the name climbs out of its folder with `..`", _RELATIVE
     if "" in parts or "." in parts:
         return "path-not-plain", "the name holds an empty part or `.`", _RELATIVE
-    if len(parts) > max_depth:
-        return "too-deep", f"lies more than {max_depth} folders deep", _SHALLOWER
+    if len(parts) > config.max_depth:
+        return "too-deep", f"lies more than {config.max_depth} folders deep", _SHALLOWER
     if max(len(part.encode()) for part in parts) > MAX_NAME_BYTES:
         return "name-too-long", f"a name is longer than {MAX_NAME_BYTES} bytes", _SHORTER
-    if len(name.encode()) > max_path_bytes:
-        return "path-too-long", f"the path is longer than {max_path_bytes} bytes", _SHORTER_PATH
+    if len(name.encode()) > config.max_path_bytes:
+        what = f"the path is longer than {config.max_path_bytes} bytes"
+        return "path-too-long", what, _SHORTER_PATH
     return None
 
 

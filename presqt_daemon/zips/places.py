@@ -3,7 +3,8 @@
 import sys
 
 from presqt_daemon.findings import shown
-from presqt_daemon.zips.names import AGAIN, Report, same_form
+from presqt_daemon.zips.faults import NEW_ZIP, Problems
+from presqt_daemon.zips.names import same_form
 
 
 class Places:
@@ -13,10 +14,10 @@ class Places:
     their names take in memory.
     """
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, problems: Problems) -> None:
         self.folders = 0
         self.folder_bytes = 0
-        self._report = report
+        self._problems = problems
         self._files: dict[str, str] = {}
         self._folders: dict[str, str] = {}
         self._seen_folders: set[str] = set()
@@ -35,7 +36,9 @@ class Places:
     def add_folder(self, name: str) -> None:
         """Note a folder that has an entry of its own, and those above it."""
         if name in self._explicit:
-            self._report("duplicate-entry", name, "the folder stands in the zip twice", AGAIN)
+            self._problems.add(
+                "duplicate-entry", name, "the folder stands in the zip twice", NEW_ZIP
+            )
             return
         self._explicit.add(name)
         if name not in self._seen_folders:
@@ -44,7 +47,7 @@ class Places:
     def finish(self) -> None:
         """Report files that are folders at the same time."""
         for key in self._files.keys() & self._folders.keys():
-            self._report(
+            self._problems.add(
                 "file-is-folder",
                 self._files[key],
                 "the zip holds a file and a folder of this name",
@@ -63,9 +66,9 @@ class Places:
 
     def _collide(self, name: str, other: str) -> None:
         if name == other:
-            self._report("duplicate-entry", name, "the file stands in the zip twice", AGAIN)
+            self._problems.add("duplicate-entry", name, "the file stands in the zip twice", NEW_ZIP)
         else:
-            self._report(
+            self._problems.add(
                 "name-collision",
                 name,
                 f"differs from {shown(other)} only by the form of its letters (Unicode "

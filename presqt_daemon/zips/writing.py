@@ -41,14 +41,9 @@ def check_entries(entries: Collection[tuple[str, int]], config: StagingConfig) -
     UserFault `unsafe-archive` or `too-large` with every problem as a finding.
     """
     problems = Problems()
-    places = Places(problems.add)
+    places = Places(problems)
     for name, _ in entries:
-        check_name(
-            name,
-            problems.add,
-            max_path_bytes=config.max_path_bytes,
-            max_depth=config.max_depth,
-        )
+        check_name(name, config, problems)
         places.add_file(name)
     places.finish()
     rows = [

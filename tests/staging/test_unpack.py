@@ -15,12 +15,13 @@ from presqt_daemon.bagit.manifests import Manifest, ManifestName
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import HouseFault, UserFault
 from presqt_daemon.model import Labels
+from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.staging.folders import differences
 from presqt_daemon.staging.preview import BagPreview
 from presqt_daemon.staging.second_writer import helper_count, helpers_for, spare_cores
 from presqt_daemon.staging.unpack import Unpacked, Writing, unpack
 from presqt_daemon.zips import inflate
-from presqt_daemon.zips.entries import Member, open_archive
+from presqt_daemon.zips.entries import Member
 from tests.hostile_zips import BZIP2, DEFLATED, LZMA, STORED, build, pack, part
 from tests.memory import traced_peak_bytes
 
@@ -42,7 +43,7 @@ def unpack_zip(
 ) -> Unpacked:
     path = folder / "x.zip"
     path.write_bytes(content)
-    with open_archive(path, CONFIG) as archive, helpers_for(archive) as helpers:
+    with open_bag_zip(path, CONFIG) as archive, helpers_for(archive) as helpers:
         members = {entry.name: entry for entry in archive.members if not entry.is_folder}
         folders = {entry.name for entry in archive.members if entry.is_folder}
         for name in (*members, *folders):
@@ -267,7 +268,7 @@ def test_blocks_of_any_size_give_all_bytes(
 ) -> None:
     path = tmp_path / "x.zip"
     path.write_bytes(zip_of({"a": content}, method))
-    with open_archive(path, CONFIG) as archive:
+    with open_bag_zip(path, CONFIG) as archive:
         member = archive.members[0]
         for _ in range(2):
             blocks = list(inflate.unpacked(archive.fd, member, step))
@@ -312,7 +313,7 @@ def test_what_appears_or_disappears_on_disk_is_named(tmp_path: Path) -> None:
 def test_a_member_is_digested_from_the_zip_alone(tmp_path: Path) -> None:
     path = tmp_path / "x.zip"
     path.write_bytes(zip_of({"a": LARGE}, DEFLATED))
-    with open_archive(path, CONFIG) as archive:
+    with open_bag_zip(path, CONFIG) as archive:
         found = inflate.stream_digests(archive, archive.members[0], ("md5",), lambda: None)
     assert found == {"md5": hashlib.md5(LARGE).hexdigest()}
     assert os.listdir(tmp_path) == ["x.zip"]
@@ -321,7 +322,7 @@ def test_a_member_is_digested_from_the_zip_alone(tmp_path: Path) -> None:
 def test_a_wrong_checksum_of_a_large_file_is_damage_and_not_the_disk(tmp_path: Path) -> None:
     path = tmp_path / "x.zip"
     path.write_bytes(build([part("a", LARGE, crc=1)]))
-    with open_archive(path, CONFIG) as archive, pytest.raises(UserFault, match="damaged") as caught:
+    with open_bag_zip(path, CONFIG) as archive, pytest.raises(UserFault, match="damaged") as caught:
         inflate.stream_digests(archive, archive.members[0], ("md5",), lambda: None)
     assert caught.value.code == "incomplete-zip"
 

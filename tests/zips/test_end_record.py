@@ -63,7 +63,7 @@ def test_a_whole_zip_has_an_end_that_leads_to_its_directory(content: bytes, tmp_
 def test_no_prefix_of_a_zip_is_whole_even_behind_an_inner_zip(tmp_path: Path) -> None:
     content = nested_zip()
     for length in range(len(content)):
-        assert error_of(content[:length], tmp_path).kind == "incomplete"
+        assert error_of(content[:length], tmp_path).code == "incomplete-zip"
 
 
 def test_a_zip_of_seventy_thousand_entries_is_whole(tmp_path: Path) -> None:
@@ -78,12 +78,12 @@ def test_a_zip_of_seventy_thousand_entries_is_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "kind", "reason"),
     [
-        (b"", "incomplete", "empty"),
-        (b"PK", "incomplete", "cut short"),
-        (bytes(4096), "incomplete", "gap"),
-        (small_zip() + b"junk", "incomplete", "other bytes follow"),
-        (small_zip() + small_zip(), "incomplete", "directly before"),
-        (small_zip()[:-30], "incomplete", "missing"),
+        (b"", "incomplete-zip", "empty"),
+        (b"PK", "incomplete-zip", "cut short"),
+        (bytes(4096), "incomplete-zip", "gap"),
+        (small_zip() + b"junk", "incomplete-zip", "other bytes follow"),
+        (small_zip() + small_zip(), "incomplete-zip", "directly before"),
+        (small_zip()[:-30], "incomplete-zip", "missing"),
         (b"#!/bin/sh\n" + small_zip(), "not-a-zip", "first entry"),
         (b"%PDF-1.4 and more", "not-a-zip", "a PDF document"),
         (small_zip()[:-18] + b"\1" + small_zip()[-17:], "not-a-zip", "split"),
@@ -93,13 +93,13 @@ def test_a_zip_of_seventy_thousand_entries_is_whole(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_said(content: bytes, kind: str, reason: str, tmp_path: Path) -> None:
     error = error_of(content, tmp_path)
-    assert error.kind == kind
+    assert error.code == kind
     assert reason in error.reason
 
 
 def test_a_preallocated_file_with_a_hole_at_its_start_is_incomplete(tmp_path: Path) -> None:
     content = small_zip()
-    assert error_of(bytes(100) + content[100:], tmp_path).kind == "incomplete"
+    assert error_of(bytes(100) + content[100:], tmp_path).code == "incomplete-zip"
 
 
 def test_two_ends_that_both_fit_are_refused(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_two_end_records_that_say_different_things_are_refused(tmp_path: Path) -
     content = bytearray(build(bag_parts(), zip64_end=True))
     struct.pack_into("<2H", content, len(content) - 14, 1, 1)
     error = error_of(bytes(content), tmp_path)
-    assert (error.kind, "contradict" in error.reason) == ("not-a-zip", True)
+    assert (error.code, "contradict" in error.reason) == ("not-a-zip", True)
 
 
 def test_the_file_position_stays_where_it_was(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.staging.bag_in_zip import find_root
-from presqt_daemon.zips.entries import Archive, open_archive
+from presqt_daemon.staging.code_page import open_bag_zip
+from presqt_daemon.zips.entries import Archive
 from tests.bags import bag_tree, zip_bytes
 from tests.hostile_zips import GOOD, HOSTILE, PAYLOAD, bag_parts, build, part, with_parts
 
@@ -19,7 +20,7 @@ CONFIG = StagingConfig()
 def names_in(content: bytes, folder: Path, config: StagingConfig = CONFIG) -> set[str]:
     path = folder / "x.zip"
     path.write_bytes(content)
-    with open_archive(path, config) as archive:
+    with open_bag_zip(path, config) as archive:
         return {member.name for member in archive.members}
 
 
@@ -85,12 +86,12 @@ def test_a_zip_of_very_many_entries_is_refused_by_its_end_record(tmp_path: Path)
 def test_a_link_to_a_zip_and_a_pipe_are_not_opened(tmp_path: Path) -> None:
     (tmp_path / "real.zip").write_bytes(GOOD["zipfile, deflated"]())
     (tmp_path / "link.zip").symlink_to(tmp_path / "real.zip")
-    with pytest.raises(OSError), open_archive(tmp_path / "link.zip", CONFIG):
+    with pytest.raises(OSError), open_bag_zip(tmp_path / "link.zip", CONFIG):
         pass
     os.mkfifo(tmp_path / "pipe.zip")
     with (
         pytest.raises(UserFault, match="regular file"),
-        open_archive(tmp_path / "pipe.zip", CONFIG),
+        open_bag_zip(tmp_path / "pipe.zip", CONFIG),
     ):
         pass
 
@@ -98,7 +99,7 @@ def test_a_link_to_a_zip_and_a_pipe_are_not_opened(tmp_path: Path) -> None:
 def test_a_zip_written_to_while_it_is_read_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "x.zip"
     path.write_bytes(GOOD["zipfile, deflated"]())
-    with open_archive(path, CONFIG) as archive:
+    with open_bag_zip(path, CONFIG) as archive:
         archive.check_unchanged()
         with path.open("ab") as stream:
             stream.write(b"more")
@@ -135,7 +136,7 @@ def test_any_byte_of_the_structure_may_be_flipped_and_only_named_faults_come(
             spoilt[place] ^= flip
             path.write_bytes(spoilt)
             try:
-                with open_archive(path, CONFIG) as archive:
+                with open_bag_zip(path, CONFIG) as archive:
                     assert isinstance(archive, Archive)
             except UserFault as fault:
                 told.add(fault.message)

@@ -11,7 +11,7 @@ import pytest
 
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
-from presqt_daemon.zips.entries import open_archive
+from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.zips.makers import Habit
 from tests.hostile_zips import PAYLOAD, Part, bag_parts, build, part, with_parts
 
@@ -22,7 +22,7 @@ def read(content: bytes, folder: Path) -> tuple[list[str], list[str]]:
     """Names of files, and what was undone."""
     path = folder / "x.zip"
     path.write_bytes(content)
-    with open_archive(path, StagingConfig()) as archive:
+    with open_bag_zip(path, StagingConfig()) as archive:
         for warning in archive.warnings:
             assert warning.code == "zip-normalised"
             assert warning.message.isprintable()
@@ -186,17 +186,17 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: with_parts(with_unicode_path(b"bag/xx/\x84", "bag\\..\\..")),
         "path-climbs",
     ),
-    "a mark and a byte": (lambda: split_marked(b"PK00", b"x"), "no-zip"),
-    "a mark twice": (lambda: split_marked(b"PK00", b"PK00"), "no-zip"),
+    "a mark and a byte": (lambda: split_marked(b"PK00", b"x"), "not-a-zip"),
+    "a mark twice": (lambda: split_marked(b"PK00", b"PK00"), "not-a-zip"),
     "more than 64 KiB behind": (
         lambda: build(bag_parts()) + bytes((64 << 10) + 1),
-        "zip-incomplete",
+        "incomplete-zip",
     ),
-    "zeros and a byte behind": (lambda: build(bag_parts()) + bytes(9) + b"x", "zip-incomplete"),
-    "two line ends behind": (lambda: build(bag_parts()) + b"\n\n", "zip-incomplete"),
+    "zeros and a byte behind": (lambda: build(bag_parts()) + bytes(9) + b"x", "incomplete-zip"),
+    "two line ends behind": (lambda: build(bag_parts()) + b"\n\n", "incomplete-zip"),
     "a zip, zeros, a zip": (
         lambda: build(bag_parts()) + bytes(100) + build(bag_parts()),
-        "zip-incomplete",
+        "incomplete-zip",
     ),
     "one entry more than is counted": (lambda: wrong_count(-1), "list-torn"),
     "one entry less than is counted": (lambda: wrong_count(1), "list-torn"),

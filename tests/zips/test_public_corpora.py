@@ -9,7 +9,7 @@ import pytest
 
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
-from presqt_daemon.zips.entries import open_archive
+from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.zips.inflate import crc32, unpacked
 
 GO_FOLDERS = "share/go*/src/archive/zip/testdata"
@@ -38,7 +38,7 @@ def check_as_zipfile_reads_it(path: Path) -> None:
 
     Names without a declared encoding are judged apart from the library, which knows only 437.
     """
-    with open_archive(path, StagingConfig()) as archive:
+    with open_bag_zip(path, StagingConfig()) as archive:
         for member in archive.members:
             crc = 0
             for block in unpacked(archive.fd, member):
@@ -58,7 +58,7 @@ def test_the_zips_of_go_are_read_or_refused_by_name() -> None:
         if path.name not in GO_REFUSED:
             check_as_zipfile_reads_it(path)
             continue
-        with pytest.raises(UserFault) as caught, open_archive(path, StagingConfig()):
+        with pytest.raises(UserFault) as caught, open_bag_zip(path, StagingConfig()):
             pass
         assert caught.value.code == GO_REFUSED[path.name], path.name
 
