@@ -13,7 +13,7 @@ from presqt_daemon.bagit.completeness import (
     check_manifests_exist,
     check_tag_manifests,
 )
-from presqt_daemon.bagit.declaration import Declaration, read_declaration
+from presqt_daemon.bagit.declaration import read_declaration, version_number
 from presqt_daemon.bagit.fetch import check_fetch
 from presqt_daemon.bagit.findings import Findings
 from presqt_daemon.bagit.manifest_lines import read_manifest
@@ -27,7 +27,7 @@ from presqt_daemon.bagit.manifests import (
 from presqt_daemon.bagit.paths import Names
 from presqt_daemon.bagit.portability import check_portability
 from presqt_daemon.bagit.profile_check import check_profile
-from presqt_daemon.bagit.tag_text import MAX_FILES, TagBudget, read_text
+from presqt_daemon.bagit.tag_text import MAX_FILES, TagFiles
 from presqt_daemon.bagit.tagfiles import labels_from_text
 from presqt_daemon.bagit.tree import Tree
 from presqt_daemon.findings import THIS, finding, shown
@@ -49,7 +49,6 @@ class Structure:
     """
 
     version: str
-    encoding: str
     algorithms: tuple[str, ...]
     info: tuple[tuple[str, str], ...]
     findings: tuple[Finding, ...]
@@ -83,8 +82,8 @@ def read_structure(
     `max_files` bounds what is read of its tag files.
     """
     findings = Findings()
-    budget = TagBudget(max_files)
-    declaration = read_declaration(tree, findings)
+    tags = TagFiles(tree, findings, max_files)
+    version = read_declaration(tags)
     if "data" in tree.files or "data" not in tree.folders:
         odd = next((name for name in sorted(tree.folders) if name.lower() == "data"), None)
         findings.add(
@@ -98,22 +97,17 @@ def read_structure(
     check_portability(tree, findings)
     names = Names(tree.files, tree.folders)
     files = manifest_names(tree.files, findings)
-    codec = declaration.codec
-    read = (
-        read_manifest(tree, file, codec, names, findings, budget)
-        for file in first_manifests(files, findings)
-    )
+    read = (read_manifest(tags, file, names) for file in first_manifests(files, findings))
     manifests = tuple(manifest for manifest in read if manifest is not None)
     check_manifests_exist(files, findings)
-    remote = check_fetch(tree, codec, names, manifests, findings, budget)
+    remote = check_fetch(tags, names, manifests)
     check_complete(tree, names, manifests, remote, findings)
     check_tag_manifests(tree, manifests, findings)
-    info = _read_info(tree, declaration, findings, budget)
+    info = _read_info(tags, version)
     if profile is not None:
-        check_profile(profile, tree, declaration.version, info, files, findings)
+        check_profile(profile, tree, version, info, files, findings)
     return Structure(
-        version=declaration.version,
-        encoding=declaration.encoding,
+        version=version,
         algorithms=tuple(
             dict.fromkeys(
                 entry.file.algorithm
@@ -178,17 +172,14 @@ def _digest_finding(manifest: ManifestName, path: str, expected: str, found: str
     )
 
 
-def _read_info(
-    tree: Tree, declaration: Declaration, findings: Findings, budget: TagBudget
-) -> tuple[tuple[str, str], ...]:
+def _read_info(tags: TagFiles, version: str) -> tuple[tuple[str, str], ...]:
     """The labels of bag-info.txt (package-info.txt before 0.96), its Payload-Oxum checked."""
-    name = "bag-info.txt" if declaration.number >= (0, 96) else "package-info.txt"
-    if name not in tree.files:
-        return ()
-    text = read_text(tree, name, declaration.codec, findings, budget)
+    name = "bag-info.txt" if version_number(version) >= (0, 96) else "package-info.txt"
+    tree, findings = tags.tree, tags.findings
+    text = tags.text(name) if name in tree.files else None
     if text is None:
         return ()
-    info = labels_from_text(text.text(), name, findings)
+    info = labels_from_text(text, name, findings)
     oxums = [value for label, value in info if label.lower() == "payload-oxum"]
     if len(oxums) > 1:
         findings.add("oxum-repeated", name, "holds Payload-Oxum more than once")

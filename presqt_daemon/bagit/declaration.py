@@ -5,12 +5,10 @@ RFC 8493 section 2.1.1.
 
 import codecs
 import re
-from dataclasses import dataclass
 
-from presqt_daemon.bagit.findings import Findings
-from presqt_daemon.bagit.tag_text import decode, read_bytes
+from presqt_daemon.bagit.tag_text import TagFiles
 from presqt_daemon.bagit.tagfiles import lines_from_text
-from presqt_daemon.bagit.tree import EntryKind, Tree
+from presqt_daemon.bagit.tree import EntryKind
 from presqt_daemon.findings import THIS, shown
 
 MAX_DECLARATION_BYTES = 64 << 10
@@ -35,29 +33,22 @@ _CHARSETS: frozenset[str] = frozenset({
 hex, zlib, idna, undefined, ...) are no character sets, and some of them inflate their input."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declaration:
-    """What bagit.txt says; empty text where it does not say it.
+def version_number(version: str) -> tuple[int, int]:
+    """Major and minor; 0.97, which most bags declare, where the version cannot be read."""
+    if not _VERSION.fullmatch(version):
+        return (0, 97)
+    major, _, minor = version.partition(".")
+    return (int(major), int(minor))
 
-    `codec` is the Python codec of the other tag files, utf-8 where the declared one is unknown.
+
+def read_declaration(tags: TagFiles) -> str:
+    """The version that the bag declares, empty where it does not.
+
+    Sets by it the findings' `strict`, and the codec of the other tag files: utf-8 where the
+    declared one is unknown.
     """
-
-    version: str = ""
-    encoding: str = ""
-    codec: str = "utf-8"
-
-    @property
-    def number(self) -> tuple[int, int]:
-        """Major and minor; 0.97, which most bags declare, where the version cannot be read."""
-        if not _VERSION.fullmatch(self.version):
-            return (0, 97)
-        major, _, minor = self.version.partition(".")
-        return (int(major), int(minor))
-
-
-def read_declaration(tree: Tree, findings: Findings) -> Declaration:
-    """The bag declaration; sets `findings.strict` as soon as the version is known."""
-    entry = tree.files.get(DECLARATION)
+    findings = tags.findings
+    entry = tags.tree.files.get(DECLARATION)
     if entry is None:
         findings.add(
             "no-declaration",
@@ -65,19 +56,19 @@ def read_declaration(tree: Tree, findings: Findings) -> Declaration:
             f"Expected {THIS} does not exist",
             hint="The folder that holds bagit.txt, the manifests and data/ must be zipped whole",
         )
-        return Declaration()
+        return ""
     if entry.kind is not EntryKind.FILE:
-        return Declaration()
-    content = read_bytes(tree, DECLARATION, MAX_DECLARATION_BYTES, findings)
+        return ""
+    content = tags.content(DECLARATION, MAX_DECLARATION_BYTES)
     if content is None:
-        return Declaration()
+        return ""
     if content.startswith(codecs.BOM_UTF8):
         findings.add("declaration-bom", DECLARATION, f"{THIS} must not contain a byte-order mark")
         content = content[len(codecs.BOM_UTF8) :]
-    text = decode(content, "utf-8", DECLARATION, findings)
+    text = tags.decode(content, "utf-8", DECLARATION)
     if text is None:
-        return Declaration()
-    return _declaration_from_lines(lines_from_text(text), findings)
+        return ""
+    return _version_from_lines(lines_from_text(text), tags)
 
 
 def codec_from_charset(name: str) -> str | None:
@@ -91,8 +82,8 @@ def codec_from_charset(name: str) -> str | None:
     return codec if codec in _CHARSETS else None
 
 
-def _declaration_from_lines(lines: list[str], findings: Findings) -> Declaration:
-    labels = _LABELS
+def _version_from_lines(lines: list[str], tags: TagFiles) -> str:
+    labels, findings = _LABELS, tags.findings
     rows = [line.partition(":") for line in lines[:2]]
     written = [row[0].rstrip(" \t") for row in rows]
     given = [label.lower() for label in written]
@@ -100,8 +91,8 @@ def _declaration_from_lines(lines: list[str], findings: Findings) -> Declaration
     version, encoding = (values.get(label.lower(), "") for label in labels)
     is_well_formed = len(lines) == 2 and bool(version) and bool(encoding)
     codec = codec_from_charset(encoding)
-    declaration = Declaration(version=version, encoding=encoding, codec=codec or "utf-8")
-    findings.strict = declaration.number >= (1, 0)
+    tags.codec = codec or "utf-8"
+    findings.strict = version_number(version) >= (1, 0)
     if not is_well_formed:
         findings.add(
             "declaration-malformed",
@@ -110,7 +101,7 @@ def _declaration_from_lines(lines: list[str], findings: Findings) -> Declaration
             f"`Tag-File-Character-Encoding: UTF-8`{_what_is_odd(lines, values)}",
             found=" | ".join(lines[:4]),
         )
-        return declaration
+        return version
     if given != [label.lower() for label in labels]:
         findings.add(
             "declaration-order", DECLARATION, f"{labels[0]} belongs on the first line of {THIS}"
@@ -156,7 +147,7 @@ def _declaration_from_lines(lines: list[str], findings: Findings) -> Declaration
         findings.add(
             "encoding-not-utf-8", DECLARATION, f"its tag files are {encoding}, better use UTF-8"
         )
-    return declaration
+    return version
 
 
 def _what_is_odd(lines: list[str], values: dict[str, str]) -> str:

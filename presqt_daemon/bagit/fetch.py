@@ -10,9 +10,8 @@ from urllib.parse import unquote
 from presqt_daemon.bagit.findings import Findings
 from presqt_daemon.bagit.manifests import PAYLOAD, Manifest
 from presqt_daemon.bagit.paths import Names, decode_path, leaves_bag, plain_path, resolve
-from presqt_daemon.bagit.tag_text import TagBudget, read_text
+from presqt_daemon.bagit.tag_text import TagFiles
 from presqt_daemon.bagit.tagfiles import lines_from_text
-from presqt_daemon.bagit.tree import Tree
 from presqt_daemon.findings import shown
 
 FETCH = "fetch.txt"
@@ -21,23 +20,15 @@ _LINE = re.compile(r"([^ \t]+)[ \t]+([0-9]{1,19}|-)[ \t]+([^ \t].*)", re.DOTALL 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+", re.ASCII)
 
 
-def check_fetch(
-    tree: Tree,
-    codec: str,
-    names: Names,
-    manifests: Collection[Manifest],
-    findings: Findings,
-    budget: TagBudget,
-) -> frozenset[str]:
+def check_fetch(tags: TagFiles, names: Names, manifests: Collection[Manifest]) -> frozenset[str]:
     """Payload paths that are listed here and are not in the bag."""
-    if FETCH not in tree.files:
-        return frozenset()
-    text = read_text(tree, FETCH, codec, findings, budget)
+    tree, findings = tags.tree, tags.findings
+    text = tags.text(FETCH) if FETCH in tree.files else None
     if text is None:
         return frozenset()
     remote: set[str] = set()
     seen: set[str] = set()
-    for number, line in enumerate(lines_from_text(text.text()), 1):
+    for number, line in enumerate(lines_from_text(text), 1):
         if not line.strip(" \t"):
             findings.add("blank-line", FETCH, f"line {number} is blank")
             continue

@@ -6,12 +6,10 @@ RFC 8493 section 2.1.3; 6.1.3 for what md5sum and its kin write.
 import re
 from collections.abc import Iterable
 
-from presqt_daemon.bagit.findings import Findings
 from presqt_daemon.bagit.manifests import PAYLOAD, Manifest, ManifestName
 from presqt_daemon.bagit.odd_lines import clean_line, read_odd_line
 from presqt_daemon.bagit.paths import Names, decode_path, leaves_bag, plain_path, resolve
-from presqt_daemon.bagit.tag_text import TagBudget, held_bytes, read_list
-from presqt_daemon.bagit.tree import Tree
+from presqt_daemon.bagit.tag_text import TagFiles, held_bytes
 from presqt_daemon.digest import hex_length
 from presqt_daemon.findings import shown
 
@@ -21,18 +19,16 @@ _TAG_MANIFEST = re.compile(r"tagmanifest-[^/]+\.txt", re.DOTALL)
 class LineReader:
     """One manifest in the making."""
 
-    def __init__(
-        self, file: ManifestName, names: Names, findings: Findings, budget: TagBudget
-    ) -> None:
+    def __init__(self, file: ManifestName, names: Names, tags: TagFiles) -> None:
         self.listed: dict[str, str] = {}
         self.absent: dict[str, str] = {}
         self._written: dict[str, str] = {}
         self._file = file
         self._names = names
-        self._findings = findings
-        self._budget = budget
+        self._findings = tags.findings
+        self._tags = tags
         self._pending: list[tuple[int, str, str]] = []
-        self._pending_bytes = budget.pending_bytes
+        self._pending_bytes = tags.pending_bytes
         self._length = hex_length(file.algorithm) if file.verifiable else None
 
     def read(self, pieces: Iterable[str]) -> None:
@@ -49,7 +45,7 @@ class LineReader:
                 return
         for number, checksum, path in self._pending:
             self._place(number, checksum, path)
-            if self._budget.absent_bytes < 0:
+            if self._tags.absent_bytes < 0:
                 self._note_unread()
                 return
 
@@ -201,8 +197,10 @@ class LineReader:
             )
         elif not self._file.is_tag and not path.startswith(PAYLOAD):
             self._is_out_of_place(number, path)
-        elif self._budget.take_absent(checksum, path):
-            self.absent[path] = checksum
+        else:
+            self._tags.absent_bytes -= held_bytes(checksum, path)
+            if self._tags.absent_bytes >= 0:
+                self.absent[path] = checksum
 
     def _note_unread(self) -> None:
         self._findings.add(
@@ -245,22 +243,15 @@ class LineReader:
             )
 
 
-def read_manifest(
-    tree: Tree,
-    file: ManifestName,
-    codec: str,
-    names: Names,
-    findings: Findings,
-    budget: TagBudget,
-) -> Manifest | None:
+def read_manifest(tags: TagFiles, file: ManifestName, names: Names) -> Manifest | None:
     """The manifest's lines, each resolved to a file of the bag; None when it cannot be read.
 
     Lines that name a file as it is are taken in one pass. The others wait until all of those are
     known, so that a bent name can never take the place of an exact one.
     """
-    text = read_list(tree, file.name, codec, findings, budget)
+    text = tags.listing(file.name)
     if text is None:
         return None
-    reader = LineReader(file, names, findings, budget)
+    reader = LineReader(file, names, tags)
     reader.read(text.pieces())
     return Manifest(file=file, listed=reader.listed, absent=reader.absent)

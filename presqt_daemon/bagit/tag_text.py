@@ -49,39 +49,6 @@ _BYTEWISE = re.compile(r"ascii|utf-8|iso8859-\d+|cp125\d")
 """Codecs in which a line can be found without decoding; others are decoded as a whole."""
 
 
-class TagBudget:
-    """What is left for the tag files of one bag that may have `max_files` files.
-
-    `manifest_bytes` is for each manifest, `pending_bytes` (memory) for the lines of one manifest
-    that do not name a file as it is. `total_bytes` and `lines` are for all tag files,
-    `absent_bytes` (memory) for the names in manifests that no file of the bag has; what is used
-    is taken off by `take_*`, which tell whether there was enough.
-    """
-
-    def __init__(self, max_files: int = MAX_FILES) -> None:
-        files = max(max_files, _FEWEST_FILES)
-        self.manifest_bytes = _MANIFEST_BYTES * files
-        self.total_bytes = _TOTAL_BYTES * files
-        self.lines = _LINES * files
-        self.absent_bytes = _HELD_BYTES * files
-        self.pending_bytes = _HELD_BYTES * files
-
-    def take_bytes(self, count: int) -> bool:
-        """Whether another `count` bytes of tag files may be read."""
-        self.total_bytes -= count
-        return self.total_bytes >= 0
-
-    def take_lines(self, count: int) -> bool:
-        """Whether another `count` lines may be read."""
-        self.lines -= count
-        return self.lines >= 0
-
-    def take_absent(self, checksum: str, path: str) -> bool:
-        """Whether one more name that no file has may be kept."""
-        self.absent_bytes -= held_bytes(checksum, path)
-        return self.absent_bytes >= 0
-
-
 def held_bytes(checksum: str, path: str) -> int:
     """What one line takes in memory."""
     return sys.getsizeof(checksum) + sys.getsizeof(path) + _ENTRY_BYTES
@@ -113,135 +80,134 @@ class TagText:
             yield start, end
             start = end
 
-    def text(self) -> str:
-        """All of it at once."""
-        return "".join(self.pieces())
 
+class TagFiles:
+    """Reads the tag files of one bag, as long as they are no burden; notes what cannot be read.
 
-def read_text(
-    tree: Tree, name: str, codec: str, findings: Findings, budget: TagBudget
-) -> TagText | None:
-    """A tag file for people; None, and a finding, where it is no regular file or unusable."""
-    return _read(tree, name, codec, findings, budget, (MAX_TAG_FILE_BYTES, MAX_LINE, MAX_LINES))
+    `codec` is that of all but bagit.txt, which says it. `pending_bytes` (memory) is for the lines
+    of one manifest that do not name a file as it is, `absent_bytes` for the names in all manifests
+    that no file of the bag has; the caller takes off what is used.
+    """
 
+    def __init__(self, tree: Tree, findings: Findings, max_files: int = MAX_FILES) -> None:
+        files = max(max_files, _FEWEST_FILES)
+        self.tree, self.findings, self.codec = tree, findings, "utf-8"
+        self.absent_bytes = self.pending_bytes = _HELD_BYTES * files
+        self._manifest_bytes = _MANIFEST_BYTES * files
+        self._bytes_left = _TOTAL_BYTES * files
+        self._lines_left = _LINES * files
 
-def read_list(
-    tree: Tree, name: str, codec: str, findings: Findings, budget: TagBudget
-) -> TagText | None:
-    """A tag file that lists files; else as `read_text`."""
-    limits = (budget.manifest_bytes, MAX_LIST_LINE, max(budget.lines, 0))
-    return _read(tree, name, codec, findings, budget, limits)
+    def text(self, name: str) -> str | None:
+        """A tag file for people, with LF line ends; None where it is no regular file or unusable.
 
+        Nothing counts as text that holds what is no character of the codec, or too long a line.
+        """
+        found = self._read(name, MAX_TAG_FILE_BYTES, MAX_LINE, MAX_LINES)
+        return None if found is None else "".join(found.pieces())
 
-def read_bytes(tree: Tree, name: str, limit: int, findings: Findings) -> bytes | None:
-    """The file's bytes, None and a finding where there are more than `limit`."""
-    size = tree.files[name].size
-    content = b"" if size > limit else tree.read(name, limit + 1)
-    if size > limit or len(content) > limit:
-        findings.add(
-            "tag-file-too-large",
+    def listing(self, name: str) -> TagText | None:
+        """A tag file that lists files; else as `text`."""
+        return self._read(name, self._manifest_bytes, MAX_LIST_LINE, max(self._lines_left, 0))
+
+    def content(self, name: str, limit: int) -> bytes | None:
+        """The file's bytes, None and a finding where there are more than `limit`."""
+        size = self.tree.files[name].size
+        content = b"" if size > limit else self.tree.read(name, limit + 1)
+        if size > limit or len(content) > limit:
+            self.findings.add(
+                "tag-file-too-large",
+                name,
+                f"is larger than {text_from_bytes(limit)}, which is the limit for this tag file",
+                found=str(max(size, len(content))),
+            )
+            return None
+        return content
+
+    def decode(self, content: bytes, codec: str, name: str) -> str | None:
+        """All of the text, None and a finding where it is not of this codec."""
+        if codec in _WIDE and not content.startswith(_BOMS):
+            codec = _WIDE[codec]  # RFC 2781 section 4.3: big-endian where no mark says otherwise
+        try:
+            text = content.decode(codec)
+            if codec != "utf-8":
+                text.encode("utf-8")
+        except UnicodeError as error:
+            start = error.start if isinstance(error, UnicodeDecodeError) else None
+            self._note_undecodable(name, codec, start, content)
+            return None
+        return text
+
+    def _read(self, name: str, max_bytes: int, max_line: int, max_lines: int) -> TagText | None:
+        if self.tree.files[name].kind is not EntryKind.FILE:
+            return None
+        is_bytewise = _BYTEWISE.fullmatch(self.codec) is not None
+        limit = max_bytes if is_bytewise else min(max_bytes, MAX_TAG_FILE_BYTES)
+        size = self.tree.files[name].size
+        if size <= limit:
+            self._bytes_left -= size
+            if self._bytes_left < 0:
+                what = "is not read: the bag's tag files are too large in all"
+                self.findings.add("tag-files-too-large", name, what)
+                return None
+        content = self.content(name, limit)
+        if content is None:
+            return None
+        text = content if is_bytewise else self.decode(content, self.codec, name)
+        if text is None:
+            return None
+        if (start := _long_line(text, max_line)) is not None:
+            self.findings.add(
+                "tag-file-line-too-long",
+                name,
+                f"has a line of more than {max_line} characters, which begins at {start}",
+                found=str(start),
+            )
+            return None
+        found = TagText(content=text, codec=self.codec)
+        lines = self._count_lines(found, name)
+        if lines is None:
+            return None
+        if lines <= max_lines:
+            self._lines_left -= lines
+        if lines > max_lines or self._lines_left < 0:
+            self.findings.add(
+                "tag-file-too-many-lines",
+                name,
+                f"has {lines} lines, more than the {max_lines} that are read of it",
+                found=str(lines),
+            )
+            return None
+        if _begins_with_mark(text):
+            what = "begins with a byte-order mark"
+            self.findings.add("tag-file-bom", name, what, hint="Save it as UTF-8 without")
+        return found
+
+    def _count_lines(self, found: TagText, name: str) -> int | None:
+        """The number of line ends; None and a finding where a piece cannot be decoded."""
+        lines = read = 0
+        spans = found.spans()
+        try:
+            for piece in found.pieces():
+                lines += piece.count("\n")
+                read = next(spans)[1]
+        except UnicodeDecodeError as error:
+            self._note_undecodable(name, found.codec, read + error.start, found.content)
+            return None
+        return lines
+
+    def _note_undecodable(
+        self, name: str, codec: str, start: int | None, content: bytes | str
+    ) -> None:
+        where = "" if start is None else f" (byte {start})"
+        self.findings.add(
+            "tag-file-undecodable",
             name,
-            f"is larger than {text_from_bytes(limit)}, which is the limit for this tag file",
-            found=str(max(size, len(content))),
+            f"is not {codec.upper()} text{where}",
+            hint="It is UTF-16, as PowerShell 5.1 writes with `>`: use Out-File -Encoding ascii "
+            "there, or another tool where names are not ASCII"
+            if isinstance(content, bytes) and content.startswith(_BOMS[:2])
+            else "Save it in the encoding that bagit.txt names, best UTF-8",
         )
-        return None
-    return content
-
-
-def decode(content: bytes, codec: str, name: str, findings: Findings) -> str | None:
-    """All of the text, None and a finding where it is not of this codec."""
-    if codec in _WIDE and not content.startswith(_BOMS):
-        codec = _WIDE[codec]  # RFC 2781 section 4.3: big-endian where no mark says otherwise
-    try:
-        text = content.decode(codec)
-        if codec != "utf-8":
-            text.encode("utf-8")
-    except UnicodeError as error:
-        start = error.start if isinstance(error, UnicodeDecodeError) else None
-        _note_undecodable(name, codec, start, content, findings)
-        return None
-    return text
-
-
-def _read(
-    tree: Tree,
-    name: str,
-    codec: str,
-    findings: Findings,
-    budget: TagBudget,
-    limits: tuple[int, int, int],
-) -> TagText | None:
-    max_bytes, max_line, max_lines = limits
-    if tree.files[name].kind is not EntryKind.FILE:
-        return None
-    is_bytewise = _BYTEWISE.fullmatch(codec) is not None
-    limit = max_bytes if is_bytewise else min(max_bytes, MAX_TAG_FILE_BYTES)
-    size = tree.files[name].size
-    if size <= limit and not budget.take_bytes(size):
-        findings.add(
-            "tag-files-too-large", name, "is not read: the bag's tag files are too large in all"
-        )
-        return None
-    content = read_bytes(tree, name, limit, findings)
-    if content is None:
-        return None
-    text = content if is_bytewise else decode(content, codec, name, findings)
-    if text is None:
-        return None
-    if (start := _long_line(text, max_line)) is not None:
-        findings.add(
-            "tag-file-line-too-long",
-            name,
-            f"has a line of more than {max_line} characters, which begins at {start}",
-            found=str(start),
-        )
-        return None
-    found = TagText(content=text, codec=codec)
-    lines = _count_lines(found, name, findings)
-    if lines is None:
-        return None
-    if lines > max_lines or not budget.take_lines(lines):
-        findings.add(
-            "tag-file-too-many-lines",
-            name,
-            f"has {lines} lines, more than the {max_lines} that are read of it",
-            found=str(lines),
-        )
-        return None
-    if _begins_with_mark(text):
-        findings.add(
-            "tag-file-bom", name, "begins with a byte-order mark", hint="Save it as UTF-8 without"
-        )
-    return found
-
-
-def _count_lines(found: TagText, name: str, findings: Findings) -> int | None:
-    """The number of line ends; None and a finding where a piece cannot be decoded."""
-    lines = read = 0
-    spans = found.spans()
-    try:
-        for piece in found.pieces():
-            lines += piece.count("\n")
-            read = next(spans)[1]
-    except UnicodeDecodeError as error:
-        _note_undecodable(name, found.codec, read + error.start, found.content, findings)
-        return None
-    return lines
-
-
-def _note_undecodable(
-    name: str, codec: str, start: int | None, content: bytes | str, findings: Findings
-) -> None:
-    where = "" if start is None else f" (byte {start})"
-    findings.add(
-        "tag-file-undecodable",
-        name,
-        f"is not {codec.upper()} text{where}",
-        hint="It is UTF-16, as PowerShell 5.1 writes with `>`: use Out-File -Encoding ascii there, "
-        "or another tool where names are not ASCII"
-        if isinstance(content, bytes) and content.startswith(_BOMS[:2])
-        else "Save it in the encoding that bagit.txt names, best UTF-8",
-    )
 
 
 def _long_line(content: bytes | str, limit: int) -> int | None:

@@ -6,7 +6,8 @@ from presqt_daemon.bagit.findings import Findings
 from presqt_daemon.bagit.manifest_lines import LineReader
 from presqt_daemon.bagit.manifests import ManifestName
 from presqt_daemon.bagit.paths import Names
-from presqt_daemon.bagit.tag_text import TagBudget, TagText
+from presqt_daemon.bagit.tag_text import TagFiles, TagText
+from tests.bagit.verdicts import tree_from
 
 SHA1 = ManifestName(name="manifest-sha1.txt", algorithm="sha1", is_tag=False, verifiable=True)
 COUNT = 20_000
@@ -21,7 +22,7 @@ def read(
     lines: list[str], files: list[str] = FILES, *, strict: bool = True, is_split: bool = False
 ) -> tuple[dict[str, str], dict[str, str], list[tuple[str, str]]]:
     findings = Findings(strict=strict)
-    reader = LineReader(SHA1, Names(files, frozenset({"data"})), findings, TagBudget())
+    reader = LineReader(SHA1, Names(files, frozenset({"data"})), TagFiles(tree_from({}), findings))
     text = TagText(content="".join(f"{row}\n" for row in lines), codec="utf-8")
     reader.read("".join(text.pieces()).splitlines(keepends=True) if is_split else text.pieces())
     return reader.listed, reader.absent, [(f.code, f.message) for f in findings.all()]

@@ -3,6 +3,7 @@ import pytest
 from presqt_daemon.bagit.declaration import codec_from_charset, read_declaration
 from presqt_daemon.bagit.findings import Findings
 from presqt_daemon.bagit.paths import Names, decode_path, leaves_bag, plain_path
+from presqt_daemon.bagit.tag_text import TagFiles
 from presqt_daemon.bagit.tagfiles import labels_from_text, lines_from_text
 from presqt_daemon.findings import shown
 from presqt_daemon.model import Severity
@@ -105,8 +106,8 @@ def test_folds_keep_their_words_apart() -> None:
 def test_a_broken_declaration_still_tells_what_it_can() -> None:
     findings = Findings()
     content = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\nX: y\n"
-    declaration = read_declaration(tree_from({"bagit.txt": content}), findings)
-    assert (declaration.version, declaration.encoding) == ("1.0", "UTF-8")
+    tags = TagFiles(tree_from({"bagit.txt": content.replace(b"UTF-8", b"UTF-16")}), findings)
+    assert (read_declaration(tags), tags.codec) == ("1.0", "utf-16")
     assert findings.strict
     assert findings.totals[Severity.ERROR] == 1
 

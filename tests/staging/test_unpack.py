@@ -78,7 +78,6 @@ def listing(members: Collection[str], algorithms: Collection[str]) -> Structure:
     ]
     return Structure(
         version="1.0",
-        encoding="UTF-8",
         algorithms=tuple(algorithms),
         info=(),
         findings=(),
