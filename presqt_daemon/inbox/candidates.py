@@ -13,7 +13,7 @@ from presqt_daemon.inbox.claims.new_ticket import Drop
 from presqt_daemon.inbox.files.leftover_names import CONTROL_SUFFIXES, GROWING_SUFFIXES
 from presqt_daemon.inbox.files.names import is_tag_file_name, is_zip_name
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, unknown_target
-from presqt_daemon.inbox.files.probe import open_file, probe_file
+from presqt_daemon.inbox.files.probe import file_beside, open_file, part_file_of, probe_file
 from presqt_daemon.inbox.files.stability import (
     Content,
     Decision,
@@ -26,7 +26,6 @@ from presqt_daemon.inbox.files.stability import (
     remember_beside,
 )
 from presqt_daemon.inbox.folder_context import FolderContext
-from presqt_daemon.inbox.placeholders import file_beside, part_file_of
 from presqt_daemon.model import Finding, Severity
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.logs import shared_log
@@ -172,10 +171,9 @@ class Candidates:
         return min(dues, default=float("inf"))
 
     def _try(self, folder: OpenPlace, name: str, history: History, now: float) -> None:
-        key = (folder.place, name)
         handle = open_file(name, folder.handle)
-        is_kept = False
-        try:
+        with contextlib.ExitStack() as opened:
+            opened.callback(os.close, handle)
             status = os.fstat(handle)
             history = remember(history, status, now)
             probe = probe_file(handle, sees_writers=folder.sees_writers)
@@ -191,7 +189,7 @@ class Candidates:
                 history = remember_beside(history, part_file_of(name, folder.handle), now)
                 decision = self._decide(probe, history, now, name)
             if isinstance(decision, Wait):
-                self._wait(key, history, decision.until, decision.why)
+                self._wait((folder.place, name), history, decision.until, decision.why)
                 return
             drop = Drop(
                 folder=folder,
@@ -203,10 +201,7 @@ class Candidates:
                 unwritten=isinstance(decision, Take) and decision.unwritten,
             )
             self._group.append((drop, history))
-            is_kept = True
-        finally:
-            if not is_kept:
-                os.close(handle)
+            opened.pop_all()  # the group keeps it open
 
     def _decide(self, probe: Probe, history: History, now: float, name: str) -> Decision:
         rules = self._context.shared.rules

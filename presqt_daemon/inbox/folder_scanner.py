@@ -86,28 +86,22 @@ class FolderScanner:
 
     def untaken(self) -> tuple[Waiting, ...]:
         """What waits here; also a folder that has not been scanned yet as a whole."""
-        inbox = self._context.config.inbox
-        found = [
-            Waiting(folder=inbox.joinpath(*taken.place.parts), name=taken.record.inbox_name,
-                    why="it is being copied")
+        found: list[tuple[InboxFolder, str, str, bool]] = [
+            (taken.place, taken.record.inbox_name, "it is being copied", False)
             for taken in self._copier.copies()
-        ]  # fmt: skip
-        for place, waiting in list(self._candidates.candidates.items()):
-            folder = inbox.joinpath(*place.parts)
-            found += [
-                Waiting(folder=folder, name=name, why=candidate.why, is_stuck=candidate.is_stuck)
-                for name, candidate in list(waiting.items())
-            ]
-        found += [
-            Waiting(folder=inbox.joinpath(*place.parts), name="", why=why, is_stuck=True)
-            for place, why in list(self._scan.closed.items())
         ]
-        if all(item.is_stuck for item in found) and (
+        for place, waiting in list(self._candidates.candidates.items()):
+            found += [(place, name, one.why, one.is_stuck) for name, one in list(waiting.items())]
+        found += [(place, "", why, True) for place, why in list(self._scan.closed.items())]
+        if all(is_stuck for *_, is_stuck in found) and (
             self._is_busy or not self._scanned or self._has_work()
         ):
-            folder = inbox.joinpath(*self._base.parts)
-            found.append(Waiting(folder=folder, name="", why="it is being scanned"))
-        return tuple(found)
+            found.append((self._base, "", "it is being scanned", False))
+        inbox = self._context.config.inbox
+        return tuple(
+            Waiting(folder=inbox.joinpath(*place.parts), name=name, why=why, is_stuck=is_stuck)
+            for place, name, why, is_stuck in found
+        )
 
     def _has_work(self) -> bool:
         return (

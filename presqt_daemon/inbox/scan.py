@@ -80,58 +80,44 @@ class Scan:
         Raises OSError when the folder cannot be listed.
         """
         found = self._list(folder)
-        self._leftovers.finish_in(folder, found.kinds[NameKind.ASIDE])
+        kinds, notes = found.kinds, found.kinds[NameKind.NOTE]
+        self._leftovers.finish_in(folder, kinds[NameKind.ASIDE])
         # from now on what is hinted at here may be taken
         self._places[folder.path] = (folder.place, folder.identity)
-        for name in found.kinds[NameKind.TAKEN_REQUEST]:
+        for name in kinds[NameKind.TAKEN_REQUEST]:
             self._non_drops.go_on_with_request(folder, name)
-        for name in found.kinds[NameKind.REQUEST]:
+        for name in kinds[NameKind.REQUEST]:
             self._non_drops.hand_on_request(folder, name)
-        for name in found.kinds[NameKind.ASIDE]:
+        for name in kinds[NameKind.ASIDE]:
             self._non_drops.resume_set_aside(folder, name)
-        self._context.copies.find(folder, found.kinds[NameKind.NOTE], found.kinds[NameKind.COPY])
-        self._context.copies.remove_expired(
-            folder, found.kinds[NameKind.NOTE], found.kinds[NameKind.COPY]
-        )
-        drops = [name for name in found.kinds[NameKind.DROP] if _is_drop_in(folder.place, name)]
-        if self._rejects.reject_unpacked_bag(
-            folder, found.folders, drops, found.kinds[NameKind.NOTE]
-        ):
+        self._context.copies.find(folder, notes, kinds[NameKind.COPY])
+        self._context.copies.remove_expired(folder, notes, kinds[NameKind.COPY])
+        drops = [name for name in kinds[NameKind.DROP] if _is_drop_in(folder.place, name)]
+        if self._rejects.reject_unpacked_bag(folder, found.folders, drops, notes):
             drops = [name for name in drops if is_zip_name(name)]
             found.folders.remove(PAYLOAD_FOLDER)
         newcomers = self._look_at_drops(folder, drops, {})
         waiting = {same_name(name) for name in self._candidates.candidates.get(folder.place, {})}
-        for name in found.kinds[NameKind.SIDECAR]:
+        for name in kinds[NameKind.SIDECAR]:
             self._non_drops.put_unused_sidecar_aside(
                 folder, name, found.inodes[name], is_awaited=sidecar_stem(name) in waiting
             )
         self._non_drops.put_misnamed_sidecars_aside(
-            folder,
-            found.kinds[NameKind.NEAR_SIDECAR],
-            found.inodes,
-            found.kinds[NameKind.NOTE],
-            waiting,
+            folder, kinds[NameKind.NEAR_SIDECAR], found.inodes, notes, waiting
         )
         self._candidates.forget_all_but(folder.place, {*drops, *newcomers})
-        self._non_drops.forget_all_but(
-            folder,
-            {*found.kinds[NameKind.SIDECAR], *found.kinds[NameKind.NEAR_SIDECAR]},
-            set(found.kinds[NameKind.TAKEN_REQUEST]),
-        )
+        sidecars = {*kinds[NameKind.SIDECAR], *kinds[NameKind.NEAR_SIDECAR]}
+        self._non_drops.forget_all_but(folder, sidecars, set(kinds[NameKind.TAKEN_REQUEST]))
         began = self._context.clock()
         for name, mode in found.odd:
             if self._is_halted or self._context.clock() - began > TURN_SECONDS:
                 self._go_on_in(0.0)
                 break
-            self._rejects.reject_odd_file(folder, name, mode, found.kinds[NameKind.NOTE])
-        inner = [
-            place
-            for name in found.folders
-            if (place := self._rejects.inner(folder, name, found.kinds[NameKind.NOTE]))
-        ]
+            self._rejects.reject_odd_file(folder, name, mode, notes)
+        inner = [self._rejects.inner(folder, name, notes) for name in found.folders]
         if self._rejects.is_waiting:
             self._go_on_in(self._context.shared.rules.settle)
-        return inner
+        return [place for place in inner if place is not None]
 
     def visit_hinted(self, hints: Hints, now: float) -> None:
         """Look at the hinted names and at what is due, in the folders as they were last visited."""

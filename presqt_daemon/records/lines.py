@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 from presqt_daemon.schemas.json_values import object_from_json
 from presqt_daemon.system.files import NO_FILE, open_regular
@@ -24,12 +24,6 @@ class LineWriter:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._handle: int | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_how: object) -> None:
-        self.close()
 
     def append(self, rows: Iterable[dict[str, object]], *, durable: bool) -> None:
         """Append JSON objects; of what fails no part is left. Raises OSError."""

@@ -118,12 +118,8 @@ def open_record(path: Path) -> Iterator[Record]:
             raise RecordError(f"{path.name}: {error.strerror}") from None
         raise UnreadableRecordError(error.errno, error.strerror, path) from None
     with opened as stream:
-        try:
+        with _telling(path.name, path):
             record = _read_by_line(stream) or _read_whole(stream)
-        except OSError as error:
-            raise UnreadableRecordError(error.errno, error.strerror, path) from None
-        except (ValueError, KeyError, RecursionError) as error:
-            raise RecordError(f"{path.name} is damaged ({type(error).__name__})") from None
         version = record.tree.get("schema_version")
         if not isinstance(version, int) or version > SCHEMA_VERSION:
             raise RecordError(f"{path.name} has schema version {version!r}")
@@ -191,17 +187,24 @@ def _read_by_line(stream: TextIO) -> Record | None:
 
 
 def _file_lines(first: str, stream: TextIO) -> Iterator[dict[str, Any]]:
-    try:
+    with _telling("its list of files", stream.name):
         for line in chain([first], iter(stream.readline, "")):
             if line == _FILES_END:
                 return
             if line.strip():
                 yield _checked(json.loads(line.strip().removesuffix(",")))
-    except OSError as error:
-        raise UnreadableRecordError(error.errno, error.strerror, stream.name) from None
-    except (ValueError, KeyError, RecursionError) as error:
-        raise RecordError(f"its list of files is damaged ({type(error).__name__})") from None
     raise RecordError("its list of files is cut short")
+
+
+@contextlib.contextmanager
+def _telling(what: str, path: str | Path) -> Iterator[None]:
+    """Raises RecordError for what is damaged, UnreadableRecordError for what cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise UnreadableRecordError(error.errno, error.strerror, path) from None
+    except (ValueError, KeyError, RecursionError) as error:
+        raise RecordError(f"{what} is damaged ({type(error).__name__})") from None
 
 
 def _read_whole(stream: TextIO) -> Record:

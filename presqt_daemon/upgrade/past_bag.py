@@ -6,7 +6,7 @@ Manifests are taken at their word; nothing is read but tag files and sizes.
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,13 +100,12 @@ def _past_bag(folder: str, structure: Structure, sizes: Mapping[str, int | None]
         folder=folder,
         version=structure.version or None,
         algorithms=structure.algorithms,
-        files=tuple(_files(sorted(paths), sizes, digests)),
+        files=tuple(
+            PastFile(
+                path=path.removeprefix(PAYLOAD),
+                size=sizes.get(path),
+                digests=digests.get(path, {}),
+            )
+            for path in sorted(paths)
+        ),
     )
-
-
-def _files(
-    paths: Iterable[str], sizes: Mapping[str, int | None], digests: Mapping[str, Mapping[str, str]]
-) -> Iterable[PastFile]:
-    for path in paths:
-        name = path.removeprefix(PAYLOAD)
-        yield PastFile(path=name, size=sizes.get(path), digests=digests.get(path, {}))

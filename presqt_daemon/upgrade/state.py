@@ -20,7 +20,6 @@ from presqt_daemon.schemas.json_values import tree_from_value, value_from_tree
 from presqt_daemon.system.files import (
     json_bytes,
     make_folder,
-    open_regular,
     replace_file,
     sync_folder,
 )
@@ -101,10 +100,12 @@ class StateFile:
         Raises StateError for a damaged file, NewerInfoError for one of a later version.
         """
         try:
-            with open_regular(self.path) as stream:
-                return state_from_bytes(stream.read(_MAX_BYTES))
+            # what is no file is a damaged one, which is made anew with force
+            handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
+        with open(handle, "rb") as stream:
+            return state_from_bytes(stream.read(_MAX_BYTES))
 
     def create(self, state: JobState) -> bool:
         """Make the file, whole at once; False when it is there already. Raises OSError."""
