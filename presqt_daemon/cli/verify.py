@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from presqt_daemon import __version__
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import Exit, not_possible, wrong_usage
 from presqt_daemon.cli.output.progress import Step, following_steps
@@ -262,7 +261,7 @@ def _append(folder: TicketFolder, finding: FixityCheck) -> None:
     outcome = {"wrong": "failure", "warning": "warning", "ok": "success"}[finding.result]
     told = f"The target was asked again: {', '.join(finding.counted)}."
     detail = f"{told} {'; '.join(finding.differing[:10])}".rstrip()
-    event = event_tree("fixity check", datetime.now(UTC), outcome, detail, __version__)
+    event = event_tree("fixity check", datetime.now(UTC), outcome, detail)
     with lease_ended(folder.path, wait_seconds=LEASE_SECONDS):
         append_event(folder.receipt, event)
 

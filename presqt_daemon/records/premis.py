@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from presqt_daemon import __version__
 from presqt_daemon.model import Stage, Status
 from presqt_daemon.records.payload import PayloadHead
 from presqt_daemon.schemas.json_values import text_from_time
@@ -15,57 +16,47 @@ from presqt_daemon.tickets.store import TicketFolder
 AGENT = "presqt-daemon"
 
 
-def event_tree(
-    kind: str, moment: datetime, outcome: str, detail: str, agent_version: str
-) -> dict[str, Any]:
-    """An event in PREMIS's terms."""
+def event_tree(kind: str, moment: datetime, outcome: str, detail: str) -> dict[str, Any]:
+    """An event in PREMIS's terms, of which this version of the program is the agent."""
     return {
         "event_type": kind,
         "datetime": text_from_time(moment),
         "outcome": outcome,
         "detail": detail,
-        "agent": {"name": AGENT, "version": agent_version},
+        "agent": {"name": AGENT, "version": __version__},
     }
 
 
-def preparation(now: datetime, agent_version: str) -> dict[str, Any]:
+def preparation(now: datetime) -> dict[str, Any]:
     """The event of a record that was made after the fact."""
     detail = "The record was made later, from what was left of the ticket."
-    return event_tree("metadata modification", now, "success", detail, agent_version)
+    return event_tree("metadata modification", now, "success", detail)
 
 
 def events_of(
-    folder: TicketFolder,
-    info: ProcessInfo,
-    head: PayloadHead | None,
-    agent_version: str,
-    now: datetime,
+    folder: TicketFolder, info: ProcessInfo, head: PayloadHead | None, now: datetime
 ) -> Iterator[dict[str, Any]]:
     """What happened, in PREMIS's terms; a step that was not reached has no event."""
-
-    def event(kind: str, moment: datetime, outcome: str, detail: str) -> dict[str, Any]:
-        return event_tree(kind, moment, outcome, detail, agent_version)
-
     ended = info.finished_at or now
     has_failed = info.status is Status.FAILED
     taken = f"{printable_name(info.source_file)} was taken from the inbox."
-    yield event("ingestion", info.received_at, "success", taken)
+    yield event_tree("ingestion", info.received_at, "success", taken)
     if head is not None:
         detail = (
             f"{head.bag.payload_files} payload files, {head.bag.payload_bytes} bytes, agree with "
             f"the manifests ({', '.join(head.bag.algorithms)})."
         )
-        yield event("validation", _modified(folder.payload, ended), "success", detail)
+        yield event_tree("validation", _modified(folder.payload, ended), "success", detail)
     elif has_failed:
-        yield event("validation", ended, "failure", info.message)
+        yield event_tree("validation", ended, "failure", info.message)
         return
     if info.stage is not Stage.UPLOADED and not folder.journal.exists():
         if has_failed:
-            yield event("deposition", ended, "failure", info.message)
+            yield event_tree("deposition", ended, "failure", info.message)
         return
     if info.stage is Stage.UPLOADED:
-        yield event("fixity check", _modified(folder.journal, ended), *_fixity(info))
-    yield event("deposition", ended, "failure" if has_failed else "success", info.message)
+        yield event_tree("fixity check", _modified(folder.journal, ended), *_fixity(info))
+    yield event_tree("deposition", ended, "failure" if has_failed else "success", info.message)
 
 
 def _fixity(info: ProcessInfo) -> tuple[str, str]:

@@ -50,7 +50,6 @@ def write_receipt(
     folder: TicketFolder,
     info: ProcessInfo,
     *,
-    agent_version: str,
     now: datetime,
     status_mode: int = 0o644,
     same_as: str | None = None,
@@ -65,9 +64,7 @@ def write_receipt(
     Raises OSError.
     """
     with opened_payload(folder) as payload, ResultIndex(folder.journal) as results:
-        tree = receipt_tree(
-            folder, payload, info, results, agent_version=agent_version, now=now, same_as=same_as
-        )
+        tree = receipt_tree(folder, payload, info, results, now=now, same_as=same_as)
         files = file_trees(payload, results)
         # after a retry a power loss may bring the older one back: it must not stand beside the new
         # status, a start would believe it
@@ -82,7 +79,6 @@ def receipt_tree(
     info: ProcessInfo,
     results: ResultIndex,
     *,
-    agent_version: str,
     now: datetime,
     same_as: str | None = None,
     prepared_in: str | None = None,
@@ -99,10 +95,10 @@ def receipt_tree(
         **_head_tree(folder, info, head, now),
         "resource": resource_tree(results.container, info.resource_id, info.link_to_resource),
         "same_as": same_as,
-        "events": list(events_of(folder, info, head, agent_version, now)),
+        "events": list(events_of(folder, info, head, now)),
     }
     if prepared_in is not None:
-        tree["events"].append(preparation(now, agent_version))
+        tree["events"].append(preparation(now))
     return tree
 
 

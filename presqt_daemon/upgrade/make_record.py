@@ -62,10 +62,9 @@ class RecordOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maker:
-    """Who makes records, and when: the run, the program's version, the mode of the files."""
+    """Who makes records, and when: the run, the mode of the files."""
 
     run: str
-    agent_version: str
     mode: int
     now: datetime
 
@@ -152,7 +151,7 @@ def _raise_schema(folder: TicketFolder, info: ProcessInfo, maker: Maker) -> Draf
                     results.container, info.resource_id, info.link_to_resource
                 ),
                 "same_as": None,
-                "events": [*old["events"], preparation(maker.now, maker.agent_version)],
+                "events": [*old["events"], preparation(maker.now)],
             }
             files = None if record.files is None else map(_with_media_type, record.files)
             return draft_record(folder.receipt, tree, files, mode=maker.mode)
@@ -168,15 +167,7 @@ def _draft_anew(
     """The record that the ticket should have got at its end; `old` is what a damaged one says."""
     opened = contextlib.nullcontext() if is_presqts(info) else opened_payload(folder)
     with opened as payload, ResultIndex(folder.journal) as results:
-        tree = receipt_tree(
-            folder,
-            payload,
-            info,
-            results,
-            agent_version=maker.agent_version,
-            now=maker.now,
-            prepared_in=maker.run,
-        )
+        tree = receipt_tree(folder, payload, info, results, now=maker.now, prepared_in=maker.run)
         if payload is not None:
             files = file_trees(payload, results)
             return draft_record(folder.receipt, _carry_over(tree, old), files, mode=maker.mode)
@@ -210,7 +201,7 @@ def _unlike_ours(info: ProcessInfo, zip_path: Path | None, maker: Maker) -> dict
             "finished_at": None,
             "written_at": text_from_time(maker.now),
         },
-        "events": [preparation(maker.now, maker.agent_version)],
+        "events": [preparation(maker.now)],
     }
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
-from presqt_daemon import __version__
 from presqt_daemon.system.logs import ticket_log
 from presqt_daemon.tickets.locks import HeldError
 from presqt_daemon.tickets.process_info import InfoError
@@ -96,9 +95,7 @@ class UpgradeRun:
             return True
         self.begin(name)
         folder = self._folder(name)
-        maker = Maker(
-            run=self.state.run, agent_version=__version__, mode=self.order.mode, now=self.now()
-        )
+        maker = Maker(run=self.state.run, mode=self.order.mode, now=self.now())
         wait = BUSY_SECONDS if is_last else 0.0
         try:
             made, reason = self._tried(name, lambda: make_record(folder, maker, wait_seconds=wait))

@@ -3,7 +3,6 @@
 import contextlib
 from dataclasses import replace
 
-from presqt_daemon import __version__
 from presqt_daemon.config import Config
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import Finding, Severity, Stage, UploadResult
@@ -96,7 +95,6 @@ def _write(
         return write_receipt(
             holder.folder,
             info,
-            agent_version=__version__,
             now=holder.now(),
             status_mode=config.permissions.status,
             same_as=same_as,

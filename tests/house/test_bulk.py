@@ -72,7 +72,7 @@ def add_refused(house: House, count: int) -> list[str]:
             durable=False,
         )
         write_info(uploads, folder, info, durable=False)
-        write_receipt(folder, info, agent_version="1", now=moment)
+        write_receipt(folder, info, now=moment)
         tickets.append(info.ticket_number)
     return tickets
 

@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from presqt_daemon import __version__
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import (
     Bag,
@@ -106,7 +107,7 @@ def result(
 
 
 def receipt(folder: TicketFolder, info: ProcessInfo) -> dict[str, Any]:
-    write_receipt(folder, info, agent_version="1.2.3", now=LATER)
+    write_receipt(folder, info, now=LATER)
     tree: dict[str, Any] = json.loads(folder.receipt.read_bytes())
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(tree, SCHEMA)
@@ -174,7 +175,7 @@ def test_events_are_told_as_premis_has_them(folder: TicketFolder) -> None:
         ("fixity check", "success"),
         ("deposition", "success"),
     ]
-    assert {event["agent"]["version"] for event in tree["events"]} == {"1.2.3"}
+    assert {event["agent"]["version"] for event in tree["events"]} == {__version__}
 
 
 @pytest.mark.parametrize(
@@ -263,12 +264,12 @@ def test_a_second_receipt_replaces_the_first_and_leaves_nothing(folder: TicketFo
 
 
 def test_its_mode_is_that_of_the_status_file(folder: TicketFolder) -> None:
-    write_receipt(folder, failed(folder), agent_version="1", now=LATER, status_mode=0o640)
+    write_receipt(folder, failed(folder), now=LATER, status_mode=0o640)
     assert stat.S_IMODE(folder.receipt.stat().st_mode) == 0o640
 
 
 def keep(folder: TicketFolder, info: ProcessInfo) -> None:
-    write_receipt(folder, info, agent_version="1", now=LATER)
+    write_receipt(folder, info, now=LATER)
 
 
 def test_many_files_pass_through_without_being_held(folder: TicketFolder, full: bool) -> None:

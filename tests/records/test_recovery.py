@@ -101,13 +101,13 @@ def test_a_finished_ticket_is_what_its_record_says_down_to_every_file_that_is_no
     )
     info = replace(opened(folder), upload_total_files=5, upload_total_bytes=15)
     info = finish(info, result, "With fixity errors.", LATER)
-    write_receipt(folder, info, agent_version="1", now=LATER)
+    write_receipt(folder, info, now=LATER)
     assert rebuild_info(folder, NOW) == info
 
 
 def test_a_failed_ticket_stays_failed(folder: TicketFolder) -> None:
     fault = UserFault("forbidden", "The target says no.")
-    write_receipt(folder, fail(opened(folder), fault, LATER), agent_version="1", now=LATER)
+    write_receipt(folder, fail(opened(folder), fault, LATER), now=LATER)
     info = rebuild_info(folder, NOW)
     assert verdict(info) is Verdict.FAILED
     assert (info.status_code, info.error_code, info.message) == (403, "forbidden", fault.message)
@@ -117,7 +117,7 @@ def test_a_file_of_which_nothing_is_known_lets_no_zip_go(folder: TicketFolder) -
     sent(folder, good=(Outcome.CREATED, Fixity.MATCHED, False))
     folder.journal.unlink()
     done = finish(opened(folder), UploadResult(link=None, algorithm="sha256"), "Done.", LATER)
-    write_receipt(folder, done, agent_version="1", now=LATER)
+    write_receipt(folder, done, now=LATER)
     assert verdict(rebuild_info(folder, NOW)) is Verdict.DIFFERS
 
 
@@ -130,5 +130,5 @@ def test_a_record_that_is_no_record_tells_nothing(folder: TicketFolder, content:
 def test_another_tickets_record_tells_nothing(folder: TicketFolder) -> None:
     other = replace(opened(folder), ticket_number=str(uuid.uuid4()))
     fault = UserFault("forbidden", "No.")
-    write_receipt(folder, fail(other, fault, LATER), agent_version="1", now=LATER)
+    write_receipt(folder, fail(other, fault, LATER), now=LATER)
     assert rebuild_info(folder, NOW).is_open

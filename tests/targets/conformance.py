@@ -502,7 +502,7 @@ class Conformance:
         supervisor = Supervisor()
         self.send(site, supervisor, job_for(folder, site.config, token=site.token))
         info = finished_info(ticket_number=folder.name)
-        write_receipt(TicketFolder(folder), info, agent_version="1", now=info.updated_at)
+        write_receipt(TicketFolder(folder), info, now=info.updated_at)
         same = Now.SAME if traits.algorithms else Now.UNKNOWN
         assert set(self.known_again(site, folder).values()) == {same}
         if not traits.has_folders or not traits.algorithms:

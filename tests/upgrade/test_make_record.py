@@ -22,7 +22,7 @@ from tests.upgrade.past import PAYLOAD, SCHEMA_1, TOKEN, kept, ours, presqt
 
 RUN = str(uuid.uuid4())
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
-MAKER = Maker(run=RUN, agent_version="9.9", mode=0o644, now=NOW)
+MAKER = Maker(run=RUN, mode=0o644, now=NOW)
 SCHEMA = json.loads(resources.files("presqt_daemon.schemas").joinpath("receipt.json").read_bytes())
 
 

@@ -128,7 +128,7 @@ def test_the_receipt_names_them_and_a_changed_one_is_found(tmp_path: Path) -> No
     supervisor.send(job_for(folder, config, uploads=BESIDE))
     assert beside("bag-tags") <= set(tree_of(archive / "Project"))
     info = finished_info(ticket_number=folder.name)
-    write_receipt(TicketFolder(folder), info, agent_version="1", now=info.updated_at)
+    write_receipt(TicketFolder(folder), info, now=info.updated_at)
     (archive / "Project/bag-tags/bagit.txt").write_bytes(b"changed")
     target = connect(config, None)
     with open_record(folder / "receipt.json") as record:
