@@ -4,13 +4,11 @@ The only module that imports it. Its log holds paths of this machine and traceba
 kept quiet here.
 """
 
-import contextlib
 import json
 import logging
 import subprocess
-import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 with warnings.catch_warnings():
@@ -19,15 +17,16 @@ with warnings.catch_warnings():
 
 from presqt_daemon.findings import shown
 from presqt_daemon.model import Finding, Severity
+from presqt_daemon.system.programs.command import python_command
 
 OPINION_SECONDS = 300.0
 """Less than what passes for no progress; a bag that takes the library longer gets no opinion."""
 
-_START = (
-    "import json, sys; from pathlib import Path; sys.path[:] = json.loads(sys.argv[1]); "
-    "from presqt_daemon.staging.library import trouble_with; "
+_ASK = (
+    "from pathlib import Path; from presqt_daemon.staging.library import trouble_with; "
     "print(json.dumps(trouble_with(Path(sys.argv[2]))))"
 )
+logging.getLogger("bagit").setLevel(logging.CRITICAL + 1)
 
 
 class LibraryError(Exception):
@@ -40,13 +39,12 @@ def make_bag(folder: Path, info: Mapping[str, str], algorithms: tuple[str, ...])
     Not for a process with threads: the library changes the working directory for a while. Raises
     OSError, or LibraryError for all else.
     """
-    with _quiet():
-        try:
-            bagit.make_bag(str(folder), dict(info), processes=1, checksums=list(algorithms))
-        except OSError:
-            raise
-        except Exception as error:
-            raise LibraryError(f"{type(error).__name__}: {error}") from error
+    try:
+        bagit.make_bag(str(folder), dict(info), processes=1, checksums=list(algorithms))
+    except OSError:
+        raise
+    except Exception as error:
+        raise LibraryError(f"{type(error).__name__}: {error}") from error
 
 
 def trouble_with(folder: Path) -> str | None:
@@ -54,27 +52,11 @@ def trouble_with(folder: Path) -> str | None:
 
     Any exception counts, since many defects crash it.
     """
-    with _quiet():
-        try:
-            bagit.Bag(str(folder)).validate(processes=1)
-        except Exception as error:  # noqa: BLE001  (it raises far more than its own errors)
-            return f"{type(error).__name__}: {error}"
-    return None
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    logger = logging.getLogger("bagit")
-    level, propagate = logger.level, logger.propagate
-    logger.setLevel(logging.CRITICAL + 1)
-    logger.propagate = False
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
-        logger.propagate = propagate
+        bagit.Bag(str(folder)).validate(processes=1)
+    except Exception as error:  # noqa: BLE001  (it raises far more than its own errors)
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 def disagreement(
@@ -99,11 +81,13 @@ def trouble_in_time(folder: Path, seconds: float = OPINION_SECONDS) -> str | Non
 
     The library hangs on some bags and takes much memory for others: no answer is trouble too.
     """
-    paths = json.dumps([path for path in sys.path if path])
-    command = [sys.executable, "-I", "-S", "-c", _START, paths, str(folder)]
     try:
         asked = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=seconds, check=True
+            python_command(_ASK, str(folder)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            timeout=seconds,
+            check=True,
         )
         trouble = json.loads(asked.stdout)
     except subprocess.TimeoutExpired:

@@ -6,10 +6,8 @@ does, since its channel closes then.
 
 import contextlib
 import gc
-import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -18,14 +16,11 @@ from typing import Any
 from presqt_daemon.errors import HouseFault
 from presqt_daemon.staging.folders import Creator
 from presqt_daemon.staging.small import Kept, Small, is_small, write_small
+from presqt_daemon.system.programs.command import python_command
 from presqt_daemon.zips.directory import Window
 from presqt_daemon.zips.entries import Archive, Member
 
-_START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from presqt_daemon.staging.second_writer import main; main(*map(int, sys.argv[2:]))"
-)
-
+_START = "from presqt_daemon.staging.second_writer import main; main(*map(int, sys.argv[2:]))"
 _MAX_HELPERS = 3
 _FILE_SECONDS = 40e-6
 _BYTE_SECONDS = 5e-9
@@ -38,11 +33,11 @@ class SecondWriter:
 
     def __init__(self, zip_fd: int) -> None:
         self.channel, far = Pipe()
-        paths = json.dumps([path for path in sys.path if path])
-        command = [sys.executable, "-I", "-S", "-c", _START, paths, str(far.fileno()), str(zip_fd)]
         with far:
             self._process = subprocess.Popen(
-                command, pass_fds=(far.fileno(), zip_fd), stdin=subprocess.DEVNULL
+                python_command(_START, str(far.fileno()), str(zip_fd)),
+                pass_fds=(far.fileno(), zip_fd),
+                stdin=subprocess.DEVNULL,
             )
 
     def work_in(self, root: Path, mode: int, *, from_disk: bool) -> None:

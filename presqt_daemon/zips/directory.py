@@ -48,6 +48,10 @@ class Row(NamedTuple):
     creator: int
     is_dos_folder: bool
 
+    def shown_name(self) -> str:
+        """The name's bytes as text for a message, where it cannot be told how they read."""
+        return self.raw_name.decode("utf-8", "surrogateescape")
+
 
 class Window:
     """Gives any range of an open file; neighbours come from one read. For one thread."""

@@ -188,13 +188,8 @@ def _check_places(
         else:
             places.add_file(name)
         if places.folders > max_folders:
-            problems.add_limit(
-                "too-many-folders",
-                "",
-                f"the zip has more than {max_folders} folders",
-                key="staging.max_files",
-            )
-            problems.raise_any()
+            what = f"the zip has more than {max_folders} folders"
+            problems.refuse("too-many-folders", what, key="staging.max_files")
         if places.folder_bytes > max_folder_bytes:
             refuse_names(problems)
         is_plain = row.mode >> 12 in _PLAIN_KINDS and not row.flags & ENCRYPTED_FLAGS
@@ -237,7 +232,7 @@ def _locate(
     members = []
     free_from = 0
     for row, name in named:
-        shown = row.raw_name.decode("utf-8", "surrogateescape") if name is None else name
+        shown = row.shown_name() if name is None else name
         if row.header_offset < free_from or row.header_offset + 30 > end.directory_offset:
             problems.add("overlap", shown, _OVERLAP, hint=NEW_ZIP)
             continue

@@ -27,6 +27,11 @@ class Problems:
         """Note a limit that is exceeded; `key` names it in the configuration."""
         self._note(code, name, what, f"The limit is set by {key}; ask the operator, or drop less")
 
+    def refuse(self, code: str, what: str, *, key: str) -> None:
+        """Note a limit that is exceeded so far that no more is read. Raises as `raise_any`."""
+        self.add_limit(code, "", what, key=key)
+        self.raise_any()
+
     def raise_any(self) -> None:
         """Raise UserFault `too-large` when limits alone are exceeded, else `unsafe-archive`."""
         if not self.total:

@@ -42,14 +42,14 @@ def check_sizes(
         if row.method == STORED and row.size != row.packed_size:
             problems.add(
                 "header-mismatch",
-                row.raw_name.decode("utf-8", "surrogateescape"),
+                row.shown_name(),
                 "is stored as it is, yet its two sizes differ",
                 hint=NEW_ZIP,
             )
         if row.size > config.max_file_bytes:
             problems.add_limit(
                 "file-too-large",
-                row.raw_name.decode("utf-8", "surrogateescape"),
+                row.shown_name(),
                 f"has {text_from_bytes(row.size)}, more than the "
                 f"{text_from_bytes(config.max_file_bytes)} allowed",
                 key="staging.max_file_bytes",

@@ -72,7 +72,7 @@ class ListedNames:
         try:
             name = declared_name(row.raw_name, row.flags, row.extra)
         except NameBytesError:
-            shown = row.raw_name.decode("utf-8", "surrogateescape")
+            shown = row.shown_name()
             problems.add("name-not-utf-8", shown, "the name is said to be UTF-8, but is not")
             self._unreadable.add(index)
             return shown
@@ -106,21 +106,11 @@ def name_bytes_allowed(config: StagingConfig) -> int:
 
 def refuse_names(problems: Problems) -> None:
     """Refuse the zip for the sum of its names."""
-    problems.add_limit(
-        "names-too-long",
-        "",
-        "the names of its files and folders are too long in all",
-        key="staging.max_files",
-    )
-    problems.raise_any()
+    what = "the names of its files and folders are too long in all"
+    problems.refuse("names-too-long", what, key="staging.max_files")
 
 
 def refuse_number(entries: int, config: StagingConfig, problems: Problems) -> None:
     """Refuse the zip for the number of its entries."""
-    problems.add_limit(
-        "too-many-entries",
-        "",
-        f"the zip has {entries} entries; a bag may have {config.max_files} files",
-        key="staging.max_files",
-    )
-    problems.raise_any()
+    what = f"the zip has {entries} entries; a bag may have {config.max_files} files"
+    problems.refuse("too-many-entries", what, key="staging.max_files")

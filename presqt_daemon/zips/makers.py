@@ -6,7 +6,6 @@ judged as it stands.
 
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from presqt_daemon.findings import finding
@@ -40,32 +39,27 @@ class Habit(StrEnum):
     )
 
 
-@dataclass(slots=True)
-class _Use:
-    first: str
-    count: int = 0
-
-
 class Habits:
     """The habits that were met in one zip, each with how often and the first name."""
 
     def __init__(self) -> None:
-        self._met: dict[Habit, _Use] = {}
+        self._met: dict[Habit, tuple[str, int]] = {}
 
     def note(self, habit: Habit, name: str = "") -> None:
         """Count a use of this rule."""
-        self._met.setdefault(habit, _Use(first=name)).count += 1
+        first, count = self._met.get(habit, (name, 0))
+        self._met[habit] = (first, count + 1)
 
     def warnings(self) -> tuple[Finding, ...]:
         """One warning `zip-normalised` for each rule that was applied."""
         return tuple(
             finding(
                 "zip-normalised",
-                use.first,
-                habit if use.count == 1 else f"{habit}; {use.count} entries in all",
+                first,
+                habit if count == 1 else f"{habit}; {count} entries in all",
                 severity=Severity.WARNING,
             )
-            for habit, use in self._met.items()
+            for habit, (first, count) in self._met.items()
         )
 
 

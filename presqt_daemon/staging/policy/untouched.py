@@ -11,20 +11,11 @@ _WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What changes with an entry; the time of its last change cannot be set by a program."""
-
-    inode: int
-    size: int
-    changed_ns: int
-
-
-@dataclass(frozen=True, slots=True)
 class ReadOnlyBag:
     """The modes that a bag's entries had, and how they stood when nobody could write there."""
 
     modes: Mapping[bytes, int]
-    seen: Mapping[bytes, _Seen]
+    seen: Mapping[bytes, tuple[int, ...]]
 
 
 def make_read_only(bag: Path) -> ReadOnlyBag:
@@ -37,12 +28,12 @@ def make_read_only(bag: Path) -> ReadOnlyBag:
         modes[path] = stat.S_IMODE(status.st_mode)
         with contextlib.suppress(PermissionError):
             os.chmod(path, modes[path] & ~_WRITE)
-    return ReadOnlyBag(modes, {path: _seen(status) for path, status in _entries(bag)})
+    return ReadOnlyBag(modes, _seen(bag))
 
 
 def changes_in(bag: Path, before: ReadOnlyBag) -> str | None:
     """An entry that is not as it was, relative to the bag; None where all are."""
-    now = {path: _seen(status) for path, status in _entries(bag)}
+    now = _seen(bag)
     for path in sorted(now.keys() | before.seen.keys(), reverse=True):  # files before folders
         if now.get(path) != before.seen.get(path):
             return os.path.relpath(os.fsdecode(path), bag)
@@ -71,5 +62,6 @@ def _entries(bag: Path) -> Iterator[tuple[bytes, os.stat_result]]:
                     stack.append(entry.path)
 
 
-def _seen(status: os.stat_result) -> _Seen:
-    return _Seen(status.st_ino, status.st_size, status.st_ctime_ns)
+def _seen(bag: Path) -> dict[bytes, tuple[int, ...]]:
+    """What changes with each entry; the time of its last change cannot be set by a program."""
+    return {path: (st.st_ino, st.st_size, st.st_ctime_ns) for path, st in _entries(bag)}

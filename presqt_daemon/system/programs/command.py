@@ -5,11 +5,13 @@ token or credential of the daemon reaches it.
 """
 
 import contextlib
+import json
 import os
 import re
 import selectors
 import signal
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -38,6 +40,16 @@ GRACE_SECONDS = 2.0
 
 _TICK_SECONDS = 0.05
 _BLOCK_BYTES = 1 << 16
+
+
+def python_command(code: str, *arguments: str) -> list[str]:
+    """A command that runs our own `code` as a new program, with our modules at hand.
+
+    The code has `json` and `sys`; its arguments begin at `sys.argv[2]`.
+    """
+    paths = json.dumps([path for path in sys.path if path])
+    start = f"import json, sys; sys.path[:] = json.loads(sys.argv[1]); {code}"
+    return [sys.executable, "-I", "-S", "-c", start, paths, *arguments]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
