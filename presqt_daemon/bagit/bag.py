@@ -56,6 +56,10 @@ class Structure:
     warnings_total: int
     manifests: tuple[Manifest, ...]
 
+    def of(self, severity: Severity) -> tuple[Finding, ...]:
+        """The findings of one severity."""
+        return tuple(entry for entry in self.findings if entry.severity is severity)
+
     def needed(self, path: str) -> frozenset[str]:
         """The algorithms in which some manifest lists this file (path as in `Tree.files`)."""
         return frozenset(

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
+from presqt_daemon.system.files import folder_mode
+
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_OPEN = 32
@@ -17,8 +19,7 @@ def make_folders(root: Path, mode: int, folders: Iterable[str]) -> int:
     `mode` is that of files; folders get x for whoever may read. Names are written as UTF-8,
     whatever the locale. Raises FileExistsError when anything is there already.
     """
-    mode |= 0o700
-    mode |= (mode & 0o044) >> 2
+    mode = folder_mode(mode)
     os.mkdir(root, 0o700)
     fd = os.open(root, _FOLDER_FLAGS)
     try:

@@ -100,7 +100,7 @@ def check_folder(folder: Path, contents: ZipContents, config: StagingConfig) -> 
         if (needed := structure.needed(path))
     }
     findings, total = compare_digests(structure, digests)
-    errors = [entry for entry in structure.findings if entry.severity is Severity.ERROR]
+    errors = structure.of(Severity.ERROR)
     if errors or findings:
         raise invalid(
             structure, (*errors, *findings), structure.errors_total + total, "PresQT Error: "
@@ -229,8 +229,7 @@ def _make(folder: Path, bag: Path, info: Mapping[str, str]) -> None:
         make_bag(bag, info, ALGORITHMS)
     except LibraryError as error:
         trouble = error
-    findings = read_structure(tree_from_folder(bag)).findings
-    faults = [entry for entry in findings if entry.severity is Severity.ERROR]
+    faults = read_structure(tree_from_folder(bag)).of(Severity.ERROR)
     if faults:
         _refuse(folder, faults)
     if trouble is not None:

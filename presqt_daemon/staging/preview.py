@@ -9,10 +9,10 @@ from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import ConfigError, HouseFault, UserFault
 from presqt_daemon.findings import finding
 from presqt_daemon.messages import Surveyed
-from presqt_daemon.model import Bag, Finding, Labels, Severity
+from presqt_daemon.model import Bag, Labels, Severity
 from presqt_daemon.profile import Profile, read_profile
 from presqt_daemon.staging.bag_in_zip import find_bag
-from presqt_daemon.staging.refused import check_line_ends, check_structure
+from presqt_daemon.staging.refused import check_line_ends, raise_unreadable, raise_wrong
 from presqt_daemon.zips.entries import Archive, Member
 
 PAYLOAD = "data/"
@@ -62,9 +62,7 @@ class BagPreview:
             info=self.structure.info,
             payload_files=self.payload_files,
             payload_bytes=self.payload_bytes,
-            warnings=tuple(
-                entry for entry in self.structure.findings if entry.severity is Severity.WARNING
-            ),
+            warnings=self.structure.of(Severity.WARNING),
             warnings_total=self.structure.warnings_total,
         )
 
@@ -82,11 +80,17 @@ def preview_bag(
     root, members, folders = bag.root, bag.members, bag.tree.folders
     _check_count(members, config)
     profile = None if config.profile is None else _read_profile(config.profile)
-    structure = _with_warnings(
-        read_structure(bag.tree, profile, max_files=config.max_files), archive.warnings
+    structure = read_structure(bag.tree, profile, max_files=config.max_files)
+    # what was undone in the zip before the bag was looked at is told with the bag's own warnings
+    structure = replace(
+        structure,
+        findings=(*structure.findings, *archive.warnings),
+        warnings_total=structure.warnings_total + len(archive.warnings),
     )
     check_line_ends(members, folders, structure)
-    check_structure(archive, members, structure, alive)
+    if structure.errors_total:
+        raise_unreadable(structure)
+        raise_wrong(archive, members, structure, alive)
     payload = [member for path, member in members.items() if path.startswith(PAYLOAD)]
     return BagPreview(
         root=root,
@@ -97,15 +101,6 @@ def preview_bag(
         payload_files=len(payload),
         payload_bytes=sum(member.size for member in payload),
         unpacked_bytes=sum(member.size for member in members.values()),
-    )
-
-
-def _with_warnings(structure: Structure, warnings: tuple[Finding, ...]) -> Structure:
-    """The structure with what was undone in the zip before the bag was looked at."""
-    return replace(
-        structure,
-        findings=(*structure.findings, *warnings),
-        warnings_total=structure.warnings_total + len(warnings),
     )
 
 

@@ -69,28 +69,9 @@ def _was_valid(folder: Path) -> bool:
     return True
 
 
-def check_structure(
-    archive: Archive,
-    members: Mapping[str, Member],
-    structure: Structure,
-    alive: Callable[[], None],
-) -> None:
-    """Raise the fault of a bag whose structure is wrong.
-
-    The digests of what its manifests list are taken straight from the zip then, so that the sender
-    hears of those too; `alive` is called meanwhile. Raises UserFault `malformed-bag`, `too-large`
-    (neither with digests: what lists them could not be read), `incomplete-zip` where a listed file
-    is damaged, else `invalid-bag`.
-    """
-    if not structure.errors_total:
-        return
-    raise_unreadable(structure)
-    raise_wrong(archive, members, structure, alive)
-
-
 def raise_unreadable(structure: Structure) -> None:
     """Raise the fault of a bag whose tag files cannot be read: `malformed-bag` or `too-large`."""
-    errors = _of(structure, Severity.ERROR)
+    errors = structure.of(Severity.ERROR)
     for error, start, section in (
         ("malformed-bag", f"{MALFORMED} ", DECLARATION_SECTION),
         ("too-large", _START, LIMITS_SECTION),
@@ -113,21 +94,29 @@ def raise_wrong(
     The digests are taken straight from the zip, nothing is written. Raises UserFault `invalid-bag`
     or `incomplete-zip`; returns where nothing is wrong.
     """
-    errors = _of(structure, Severity.ERROR)
-    damages, digests, total = _look_into(archive, members, structure, alive)
-    found = (*errors, *digests)
+    damages: list[UserFault] = []
+    digests: dict[str, dict[str, str]] = {}
+    unread: set[str] = set()
+    for path, member in members.items():
+        if not (needed := structure.needed(path)):
+            continue
+        try:
+            taken = stream_digests(archive, member, sorted(needed), alive)
+        except UserFault as fault:
+            unread.add(path)
+            damages.append(fault)
+        else:
+            digests[path] = structure.shared(path, taken)
+    archive.check_unchanged()
+    differing, total = compare_digests(structure, digests, unread)
+    found = (*structure.of(Severity.ERROR), *differing)
     total += structure.errors_total
-    if not (total or damages):
-        return
     if damages:
-        raise _fault(
-            structure,
-            "incomplete-zip",
-            damages[0].message,
-            tuple(entry for fault in damages for entry in fault.findings) + found,
-            total + len(damages),
-        )
-    raise invalid(structure, found, total, _START)
+        told = tuple(entry for fault in damages for entry in fault.findings)
+        message, total = damages[0].message, total + len(damages)
+        raise _fault(structure, "incomplete-zip", message, told + found, total)
+    if found:
+        raise invalid(structure, found, total, _START)
 
 
 def check_disk_keeps_case(place: Path, structure: Structure) -> None:
@@ -190,36 +179,6 @@ def _fault(
         message,
         findings=findings,
         findings_total=total,
-        warnings=_of(structure, Severity.WARNING),
+        warnings=structure.of(Severity.WARNING),
         warnings_total=structure.warnings_total,
     )
-
-
-def _of(structure: Structure, severity: Severity) -> tuple[Finding, ...]:
-    return tuple(entry for entry in structure.findings if entry.severity is severity)
-
-
-def _look_into(
-    archive: Archive,
-    members: Mapping[str, Member],
-    structure: Structure,
-    alive: Callable[[], None],
-) -> tuple[list[UserFault], tuple[Finding, ...], int]:
-    """Damaged files, findings about digests, and how many of these there are."""
-    damages: list[UserFault] = []
-    digests: dict[str, dict[str, str]] = {}
-    unread: set[str] = set()
-    for path, member in members.items():
-        needed = structure.needed(path)
-        if not needed:
-            continue
-        try:
-            taken = stream_digests(archive, member, sorted(needed), alive)
-        except UserFault as fault:
-            unread.add(path)
-            damages.append(fault)
-        else:
-            digests[path] = structure.shared(path, taken)
-    archive.check_unchanged()
-    findings, total = compare_digests(structure, digests, unread)
-    return damages, findings, total

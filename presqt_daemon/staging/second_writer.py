@@ -85,7 +85,8 @@ def main(channel_fd: int, zip_fd: int) -> None:
                 creator = Creator(os.open(path, flags), mode)
                 continue
             try:
-                kept = write_small(window, creator, _files(message), from_disk=from_disk)
+                files = [Small(path, Member(*values), names) for path, values, names in message]
+                kept = write_small(window, creator, files, from_disk=from_disk)
                 answer: object = [tuple(one) for one in kept]
             except Exception as error:  # noqa: BLE001  (raised again in the worker)
                 answer = error
@@ -114,7 +115,3 @@ def helper_count(members: Sequence[Member]) -> int:
 def spare_cores() -> int:
     """Cores that this process may use beside its own."""
     return len(os.sched_getaffinity(0)) - 1
-
-
-def _files(batch: Any) -> list[Small]:
-    return [Small(path, Member(*values), names) for path, values, names in batch]
