@@ -4,7 +4,7 @@ RFC 8493 sections 5.1, 6.1.1 (case, normalization) and 6.1.2 (Windows).
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from presqt_daemon.bagit.findings import Findings
 from presqt_daemon.bagit.manifests import PAYLOAD
@@ -19,9 +19,13 @@ _BATCH = 5000
 """Names that are searched as one text."""
 
 _UNSAFE = re.compile(r"/(?:\.\.?)?[/\0]")
-_WINDOWS_CHARACTER = re.compile(r'[<>:"|?*\\\x01-\x1f]')
-_WINDOWS_END = re.compile(r"[ .][/\0]")
-_WINDOWS_DEVICE = re.compile(r"/(?i:con|prn|aux|nul|(?:com|lpt)[0-9])[./\0]", re.ASCII)
+_WINDOWS = re.compile(
+    r"""[<>:"|?*\\\x01-\x1f]                                     # characters
+    | [ .][/\0]                                               # ends
+    | /(?:con|prn|aux|nul|(?:com|lpt)[0-9])[./\0]             # devices
+    """,
+    re.VERBOSE | re.ASCII | re.IGNORECASE,
+)
 _SYSTEM_FILE = re.compile(
     r"/(?i:\._[^/\0]*|\.ds_store|thumbs\.db|ehthumbs\.db|desktop\.ini|\.localized)\0", re.ASCII
 )
@@ -35,26 +39,31 @@ def check_portability(tree: Tree, findings: Findings) -> None:
     _check_kinds(tree.files, findings)
     names = [*tree.files, *tree.folders]
     _check_bytes([name for name in names if not name.isascii()], findings)
-    texts = (_searchable(names[start : start + _BATCH]) for start in range(0, len(names), _BATCH))
-    kinds = {kind for text in texts for kind in _kinds_of_names(text)}
-    if "unsafe" in kinds or any(_END in name for name in names):
-        _check_unsafe(names, findings)
+    for name in names:
+        if _END in name:
+            findings.add("name-unsafe", name, "is a name that could lie outside the bag")
+    for name in _matching(names, _UNSAFE):
+        findings.add("name-unsafe", name, "is a name that could lie outside the bag")
     _check_look_alikes(names, findings)
-    if "windows" in kinds:
-        _check_windows(tree.files, findings)
-    if "system" in kinds:
-        _check_system_files(tree.files, findings)
+    for path in _matching([*tree.files], _WINDOWS):
+        findings.add("name-windows", path, "is a name that Windows cannot hold")
+    for path in _matching([*tree.files], _SYSTEM_FILE):
+        if path.startswith(PAYLOAD):
+            findings.add(
+                "system-file",
+                path,
+                "was made by an operating system and is part of the payload",
+                hint="Remove it before bagging if it is not wanted",
+            )
     _check_empty_folders(tree, findings)
 
 
-def _kinds_of_names(text: str) -> Iterator[str]:
-    """Which kinds of odd names a searchable text holds."""
-    if _UNSAFE.search(text):
-        yield "unsafe"
-    if _is_odd_on_windows(text):
-        yield "windows"
-    if _SYSTEM_FILE.search(text):
-        yield "system"
+def _matching(names: Sequence[str], pattern: re.Pattern[str]) -> Iterator[str]:
+    """The names that a pattern finds something in; looked for in many as one text first."""
+    for start in range(0, len(names), _BATCH):
+        batch = names[start : start + _BATCH]
+        if pattern.search(_searchable(batch)):
+            yield from (name for name in batch if pattern.search(_searchable([name])))
 
 
 def is_system_file(path: str) -> bool:
@@ -98,12 +107,6 @@ def _check_bytes(odd: Iterable[str], findings: Findings) -> None:
             )
 
 
-def _check_unsafe(names: Iterable[str], findings: Findings) -> None:
-    for name in names:
-        if _END in name or _UNSAFE.search(_searchable([name])):
-            findings.add("name-unsafe", name, "is a name that could lie outside the bag")
-
-
 def _check_look_alikes(names: list[str], findings: Findings) -> None:
     """Two names that are one on a system that normalizes, or that knows no case."""
     if len({hash(_folded(name)) for name in names}) == len(names):
@@ -129,29 +132,6 @@ def _check_look_alikes(names: list[str], findings: Findings) -> None:
                 f"differs from {shown(first)} by case only, or by letters that case folding makes "
                 "one; on Windows or macOS one could replace the other",
                 hint="Rename one of them",
-            )
-
-
-def _is_odd_on_windows(text: str) -> bool:
-    return any(
-        pattern.search(text) for pattern in (_WINDOWS_CHARACTER, _WINDOWS_END, _WINDOWS_DEVICE)
-    )
-
-
-def _check_windows(files: Iterable[str], findings: Findings) -> None:
-    for path in files:
-        if _is_odd_on_windows(_searchable([path])):
-            findings.add("name-windows", path, "is a name that Windows cannot hold")
-
-
-def _check_system_files(files: Iterable[str], findings: Findings) -> None:
-    for path in files:
-        if path.startswith(PAYLOAD) and is_system_file(path):
-            findings.add(
-                "system-file",
-                path,
-                "was made by an operating system and is part of the payload",
-                hint="Remove it before bagging if it is not wanted",
             )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from presqt_daemon.bagit.tree import Tree, TreeEntry
 from presqt_daemon.errors import UserFault
 from presqt_daemon.findings import finding, shown
-from presqt_daemon.model import Finding, Severity
+from presqt_daemon.model import Severity
 from presqt_daemon.staging.folders import parents
 from presqt_daemon.zips.entries import Archive, Member
 from presqt_daemon.zips.faults import check_crc
@@ -212,13 +212,12 @@ def _likely_bag(files: Collection[str], folders: Collection[str]) -> str | None:
 
 
 def _fault(code: str, names: list[str], what: str) -> UserFault:
-    findings: tuple[Finding, ...] = tuple(
-        finding(code, name, what, severity=Severity.ERROR) for name in names[:50]
-    )
     return UserFault(
         "malformed-bag",
         f"{MALFORMED} {what}",
-        findings=findings or (finding(code, "", what, severity=Severity.ERROR),),
+        findings=tuple(
+            finding(code, name, what, severity=Severity.ERROR) for name in names[:50] or [""]
+        ),
         findings_total=max(1, len(names)),
     )
 

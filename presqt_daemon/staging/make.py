@@ -1,12 +1,11 @@
 """A folder -> a bag -> a zip, for `submit`; the folder itself is never changed."""
 
-import contextlib
 import errno
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from presqt_daemon import __version__
@@ -29,10 +28,8 @@ ALGORITHMS: tuple[str, ...] = ("sha256", "sha512")
 
 def is_bag(folder: Path) -> bool:
     """Whether a folder is a bag already: it holds bagit.txt."""
-    try:
-        return stat.S_ISREG((folder / "bagit.txt").lstat().st_mode)
-    except OSError:
-        return False
+    declaration = folder / "bagit.txt"
+    return os.path.isfile(declaration) and not os.path.islink(declaration)
 
 
 def bag_and_zip(
@@ -67,11 +64,14 @@ def bag_and_zip(
         info = {"Bag-Software-Agent": f"presqt-daemon {__version__}", **(labels or {})}
         if title is not None:
             info["PresQT-Title"] = title
-        with _scratch_folder(scratch) as place:
+        place = Path(tempfile.mkdtemp(prefix=".bagging-", dir=scratch))
+        try:
             bag = place / folder.name
             _link_aside(folder, contents, bag / folder.name)
             _make(folder, bag, info)
             return write_zip(bag, _survey(bag), destination)
+        finally:
+            remove_tree(place)
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise HouseFault(
@@ -236,12 +236,3 @@ def _make(folder: Path, bag: Path, info: Mapping[str, str]) -> None:
         raise HouseFault(
             "internal-error", f"{shown(folder.name)} could not be bagged."
         ) from trouble
-
-
-@contextlib.contextmanager
-def _scratch_folder(scratch: Path) -> Iterator[Path]:
-    place = Path(tempfile.mkdtemp(prefix=".bagging-", dir=scratch))
-    try:
-        yield place
-    finally:
-        remove_tree(place)
