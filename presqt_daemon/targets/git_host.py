@@ -34,7 +34,10 @@ class GitDeposit(Protocol):
 
 
 class GitContainers(ABC):
-    """Those that one token sees; used by one thread until there is a container."""
+    """What a git host's target knows of containers: those that one token sees.
+
+    Used by one thread until there is a container.
+    """
 
     LINK: ClassVar[str]
     """The field with the address of its page."""
@@ -45,12 +48,11 @@ class GitContainers(ABC):
     NO_CONTAINER: ClassVar[str]
     """PresQT's words for an id of nothing, of a path that is not there, of a file."""
 
-    def __init__(self, http: Http, config: TargetConfig, api: str) -> None:
-        self._http = http
-        self._config = config
-        self._api = api
-        self._organisation: str | None = config.own.get("organisation")
-        self._listed: list[dict[str, Any]] | None = None
+    _http: Http
+    _config: TargetConfig
+    _api: str
+    _organisation: str | None
+    _listed: list[dict[str, Any]] | None = None
 
     def titles(self) -> Collection[str]:
         """The names that a new one cannot have."""
@@ -85,6 +87,10 @@ class GitContainers(ABC):
             if is_marked(row, request.ticket) and self._why_not_ours(row, request.ticket) is None:
                 return row
         raise FileExistsError(request.title)
+
+    @abstractmethod
+    def address(self, container: Container) -> str:
+        """Where the API has the container's repository."""
 
     @abstractmethod
     def account(self) -> Account:
@@ -164,26 +170,19 @@ _Deposit = TypeVar("_Deposit", bound=GitDeposit)
 _THING = TypeVar("_THING")
 
 
-class GitHostTarget(WebTarget, ABC, Generic[_Deposit]):
+class GitHostTarget(GitContainers, WebTarget, Generic[_Deposit]):
     """One account of a host of git repositories; a bag is a few commits on the default branch."""
 
     THING: ClassVar[str]
     """What the host calls a repository."""
 
-    def __init__(self, http: Http, traits: Traits, containers: GitContainers) -> None:
+    def __init__(self, http: Http, traits: Traits, config: TargetConfig, api: str) -> None:
         super().__init__(http, traits)
-        self._containers = containers
+        self._config = config
+        self._api = api
+        self._organisation = config.own.get("organisation")
         self._lock = threading.Lock()
         self._deposits: dict[tuple[str, str], _Deposit] = {}
-
-    def account(self) -> Account:
-        return self._containers.account()
-
-    def titles(self) -> Collection[str]:
-        return self._containers.titles()
-
-    def container(self, request: ContainerRequest) -> Container:
-        return self._containers.container(request)
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
         with self._given.asking("the list of files"):
@@ -207,20 +206,16 @@ class GitHostTarget(WebTarget, ABC, Generic[_Deposit]):
         At GitHub that asks for the scope `delete_repo`, which nothing else here does; some servers
         of GitLab only mark the project, and remove it a few days later.
         """
-        url, doing = self._address(container), f"the removal of the {self.THING}"
+        url, doing = self.address(container), f"the removal of the {self.THING}"
         return container.is_new and self._http.delete(url, doing, may_refuse=True)
 
     def _deposit(self, container: Container) -> _Deposit:
         """The one of this container; made once, since it remembers what was put."""
-        key = self._address(container), container.state["path"]
+        key = self.address(container), container.state["path"]
         with self._lock:
             if key not in self._deposits:
                 self._deposits[key] = self._open(container, PurePosixPath(container.state["path"]))
             return self._deposits[key]
-
-    @abstractmethod
-    def _address(self, container: Container) -> str:
-        """Where the API has the container's repository."""
 
     @abstractmethod
     def _open(self, container: Container, prefix: PurePosixPath) -> _Deposit:

@@ -178,7 +178,7 @@ def test_a_group_gets_the_project(fake: GitLabFake, config: TargetConfig) -> Non
 
 def test_a_group_that_is_not_there_is_said(config: TargetConfig) -> None:
     target = connect(replace(config, own={"organisation": "lab"}), TOKEN)
-    target._projects._listed = []  # type: ignore[attr-defined]
+    target._listed = []  # type: ignore[attr-defined]
     with pytest.raises(UserFault, match="The group 'lab'"):
         make(target)
     target.close()

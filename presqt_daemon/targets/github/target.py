@@ -50,13 +50,12 @@ def connect(config: TargetConfig, token: str | None) -> "GitHubTarget":
     return GitHubTarget(config, token or "")
 
 
-class GitHubTarget(GitHostTarget[RepositoryDeposit]):
+class GitHubTarget(Repositories, GitHostTarget[RepositoryDeposit]):
     """One account of github.com or of a GitHub Enterprise server."""
 
     THING = "repository"
 
     def __init__(self, config: TargetConfig, token: str) -> None:
-        declared = traits(config)
         api = (config.url or URL).rstrip("/")
         http = Http(
             config.name,
@@ -69,8 +68,7 @@ class GitHubTarget(GitHostTarget[RepositoryDeposit]):
             counts=_creates_content,
             said=words_from,
         )
-        self._repositories = Repositories(http, config, api)
-        super().__init__(http, declared, self._repositories)
+        super().__init__(http, traits(config), config, api)
         self._takes_large = _takes_large(config)
 
     def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
@@ -78,17 +76,14 @@ class GitHubTarget(GitHostTarget[RepositoryDeposit]):
         name = item.digests.get(GIT_BLOB)
         if name is None or item.size is None or item.size > limit:
             return None
-        return self._repositories.branch(container).content(name, f"{item.path}")
-
-    def _address(self, container: Container) -> str:
-        return self._repositories.address(container)
+        return self.branch(container).content(name, f"{item.path}")
 
     def _open(self, container: Container, prefix: PurePosixPath) -> RepositoryDeposit:
         assets = None
         if self._takes_large:
             ticket, branch = container.state["ticket"], container.state["branch"]
-            assets = Assets(self._http, self._address(container), ticket, branch)
-        return RepositoryDeposit(self._repositories.branch(container), assets, prefix)
+            assets = Assets(self._http, self.address(container), ticket, branch)
+        return RepositoryDeposit(self.branch(container), assets, prefix)
 
 
 def own_urls(api: str) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def connect(config: TargetConfig, token: str | None) -> "GitLabTarget":
     return GitLabTarget(config, token or "")
 
 
-class GitLabTarget(GitHostTarget[ProjectDeposit]):
+class GitLabTarget(Projects, GitHostTarget[ProjectDeposit]):
     """One account of gitlab.com or of another GitLab."""
 
     THING = "project"
@@ -56,8 +56,7 @@ class GitLabTarget(GitHostTarget[ProjectDeposit]):
         url = (config.url or URL).rstrip("/")
         api = url if url.endswith(API) else url + API
         http = Http(config.name, own_urls=(api,), credentials={"PRIVATE-TOKEN": token}, said=words)
-        self._projects = Projects(http, config, api)
-        super().__init__(http, TRAITS, self._projects)
+        super().__init__(http, TRAITS, config, api)
 
     def digest(
         self, container: Container, item: Item, algorithms: Collection[str]
@@ -67,9 +66,6 @@ class GitLabTarget(GitHostTarget[ProjectDeposit]):
     def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
         return self._deposit(container).fetch(item.path, limit)
 
-    def _address(self, container: Container) -> str:
-        return self._projects.address(container)
-
     def _open(self, container: Container, prefix: PurePosixPath) -> ProjectDeposit:
         branch = container.state["branch"]
-        return ProjectDeposit(self._http, self._address(container), branch=branch, prefix=prefix)
+        return ProjectDeposit(self._http, self.address(container), branch=branch, prefix=prefix)

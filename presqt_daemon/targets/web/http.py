@@ -21,7 +21,6 @@ from presqt_daemon.targets.web.answers import (
     Answer,
     fault_from_answer,
     message_in,
-    wait_from_headers,
     words_of,
 )
 from presqt_daemon.targets.web.in_between import fault_from_page, is_page_in_between, page_title
@@ -172,14 +171,8 @@ class Http:
     def fault(self, answer: Answer, method: str, doing: str) -> PresqtError:
         """The error that an answer stands for, in the target's own words."""
         if is_page_in_between(answer):
-            return fault_from_page(
-                answer.status,
-                self._without_secrets(page_title(answer.content)),
-                target=self.target,
-                doing=doing,
-                wait=wait_from_headers(answer.headers, time.time()),
-                is_safe=method in _SAFE,
-            )
+            title = self._without_secrets(page_title(answer.content))
+            return fault_from_page(answer, title, doing, is_safe=method in _SAFE)
         words = words_of(answer, self._said)
         return fault_from_answer(
             answer.status,

@@ -6,9 +6,10 @@ Who asks for JSON and gets HTML has not reached the target's API, whatever the s
 
 import html
 import re
+import time
 
 from presqt_daemon.errors import TargetFault
-from presqt_daemon.targets.web.answers import Answer
+from presqt_daemon.targets.web.answers import Answer, wait_from_headers
 
 _OWN_MEANING = frozenset({401, 407, 413, 429})
 """Statuses that mean the same whoever gives them: a token, a proxy's account, a size, a pace."""
@@ -47,17 +48,15 @@ def page_title(content: bytes) -> str:
     return ""
 
 
-def fault_from_page(
-    status: int, title: str, *, target: str, doing: str, wait: float | None, is_safe: bool
-) -> TargetFault:
+def fault_from_page(answer: Answer, title: str, doing: str, *, is_safe: bool) -> TargetFault:
     """The error that a page stands for; `is_safe`: the request can have changed nothing."""
     called = f" with the title {title!r}" if title else ""
     return TargetFault(
         "target-unavailable",
-        f"{target} answered {status} to {doing}, but with a web page{called}, which does not come "
-        "from its API: something in between answers (a firewall, a proxy, a sign-in or a "
-        "maintenance page), or the target's `url` is wrong.",
+        f"{answer.target} answered {answer.status} to {doing}, but with a web page{called}, "
+        "which does not come from its API: something in between answers (a firewall, a proxy, a "
+        "sign-in or a maintenance page), or the target's `url` is wrong.",
         retryable=True,
-        retry_after=wait,
+        retry_after=wait_from_headers(answer.headers, time.time()),
         outcome_unknown=not is_safe,
     )

@@ -9,7 +9,6 @@ from typing import Any
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.web.addresses import joined
-from presqt_daemon.targets.web.answers import Answer
 from presqt_daemon.targets.web.http import Http
 
 _LINK = re.compile(r"<([^>]*)>([^<]*)")
@@ -17,7 +16,6 @@ _NEXT = re.compile(r";\s*rel\s*=\s*\"?([^\";,]*)\"?", re.IGNORECASE)
 MAX_PAGES = 10_000
 MAX_DEPTH = 400
 MAX_FOLDERS = 100_000
-_EMPTY_BYTES = 2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,35 +47,6 @@ def next_page(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-class Pages:
-    """The pages of one list so far; a list without end, or in a circle, ends as a named error."""
-
-    def __init__(self, target: str, doing: str) -> None:
-        self._target = target
-        self._doing = doing
-        self._contents: set[bytes] = set()
-        self._count = 0
-
-    def turn(self, answer: Answer) -> None:
-        """Know one page more. Raises TargetFault `target-misbehaved`.
-
-        A page counts by what it holds, not by its address, which a server may number for ever. One
-        may well be empty, since rows are filtered after they were counted.
-        """
-        self._count += 1
-        content = hashlib.sha256(answer.content).digest()
-        rows = answer.content.strip()
-        if self._count > MAX_PAGES:
-            raise TargetFault(
-                "target-misbehaved", f"{self._target} gave a list without end to {self._doing}."
-            )
-        if len(rows) > _EMPTY_BYTES and content in self._contents:
-            raise TargetFault(
-                "target-misbehaved", f"{self._target} gave the same page twice to {self._doing}."
-            )
-        self._contents.add(content)
-
-
 def repeated(target: str, doing: str) -> TargetFault:
     """Why a list is not believed in which an entry stands twice; another reading may be whole."""
     return TargetFault(
@@ -96,16 +65,23 @@ def all_pages(
     tried again, for one that comes twice: what moves the pages under their reader drops others.
     """
     wanted: Mapping[str, str] | None = params
-    pages = Pages(http.target, doing)
+    contents: set[bytes] = set()
     seen: set[str] = set()
-    while True:
+    for _ in range(MAX_PAGES):
         answer = http.ask("GET", url, params=wanted, doing=doing)
-        pages.turn(answer)
         rows = answer.json()
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise TargetFault(
                 "target-misbehaved", f"{http.target} gave no list where one belongs ({doing})."
             )
+        # a page counts by what it holds, not by its address, which a server may number for ever;
+        # one may well be empty, since rows are filtered after they were counted
+        content = hashlib.sha256(answer.content).digest()
+        if rows and content in contents:
+            raise TargetFault(
+                "target-misbehaved", f"{http.target} gave the same page twice to {doing}."
+            )
+        contents.add(content)
         names = [str(row[key]) for row in rows if key in row]
         known = len(seen) + len(names)
         seen.update(names)
@@ -116,3 +92,4 @@ def all_pages(
         if following is None:
             return
         url, wanted = joined(url, following, http.target), None
+    raise TargetFault("target-misbehaved", f"{http.target} gave a list without end to {doing}.")
