@@ -1,25 +1,21 @@
 """A container gets its files: sent, committed, judged by the target's word, and listed at last."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import PurePosixPath
 
 from presqt_daemon.model import FileResult, Fixity, Outcome
-from presqt_daemon.targets.base import Item
+from presqt_daemon.targets.base import Item, Traits
 from presqt_daemon.upload.calls.threads import TargetThreads
 from presqt_daemon.upload.containers.confirm import (
     OtherFiles,
-    Remaining,
     ask_until_shown,
     find_doubtful,
     listed_by_key,
 )
-from presqt_daemon.upload.containers.folders import (
-    dropped_folders,
-    missing_folders,
-    refuse_conflicts,
-)
-from presqt_daemon.upload.parcels.decide import Parcel
+from presqt_daemon.upload.parcels.decide import Parcel, folders_in, refuse_conflict
+from presqt_daemon.upload.parcels.layout import remote_folders
 from presqt_daemon.upload.parcels.load import Load
 from presqt_daemon.upload.results import UploadSummary
 from presqt_daemon.upload.transfer import Transfer
@@ -36,13 +32,13 @@ class Delivery:
     _threads: TargetThreads
     _summary: UploadSummary
 
-    def run(self) -> Remaining:
-        """Send everything that is not there; what the container then holds.
+    def run(self) -> OtherFiles:
+        """Send everything that is not there; what the container then holds besides.
 
         Raises what `send` raises.
         """
         transfer, listing = self._transfer, self._transfer.listing
-        refuse_conflicts(self._load, transfer.target.traits, listing)
+        _refuse_conflicts(self._load, transfer.target.traits, listing)
         self._make_folders(listing)
         for result in self._threads.each(transfer.deliver, self._load.parcels()):
             if not transfer.is_open(result):
@@ -57,7 +53,7 @@ class Delivery:
         # both look at every parcel, in one pass through the payload file
         self._confirm(listing, others.without(self._load.parcels()))
         transfer.journal.flush(durable=False)
-        return others.remaining()
+        return others
 
     def _confirm(self, listing: Mapping[PurePosixPath, Item], parcels: Iterable[Parcel]) -> None:
         """Look again for what the listing does not show as stored; then send it once more."""
@@ -87,14 +83,14 @@ class Delivery:
 
     def _make_folders(self, listing: Mapping[PurePosixPath, Item]) -> None:
         traits = self._transfer.target.traits
-        self._summary.ignore_folders(dropped_folders(self._load, traits))
+        self._summary.ignore_folders(_dropped_folders(self._load, traits))
 
         def make(path: PurePosixPath) -> None:
             self._threads.patience.call(
                 lambda _doubtful: self._transfer.target.make_folder(self._transfer.container, path)
             )
 
-        for level in missing_folders(self._load, traits, listing):
+        for level in _missing_folders(self._load, traits, listing):
             for _ in self._threads.each(make, level):
                 pass
 
@@ -143,3 +139,37 @@ class Delivery:
     def _settle(self, result: FileResult) -> None:
         self._summary.add(result)
         self._transfer.journal.write_file_result(result)
+
+
+def _refuse_conflicts(load: Load, traits: Traits, listing: Mapping[PurePosixPath, Item]) -> None:
+    """UserFault where a file of the bag meets a folder in the container, or a folder a file."""
+    if not listing or traits.parts_files_and_folders:
+        return
+    folders = folders_in(listing)
+    for path in remote_folders(load.found, load.layout, load.tags, with_empty=False):
+        refuse_conflict(path, f"/{path}", listing, folders, is_folder=True)
+    for parcel in load.parcels():
+        refuse_conflict(parcel.remote, parcel.name, listing, folders, is_folder=False)
+
+
+def _missing_folders(
+    load: Load, traits: Traits, listing: Mapping[PurePosixPath, Item]
+) -> Iterator[list[PurePosixPath]]:
+    """The folders to make, level by level: all of one level may be made at once."""
+    wanted = remote_folders(
+        load.found, load.layout, load.tags, with_empty=traits.keeps_empty_folders
+    )
+    if not traits.needs_folders:
+        hollow = {load.layout.remote(path) for path in load.found.hollow}
+        wanted = [path for path in wanted if path in hollow]
+    there = folders_in(listing)
+    depth: Callable[[PurePosixPath], int] = lambda path: len(path.parts)
+    for _depth, level in groupby((path for path in wanted if path not in there), key=depth):
+        yield list(level)
+
+
+def _dropped_folders(load: Load, traits: Traits) -> list[str]:
+    """The empty folders that the target cannot hold, as the status file names them."""
+    if traits.keeps_empty_folders:
+        return []
+    return [f"/{path}" for path in load.found.empty_folders]

@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from presqt_daemon.config import TargetConfig
@@ -65,9 +66,8 @@ def is_still_there(
     )
     reporter = Reporter(report, clock)
     try:
-        with connected(
-            job.target, job.token, patience, connect=connect, book_turn=book_turn
-        ) as target:
+        connection = partial(connect, job.target, job.token)
+        with connected(job.target, patience, connection, book_turn) as target:
             # asked from this thread alone, so what is heard may be told at once
             target.heard = reporter.pulse
             return patience.call(lambda _doubtful: _all_same(target, earlier))

@@ -39,7 +39,7 @@ def publish(
     if config.publish != "after_verified" or not summary.is_verified:
         return container.link, note, ()
     ours = {PurePosixPath(name) for name in (*container.added, NAME, INVALID_NAME)}
-    if foreign := [str(path) for path in others if path not in ours]:
+    if foreign := [str(path) for path in sorted(others) if path not in ours]:
         message = (
             f"All files are there, but it was not published: it holds what this ticket did not "
             f"bring ({named(foreign)}). A person must look at it and publish it."

@@ -3,7 +3,6 @@
 import contextlib
 import threading
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 from presqt_daemon.errors import PresqtError
@@ -49,7 +48,7 @@ class Doubts:
 
 
 def result_from(parcel: Parcel, item: Item, outcome: Outcome, verdict: Decision) -> FileResult:
-    """A file's result by what the target said of it."""
+    """A file's result by what the target said of it, or of what stands in its place."""
     remote = verdict.remote
     if remote is None:
         remote = next(iter(item.digests.values()), None)
@@ -62,6 +61,7 @@ def result_from(parcel: Parcel, item: Item, outcome: Outcome, verdict: Decision)
         local_digest=verdict.local,
         remote_digest=remote,
         remote_path=str(item.path),
+        differs=outcome is Outcome.IGNORED and verdict.fixity is Fixity.MISMATCHED,
     )
 
 
@@ -80,12 +80,6 @@ def with_path(error: PresqtError, path: str) -> PresqtError:
             is_outage=error.is_outage,
         )
     return error
-
-
-def ignored_from(parcel: Parcel, item: Item, verdict: Decision) -> FileResult:
-    """The result of a file that was left out for what stands in its place."""
-    differs = verdict.fixity is Fixity.MISMATCHED
-    return replace(result_from(parcel, item, Outcome.IGNORED, verdict), differs=differs)
 
 
 class UploadSummary:

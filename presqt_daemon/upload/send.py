@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
@@ -30,8 +31,8 @@ from presqt_daemon.upload.containers.open import Asks, ContainerOpening
 from presqt_daemon.upload.delivery import Delivery
 from presqt_daemon.upload.fts_metadata import FtsJob, write_fts_metadata
 from presqt_daemon.upload.parcels.body import recheck_payload
-from presqt_daemon.upload.parcels.layout import Layout, payload_parcels
-from presqt_daemon.upload.parcels.load import Load, StagedBag, load_parcels
+from presqt_daemon.upload.parcels.layout import Layout, StagedBag
+from presqt_daemon.upload.parcels.load import Load, load_parcels
 from presqt_daemon.upload.publishing import publish
 from presqt_daemon.upload.reporting import Meter, Reporter
 from presqt_daemon.upload.results import UploadSummary
@@ -115,15 +116,9 @@ def send(
         stack.callback(journal.close)
         _recheck_after_reboot(job, staged, record, journal, reporter)
         retries = 0 if job.is_asking else None
+        connection = partial(connect, job.target, job.token)
         target = stack.enter_context(
-            connected(
-                job.target,
-                job.token,
-                patience,
-                connect=connect,
-                book_turn=book_turn,
-                retries=retries,
-            )
+            connected(job.target, patience, connection, book_turn, retries=retries)
         )
         target.heard = reporter.heard
         if not target.traits.has_folders:
@@ -186,7 +181,7 @@ def send(
             warnings += write_fts_metadata(target, container, there.listing, threads, fts)
         if job.target.publish != "never":
             journal.flush()  # what cannot be undone comes after what was done
-        link, note, more = publish(job.target, target, container, threads, summary, there.others)
+        link, note, more = publish(job.target, target, container, threads, summary, there.paths)
         reporter.end()
         return summary.result(
             link=link, algorithm=load.algorithm, note=note, warnings=warnings + more
@@ -220,8 +215,7 @@ def _recheck_after_reboot(
         # another host's boot says nothing of a share, and a share is not lost with a host
         return
     reporter.tell(Progress(message="Verifying the files again after a restart..."))
-    parcels = payload_parcels(staged.payload.files(), Layout(), staged.root)
-    recheck_payload(parcels, staged.head.algorithm, reporter.pulse)
+    recheck_payload(staged.parcels(Layout()), staged.head.algorithm, reporter.pulse)
     journal.write_verified(job.boot_id)
 
 

@@ -15,8 +15,6 @@ from presqt_daemon.upload.parcels.comparison import Comparison
 from presqt_daemon.upload.parcels.decide import (
     Claim,
     Decision,
-    Ignore,
-    Keep,
     Parcel,
     Send,
     choose,
@@ -25,7 +23,7 @@ from presqt_daemon.upload.parcels.decide import (
     is_same_content,
 )
 from presqt_daemon.upload.reporting import Meter, Track
-from presqt_daemon.upload.results import Doubts, ignored_from, result_from, with_path
+from presqt_daemon.upload.results import Doubts, result_from, with_path
 
 _COLLISIONS = 3
 """How often a name may be taken behind our back before the target is not believed any more."""
@@ -105,7 +103,7 @@ class Transfer:
         parcel, item, verdict = self._weighing.compare_at_target(parcel, item)
         if item.is_taken and verdict.fixity is not Fixity.MATCHED:
             if self.action is DuplicateAction.IGNORE:
-                return ignored_from(parcel, item, verdict)
+                return result_from(parcel, item, Outcome.IGNORED, verdict)
             self._came_meanwhile.add(parcel.name)
             return replace(
                 result_from(parcel, item, Outcome.UPDATED, verdict), fixity=Fixity.MISMATCHED
@@ -152,11 +150,9 @@ class Transfer:
             if item is not None:
                 parcel, item, verdict = self._weighing.compare_at_target(parcel, item)
             choice = choose(item, verdict.fixity, action=self.action, claim=claim)
-            if item is not None and isinstance(choice, Keep):
-                return result_from(parcel, item, choice.outcome, verdict)
-            if item is not None and isinstance(choice, Ignore):
-                return ignored_from(parcel, item, verdict)
-            assert isinstance(choice, Send)
+            if not isinstance(choice, Send):
+                assert item is not None
+                return result_from(parcel, item, choice, verdict)
             holds_all = claim is not None and claim.holds_all
             try:
                 return self._deliver(parcel, choice, track, holds_all=holds_all)

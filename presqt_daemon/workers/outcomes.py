@@ -19,7 +19,7 @@ from presqt_daemon.tickets.retention import expiration_of
 from presqt_daemon.tickets.status_writer import StatusWriter
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.tickets.verdict import Verdict, verdict
-from presqt_daemon.upload.parcels.pack import PACKED_NAME
+from presqt_daemon.upload.parcels.layout import PACKED_NAME
 from presqt_daemon.upload.publishing import final_message
 from presqt_daemon.workers.runs.ticket_lines import level_of, lines_of
 

@@ -131,8 +131,8 @@ MUTANTS = (
         name="publishes-what-others-have-in-a-draft",
         suite="upload/test_ownership",
         module="upload/publishing",
-        old="    if foreign := [str(path) for path in others if path not in ours]:\n",
-        new="    if foreign := [str(path) for path in others if path in ours]:\n",
+        old="    if foreign := [str(path) for path in sorted(others) if path not in ours]:\n",
+        new="    if foreign := [str(path) for path in sorted(others) if path in ours]:\n",
     ),
     RuleMutant(
         name="sends-twins-of-one-name",

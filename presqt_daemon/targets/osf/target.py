@@ -169,18 +169,21 @@ class OsfTarget(WebTarget):
         connection has one of them under way at most.
         """
         self._trust_files_host(container)
-        with (
-            self._alone(f"{container.identity}/{file.path}"),
-            self._given.asking(f"the upload of {file.path}"),
-            self._forgetting(container, file.path.parent),
-        ):
-            answer = self._http.send(
-                self._place(container, file.path, replaces),
-                file,
-                f"the upload of {file.path}",
-                expect=(200, 201, 400, 409),
-                read_seconds=STORE_SECONDS,
-            )
+        doing = f"the upload of {file.path}"
+        with self._alone(f"{container.identity}/{file.path}"), self._given.asking(doing):
+            try:
+                answer = self._http.send(
+                    self._place(container, file.path, replaces),
+                    file,
+                    doing,
+                    expect=(200, 201, 400, 409),
+                    read_seconds=STORE_SECONDS,
+                )
+            except UserFault as error:
+                if error.code == "resource-not-found":
+                    # a folder that is not found where it was gets looked up anew by the next go
+                    self._folders.forget(container, file.path.parent)
+                raise
         if answer.status == 409:
             raise FileExistsError(str(file.path))
         if answer.status == 400:
@@ -191,7 +194,7 @@ class OsfTarget(WebTarget):
                     f"{self._http.target} takes no file of {file.size} bytes: {file.path} "
                     "(400 without a word to the length of the upload).",
                 )
-            raise self._http.fault(answer, "PUT", f"the upload of {file.path}")
+            raise self._http.fault(answer, "PUT", doing)
         entry = data_of(answer.tree(), self._http.target)
         return replace(
             item_from_entry(entry, self._path_of(container, entry, file.path.parent)),
@@ -242,13 +245,3 @@ class OsfTarget(WebTarget):
             with self._one_ended:
                 self._under_way.discard(place)
                 self._one_ended.notify_all()
-
-    @contextlib.contextmanager
-    def _forgetting(self, container: Container, folder: PurePosixPath) -> Iterator[None]:
-        """A folder that is not found where it was gets looked up anew by the next go."""
-        try:
-            yield
-        except UserFault as error:
-            if error.code == "resource-not-found":
-                self._folders.forget(container, folder)
-            raise

@@ -7,6 +7,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import requests
@@ -45,48 +46,38 @@ _SAFE = frozenset({"GET", "HEAD"})
 _GONE = frozenset({404, 410})
 
 
+@dataclass(eq=False)
 class Http:
     """A session with one target; used by several threads at once.
 
-    `credentials` are headers that go only to the hosts of `own_urls`.
+    `credentials` are headers that go only to the hosts of `own_urls`. `said` finds the target's
+    words in the JSON of a refusal. `waits_everywhere`: the target sends `Retry-After` with any
+    answer, good ones too. `turn` is called before each request that `counts` by its method and
+    address, `before_each` before every one.
     """
 
-    def __init__(
-        self,
-        target: str,
-        *,
-        own_urls: Collection[str],
-        credentials: Mapping[str, str],
-        headers: Mapping[str, str] | None = None,
-        heard: Callable[[], None] = lambda: None,
-        turn: Callable[[], None] = lambda: None,
-        counts: Callable[[str, str], bool] = lambda _method, _url: True,
-        said: Callable[[Any], str | None] | None = None,
-        waits_everywhere: bool = False,
-    ) -> None:
-        """Open nothing yet. `said` finds the target's words in the JSON of a refusal.
+    target: str
+    _: KW_ONLY
+    own_urls: Collection[str]
+    credentials: Mapping[str, str]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    counts: Callable[[str, str], bool] = lambda _method, _url: True
+    said: Callable[[Any], str | None] = message_in
+    waits_everywhere: bool = False
+    heard: Callable[[], None] = lambda: None
+    turn: Callable[[], None] = lambda: None
+    before_each: Callable[[], None] = lambda: None
+    waits_for: Callable[[str, float], None] = lambda _what, _seconds: None
+    sleep: Callable[[float], None] = time.sleep
 
-        `turn` is called before each request that `counts` by its method and address, `before_each`
-        before every one.
-        `waits_everywhere`: the target sends `Retry-After` with any answer, good ones too.
-        """
-        self.target = target
-        self.heard = heard
-        self.turn = turn
-        self.before_each: Callable[[], None] = lambda: None
-        self.waits_for: Callable[[str, float], None] = lambda _what, _seconds: None
-        self.sleep: Callable[[float], None] = time.sleep
-        self._counts = counts
-        self._own = {origin_of(url, target) for url in own_urls}
+    def __post_init__(self) -> None:
+        self._own = {origin_of(url, self.target) for url in self.own_urls}
         self._is_encrypted = all(scheme == "https" for scheme, _host, _port in self._own)
-        self._credentials = dict(credentials)
-        self._hidden = {value.split()[-1] for value in credentials.values() if value.split()}
-        self._said = said or message_in
-        self._waits_everywhere = waits_everywhere
+        self._hidden = {text.split()[-1] for text in self.credentials.values() if text.split()}
         self._headers = {
             "User-Agent": f"presqt-daemon/{__version__}",
             "Accept": "application/json",
-            **(headers or {}),
+            **self.headers,
         }
         self._environment: dict[Origin, Mapping[str, Any]] = {}
         self._session = open_session()
@@ -173,14 +164,14 @@ class Http:
         if is_page_in_between(answer):
             title = self._without_secrets(page_title(answer.content))
             return fault_from_page(answer, title, doing, is_safe=method in _SAFE)
-        words = words_of(answer, self._said)
+        words = words_of(answer, self.said)
         return fault_from_answer(
             answer.status,
             answer.headers,
             self._without_secrets(words) if words else None,
             target=self.target,
             doing=doing,
-            waits_everywhere=self._waits_everywhere,
+            waits_everywhere=self.waits_everywhere,
         )
 
     def trust(self, url: str) -> None:
@@ -225,11 +216,11 @@ class Http:
                 "target-misbehaved",
                 f"{self.target} asks to do {doing} over a connection that is not encrypted.",
             )
-        if self._counts(request.method, url):
+        if self.counts(request.method, url):
             self.turn()
         # last, since a turn may be waited for
         self.before_each()
-        secrets = self._credentials if origin in self._own else {}
+        secrets = self.credentials if origin in self._own else {}
         if origin not in self._environment:
             # once for each host: requests would read the whole environment for every request
             self._environment[origin] = surroundings_of(url)

@@ -43,7 +43,10 @@ def require_archive(target: TargetConfig, mediafiles: Path) -> None:
     if (problem := missing_archive(target, mediafiles)) is not None:
         kind = PauseKind.OPERATOR
         raise MustWait(Limited(reason=problem, waiting_for=THE_DISK, seconds=None, kind=kind))
-    _know(target, mediafiles)
+    if _read(_expected_file(target, mediafiles)) is None:
+        # one that cannot be written to is the deposit's business, which names the reason
+        with contextlib.suppress(OSError):
+            _make_known(target, mediafiles)
 
 
 def missing_archive(target: TargetConfig, mediafiles: Path) -> str | None:
@@ -62,25 +65,12 @@ def missing_archive(target: TargetConfig, mediafiles: Path) -> str | None:
 
 def accept_archive(target: TargetConfig, mediafiles: Path) -> None:
     """Take what is in the folder now for the archive, on purpose. Raises OSError."""
-    assert target.path is not None
-    make_folder(target.path, folder_mode(target.mode))
-    file = _expected_file(target, mediafiles)
-    with contextlib.suppress(FileNotFoundError):
-        file.unlink()
+    _expected_file(target, mediafiles).unlink(missing_ok=True)
     _make_known(target, mediafiles)
 
 
-def _know(target: TargetConfig, mediafiles: Path) -> None:
-    """Keep the id in both places, as far as it is not there.
-
-    An archive that cannot be written to is the deposit's business, which names the reason.
-    """
-    if _read(_expected_file(target, mediafiles)) is None:
-        with contextlib.suppress(OSError):
-            _make_known(target, mediafiles)
-
-
 def _make_known(target: TargetConfig, mediafiles: Path) -> None:
+    """Keep the id in both places, as far as it is not there."""
     assert target.path is not None
     make_folder(target.path, folder_mode(target.mode))
     with contextlib.suppress(FileExistsError):
@@ -98,7 +88,6 @@ def _has_lost_deposits(target: TargetConfig, mediafiles: Path) -> bool:
     So it is at the first look after an upgrade, when no id is known yet: one deposit that is found
     shows that the archive is there.
     """
-    assert target.path is not None
     has_any = False
     for place in _deposits(target, Uploads(mediafiles)):
         if os.path.lexists(place):

@@ -13,11 +13,10 @@ from presqt_daemon.upload.calls.whole_target import pause_named
 @contextlib.contextmanager
 def connected(
     config: TargetConfig,
-    token: str | None,
     patience: Patience,
-    *,
-    connect: Callable[[TargetConfig, str | None], Target],
+    connect: Callable[[], Target],
     book_turn: Callable[[int], float],
+    *,
     retries: int | None = None,
 ) -> Iterator[Target]:
     """An open connection, closed at the end.
@@ -27,7 +26,7 @@ def connected(
     """
     is_path = config.path is not None
     with pause_named(None, patience, is_path=is_path):
-        target = patience.call(lambda _doubtful: connect(config, token), retries=retries)
+        target = patience.call(lambda _doubtful: connect(), retries=retries)
     # the pause is named first: while the connection is open it is asked whose trouble it is
     with contextlib.closing(target), pause_named(target, patience, is_path=is_path):
         if isinstance(target, CanAskBeforeEach):

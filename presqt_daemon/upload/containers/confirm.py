@@ -25,14 +25,6 @@ class Doubtful:
     item: Item | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remaining:
-    """The container after the last put; `others` are the paths that this bag does not have."""
-
-    listing: Mapping[PurePosixPath, Item]
-    others: tuple[PurePosixPath, ...]
-
-
 def listed_by_key(
     target: Target, container: Container, threads: TargetThreads
 ) -> dict[PurePosixPath, Item]:
@@ -80,26 +72,25 @@ def ask_until_shown(
 
 
 class OtherFiles:
-    """Which files of a listing are none of this bag's: all that no parcel stands for."""
+    """Which files of a listing are none of this bag's: all that no parcel stands for.
+
+    `paths` are theirs, once every parcel has gone by.
+    """
 
     def __init__(self, listing: Mapping[PurePosixPath, Item], names: NameRules) -> None:
-        self._listing = listing
+        self.listing = listing
         self._names = names
-        self._others = {path for path, item in listing.items() if not item.is_folder}
+        self.paths = {path for path, item in listing.items() if not item.is_folder}
 
     def without(self, parcels: Iterable[Parcel]) -> Iterator[Parcel]:
         """Hand the parcels on, and know their files as this bag's."""
         for parcel in parcels:
             key = self._names.key(parcel.remote)
-            self._others.discard(key)
-            if (item := self._listing.get(key)) is not None:
+            self.paths.discard(key)
+            if (item := self.listing.get(key)) is not None:
                 # an adapter may show one file under its own path and under the asked one
-                self._others.discard(item.path)
+                self.paths.discard(item.path)
             yield parcel
-
-    def remaining(self) -> Remaining:
-        """What the container holds, once every parcel has gone by."""
-        return Remaining(listing=self._listing, others=tuple(sorted(self._others)))
 
 
 def _is_shown(one: Doubtful, algorithm: str | None) -> bool:

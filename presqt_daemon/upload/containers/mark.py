@@ -13,7 +13,7 @@ import uuid
 from presqt_daemon.errors import HouseFault
 from presqt_daemon.model import Resolved
 from presqt_daemon.records.journal import JournalState
-from presqt_daemon.system.files import open_regular, sync_folder
+from presqt_daemon.system.files import open_regular, replace_file
 from presqt_daemon.tickets.store import MARK_NAME, TicketFolder, is_ticket
 
 _MAX_BYTES = 100
@@ -46,13 +46,5 @@ def container_mark(folder: TicketFolder, resolved: Resolved, record: JournalStat
     if record.was_creating or (is_given and os.path.lexists(folder.journal)):
         return folder.ticket
     mark = str(uuid.uuid4())
-    new = path.with_name(f"{MARK_NAME}.new")
-    new.unlink(missing_ok=True)
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with open(handle, "w", encoding="ascii") as stream:
-        stream.write(f"{mark}\n")
-        stream.flush()
-        os.fsync(handle)
-    new.rename(path)
-    sync_folder(folder.path)
+    replace_file(path, f"{mark}\n".encode("ascii"), mode=0o600)
     return mark

@@ -37,18 +37,6 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
-    """The file stands there already, by this ticket; nothing is sent."""
-
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Ignore:
-    """A duplicate that stays as it is."""
-
-
-@dataclass(frozen=True, slots=True)
 class Send:
     """The file is sent, in place of `replaces` where that is given."""
 
@@ -56,7 +44,8 @@ class Send:
     replaces: Item | None
 
 
-Choice = Keep | Ignore | Send
+Choice = Outcome | Send
+"""What stands there stays: as the file that this ticket sent before, or ignored; or one is sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +104,11 @@ def choose(
         return Send(claim.outcome if claim else Outcome.CREATED, None)
     if claim is not None:
         if fixity is Fixity.MATCHED or (fixity is Fixity.UNKNOWN and claim.is_sent):
-            return Keep(claim.outcome)
+            return claim.outcome
         if claim.holds_all or is_same_content(item, claim.digests):
             return Send(claim.outcome, item)
     if action is DuplicateAction.IGNORE or fixity is Fixity.MATCHED:
-        return Ignore()
+        return Outcome.IGNORED
     return Send(Outcome.UPDATED, item)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Finding, PayloadFile
+from presqt_daemon.records.payload import Payload, PayloadHead
 from presqt_daemon.targets.base import Traits
 from presqt_daemon.targets.names import NAMES_AS_THEY_ARE, NameRules
 from presqt_daemon.units import text_from_bytes
@@ -18,9 +19,41 @@ DATA = "data"
 TAGS = "bag-tags"
 """The folder beside the payload that holds the tag files under `uploads.tag_files: folder`."""
 
+PACKED_NAME = ".packed.zip"
+"""The zip's name in the ticket's folder, which no bag folder and no drop has."""
+
 _NAMED = 5
 _FOUND = 50
 """How many offending files one message names, and how many are listed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedBag:
+    """A bag on disk: its `payload.jsonl`, and the bag's own folder."""
+
+    payload: Payload
+    root: Path
+
+    @property
+    def head(self) -> PayloadHead:
+        """What the payload file begins with."""
+        return self.payload.head
+
+    @property
+    def packed(self) -> Path:
+        """Where the bag's zip is made when one is needed."""
+        return self.root.parent / PACKED_NAME
+
+    def parcels(self, layout: "Layout") -> Iterator[Parcel]:
+        """Every payload file on its way, in the order staged."""
+        for file in self.payload.files():
+            yield Parcel(
+                name=f"/{file.path}",
+                source=self.root / DATA / file.path,
+                remote=layout.remote(file.path),
+                size=file.size,
+                digests=file.digests,
+            )
 
 
 @dataclass(slots=True)
@@ -131,38 +164,16 @@ def remote_folders(
     return sorted(wanted, key=lambda path: (len(path.parts), path))
 
 
-def payload_parcels(
-    files: Iterable[PayloadFile], layout: Layout, bag_root: Path
-) -> Iterator[Parcel]:
-    """Every payload file on its way, in the order staged."""
-    for file in files:
-        yield Parcel(
-            name=f"/{file.path}",
-            source=bag_root / DATA / file.path,
-            remote=layout.remote(file.path),
-            size=file.size,
-            digests=file.digests,
-        )
-
-
 def tag_parcels(layout: Layout, bag_root: Path, algorithms: tuple[str, ...]) -> list[Parcel]:
     """The bag's tag files on their way, with digests taken now."""
     found = []
-    for entry in _files_below(bag_root):
-        path = PurePosixPath(Path(entry.path).relative_to(bag_root).as_posix())
-        if path.parts[0] == DATA or not entry.is_file(follow_symlinks=False):
-            continue
-        with open(entry.path, "rb", buffering=0) as stream:
-            size = entry.stat(follow_symlinks=False).st_size
+    for source in _tag_files(bag_root):
+        path, size = PurePosixPath(source.relative_to(bag_root)), source.lstat().st_size
+        with open(source, "rb", buffering=0) as stream:
             digests = digest_stream(stream, algorithms, size)
+        remote = layout.tags / path
         found.append(
-            Parcel(
-                name=str(path),
-                source=Path(entry.path),
-                remote=layout.tags / path,
-                size=size,
-                digests=digests,
-            )
+            Parcel(name=str(path), source=source, remote=remote, size=size, digests=digests)
         )
     return sorted(found, key=lambda parcel: parcel.name)
 
@@ -213,13 +224,16 @@ def _add_with_parents(path: PurePosixPath, into: set[PurePosixPath]) -> None:
         path = path.parent
 
 
-def _files_below(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Every entry below a folder that is not itself a folder, depth first, links not followed."""
-    stack = [folder]
-    while stack:
-        with os.scandir(stack.pop()) as entries:
+def _tag_files(bag_root: Path) -> Iterator[Path]:
+    """Every regular file of a bag outside its payload, links not followed."""
+    waiting = [bag_root]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
             for entry in entries:
+                path = Path(entry.path)
+                if path == bag_root / DATA:
+                    continue
                 if entry.is_dir(follow_symlinks=False):
-                    stack.append(Path(entry.path))
-                else:
-                    yield entry
+                    waiting.append(path)
+                elif entry.is_file(follow_symlinks=False):
+                    yield path

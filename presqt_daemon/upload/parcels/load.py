@@ -3,47 +3,24 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
 
 from presqt_daemon.digest import choose_algorithm, is_known
 from presqt_daemon.model import Finding
 from presqt_daemon.records.journal import Packed
-from presqt_daemon.records.payload import Payload, PayloadHead
 from presqt_daemon.targets.base import Traits
 from presqt_daemon.upload.parcels.decide import Parcel
 from presqt_daemon.upload.parcels.layout import (
     Layout,
     PayloadShape,
+    StagedBag,
     layout_for,
-    payload_parcels,
     refuse_unfit,
     shape_of_payload,
     tag_parcels,
     tags_beside,
 )
 from presqt_daemon.upload.parcels.names import check_names
-from presqt_daemon.upload.parcels.pack import PACKED_NAME, pack, packed_name, parcel_of
-
-FALLBACK_ALGORITHM = "sha512"
-"""What our own digests are in where neither target nor staging names an algorithm."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StagedBag:
-    """A bag on disk: its `payload.jsonl`, and the bag's own folder."""
-
-    payload: Payload
-    root: Path
-
-    @property
-    def head(self) -> PayloadHead:
-        """What the payload file begins with."""
-        return self.payload.head
-
-    @property
-    def packed(self) -> Path:
-        """Where the bag's zip is made when one is needed."""
-        return self.root.parent / PACKED_NAME
+from presqt_daemon.upload.parcels.pack import FALLBACK_ALGORITHM, pack, packed_name, parcel_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +48,7 @@ class Load:
             yield self.packed
             return
         yield from self.tags
-        yield from payload_parcels(self.staged.payload.files(), self.layout, self.staged.root)
+        yield from self.staged.parcels(self.layout)
 
 
 def load_parcels(
@@ -146,16 +123,8 @@ def _pack(
 ) -> Load:
     """The whole bag as one zip."""
     offered = tuple(filter(is_known, traits.algorithms)) or (FALLBACK_ALGORITHM,)
-    packed = _still_packed(staged, packed_name(found), offered, earlier) or pack(
-        staged.packed,
-        packed_name(found),
-        bag_folder=staged.head.bag.folder,
-        tags=tag_parcels(Layout(), staged.root, (FALLBACK_ALGORITHM,)),
-        payload=payload_parcels(staged.payload.files(), Layout(), staged.root),
-        empty_folders=found.empty_folders,
-        algorithms=offered,
-        beat=beat,
-    )
+    packed = _still_packed(staged, packed_name(found), offered, earlier)
+    packed = packed or pack(staged, found, offered, beat)
     return Load(
         staged=staged,
         files=1,

@@ -3,17 +3,17 @@
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from presqt_daemon.digest import BLOCK_BYTES
 from presqt_daemon.upload.parcels.body import local_digests, open_body
 from presqt_daemon.upload.parcels.decide import Parcel
-from presqt_daemon.upload.parcels.layout import PayloadShape
+from presqt_daemon.upload.parcels.layout import Layout, PayloadShape, StagedBag, tag_parcels
 
-PACKED_NAME = ".packed.zip"
-"""The zip's name in the ticket's folder, which no bag folder and no drop has."""
+FALLBACK_ALGORITHM = "sha512"
+"""What our own digests are in where neither target nor staging names an algorithm."""
 
 SUFFIX = ".presqt.zip"
 LONGEST_NAME = 240
@@ -36,24 +36,17 @@ def packed_name(found: PayloadShape) -> str:
 
 
 def pack(
-    destination: Path,
-    name: str,
-    *,
-    bag_folder: str,
-    tags: Iterable[Parcel],
-    payload: Iterable[Parcel],
-    empty_folders: Iterable[PurePosixPath],
-    algorithms: tuple[str, ...],
-    beat: Callable[[], None],
+    staged: StagedBag, found: PayloadShape, algorithms: tuple[str, ...], beat: Callable[[], None]
 ) -> Parcel:
     """Write the zip, replacing an older one; the parcel that is sent in place of the files.
 
     The bag's folder stands at the zip's root, so that the zip can be dropped again. Raises
     PayloadSpoilt when a payload file no longer has its digest. `beat` is called block by block.
     """
-    with open(destination, "wb") as stream:
+    bag_folder = staged.head.bag.folder
+    with open(staged.packed, "wb") as stream:
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-            for path, parcel in _entries(bag_folder, tags, payload):
+            for path, parcel in _entries(staged):
                 entry = zipfile.ZipInfo(path, _EPOCH)
                 entry.create_system = 3
                 entry.external_attr = 0o100644 << 16
@@ -64,14 +57,14 @@ def pack(
                 ):
                     while block := body.read(BLOCK_BYTES):
                         member.write(block)
-            for folder in empty_folders:
+            for folder in found.empty_folders:
                 entry = zipfile.ZipInfo(f"{bag_folder}/data/{folder}/", _EPOCH)
                 entry.create_system = 3
                 entry.external_attr = (0o40755 << 16) | 0x10
                 archive.writestr(entry, b"")
         stream.flush()
         os.fsync(stream.fileno())
-    packed = parcel_of(destination, name, destination.stat().st_size, {})
+    packed = parcel_of(staged.packed, packed_name(found), staged.packed.stat().st_size, {})
     return replace(packed, digests=local_digests(packed, algorithms, lambda _count: beat()))
 
 
@@ -91,10 +84,9 @@ def _fitting(name: str) -> str:
     return encoded[: most - len(mark)].decode(errors="ignore") + mark
 
 
-def _entries(
-    bag_folder: str, tags: Iterable[Parcel], payload: Iterable[Parcel]
-) -> Iterator[tuple[str, Parcel]]:
-    for parcel in tags:
+def _entries(staged: StagedBag) -> Iterator[tuple[str, Parcel]]:
+    bag_folder = staged.head.bag.folder
+    for parcel in tag_parcels(Layout(), staged.root, (FALLBACK_ALGORITHM,)):
         yield f"{bag_folder}/{parcel.name}", parcel
-    for parcel in payload:
+    for parcel in staged.parcels(Layout()):
         yield f"{bag_folder}/data{parcel.name}", parcel

@@ -9,8 +9,6 @@ from presqt_daemon.upload.parcels.decide import (
     Choice,
     Claim,
     Decision,
-    Ignore,
-    Keep,
     Parcel,
     Send,
     choose,
@@ -29,7 +27,7 @@ PARCEL = Parcel(
 PLACE = PurePosixPath("a")
 IGNORE, UPDATE = DuplicateAction
 MATCHED, MISMATCHED, UNKNOWN = Fixity
-CREATED, UPDATED, _ = Outcome
+CREATED, UPDATED, IGNORED = Outcome
 
 
 def item(size: int | None = 3, **digests: str) -> Item:
@@ -73,19 +71,19 @@ MADE_NOW = Claim(outcome=CREATED, holds_all=True)
 @pytest.mark.parametrize(
     ("fixity", "action", "claim", "expected"),
     [
-        (MATCHED, IGNORE, None, Ignore()),
-        (MISMATCHED, IGNORE, None, Ignore()),
-        (UNKNOWN, IGNORE, None, Ignore()),
-        (MATCHED, UPDATE, None, Ignore()),
+        (MATCHED, IGNORE, None, IGNORED),
+        (MISMATCHED, IGNORE, None, IGNORED),
+        (UNKNOWN, IGNORE, None, IGNORED),
+        (MATCHED, UPDATE, None, IGNORED),
         (MISMATCHED, UPDATE, None, Send(UPDATED, THERE)),
         (UNKNOWN, UPDATE, None, Send(UPDATED, THERE)),
-        (MATCHED, IGNORE, INTENDED, Keep(CREATED)),
-        (MISMATCHED, IGNORE, INTENDED, Ignore()),
-        (UNKNOWN, IGNORE, INTENDED, Ignore()),
+        (MATCHED, IGNORE, INTENDED, CREATED),
+        (MISMATCHED, IGNORE, INTENDED, IGNORED),
+        (UNKNOWN, IGNORE, INTENDED, IGNORED),
         (MISMATCHED, UPDATE, INTENDED, Send(UPDATED, THERE)),
-        (MISMATCHED, IGNORE, SENT, Ignore()),
-        (UNKNOWN, IGNORE, SENT, Keep(CREATED)),
-        (MATCHED, UPDATE, SENT, Keep(CREATED)),
+        (MISMATCHED, IGNORE, SENT, IGNORED),
+        (UNKNOWN, IGNORE, SENT, CREATED),
+        (MATCHED, UPDATE, SENT, CREATED),
         (MISMATCHED, IGNORE, ARRIVED_WRONG, Send(CREATED, THERE)),
         (MISMATCHED, IGNORE, MADE_NOW, Send(CREATED, THERE)),
     ],
