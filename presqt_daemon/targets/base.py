@@ -194,7 +194,10 @@ class Target(Protocol):
         ...
 
     def titles(self) -> Collection[str]:
-        """The titles of all top-level resources of this account, for PresQT's numbering."""
+        """The titles of all top-level resources of this account, for PresQT's numbering.
+
+        A target that can be asked for one (`CanFindTitles`) may give the newest only.
+        """
         ...
 
     def container(self, request: ContainerRequest) -> Container:

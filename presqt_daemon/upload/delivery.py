@@ -83,7 +83,8 @@ class Delivery:
 
     def _make_folders(self, listing: Mapping[PurePosixPath, Item]) -> None:
         traits = self._transfer.target.traits
-        self._summary.ignore_folders(_dropped_folders(self._load, traits))
+        if not traits.keeps_empty_folders:
+            self._summary.ignore_folders(f"/{path}" for path in self._load.found.empty_folders)
 
         def make(path: PurePosixPath) -> None:
             self._threads.patience.call(
@@ -166,10 +167,3 @@ def _missing_folders(
     depth: Callable[[PurePosixPath], int] = lambda path: len(path.parts)
     for _depth, level in groupby((path for path in wanted if path not in there), key=depth):
         yield list(level)
-
-
-def _dropped_folders(load: Load, traits: Traits) -> list[str]:
-    """The empty folders that the target cannot hold, as the status file names them."""
-    if traits.keeps_empty_folders:
-        return []
-    return [f"/{path}" for path in load.found.empty_folders]

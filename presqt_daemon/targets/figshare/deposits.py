@@ -16,15 +16,15 @@ from presqt_daemon.targets.left_out import described_or_bare, first_of_ours, sta
 from presqt_daemon.targets.names import numbered_title
 from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.targets.web.fields import texts_in
+from presqt_daemon.targets.web.target import WebTarget
 
 MARK = "presqt-ticket:"
 
 
-class Deposits:
+class Deposits(WebTarget):
     """What one account has, and what it makes."""
 
-    def __init__(self, api: FigshareApi) -> None:
-        self._api = api
+    _api: FigshareApi
 
     def titles(self) -> Collection[str]:
         """The titles of all projects."""
@@ -32,7 +32,12 @@ class Deposits:
             str(entry.get("title")) for entry in self._api.pages("projects", "the list of projects")
         ]
 
-    def new(self, request: ContainerRequest) -> Container:
+    def container(self, request: ContainerRequest) -> Container:
+        if request.resource_id is None:
+            return self._new(request)
+        return self._existing(request, request.resource_id)
+
+    def _new(self, request: ContainerRequest) -> Container:
         """The ticket's own project with its article; what is there of them is not made twice."""
         ours, others = first_of_ours(
             self._marked(request),
@@ -42,7 +47,7 @@ class Deposits:
         project = int(ours["id"]) if ours is not None else self._create_project(request)
         return _with_state(self._new_article(project, request, request.title), others)
 
-    def existing(self, request: ContainerRequest, resource_id: str) -> Container:
+    def _existing(self, request: ContainerRequest, resource_id: str) -> Container:
         """An article, or the ticket's new one in a project. Raises UserFault in PresQT's words."""
         project, article = _ids_from(resource_id)
         if article is not None:
@@ -51,8 +56,10 @@ class Deposits:
         self._require(f"projects/{project}", "Project", project)
         return self._new_article(project, request, None)
 
-    def remove(self, container: Container) -> bool:
-        """Whether article and project are gone now; False where the token may not remove them."""
+    def discard(self, container: Container) -> bool:
+        """The article first: one whose project goes before it stays behind alone."""
+        if not container.is_new:
+            return False
         project, article = container.id.split(":")
         return all(
             self._api.http.delete(

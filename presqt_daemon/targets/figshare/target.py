@@ -21,7 +21,7 @@ from pathlib import PurePosixPath
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import PresqtError, UserFault
-from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
+from presqt_daemon.targets.base import Account, Container, Item, Sending, Traits
 from presqt_daemon.targets.figshare import TITLE_LENGTH
 from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.deposits import Deposits
@@ -30,7 +30,6 @@ from presqt_daemon.targets.figshare.files import ArticleFiles
 from presqt_daemon.targets.web.addresses import is_same_host, page_from
 from presqt_daemon.targets.web.answers import TOKEN_INVALID
 from presqt_daemon.targets.web.http import Http
-from presqt_daemon.targets.web.target import WebTarget
 
 URL = "https://api.figshare.com/v2"
 REQUESTS_PER_MINUTE = 60
@@ -63,7 +62,7 @@ def connect(config: TargetConfig, token: str | None) -> "FigshareTarget":
     return FigshareTarget(config, token or "")
 
 
-class FigshareTarget(WebTarget):
+class FigshareTarget(Deposits):
     """One account at Figshare."""
 
     def __init__(
@@ -79,7 +78,6 @@ class FigshareTarget(WebTarget):
         http.sleep = sleep
         super().__init__(http, traits(config))
         self._api = FigshareApi(http, self._root)
-        self._deposits = Deposits(self._api)
         self._files = ArticleFiles(self._api)
         self._lock = threading.Lock()
         self._names: dict[str, set[PurePosixPath]] = {}
@@ -94,14 +92,6 @@ class FigshareTarget(WebTarget):
         tree = answer.tree()
         identity = str(tree.get("id", ""))
         return Account(id=identity, name=str(tree.get("email") or identity))
-
-    def titles(self) -> Collection[str]:
-        return self._deposits.titles()
-
-    def container(self, request: ContainerRequest) -> Container:
-        if request.resource_id is None:
-            return self._deposits.new(request)
-        return self._deposits.existing(request, request.resource_id)
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
         article = container.state["article"]
@@ -194,12 +184,6 @@ class FigshareTarget(WebTarget):
             return None
         content = self._files.content(container.state["article"], int(item.state["id"]), item.path)
         return content if content is not None and len(content) <= limit else None
-
-    def discard(self, container: Container) -> bool:
-        """The article first: one whose project goes before it stays behind alone."""
-        if not container.is_new:
-            return False
-        return self._deposits.remove(container)
 
     def close(self) -> None:
         self._files.close()

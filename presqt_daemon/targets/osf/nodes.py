@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from presqt_daemon.errors import UserFault
-from presqt_daemon.targets.base import Container, ContainerRequest
+from presqt_daemon.targets.base import Account, Container, ContainerRequest
 from presqt_daemon.targets.left_out import described_or_bare
 from presqt_daemon.targets.osf import PART_OF_ID
 from presqt_daemon.targets.osf.entries import (
@@ -20,21 +20,23 @@ from presqt_daemon.targets.osf.entries import (
 from presqt_daemon.targets.osf.lists import Entry, read_steadily
 from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.targets.web.fields import object_in, texts_in
-from presqt_daemon.targets.web.http import Http
+from presqt_daemon.targets.web.target import WebTarget
 
 STORAGE = "osfstorage"
 MARK = "presqt-ticket:"
 _ID = re.compile(PART_OF_ID)
 
 
-class Nodes:
+class Nodes(WebTarget):
     """What one account may see of nodes, and what it makes."""
 
-    def __init__(self, http: Http, url: str, *, is_public: bool) -> None:
-        self._http = http
-        self._name = http.target
-        self._url = url
-        self._is_public = is_public
+    _url: str
+    _is_public: bool
+
+    def account(self) -> Account:
+        user = self.get(f"{self._url}/users/me/", "the question whose token it is")
+        name = object_in(user, "attributes").get("full_name")
+        return Account(id=str(user.get("id", "")), name=str(name or user.get("id", "")))
 
     def titles(self) -> Collection[str]:
         """The titles of all projects; components of a project are none."""
@@ -44,26 +46,25 @@ class Nodes:
             if not related(node, "parent")
         ]
 
-    def new_container(self, node: Mapping[str, Any]) -> Container:
+    def _new_container(self, node: Mapping[str, Any]) -> Container:
         """A node of ours as a container. Raises UserFault while it has no storage yet."""
         return self._storage(node, STORAGE, id_=str(node.get("id")), is_new=True)
 
-    def remove(self, node_id: str) -> bool:
-        """Whether the node is gone now; False where the token may not remove it."""
-        url = f"{self._url}/nodes/{node_id}/"
-        return self._http.delete(url, "the removal of the project", may_refuse=True)
+    def discard(self, container: Container) -> bool:
+        url, doing = f"{self._url}/nodes/{container.id}/", "the removal of the project"
+        return container.is_new and self._http.delete(url, doing, may_refuse=True)
 
     def _list(self, **filters: str) -> Sequence[Entry]:
         url = with_query(f"{self._url}/users/me/nodes/", **filters)
         return read_steadily(self._http, url, "the list of projects", sort="title")
 
-    def marked(self, ticket: str) -> list[Entry]:
+    def _marked(self, ticket: str) -> list[Entry]:
         """The nodes that carry the mark: the one that an earlier go has created, or others' too."""
         mark = MARK + ticket
         listed = self._list(**{"filter[tags]": mark})
         return [node for node in listed if mark in texts_in(object_in(node, "attributes"), "tags")]
 
-    def why_not_ours(self, node: Entry) -> str | None:
+    def _why_not_made(self, node: Entry) -> str | None:
         """Why a node with the mark is none that we have made, None where nothing speaks against it.
 
         Anybody may make a node of any tags and add this account to it. Ours has the visibility that
@@ -83,7 +84,7 @@ class Nodes:
                 return "others contribute to it"
         return None
 
-    def create(self, request: ContainerRequest) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    def _create(self, request: ContainerRequest) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         """The new node; where its description is refused, one without, and the reason."""
         return described_or_bare(partial(self._post, request), fields_from(request.fields), {})
 
@@ -103,9 +104,9 @@ class Nodes:
             headers={"Content-Type": "application/vnd.api+json"},
             expect=(201,),
         )
-        return data_of(answer.tree(), self._name)
+        return data_of(answer.tree(), self._http.target)
 
-    def existing(self, resource_id: str) -> Container:
+    def _existing(self, resource_id: str) -> Container:
         """The container of an id. Raises UserFault in PresQT's words."""
         node_id, has_storage, storage = resource_id.partition(":")
         if not _ID.fullmatch(node_id) or (has_storage and not _ID.fullmatch(storage)):
@@ -133,7 +134,7 @@ class Nodes:
             )
         address = related(entry, "node") or related(entry, "target")
         node = self.get(address, "the project of the folder") if address else {}
-        folder = folder_from_entry(entry, self._name)
+        folder = folder_from_entry(entry, self._http.target)
         title = str(attributes.get("name"))
         root = str(attributes.get("materialized_path") or "/")
         return _container(folder, node, id_=resource_id, title=title, is_new=False, root=root)
@@ -144,17 +145,17 @@ class Nodes:
             attributes = object_in(storage, "attributes")
             if name in (attributes.get("provider"), attributes.get("name")):
                 title = str(object_in(node, "attributes").get("title"))
-                folder = folder_from_entry(storage, self._name)
+                folder = folder_from_entry(storage, self._http.target)
                 return _container(folder, node, id_=id_, title=title, is_new=is_new)
         raise UserFault("resource-not-found", f"Project has no storage provider '{name}'")
 
     def _found(self, url: str, resource_id: str) -> Mapping[str, Any] | None:
         """The entry at an address, None when there is none."""
         answer = self._http.find(url, f"the search for {resource_id}")
-        return None if answer is None else data_of(answer.tree(), self._name)
+        return None if answer is None else data_of(answer.tree(), self._http.target)
 
     def get(self, url: str, doing: str) -> Mapping[str, Any]:
-        return data_of(self._http.ask("GET", url, doing=doing).tree(), self._name)
+        return data_of(self._http.ask("GET", url, doing=doing).tree(), self._http.target)
 
 
 def _container(

@@ -10,14 +10,14 @@ for tickets of earlier versions too, whose number is public. Resource ids: `<nod
 
 import contextlib
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import UserFault
-from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
+from presqt_daemon.targets.base import Container, ContainerRequest, Item, Sending, Traits
 from presqt_daemon.targets.left_out import first_of_ours
 from presqt_daemon.targets.names import NameRules
 from presqt_daemon.targets.osf import TITLE_LENGTH
@@ -30,13 +30,11 @@ from presqt_daemon.targets.osf.entries import (
     with_query,
     words_of,
 )
-from presqt_daemon.targets.osf.folders import NOT_READY_SECONDS, ROOT, Folders
+from presqt_daemon.targets.osf.lists import NOT_READY_SECONDS, ROOT, Folders
 from presqt_daemon.targets.osf.nodes import Nodes
-from presqt_daemon.targets.web.fields import object_in
 from presqt_daemon.targets.web.given import GivenAddresses
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.web.pages import FolderBound
-from presqt_daemon.targets.web.target import WebTarget
 
 URL = "https://api.osf.io/v2"
 
@@ -66,7 +64,7 @@ def connect(config: TargetConfig, token: str | None) -> "OsfTarget":
     return OsfTarget(config, token or "")
 
 
-class OsfTarget(WebTarget):
+class OsfTarget(Nodes):
     """One account at OSF."""
 
     def __init__(self, config: TargetConfig, token: str) -> None:
@@ -82,41 +80,33 @@ class OsfTarget(WebTarget):
         self._given = GivenAddresses(http.target, NOT_READY_SECONDS)
         self._under_way: set[str] = set()
         self._one_ended = threading.Condition()
-        self._nodes = Nodes(http, self._url, is_public=config.visibility == "public")
+        self._is_public = config.visibility == "public"
         self._folders = Folders(http)
-
-    def account(self) -> Account:
-        user = self._nodes.get(f"{self._url}/users/me/", "the question whose token it is")
-        name = object_in(user, "attributes").get("full_name")
-        return Account(id=str(user.get("id", "")), name=str(name or user.get("id", "")))
-
-    def titles(self) -> Collection[str]:
-        return self._nodes.titles()
 
     def container(self, request: ContainerRequest) -> Container:
         if request.resource_id is not None:
-            return self._nodes.existing(request.resource_id)
+            return self._existing(request.resource_id)
         ours, others = first_of_ours(
-            self._nodes.marked(request.ticket),
+            self._marked(request.ticket),
             self._why_not_ours,
             lambda node: f"The project {node.get('id')}",
         )
         if ours is not None:
             return self._opened(ours)
-        node, reason = self._nodes.create(request)
+        node, reason = self._create(request)
         found = self._opened(node)
         return replace(found, state={**found.state, **others, **reason})
 
     def _why_not_ours(self, node: Mapping[str, Any]) -> str | None:
         """Why a node with the mark is none that we have made, None where nothing says so."""
-        why = self._nodes.why_not_ours(node)
+        why = self._why_not_made(node)
         if why is None and self.listing(self._opened(node)):
             return "there is something in it"
         return why
 
     def _opened(self, node: Mapping[str, Any]) -> Container:
         with self._given.asking("the storage"):
-            return self._nodes.new_container(node)
+            return self._new_container(node)
 
     def listing(self, container: Container) -> Mapping[PurePosixPath, Item]:
         self._trust_files_host(container)
@@ -213,9 +203,6 @@ class OsfTarget(WebTarget):
             headers={"Accept": "*/*"},
         )
         return answer.content if len(answer.content) <= limit else None
-
-    def discard(self, container: Container) -> bool:
-        return container.is_new and self._nodes.remove(container.id)
 
     def _place(self, container: Container, path: PurePosixPath, replaces: Item | None) -> str:
         """The address for a file: its own where it gets a new version, else its folder's."""

@@ -10,9 +10,9 @@ from presqt_daemon.targets.base import Container
 from presqt_daemon.targets.web.answers import Answer
 from presqt_daemon.targets.web.fields import object_in, objects_of
 from presqt_daemon.targets.web.http import Http
-from presqt_daemon.targets.zenodo.keyed_files import KeyedFiles
+from presqt_daemon.targets.zenodo.keys import KeyedFiles
 from presqt_daemon.targets.zenodo.parts import STORE_SECONDS
-from presqt_daemon.targets.zenodo.words import Row, link_in, token_refused, words_of
+from presqt_daemon.targets.zenodo.words import PAGE_ROWS, Row, link_in, token_refused, words_of
 
 
 class DraftsApi(ABC):
@@ -38,16 +38,15 @@ class DraftsApi(ABC):
         self._list_url = list_url
         self.is_public = is_public
 
-    def search(self, query: str, *, size: int, number: int = 1) -> list[Row]:
-        """One page of the account's own drafts and records, the newest first."""
-        params = {"page": str(number), "size": str(size), **self.LISTED}
+    def search(self, query: str, size: int = PAGE_ROWS) -> list[Row]:
+        """The account's newest drafts and records that a query finds, the newest first."""
+        params = {"page": "1", "size": str(size), **self.LISTED}
         answer = self.ask(
             "GET",
             self._list_url,
             doing=f"the list of {self.THINGS}",
             params={**params, **({"q": query} if query else {})},
-            # beyond the search index's window of 10,000 rows there are no pages any more
-            expect=(200, 403) if number == 1 else (200, 400, 403),
+            expect=(200, 403),
         )
         if answer.status == 403:
             raise token_refused(self._http.target, f"{words_of(answer.tree())}.")

@@ -10,8 +10,9 @@ from presqt_daemon.targets.base import Container, Item, Sending
 from presqt_daemon.targets.web.fields import objects_in, whole_in
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.content import faults_by_name
-from presqt_daemon.targets.zenodo.keyed_files import KeyedFiles, KeyedPut
 from presqt_daemon.targets.zenodo.keys import (
+    KeyedFiles,
+    KeyedPut,
     StoredFile,
     has_digest_in_key,
     items_of,

@@ -18,8 +18,9 @@ from presqt_daemon.targets.base import Container, Item
 from presqt_daemon.targets.web.fields import objects_in, whole_in
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.zenodo.content import DraftContent, KeyStuckError
-from presqt_daemon.targets.zenodo.keyed_files import KeyedFiles, KeyedPut
 from presqt_daemon.targets.zenodo.keys import (
+    KeyedFiles,
+    KeyedPut,
     StoredFile,
     has_digest_in_key,
     item_of,

@@ -7,7 +7,7 @@ are seen by nobody but the account, and the files of one that is published are r
 """
 
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
@@ -18,7 +18,6 @@ from presqt_daemon.targets.base import Account, Container, ContainerRequest, Ite
 from presqt_daemon.targets.left_out import RESTRICTED
 from presqt_daemon.targets.web.answers import TOKEN_INVALID, Answer
 from presqt_daemon.targets.web.http import Http
-from presqt_daemon.targets.web.pages import MAX_PAGES
 from presqt_daemon.targets.web.target import WebTarget
 from presqt_daemon.targets.zenodo import ZenodoSettings
 from presqt_daemon.targets.zenodo.api import DraftsApi, title_of
@@ -33,7 +32,6 @@ from presqt_daemon.targets.zenodo.description.metadata import LEAST_TEXT
 from presqt_daemon.targets.zenodo.keys import PACKED
 from presqt_daemon.targets.zenodo.records import RecordsApi
 from presqt_daemon.targets.zenodo.words import (
-    PAGE_ROWS,
     Row,
     account_of,
     record_id,
@@ -95,7 +93,9 @@ class ZenodoTarget(WebTarget):
         self._is_public = config.visibility == "public"
         self._lock = threading.Lock()
         self._spoken = spoken
-        self._lookout = Lookout(self._newest, self._is_adoptable, http.wait)
+        # not the API's own: which one there is may be asked later
+        search = lambda query: self._api.search(query)  # noqa: PLW0108
+        self._lookout = Lookout(search, self._is_adoptable, http.wait)
 
     def account(self) -> Account:
         """The owner of the newest draft. Raises UserFault `unauthorized` for a refused token."""
@@ -103,10 +103,12 @@ class ZenodoTarget(WebTarget):
         return account_of(self._api.owner_of(rows[0]) if rows else None, self._url)
 
     def titles(self) -> Collection[str]:
-        return [title_of(row) for row in self._rows()]
+        """Those of the newest drafts; for numbering `titles_like` is asked."""
+        return self.titles_like("")
 
     def titles_like(self, title: str) -> Collection[str]:
-        return [title_of(row) for row in self._newest(title_query(title))]
+        query = title_query(title) if title else ""
+        return [title_of(row) for row in self._api.search(query)]
 
     def container(self, request: ContainerRequest) -> Container:
         if request.resource_id is not None:
@@ -161,20 +163,6 @@ class ZenodoTarget(WebTarget):
             return False
         container = self._api.container_of(draft, is_new=True)
         return all(path.name.endswith(PACKED) for path in self.listing(container))
-
-    def _newest(self, query: str) -> list[Row]:
-        return self._api.search(query, size=PAGE_ROWS)
-
-    def _rows(self) -> Iterator[Row]:
-        """Every draft and record of the account, the newest first, each once."""
-        seen: set[str] = set()
-        for number in range(1, MAX_PAGES + 1):
-            page = self._api.search("", size=PAGE_ROWS, number=number)
-            rows = [row for row in page if str(row.get("id")) not in seen]
-            if not rows:
-                return
-            seen.update(str(row.get("id")) for row in rows)
-            yield from rows
 
     @property
     def _api(self) -> DraftsApi:

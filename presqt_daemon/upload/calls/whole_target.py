@@ -31,10 +31,11 @@ def pause_named(target: Target | None, patience: Patience, *, is_path: bool) -> 
     except PresqtError as fault:
         # a request that counts takes its turn here too, though the upload itself is broken off
         patience.stop.clear()
-        if target is None:
-            pause = pause_from_connect(fault, is_path=is_path)
-        else:
+        pause = None
+        if target is not None:
             pause = pause_from_fault(fault, target, is_path=is_path)
+        elif isinstance(fault, TargetFault):
+            pause = _held(fault, PauseKind.OPERATOR if is_path else PauseKind.OUTAGE)
         if pause is None:
             raise
         raise MustWait(pause) from fault
@@ -68,13 +69,6 @@ def pause_from_fault(fault: PresqtError, target: Target, *, is_path: bool) -> Li
     except OSError:
         return _held(fault, PauseKind.OUTAGE)
     return None
-
-
-def pause_from_connect(fault: PresqtError, *, is_path: bool) -> Limited | None:
-    """The pause of a target to which there is not even a connection, None for other faults."""
-    if not isinstance(fault, TargetFault):
-        return None
-    return _held(fault, PauseKind.OPERATOR if is_path else PauseKind.OUTAGE)
 
 
 def _held(fault: PresqtError, kind: PauseKind) -> Limited:
