@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 # suites that start a server or boot a system once: all their tests in one process
-ONE_PROCESS = ("real", "systemd", "drops", "cluster")
+ONE_PROCESS = ("real", "systemd", "drops", "cluster", "standby")
 
 
 # before xdist reads the groups

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.cluster import LONG, open_cluster
-from tests.cluster.standby import FENCED, TTL, Hosts, open_hosts
 from tests.house.house import wait_until
+from tests.standby.hosts import FENCED, TTL, Hosts, open_hosts
 
-pytestmark = pytest.mark.xdist_group("cluster")
+pytestmark = pytest.mark.xdist_group("standby")
 
 SLOW = 0.25
 """Seconds for each file."""

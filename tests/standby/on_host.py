@@ -1,4 +1,4 @@
-"""The program, on the host that TEST_HOST names (`python -m tests.cluster.on_host run ...`)."""
+"""The program, on the host that TEST_HOST names (`python -m tests.standby.on_host run ...`)."""
 
 import runpy
 import sys
