@@ -5,9 +5,9 @@ on request (`workers/upgrade_runner`, in a worker process), and by the command w
 
 A run goes so: `order` queues it where one is needed, by making `prepare_upgrade/process_info.json`;
 `run` lists the tickets, takes one after the other and rests between where others are at work;
-`make_record` holds a ticket's lease and makes its record, from `past_bag` and `past_files` where no
-more is left; `state` tells how far it is, and in `failed.jsonl` which tickets could get none. A run
-that was cut short goes on with the tickets that it wrote down: what has its record is passed over
-and counted as before. The ticket at which two workers die is told as failed; deaths at other
-tickets do not count for it. Nothing is uploaded, and nothing of PresQT's is changed.
+`make_record` holds a ticket's lease and makes its record, from `past_bag` where no more is left;
+`state` tells how far it is, and in `failed.jsonl` which tickets could get none. A run that was cut
+short goes on with the tickets that it wrote down: what has its record is passed over and counted as
+before. The ticket at which two workers die is told as failed; deaths at other tickets do not count
+for it. Nothing is uploaded, and nothing of PresQT's is changed.
 """

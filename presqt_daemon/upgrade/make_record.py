@@ -44,8 +44,7 @@ from presqt_daemon.tickets.process_info import (
     UnreadableInfoError,
 )
 from presqt_daemon.tickets.store import TicketFolder
-from presqt_daemon.upgrade.past_bag import find_past_bag
-from presqt_daemon.upgrade.past_files import past_bag_tree, past_file_trees
+from presqt_daemon.upgrade.past_bag import find_past_bag, past_bag_tree, past_file_trees
 
 DAMAGED_SUFFIX = ".damaged"
 

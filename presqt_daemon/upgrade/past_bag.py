@@ -1,14 +1,16 @@
 """What is left of a past ticket's bag: its files by manifest, from the unpacked bag or the zip.
 
-Manifests are taken at their word; nothing is read but tag files and sizes.
+Manifests are taken at their word; nothing is read but tag files and sizes. What became of the files
+is told as far as the ticket's status tells it; what it does not is null.
 """
 
 import contextlib
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from presqt_daemon.bagit.bag import Structure, read_structure
 from presqt_daemon.bagit.findings import Findings
@@ -17,9 +19,14 @@ from presqt_daemon.bagit.tag_text import ANY_NUMBER_OF_FILES
 from presqt_daemon.bagit.tree import EntryKind, tree_from_folder
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import UserFault
+from presqt_daemon.model import Fixity, Outcome, Status
 from presqt_daemon.records.fingerprint import Fingerprint
+from presqt_daemon.records.receipt import file_tree
 from presqt_daemon.staging.code_page import open_bag_zip
 from presqt_daemon.staging.preview import preview_bag
+from presqt_daemon.system.files import printable_name
+from presqt_daemon.tickets.legacy import has_compared, is_presqts
+from presqt_daemon.tickets.process_info import ProcessInfo
 
 DECLARATION = "bagit.txt"
 PAYLOAD = "data/"
@@ -109,3 +116,45 @@ def _past_bag(folder: str, structure: Structure, sizes: Mapping[str, int | None]
             for path in sorted(paths)
         ),
     )
+
+
+def past_file_trees(bag: PastBag, info: ProcessInfo) -> Iterator[dict[str, Any]]:
+    """Every payload file's entry in a record, in order of path."""
+    has_ended = info.status is Status.FINISHED
+    ignored, updated = frozenset(info.resources_ignored), frozenset(info.resources_updated)
+    differing = frozenset(info.ignored_different)
+    mismatched = differing | frozenset(info.failed_fixity)
+    # PresQT never compared what it ignored
+    unverified = ignored if is_presqts(info) else frozenset(info.unverified_fixity)
+    is_told = has_compared(info)
+    for file in bag.files:
+        name = f"/{file.path}"
+        outcome = fixity = None
+        # of an upload that did not finish nobody knows what became of a file
+        if has_ended:
+            outcome = Outcome.UPDATED if name in updated else Outcome.CREATED
+            fixity = Fixity.UNKNOWN if name in unverified or not is_told else Fixity.MATCHED
+        if has_ended and name in ignored:
+            outcome = Outcome.IGNORED
+        if has_ended and name in mismatched:
+            fixity = Fixity.MISMATCHED
+        is_compared = fixity in {Fixity.MATCHED, Fixity.MISMATCHED}
+        yield file_tree(name, file.size) | {
+            "outcome": outcome,
+            "fixity": fixity,
+            "algorithm": info.hash_algorithm if is_compared else None,
+            "local_digest": file.digests.get(info.hash_algorithm or "") if is_compared else None,
+            "differs": name in differing,
+            "digests": dict(file.digests),
+        }
+
+
+def past_bag_tree(bag: PastBag) -> Mapping[str, Any]:
+    """The bag's entry in a record."""
+    return {
+        "folder": printable_name(bag.folder),
+        "version": bag.version,
+        "algorithms": list(bag.algorithms),
+        "payload_files": len(bag.files),
+        "payload_bytes": bag.payload_bytes,
+    }

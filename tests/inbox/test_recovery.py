@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.config import Config
-from presqt_daemon.inbox.claims.remade import read_origin
+from presqt_daemon.inbox.claims.recover import read_origin
 from presqt_daemon.system.failpoints import VARIABLE
 from presqt_daemon.system.host import start_ticks
 from presqt_daemon.tickets.store import Uploads
