@@ -12,6 +12,7 @@ from presqt_daemon.cli.command_line.parser import parse
 from presqt_daemon.cli.output.show import complain, shown
 from presqt_daemon.errors import ConfigError, PresqtError
 from presqt_daemon.system.standard_streams import open_missing_streams, start_again_in_utf8
+from presqt_daemon.tickets.process_info import NewerInfoError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CommandRefusal as error:
         complain(shown(error.message))
         return error.code
+    except NewerInfoError as error:
+        complain(
+            f"these folders were written by a newer version ({shown(str(error))}); install that one"
+        )
+        return Exit.CONFIG
     except PresqtError as error:
         complain(f"{shown(error.message)} [{error.code}]")
         return Exit.FAILED

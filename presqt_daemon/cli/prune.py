@@ -109,7 +109,8 @@ def _remove(
         if not removal.dry_run:
             paths = expire(folder, parts_of)
     except (HeldError, InfoError, OSError) as error:
-        told = f"ticket {folder.ticket}: {error.strerror}" if isinstance(error, OSError) else error
+        is_ours = isinstance(error, HeldError | InfoError)
+        told = error if is_ours else f"ticket {folder.ticket}: {getattr(error, 'strerror', '')}"
         complain(f"{told}; what is left goes next time")
         removal.left += 1
         return

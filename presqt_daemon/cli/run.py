@@ -12,14 +12,13 @@ from presqt_daemon.daemon.gate import GateError
 from presqt_daemon.system.logs import open_log
 from presqt_daemon.system.systemd import is_journal
 from presqt_daemon.tickets.locks import HeldError
-from presqt_daemon.tickets.process_info import NewerInfoError
 
 
 def main(context: Context) -> int:
     """The daemon's exit code.
 
-    Refusal 75 beside another instance, 78 for files of a newer one, 74 where past tickets cannot
-    get the records that are needed.
+    Refusal 75 beside another instance, 74 where past tickets cannot get the records that are
+    needed; NewerInfoError (78) for files of a newer version.
     """
     options = context.options
     if options.max_wait is not None and not options.once:
@@ -44,8 +43,3 @@ def main(context: Context) -> int:
         raise CommandRefusal(str(error), Exit.BUSY) from None
     except GateError as error:
         raise CommandRefusal(str(error), Exit.FILES) from None
-    except NewerInfoError as error:
-        raise CommandRefusal(
-            f"these folders were written by a newer version ({error}); install that one",
-            Exit.CONFIG,
-        ) from None

@@ -13,7 +13,7 @@ from presqt_daemon.cli.output.progress import following_ticket
 from presqt_daemon.cli.output.show import complain, print_json, print_text, shown
 from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
 from presqt_daemon.cli.tickets.follow import POLL_SECONDS, follow, read_status, sample_rate
-from presqt_daemon.cli.tickets.selection import Selection, TicketGroup, TicketOrder
+from presqt_daemon.cli.tickets.selection import GROUPS, Selection
 from presqt_daemon.config import Config
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.locks import is_held
@@ -100,11 +100,11 @@ def _tell_not_taken(config: Config, waiting: NotTakenYetError, *, as_json: bool)
 def _is_table_asked_for(context: Context) -> bool:
     options = context.options
     chosen = (options.target, options.since, options.most, *_groups(context))
-    return options.sort != TicketOrder.AGE or any(item is not None for item in chosen)
+    return options.sort != "age" or any(item is not None for item in chosen)
 
 
-def _groups(context: Context) -> list[TicketGroup]:
-    return [group for group in TicketGroup if getattr(context.options, f"is_{group}")]
+def _groups(context: Context) -> list[str]:
+    return [group for group in GROUPS if getattr(context.options, f"is_{group}")]
 
 
 def _tables() -> ModuleType:
@@ -122,7 +122,7 @@ def _all(config: Config, context: Context) -> int:
             groups=frozenset(_groups(context)),
             target=options.target,
             since=options.since,
-            order=TicketOrder(options.sort),
+            order=options.sort,
             most=options.most,
         ),
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from presqt_daemon.cli.command_line.context import Context
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, not_possible, refused
+from presqt_daemon.cli.command_line.exits import Exit, not_possible, refused
 from presqt_daemon.cli.output.progress import Step, following_steps
 from presqt_daemon.cli.output.show import capped, print_json, print_lines, text_from_moment
 from presqt_daemon.config import Config
@@ -19,7 +19,6 @@ from presqt_daemon.system.files import make_folder, replace_file
 from presqt_daemon.system.logs import open_log
 from presqt_daemon.system.precedence import yield_to_others
 from presqt_daemon.tickets.locks import FolderLock, HeldError, is_held, is_held_elsewhere
-from presqt_daemon.tickets.process_info import NewerInfoError
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.upgrade.order import UpgradeOrder, order_for
 from presqt_daemon.upgrade.run import UpgradeRun
@@ -54,11 +53,6 @@ def main(context: Context) -> int:
                     )
             finally:
                 lock.release()
-    except NewerInfoError as error:
-        raise CommandRefusal(
-            f"these folders were written by a newer version ({error}); install that one",
-            Exit.CONFIG,
-        ) from None
     except StateError as error:
         raise refused(f"{error}; --force begins anew") from None
     if options.json:

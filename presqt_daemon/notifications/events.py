@@ -78,11 +78,6 @@ def end_id(ticket: str, attempt: int) -> str:
     return f"{ticket}.{attempt}"
 
 
-def held_id(ticket: str, attempt: int) -> str:
-    """What it is called that a ticket waits for long."""
-    return f"{ticket}.{attempt}.held"
-
-
 def kind_of_end(info: ProcessInfo) -> NotificationKind:
     """What has happened to a ticket that has ended."""
     if info.status is Status.FAILED:
@@ -105,7 +100,7 @@ def notification_of_end(info: ProcessInfo, folder: str | None) -> Notification:
 
 def notification_of_wait(info: ProcessInfo, folder: str | None, at: datetime) -> Notification:
     """What is to be told of a ticket that has waited for too long."""
-    name = held_id(info.ticket_number, info.attempt)
+    name = f"{end_id(info.ticket_number, info.attempt)}.held"
     return _of_ticket(info, name, NotificationKind.HELD, folder, at)
 
 

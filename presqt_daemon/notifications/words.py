@@ -36,6 +36,16 @@ _SHORT = {
 }
 """In a subject; what needs a person comes first."""
 
+_MEND = (
+    "mend what the cause names (presqt-daemon check shows whether it is well); its tickets then "
+    "go on by themselves."
+)
+_LET_BE = (
+    "nothing, if it is known to be down: it is asked again each 5 minutes at least, and you are "
+    "told when it serves again. Else ask its administrators."
+)
+"""What to do about a target that is down, where a person is needed and where not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -166,21 +176,8 @@ def _held(group: Sequence[Notification]) -> list[str]:
 def _of_server(one: Notification) -> list[str]:
     about = _line(one.about)
     if one.kind is NotificationKind.TARGET_DOWN:
-        whose, to_do = (
-            "the target's, or the network's",
-            (
-                "nothing, if it is known to be down: it is asked again each 5 minutes at least, "
-                "and you are told when it serves again. Else ask its administrators."
-            ),
-        )
-        if one.needs_person:
-            whose, to_do = (
-                OPERATOR,
-                (
-                    "mend what the cause names (presqt-daemon check shows whether it is well); its "
-                    "tickets then go on by themselves."
-                ),
-            )
+        whose = OPERATOR if one.needs_person else "the target's, or the network's"
+        to_do = _MEND if one.needs_person else _LET_BE
         return [
             f"The target {about} takes nothing since {_time(one.since)}.",
             f"Cause: {_line(one.message)}",

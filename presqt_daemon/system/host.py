@@ -24,11 +24,16 @@ def boot_id() -> str:
 
 def start_ticks(pid: int) -> int | None:
     """A process's start in clock ticks since boot, None when there is no such process."""
+    fields = _fields_of(pid)
+    return int(fields[19]) if fields else None
+
+
+def _fields_of(pid: int) -> list[bytes]:
+    """What proc_pid_stat(5) tells of a process behind its name; nothing where there is none."""
     try:
-        content = Path(f"/proc/{pid}/stat").read_bytes()
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
-        return None
-    return int(content.rpartition(b")")[2].split()[19])
+        return []
 
 
 def own_start_ticks() -> int:
@@ -55,16 +60,11 @@ def is_of_this_boot(instance: str) -> bool:
 
 def is_dead_here(instance: str) -> bool:
     """Whether a process was one of this host and boot, and has ended."""
-    return is_of_this_boot(instance) and not _is_running(pid_of(instance))
-
-
-def _is_running(pid: int) -> bool:
-    """Whether there is such a process, and not only what is left of it for its parent."""
-    try:
-        content = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
+    if not is_of_this_boot(instance):
         return False
-    return content.rpartition(b")")[2].split()[0] not in {b"Z", b"X"}
+    fields = _fields_of(pid_of(instance))
+    # of some there is only left what its parent has not asked for yet
+    return not fields or fields[0] in {b"Z", b"X"}
 
 
 def pid_of(instance: str) -> int:
@@ -80,4 +80,4 @@ def host_of(instance: str) -> str:
 
 def is_same_host(instance: str, other: str) -> bool:
     """Whether two processes are, or were, one host's, in whatever boot."""
-    return instance.partition(":")[0] == other.partition(":")[0]
+    return host_of(instance) == host_of(other)

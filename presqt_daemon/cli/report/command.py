@@ -2,13 +2,13 @@
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from types import ModuleType
 
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import Exit, wrong_usage
 from presqt_daemon.cli.output.show import complain, is_terminal, print_json, print_lines
-from presqt_daemon.cli.report.deposits import ReportedTickets, Summary, read_deposits, summary_of
+from presqt_daemon.cli.report.deposits import read_deposits, summary_of
 from presqt_daemon.cli.report.table import lines_of_summary, tree_of, write_csv
 from presqt_daemon.tickets.store import Uploads
 
@@ -18,12 +18,12 @@ def main(context: Context) -> int:
     options = context.options
     config = context.config()
     form = options.format or ("text" if is_terminal() else "html")
-    page_of = _page_function() if form == "html" else None
+    page = _page() if form == "html" else None
     found = read_deposits(Uploads(config.mediafiles), options.since)
     summary = summary_of(found.rows)
-    if page_of is not None:
+    if page is not None:
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-        sys.stdout.writelines(page_of(found, summary, options.since, datetime.now(UTC)))
+        sys.stdout.writelines(page.page_of(found, summary, options.since, datetime.now(UTC)))
     elif form == "csv":
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
         write_csv(found.rows, sys.stdout)
@@ -36,12 +36,10 @@ def main(context: Context) -> int:
     return Exit.OK
 
 
-def _page_function() -> Callable[
-    [ReportedTickets, Summary, datetime | None, datetime], Iterator[str]
-]:
-    """What makes the page; its library is loaded only for that."""
+def _page() -> ModuleType:
+    """The module that makes the page; its library is loaded only for that. Refusal 64."""
     try:
-        page = importlib.import_module("presqt_daemon.cli.report.page")
+        return importlib.import_module("presqt_daemon.cli.report.page")
     except ModuleNotFoundError as error:
         if error.name != "pygal":
             raise
@@ -49,5 +47,3 @@ def _page_function() -> Callable[
             "the page needs the library pygal: pip install 'presqt-daemon[report]', "
             "or say --format csv or json"
         ) from None
-    function: Callable[..., Iterator[str]] = page.page_of
-    return function

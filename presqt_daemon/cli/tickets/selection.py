@@ -4,7 +4,6 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from presqt_daemon.cli.output.figures import is_at_work
 from presqt_daemon.model import Status
@@ -17,44 +16,28 @@ A_WORKER = "a worker"
 _RECEIVED = operator.attrgetter("received_at", "ticket_number")
 
 
-class TicketGroup(StrEnum):
-    """A group of tickets that may be asked for; the value is the option's name."""
-
-    FAILED = "failed"
-    OPEN = "open"
-    HELD = "held"
-    FINISHED = "finished"
-
-
-class TicketOrder(StrEnum):
-    """An order of the table."""
-
-    AGE = "age"
-    SIZE = "size"
-    TARGET = "target"
-
-
 def is_held_back(info: ProcessInfo) -> bool:
     """Whether an open ticket waits for something that must change first, not for its turn."""
     return info.is_open and info.waiting_for not in {None, A_WORKER}
 
 
-_IS_IN: Mapping[TicketGroup, Callable[[ProcessInfo], bool]] = {
-    TicketGroup.FAILED: lambda info: info.status is Status.FAILED,
-    TicketGroup.OPEN: lambda info: info.is_open,
-    TicketGroup.HELD: is_held_back,
-    TicketGroup.FINISHED: lambda info: info.status is Status.FINISHED,
+GROUPS: Mapping[str, Callable[[ProcessInfo], bool]] = {
+    "failed": lambda info: info.status is Status.FAILED,
+    "open": lambda info: info.is_open,
+    "held": is_held_back,
+    "finished": lambda info: info.status is Status.FINISHED,
 }
+"""A group of tickets that may be asked for, by the option's name -> whether a ticket is in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What is asked for; of several groups a ticket must be in one."""
+    """What is asked for; of several groups a ticket must be in one. `order`: age, size, target."""
 
-    groups: frozenset[TicketGroup] = frozenset()
+    groups: frozenset[str] = frozenset()
     target: str | None = None
     since: datetime | None = None
-    order: TicketOrder = TicketOrder.AGE
+    order: str = "age"
     most: int | None = None
 
     @property
@@ -64,7 +47,7 @@ class Selection:
 
     def has(self, info: ProcessInfo) -> bool:
         """Whether a ticket is among those asked for."""
-        if self.groups and not any(_IS_IN[group](info) for group in self.groups):
+        if self.groups and not any(GROUPS[group](info) for group in self.groups):
             return False
         if self.target is not None and info.target != self.target:
             return False
@@ -74,9 +57,9 @@ class Selection:
         """All that are asked for, in order; `most` is not applied."""
         # twice, since a sort keeps the order of equals: the newest first among those
         found = sorted(filter(self.has, infos), key=_RECEIVED, reverse=True)
-        if self.order is TicketOrder.SIZE:
+        if self.order == "size":
             found.sort(key=size_of, reverse=True)
-        elif self.order is TicketOrder.TARGET:
+        elif self.order == "target":
             found.sort(key=lambda info: info.target or "")
         return found
 

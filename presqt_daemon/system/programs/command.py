@@ -115,7 +115,10 @@ def run_command(
         reason = error.strerror if isinstance(error, OSError) else str(error)
         return CommandEnd(exit_code=None, trouble=f"could not be started: {reason}")
     with process:
-        identity = _identity_of(process)
+        # with its start time; None where that cannot be read any more
+        identity = None
+        with contextlib.suppress(psutil.Error):
+            identity = psutil.Process(process.pid)
         talk = _Talk(process, given, keep_bytes)
         try:
             trouble = talk.wait(clock() + seconds, seconds, is_stopped, clock)
@@ -216,13 +219,6 @@ class _Talk:
         self.kept += block[:room]
         self.is_cut |= len(block) > room
         return True
-
-
-def _identity_of(process: "subprocess.Popen[bytes]") -> psutil.Process | None:
-    """The process with its start time; None where that cannot be read."""
-    with contextlib.suppress(psutil.Error):
-        return psutil.Process(process.pid)
-    return None
 
 
 def _name_of(number: int) -> str:

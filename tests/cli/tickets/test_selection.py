@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from presqt_daemon.cli.tickets.selection import Selection, TicketGroup, TicketOrder, urgency
+from presqt_daemon.cli.tickets.selection import Selection, urgency
 from presqt_daemon.tickets.holds import ON_HOLD
 from tests.cli.program import Program
 from tests.tickets.infos import BEGAN, failed_info, finished_info, new_info, sending_info
@@ -39,7 +39,7 @@ def chosen(selection: Selection) -> list[str]:
 def test_of_several_groups_a_ticket_must_be_in_one(
     groups: tuple[str, ...], names: list[str]
 ) -> None:
-    assert chosen(Selection(groups=frozenset(map(TicketGroup, groups)))) == names
+    assert chosen(Selection(groups=frozenset(groups))) == names
 
 
 def test_target_and_time_narrow_it_down() -> None:
@@ -49,8 +49,8 @@ def test_target_and_time_narrow_it_down() -> None:
 
 
 def test_the_largest_come_first_by_size_and_targets_by_name() -> None:
-    assert chosen(Selection(order=TicketOrder.SIZE))[0] == "sending"
-    assert chosen(Selection(order=TicketOrder.TARGET))[-1] == "down"
+    assert chosen(Selection(order="size"))[0] == "sending"
+    assert chosen(Selection(order="target"))[-1] == "down"
 
 
 def test_what_is_at_work_is_the_most_urgent() -> None:
