@@ -102,9 +102,7 @@ class IntakeConfig:
         (), list_of(), "shell patterns, in any letter case; added to the table of leftovers"
     )
     route_by_drop: bool = setting(
-        default=False,
-        notation=FLAG,
-        about="true: drops directly in the inbox may name their target",
+        False, FLAG, "true: drops directly in the inbox may name their target"
     )
     same_content: str = setting(
         "upload",
@@ -114,9 +112,7 @@ class IntakeConfig:
     mediafiles_as_seen: str | None = setting(
         None, or_null(TEXT), "where senders see mediafiles, for the path in their note"
     )
-    status_beside: bool = setting(
-        default=True, notation=FLAG, about="a copy of the status beside the note, at the end"
-    )
+    status_beside: bool = setting(True, FLAG, "a copy of the status beside the note, at the end")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,9 +178,7 @@ class UploadsConfig:
     structure: str = setting(
         "any", one_of("any", "presqt"), "presqt: exactly one folder at the top of the payload"
     )
-    fts_metadata: bool = setting(
-        default=True, notation=FLAG, about="leave a PRESQT_FTS_METADATA.json with the deposit"
-    )
+    fts_metadata: bool = setting(True, FLAG, "leave a PRESQT_FTS_METADATA.json with the deposit")
     tag_files: str = setting(
         "none",
         one_of("none", "folder"),

@@ -3,8 +3,13 @@
 Of many tickets that are to be cancelled or retried, those that are meant are listed first.
 """
 
+import contextlib
+import importlib
+import os
 import sys
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from presqt_daemon.cli.command_line.context import Context
@@ -19,11 +24,10 @@ from presqt_daemon.cli.output.show import (
     shown,
     text_from_moment,
 )
-from presqt_daemon.cli.tickets.find import all_infos, find_taken
-from presqt_daemon.cli.tickets.follow import read_status
-from presqt_daemon.cli.tickets.requests import ask_daemon, why_not
+from presqt_daemon.cli.tickets.find import all_infos, find_taken, read_status
 from presqt_daemon.config import Config
 from presqt_daemon.model import Stage, Status
+from presqt_daemon.system.files import give_to_owner, sync_folder
 from presqt_daemon.tickets.holds import Holds, end_hold, put_on_hold, read_holds
 from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.process_info import ProcessInfo
@@ -68,11 +72,14 @@ def _ask_for_many(context: Context, config: Config) -> int:
     if options.target is not None and options.target not in config.targets:
         complain(f"no target is called {options.target} in the configuration")
     chosen = sorted(_meant(context, config), key=lambda found: found[1].received_at)
-    possible = [info for folder, info in chosen if why_not(word, info, folder) is None]
+    judged = [(info, why_not(word, info, folder)) for folder, info in chosen]
+    possible = [info for info, reason in judged if reason is None]
     if possible:
         now = datetime.now(UTC)
         pen().print_tickets(StatusScreen(rows=tuple(ticket_row(info, now) for info in possible)))
-    _tell_rest(word, chosen, len(possible))
+    reasons = Counter(reason for _info, reason in judged if reason is not None)
+    for reason, count in sorted(reasons.items()):
+        complain(f"{counted(count, 'ticket')} cannot be asked for: {reason}")
     if not possible:
         print(f"no ticket to {word}")
         return Exit.OK
@@ -115,19 +122,6 @@ def _may_need_another(info: ProcessInfo, *, is_named: bool) -> bool:
     if info.status is Status.FAILED:
         return is_named or info.error_code != "cancelled"
     return info.status is Status.FINISHED and bool(info.failed_fixity)
-
-
-def _tell_rest(word: str, chosen: list[tuple[TicketFolder, ProcessInfo]], possible: int) -> None:
-    """Name what is passed over, and why."""
-    if len(chosen) == possible:
-        return
-    reasons: dict[str, int] = {}
-    for folder, info in chosen:
-        reason = why_not(word, info, folder)
-        if reason is not None:
-            reasons[reason] = reasons.get(reason, 0) + 1
-    for reason, count in sorted(reasons.items()):
-        complain(f"{counted(count, 'ticket')} cannot be asked for: {reason}")
 
 
 def _is_wanted(word: str, count: int) -> bool:
@@ -174,15 +168,11 @@ def _resume(config: Config, wanted: str | None) -> None:
         print(f"{what} is on hold no more" if name else "the hold of everything has ended")
     else:
         print(f"{what} was not on hold")
-    for other, since in _left(read_holds(control)):
-        word = f"resume {other}" if other else "resume"
-        label = other or "everything"
-        print(f"{label} is still on hold, since {text_from_moment(since)}: {word}")
-
-
-def _left(holds: Holds) -> list[tuple[str, datetime]]:
-    everything = [] if holds.everything is None else [("", holds.everything)]
-    return [*everything, *sorted(holds.named.items())]
+    left = read_holds(control)
+    if left.everything is not None:
+        print(f"everything is still on hold, since {text_from_moment(left.everything)}: resume")
+    for other, since in sorted(left.named.items()):
+        print(f"{other} is still on hold, since {text_from_moment(since)}: resume {other}")
 
 
 def _name_of(config: Config, wanted: str, *, for_hold: bool) -> str:
@@ -216,3 +206,36 @@ def _count(config: Config, holds: Holds) -> tuple[str, str]:
             running += is_at_work
             waiting += not is_at_work
     return counted(running, "ticket"), counted(waiting, "ticket")
+
+
+def why_not(word: str, info: ProcessInfo, folder: TicketFolder) -> str | None:
+    """Why the ticket's state does not allow it; None when it does."""
+    if word == "cancel":
+        return None if info.is_open else f"it has ended ({info.status})"
+    reopen = importlib.import_module("presqt_daemon.workers.reopen")
+    refusal: str | None = reopen.why_not_again(info, has_zip=folder.find_zip() is not None)
+    return refusal
+
+
+def ask_daemon(config: Config, word: str, tickets: Iterable[str]) -> None:
+    """Write a request for each ticket, in this order; one that lies there already is as good.
+
+    They are durable when it returns. Raises OSError.
+    """
+    control = config.control_folder
+    control.mkdir(mode=0o700, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    moment = time.time_ns()
+    for number, ticket in enumerate(tickets):
+        with contextlib.suppress(FileExistsError):
+            handle = os.open(control / f"{ticket}.{word}", flags, 0o600)
+            try:
+                give_to_owner(handle, control)
+                # many are made within one tick of the clock, and their order is to be kept
+                os.utime(handle, ns=(moment + number, moment + number))
+            finally:
+                os.close(handle)
+    # they are empty: their names are all there is to keep
+    sync_folder(control)
+    if not is_held(config.mediafiles):
+        complain("no daemon is running; the request counts when one is started")

@@ -11,8 +11,7 @@ from typing import BinaryIO
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, not_possible
 from presqt_daemon.cli.output.show import shown, text_from_moment
-from presqt_daemon.cli.tickets.find import find_taken
-from presqt_daemon.cli.tickets.follow import read_status
+from presqt_daemon.cli.tickets.find import find_taken, read_status
 from presqt_daemon.config import Config
 from presqt_daemon.model import Status
 from presqt_daemon.system.files import open_regular, rename_to_free

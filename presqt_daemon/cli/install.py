@@ -11,7 +11,6 @@ from pathlib import Path
 from presqt_daemon.cli.command_line.completing import PLACES, SHELLS, script
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import Exit, refused
-from presqt_daemon.cli.output.show import print_lines
 from presqt_daemon.cli.pages import shipped
 from presqt_daemon.settings.schema import example, schema_uri
 from presqt_daemon.system.files import replace_file
@@ -55,25 +54,18 @@ def main(context: Context) -> int:
                 f"the program is in {room}, which a service cannot see; install it in {ROOM}"
             )
     for part in parts(room):
-        print_lines([_write(part, prefix, is_trial=options.dry_run)])
+        print(_write(part, prefix, is_trial=options.dry_run))
     if not is_here:
-        print_lines([f"nothing was started: {prefix} is not this system's root"])
+        print(f"nothing was started: {prefix} is not this system's root")
         return Exit.OK
     for command in COMMANDS:
-        print_lines([_run(command, is_trial=options.dry_run)])
+        print(_run(command, is_trial=options.dry_run))
     program = room / "bin" / "presqt-daemon"
     if options.dry_run:
-        print_lines([f"would run     {program} --config {CONFIG} check"])
+        print(f"would run     {program} --config {CONFIG} check")
         return Exit.OK
-    print_lines(
-        [
-            "",
-            "next: systemctl enable --now presqt-daemon",
-            "      usermod -aG presqt-drop NAME     (for everybody who may drop)",
-            "",
-        ]
-    )
-    sys.stdout.flush()
+    print("\nnext: systemctl enable --now presqt-daemon")
+    print("      usermod -aG presqt-drop NAME     (for everybody who may drop)\n", flush=True)
     return subprocess.run([program, "--config", CONFIG, "check"], check=False).returncode
 
 

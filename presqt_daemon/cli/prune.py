@@ -10,8 +10,7 @@ from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import Exit, not_possible
 from presqt_daemon.cli.output.progress import bytes_of
 from presqt_daemon.cli.output.show import complain, shown
-from presqt_daemon.cli.tickets.find import all_infos, find_taken
-from presqt_daemon.cli.tickets.follow import read_status
+from presqt_daemon.cli.tickets.find import all_infos, find_taken, read_status
 from presqt_daemon.config import Config
 from presqt_daemon.tickets.locks import HeldError
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo

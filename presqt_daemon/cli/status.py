@@ -2,6 +2,7 @@
 
 import importlib
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, wrong_usage
 from presqt_daemon.cli.output.describe import describe
+from presqt_daemon.cli.output.figures import TicketRate, is_at_work
 from presqt_daemon.cli.output.progress import following_ticket
 from presqt_daemon.cli.output.show import complain, print_json, print_text, shown
-from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket
-from presqt_daemon.cli.tickets.follow import POLL_SECONDS, follow, read_status, sample_rate
+from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket, read_status
 from presqt_daemon.cli.tickets.selection import GROUPS, Selection
 from presqt_daemon.config import Config
 from presqt_daemon.system.files import printable_name
@@ -23,6 +24,12 @@ from presqt_daemon.tickets.verdict import verdict
 
 if TYPE_CHECKING:
     from presqt_daemon.cli.tickets.overview import Overview
+
+POLL_SECONDS = 0.25
+SAMPLE_SECONDS = 1.5
+"""How long a second reading is waited for; a ticket at work is written twice a second."""
+
+_LIVE_SECONDS = 30.0
 
 
 def main(context: Context) -> int:
@@ -55,7 +62,7 @@ def main(context: Context) -> int:
     if options.json:
         print_json(tree_from_info(info))
         return verdict(info)
-    info, figures = sample_rate(folder, info)
+    info, figures = _sample_rate(folder, info)
     print_text(describe(info, folder, datetime.now(UTC), figures))
     return verdict(info)
 
@@ -69,9 +76,9 @@ def _watch(
     """
     try:
         if quiet:
-            return follow(folder, lambda _info: None, until=until)
+            return _follow(folder, lambda _info: None, until=until)
         with following_ticket() as update:
-            return follow(folder, update, until=until)
+            return _follow(folder, update, until=until)
     except KeyboardInterrupt:
         name = folder.ticket[:8]
         raise CommandRefusal(
@@ -183,3 +190,35 @@ def _taken(config: Config, wanted: str, until: float | None) -> TicketFolder | N
         if until is not None and time.monotonic() >= until:
             return None
         time.sleep(POLL_SECONDS)
+
+
+def _follow(
+    folder: TicketFolder,
+    each: Callable[[ProcessInfo], None],
+    *,
+    until: float | None = None,
+) -> ProcessInfo:
+    """The status at the ticket's end, or at the moment `until` of the monotonic clock.
+
+    `each` is given every status read. Raises Refusal when the status cannot be read.
+    """
+    while True:
+        info = read_status(folder)
+        each(info)
+        left = float("inf") if until is None else until - time.monotonic()
+        if not info.is_open or left <= 0:
+            return info
+        time.sleep(min(POLL_SECONDS, left))
+
+
+def _sample_rate(folder: TicketFolder, info: ProcessInfo) -> tuple[ProcessInfo, tuple[str, ...]]:
+    """A ticket at work read twice: its newest status, and how fast it goes as far as that shows."""
+    rate = TicketRate()
+    rate.add(info)
+    is_live = (datetime.now(UTC) - info.updated_at).total_seconds() < _LIVE_SECONDS
+    until = time.monotonic() + SAMPLE_SECONDS
+    while is_live and is_at_work(info) and time.monotonic() < until:
+        time.sleep(POLL_SECONDS)
+        info = read_status(folder)
+        rate.add(info)
+    return info, rate.texts(info)

@@ -10,10 +10,9 @@ from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, no_such, refused, wrong_usage
 from presqt_daemon.cli.output.progress import Step, bytes_of, following_steps, reading
 from presqt_daemon.cli.output.show import LISTED, complain, is_terminal, shown
-from presqt_daemon.cli.status import wait_for
+from presqt_daemon.cli.status import POLL_SECONDS, wait_for
 from presqt_daemon.cli.tickets.drop import PlacedDrop, place
 from presqt_daemon.cli.tickets.find import notes_beside, ticket_in_note
-from presqt_daemon.cli.tickets.follow import POLL_SECONDS
 from presqt_daemon.config import Config, StagingConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.inbox.files.names import (

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from presqt_daemon.config import Config, TargetConfig
+from presqt_daemon.config import Config
 from presqt_daemon.notation import yaml_from
 from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.safe_text import HIDDEN, may_be_secret, without_secrets
@@ -36,21 +36,27 @@ class ShownSetting:
 
 def shown_settings(config: Config, origins: Mapping[KeyPath, str]) -> Iterator[ShownSetting]:
     """Every value in force, in the order of the example; `origins` as `load_with_origins`."""
-    top = settings_of(Config)
-    for key, item in top.items():
-        yield _shown((key,), item, getattr(config, key), origins)
+    for key, item, value in _values(config):
+        origin = without_secrets(origins.get(key, DEFAULT))
+        yield ShownSetting(key=key, text=_text(key[-1], item, value), origin=origin)
+
+
+def _values(config: Config) -> Iterator[tuple[KeyPath, Any, Any]]:
+    """Every key with its definition and its value."""
+    for key, item in settings_of(Config).items():
+        yield (key,), item, getattr(config, key)
     for name, target in config.targets.items():
+        kind = definition_of(target.type)
         for key, item in target_settings().items():
-            if _takes(target, key):
+            if kind is None or kind.takes(key):
                 value = target.own[key] if key in target.own else getattr(target, key, None)
-                yield _shown(("targets", name, key), item, value, origins)
-    for section, kind in SECTIONS.items():
-        for key, item in settings_of(kind).items():
-            value = getattr(getattr(config, section), key)
-            yield _shown((section, key), item, value, origins)
+                yield ("targets", name, key), item, value
+    for section, settings in SECTIONS.items():
+        for key, item in settings_of(settings).items():
+            yield (section, key), item, getattr(getattr(config, section), key)
     for name, receiver in config.receivers.items():
         for key, item in settings_of(ReceiverConfig).items():
-            yield _shown(("receivers", name, key), item, getattr(receiver, key), origins)
+            yield ("receivers", name, key), item, getattr(receiver, key)
 
 
 def yaml_of(settings: Iterator[ShownSetting]) -> Iterator[str]:
@@ -64,16 +70,6 @@ def yaml_of(settings: Iterator[ShownSetting]) -> Iterator[str]:
                 above = tuple(parents[: depth + 1])
         above = tuple(parents)
         yield f"{'  ' * len(parents)}{key}: {one.text}  # {one.origin}"
-
-
-def _takes(target: TargetConfig, key: str) -> bool:
-    kind = definition_of(target.type)
-    return kind is None or kind.takes(key)
-
-
-def _shown(key: KeyPath, item: Any, value: Any, origins: Mapping[KeyPath, str]) -> ShownSetting:
-    origin = origins.get(key, DEFAULT)
-    return ShownSetting(key=key, text=_text(key[-1], item, value), origin=without_secrets(origin))
 
 
 def _text(key: str, item: Any, value: Any) -> str:

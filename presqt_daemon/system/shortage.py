@@ -13,9 +13,7 @@ _log = logging.getLogger(__name__)
 _warned_at = float("-inf")
 
 
-def start_thread(
-    work: Callable[[], None], name: str, *, clock: Callable[[], float] = time.monotonic
-) -> threading.Thread | None:
+def start_thread(work: Callable[[], None], name: str) -> threading.Thread | None:
     """A thread at its work, None where none can be had now: ask again later.
 
     It holds up no end of the process. That none can be had is logged once a minute.
@@ -25,7 +23,7 @@ def start_thread(
     try:
         thread.start()
     except RuntimeError as error:
-        now = clock()
+        now = time.monotonic()
         if now - _warned_at >= WARN_EVERY_SECONDS:
             _warned_at = now
             _log.warning("no thread can be started now, so work waits (%s): %s", name, error)

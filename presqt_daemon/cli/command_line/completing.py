@@ -108,8 +108,8 @@ def _described(uploads: Uploads, prefix: str) -> Iterator[tuple[str, str]]:
         names = [name for name in uploads.tickets() if name.startswith(prefix.lower())]
     except OSError:
         return
-    dated = [(_changed(uploads.folder(name).path), name) for name in names]
-    for _moment, name in sorted(dated, reverse=True)[:MAX_TICKETS]:
+    names.sort(key=lambda name: _changed(uploads.folder(name).path), reverse=True)
+    for name in names[:MAX_TICKETS]:
         tree = uploads.folder(name).read_info_tree()
         yield name, shown(f"{tree.get('status', '')} {tree.get('source_file', '')}").strip()
 

@@ -70,31 +70,27 @@ def what_stays(info: ProcessInfo) -> Iterator[str]:
 
 def _trouble(info: ProcessInfo) -> Iterator[str]:
     """Every list of things that are not as they should be, the worst first."""
-    yield from _paths("files whose digest at the target differs", info.failed_fixity)
-    yield from _findings("errors", info.errors, info.errors_total)
-    yield from _paths("files for which the target gave no digest", info.unverified_fixity)
-    yield from _paths("files left as they were, with other content", info.ignored_different)
-    yield from _findings("warnings", info.warnings, info.warnings_total)
+    yield from _listed("files whose digest at the target differs", info.failed_fixity)
+    yield from _listed("errors", _lines_of(info.errors), info.errors_total)
+    yield from _listed("files for which the target gave no digest", info.unverified_fixity)
+    yield from _listed("files left as they were, with other content", info.ignored_different)
+    yield from _listed("warnings", _lines_of(info.warnings), info.warnings_total)
 
 
-def _paths(title: str, paths: Sequence[str]) -> Iterator[str]:
-    if paths:
-        yield f"{title} ({len(paths)}):"
-        yield from (f"  {line}" for line in capped(paths))
-        yield ""
-
-
-def _findings(title: str, findings: Sequence[Finding], total: int) -> Iterator[str]:
-    if findings:
-        yield f"{title} ({max(total, len(findings))}):"
-        lines = (
-            f"{item.path}: {item.message} [{item.code}]"
-            if item.path and item.path not in item.message
-            else f"{item.message} [{item.code}]"
-            for item in findings
-        )
+def _listed(title: str, lines: Sequence[str], total: int = 0) -> Iterator[str]:
+    if lines:
+        yield f"{title} ({max(total, len(lines))}):"
         yield from (f"  {line}" for line in capped(lines, total))
         yield ""
+
+
+def _lines_of(findings: Sequence[Finding]) -> list[str]:
+    return [
+        f"{item.path}: {item.message} [{item.code}]"
+        if item.path and item.path not in item.message
+        else f"{item.message} [{item.code}]"
+        for item in findings
+    ]
 
 
 def _facts(info: ProcessInfo, now: datetime, figures: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -53,12 +53,13 @@ class StatusScreen:
 
 def ticket_row(info: ProcessInfo, now: datetime, figures: Sequence[str] = ()) -> TicketRow:
     """A ticket's row at this moment."""
+    target, file = shown(info.target or "-"), shown(info.source_file) or "-"
     return TicketRow(
         ticket=info.ticket_number,
         state=state_text(info),
         age=age_text(now, info.received_at),
-        target=shown(info.target or "-"),
-        file=shown(info.source_file) or "-",
+        target=target,
+        file=file,
         message=brief(short_headline(info)),
         mood=_mood(info),
         share=info.job_percentage / 100 if is_at_work(info) else None,
@@ -68,9 +69,9 @@ def ticket_row(info: ProcessInfo, now: datetime, figures: Sequence[str] = ()) ->
             info.status.value,
             "-" if info.status_code is None else str(info.status_code),
             f"{info.job_percentage}%",
-            shown(info.target or "-"),
+            target,
             text_from_moment(info.received_at).replace(" ", "T", 1).replace(" UTC", "Z"),
-            shown(info.source_file) or "-",
+            file,
             brief(headline(info)),
         ),
     )

@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -197,8 +197,3 @@ def _totals(path: Path) -> Mapping[str, Any]:
             totals: dict[str, Any] = tree["totals"]
             return totals
     return {}
-
-
-def ended(rows: Iterable[ReportedTicket], *, is_deposited: bool) -> Iterator[ReportedTicket]:
-    """Those that were deposited, or those that were not."""
-    return (row for row in rows if row.is_deposited is is_deposited)

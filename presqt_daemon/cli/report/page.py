@@ -16,7 +16,6 @@ from presqt_daemon.cli.report.deposits import (
     ReportedTickets,
     Sum,
     Summary,
-    ended,
 )
 from presqt_daemon.cli.report.table import counted, remarks_on_missing
 from presqt_daemon.targets.web.addresses import page_from
@@ -78,16 +77,17 @@ def page_of(
             ("reason", "tickets#", "what the newest was told"),
             ((one.code, f"{one.count}", one.example) for one in summary.failures),
         )
+    deposited = [row for row in found.rows if row.is_deposited]
     yield "<h2>What was deposited</h2>"
     yield from _table(
         ("ended", "title", "file", "by", "target", "files#", "size#", "not matched#"),
-        (_deposited(row) for row in ended(found.rows, is_deposited=True)),
-        links=[row.link for row in ended(found.rows, is_deposited=True)],
+        map(_deposited, deposited),
+        links=[row.link for row in deposited],
     )
     yield "<h2>What failed</h2>"
     yield from _table(
         ("ended", "file", "by", "target", "reason", "what was said", "ticket"),
-        (_failed(row) for row in ended(found.rows, is_deposited=False)),
+        (_failed(row) for row in found.rows if not row.is_deposited),
     )
     yield "</body></html>\n"
 

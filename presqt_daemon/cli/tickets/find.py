@@ -1,12 +1,13 @@
 """Which ticket a person means: by its number, the beginning of it, or a file's name."""
 
+import contextlib
 import json
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit
+from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, refused
 from presqt_daemon.cli.output.show import capped, shown
 from presqt_daemon.config import Config
 from presqt_daemon.system.files import printable_name
@@ -56,6 +57,17 @@ def find_taken(config: Config, wanted: str, otherwise: str, code: Exit) -> Ticke
         return find_ticket(config, wanted)
     except NotTakenYetError as waiting:
         raise CommandRefusal(f"{shown(str(waiting.path))} {otherwise}", code) from None
+
+
+def read_status(folder: TicketFolder) -> ProcessInfo:
+    """The ticket's status; Refusal when the file is damaged or from a newer version."""
+    try:
+        return read_any_info(folder)
+    except InfoError as error:
+        raise refused(
+            f"the status of ticket {folder.ticket} cannot be read ({error}); "
+            "a running daemon mends it from the ticket's zip"
+        ) from None
 
 
 def ticket_in_note(path: Path) -> str | None:
@@ -147,18 +159,17 @@ def _places(config: Config, path: Path) -> Iterator[Path]:
         if resolved.is_relative_to(config.inbox.resolve()) and path.is_file():
             yield path
         return
-    folders = [config.inbox, *(config.inbox / name for name in config.targets)]
-    for folder in folders:
-        for place in (folder, *_subfolders(folder, config)):
-            if (place / path.name).is_file():
-                yield place / path.name
+    for folder in drop_folders(config):
+        if (folder / path.name).is_file():
+            yield folder / path.name
 
 
-def _subfolders(folder: Path, config: Config) -> list[Path]:
-    if folder == config.inbox:
-        return []
-    try:
-        with os.scandir(folder) as entries:
-            return [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []
+def drop_folders(config: Config) -> Iterator[Path]:
+    """Where in the inbox drops may lie: itself, each target's folder, and those in that."""
+    yield config.inbox
+    for target in config.targets:
+        place = config.inbox / target
+        yield place
+        with contextlib.suppress(OSError), os.scandir(place) as entries:
+            inner = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+            yield from (place / name for name in inner)

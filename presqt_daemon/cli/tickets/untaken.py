@@ -1,10 +1,12 @@
 """What lies in the inbox and is no ticket, and why: the daemon's word for it, or our own look."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from presqt_daemon.cli.tickets.find import drop_folders
 from presqt_daemon.condition import DaemonCondition, UntakenDrop
 from presqt_daemon.config import Config
 from presqt_daemon.inbox.files.leftover_names import GROWING_SUFFIXES, is_leftover_file
@@ -57,23 +59,11 @@ def _is_worth_a_word(name: str, ignore: tuple[str, ...]) -> bool:
 
 def _names(config: Config) -> Iterator[tuple[Path, str]]:
     """Every file in the folders where drops are looked for; follows no link."""
-    for entry in _entries(config.inbox):
-        if entry.is_file(follow_symlinks=False) and is_zip_name(entry.name):
-            yield config.inbox, entry.name
-    for target in config.targets:
-        place = config.inbox / target
-        for entry in _entries(place):
-            if entry.is_file(follow_symlinks=False):
-                yield place, entry.name
-            elif entry.is_dir(follow_symlinks=False) and not is_system_folder(entry.name):
-                inner = place / entry.name
-                files = (item for item in _entries(inner) if item.is_file(follow_symlinks=False))
-                yield from ((inner, item.name) for item in files)
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError:
-        return []
+    for folder in drop_folders(config):
+        if folder.parent.parent == config.inbox and is_system_folder(folder.name):
+            continue
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+            for name in names:
+                if folder != config.inbox or is_zip_name(name):
+                    yield folder, name

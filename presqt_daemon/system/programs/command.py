@@ -58,7 +58,7 @@ class CommandEnd:
 
     `exit_code` is None where it did not end by itself; then `trouble` says why, as the end of a
     sentence about it (`did not end within 1 min`). `output` is what it printed on both streams, in
-    the order printed, at most as much as was to be kept; `is_cut` says that there was more.
+    the order printed, at most `OUTPUT_BYTES` of it; `is_cut` says that there was more.
     """
 
     exit_code: int | None
@@ -87,10 +87,8 @@ def run_command(
     seconds: float,
     given: bytes = b"",
     folder: Path = Path("/"),
-    keep_bytes: int = OUTPUT_BYTES,
     variables: Mapping[str, str] | None = None,
     is_stopped: Callable[[], bool] = lambda: False,
-    clock: Callable[[], float] = time.monotonic,
 ) -> CommandEnd:
     """Run a command to its end; never raises for what the command is or does.
 
@@ -119,9 +117,9 @@ def run_command(
         identity = None
         with contextlib.suppress(psutil.Error):
             identity = psutil.Process(process.pid)
-        talk = _Talk(process, given, keep_bytes)
+        talk = _Talk(process, given)
         try:
-            trouble = talk.wait(clock() + seconds, seconds, is_stopped, clock)
+            trouble = talk.wait(seconds, is_stopped)
         finally:
             # its children hold the pipe and go on without it; none is to outlive it
             grace = GRACE_SECONDS if process.poll() is None else 0.0
@@ -149,7 +147,7 @@ def clean_environment(ours: Mapping[str, str]) -> dict[str, str]:
 class _Talk:
     """Gives a command its input and takes its output, neither of which may block."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", given: bytes, keep_bytes: int) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", given: bytes) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         self.kept = bytearray()
@@ -158,7 +156,6 @@ class _Talk:
         self._stdin: IO[bytes] = process.stdin
         self._stdout: IO[bytes] = process.stdout
         self._rest = memoryview(given)
-        self._keep_bytes = keep_bytes
         self._selector = selectors.DefaultSelector()
         for stream, event in (
             (self._stdin, selectors.EVENT_WRITE),
@@ -167,16 +164,11 @@ class _Talk:
             os.set_blocking(stream.fileno(), False)
             self._selector.register(stream, event)
 
-    def wait(
-        self,
-        until: float,
-        seconds: float,
-        is_stopped: Callable[[], bool],
-        clock: Callable[[], float],
-    ) -> str | None:
+    def wait(self, seconds: float, is_stopped: Callable[[], bool]) -> str | None:
         """Until the command has ended; why it must be ended, if it must."""
+        until = time.monotonic() + seconds
         while self._process.poll() is None:
-            if clock() >= until:
+            if time.monotonic() >= until:
                 return f"did not end within {text_from_seconds(seconds)}"
             if is_stopped():
                 return "was ended because the daemon stops"
@@ -215,7 +207,7 @@ class _Talk:
         if not block:
             self._selector.unregister(self._stdout)
             return False
-        room = self._keep_bytes - len(self.kept)
+        room = OUTPUT_BYTES - len(self.kept)
         self.kept += block[:room]
         self.is_cut |= len(block) > room
         return True

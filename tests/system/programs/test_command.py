@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from presqt_daemon.system.programs.command import CommandEnd, clean_environment, run_command
+from presqt_daemon.system.programs.command import (
+    OUTPUT_BYTES,
+    CommandEnd,
+    clean_environment,
+    run_command,
+)
 from presqt_daemon.system.programs.tree import end_leftovers
 from tests.system.programs.living import LONG, is_alive, wait_until
 
@@ -87,9 +92,9 @@ def test_what_a_command_leaves_running_does_not_outlive_it(tmp_path: Path) -> No
 
 def test_a_flood_of_output_is_read_and_only_its_beginning_kept() -> None:
     code = "import sys\nfor _ in range(200): sys.stdout.write('y' * 100_000)"
-    end = run_command(python(code), seconds=LONG, keep_bytes=1000)
+    end = run_command(python(code), seconds=LONG)
     assert end.is_ok
-    assert end.output == b"y" * 1000
+    assert end.output == b"y" * OUTPUT_BYTES
     assert end.is_cut
 
 
