@@ -1,6 +1,7 @@
 """Find the configuration file, and put environment and command line over what it says."""
 
 import errno
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from presqt_daemon.safe_text import without_secrets
 from presqt_daemon.settings.complaints import Complaints, KeyPath
 from presqt_daemon.settings.overrides import Override, put_over, variables_from
 from presqt_daemon.settings.read import read_config
-from presqt_daemon.settings.yaml_advice import advice_from_yaml_error
 from presqt_daemon.system.yaml import YamlError, lines_from_yaml, read_yaml
 
 PLACES: tuple[Path, ...] = (Path("config.yaml"), Path("/etc/presqt-daemon/config.yaml"))
+
+_WINDOWS_PATH = re.compile(r"[A-Za-z]:\\")
 
 
 def find_file(given: Path | None) -> Path:
@@ -85,3 +87,34 @@ def _read_file(path: Path) -> tuple[dict[Any, Any], dict[KeyPath, str]]:
     origins: dict[KeyPath, str] = {(): str(path)}
     origins |= {keys: f"{path}, line {line}" for keys, line in lines.items()}
     return tree, origins
+
+
+def advice_from_yaml_error(error: YamlError, content: bytes) -> str:
+    """What is wrong and what to do, without the place; never the line itself."""
+    lines = content.decode("utf-8", "replace").splitlines()
+    line = lines[error.line - 1] if error.line is not None and error.line <= len(lines) else ""
+    text = line.strip()
+    value = text.partition(":")[2].strip() or text.removeprefix("-").strip()
+    if "\\t" in error.problem or line[: len(line) - len(line.lstrip())].count("\t"):
+        return "a tab; lines are moved to the right by blanks only"
+    if value.startswith("*"):
+        return 'text that begins with * must stand in quotes, such as "*.part"'
+    if "escape" in error.problem:
+        what = "a Windows path? This service runs on Linux: write /srv/deposits, say. " * (
+            _WINDOWS_PATH.search(line) is not None
+        )
+        return f"{what}In double quotes a backslash begins an escape: use single quotes"
+    if "mapping values are not allowed" in error.problem:
+        return (
+            "a key where none can stand: it is moved further to the right than the keys above it, "
+            "or text that holds ': ' lacks quotes"
+        )
+    if "unexpected end of stream" in error.problem or "<stream end>" in error.problem:
+        return "the file ends within quotes or brackets: one of them is not closed"
+    if "expected <block end>" in error.problem:
+        return "the keys of one part must all begin in the same column"
+    if "not UTF-8" in error.problem:
+        return f"{error.problem}; save it in the encoding UTF-8"
+    if value.startswith(("@", "`", "%", "!", "&")):
+        return f"text that begins with {value[0]} must stand in quotes"
+    return error.problem

@@ -1,4 +1,4 @@
-"""What a target, a receiver and an engine must be, beyond each key by itself."""
+"""What people write for a path, a name, a target, a receiver or an engine that is none here."""
 
 import difflib
 import re
@@ -12,10 +12,26 @@ from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.receivers import NotifyConfig, ReceiverConfig
 from presqt_daemon.safe_text import may_be_secret
 from presqt_daemon.settings.complaints import Complaints
-from presqt_daemon.settings.paths import problem_of_credential
+from presqt_daemon.settings.schema import TARGET_NAME
 from presqt_daemon.targets.definition import OWN_MODULES, PLUG_INS, TOKEN_KEYS, definition_of
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+ADDRESS_KEYS = frozenset({"urls_file", "urls_credential", "ping_file", "ping_credential"})
+"""Keys that name the place of an address, which is a secret."""
+
+PARTS = frozenset({"receivers", "notify"})
+WAYS = ("urls_file", "urls_credential", "command")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+MIN_LEASE_SECONDS, MAX_LEASE_SECONDS = 2.0, 3600.0
+"""A run is looked at four times a second; a shorter lease would be lost on a busy host."""
+
+TLS = "tls://"
+_SCHEMES = ("tcp://", TLS)
+_OPTIONS = "engine_options"
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+_QUOTES = "\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb"
+_SHELL_VARIABLE = re.compile(r"\$\{?[A-Za-z_]|%[A-Za-z_]+%")
 
 
 def pasted_token(key: str, value: Any, base: Path) -> str | None:
@@ -96,14 +112,6 @@ def _problem_of_address(url: str) -> str | None:
     return None
 
 
-ADDRESS_KEYS = frozenset({"urls_file", "urls_credential", "ping_file", "ping_credential"})
-"""Keys that name the place of an address, which is a secret."""
-
-PARTS = frozenset({"receivers", "notify"})
-WAYS = ("urls_file", "urls_credential", "command")
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-
-
 def pasted_address(key: str, value: Any) -> str | None:
     """What to say where an address itself was written instead of the place of one; else None."""
     if key not in ADDRESS_KEYS or value is None:
@@ -152,14 +160,6 @@ def check_notify(notify: NotifyConfig, complaints: Complaints) -> None:
         complaints.add(("notify",), "give one of ping_file and ping_credential, not both")
 
 
-MIN_LEASE_SECONDS, MAX_LEASE_SECONDS = 2.0, 3600.0
-"""A run is looked at four times a second; a shorter lease would be lost on a busy host."""
-
-TLS = "tls://"
-_SCHEMES = ("tcp://", TLS)
-_OPTIONS = "engine_options"
-
-
 def check_engine_settings(config: Config, complaints: Complaints) -> None:
     """An engine needs its address, and its TLS files all or none.
 
@@ -178,3 +178,44 @@ def check_engine_settings(config: Config, complaints: Complaints) -> None:
         complaints.add((_OPTIONS,), "needs tls_ca, tls_cert and tls_key, or none of them")
     if not MIN_LEASE_SECONDS <= options.lease_ttl <= MAX_LEASE_SECONDS:
         complaints.add((_OPTIONS, "lease_ttl"), "must be at least 2s, and an hour at most")
+
+
+def problem_of_path(text: str) -> str | None:
+    """Why this is no path for the service; None when it is one."""
+    if _WINDOWS.match(text):
+        return f"{text!r} is a Windows path; name the folder as this Linux machine has it"
+    if _ADDRESS.match(text):
+        return f"{text!r} is an address; mount the share and name the folder where it is mounted"
+    if text[0] in _QUOTES:
+        return f"begins with the typographic quote {text[0]}; use plain quotes or none"
+    if "\0" in text:
+        return "a path holds no NUL character"
+    if _SHELL_VARIABLE.search(text):
+        return (
+            f"{text!r}: variables such as $HOME are not filled in; write the path out, "
+            "or begin it with ~/"
+        )
+    try:
+        Path(text).expanduser()
+    except RuntimeError:
+        return f"{text!r}: there is no such user here, or no home folder"
+    return None
+
+
+def problem_of_name(what: str, name: object) -> str | None:
+    """Why a `target` or `receiver` (`what`) cannot be called so; None when it can."""
+    if not isinstance(name, str):
+        return "a name that YAML takes for a number, a date or yes/no must stand in quotes"
+    if (what == "receiver" and may_be_secret(name)) or not re.fullmatch(TARGET_NAME, name):
+        return (
+            f"a {what}'s name is made of letters, digits, '.', '_' and '-', "
+            "and begins with a letter or digit"
+        )
+    return None
+
+
+def problem_of_credential(name: str) -> str | None:
+    """Why this is no credential that systemd passes; None when it is one."""
+    if "/" in name or name in {".", ".."}:
+        return "must be the plain name that stands before ':' in LoadCredential="
+    return None

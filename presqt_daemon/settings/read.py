@@ -21,8 +21,9 @@ from presqt_daemon.settings.parts import (
     may_hold_address,
     pasted_address,
     pasted_token,
+    problem_of_name,
+    problem_of_path,
 )
-from presqt_daemon.settings.paths import problem_of_name, problem_of_path
 from presqt_daemon.settings.sections import NAMED, SECTIONS, TOP, settings_of, target_settings
 from presqt_daemon.targets.definition import definition_of
 

@@ -50,6 +50,34 @@ _DEFINITIONS: dict[str, Any] = {
     },
 }
 
+_COLUMN = 30
+_HEAD = """\
+# yaml-language-server: $schema={schema}
+# presqt-daemon: every key with its default. The file runs as it is:
+#     presqt-daemon --config config.example.yaml run
+# Relative paths are relative to this file's folder. Times: 30s, 10m, 1h, 5d. Sizes: 500 MB, 2 GiB.
+"""
+
+_ARCHIVE = {"type": "folder", "path": "archive"}
+_MORE_TARGETS: Mapping[str, Mapping[str, str]] = {
+    "osf-lab-a": {"type": "osf", "token_file": "/etc/presqt-daemon/osf-lab-a.token"},
+    "zenodo": {
+        "type": "zenodo",
+        "url": "https://sandbox.zenodo.org/api",
+        "token_credential": "zenodo",
+        "api": "auto",
+    },
+    "github": {
+        "type": "github",
+        "token_env": "GITHUB_TOKEN",
+        "organisation": "null",
+        "large_files": "release_asset",
+    },
+}
+"""Commented out; the first shows every key that its type takes, the others what is their own."""
+
+_STAFF = {"urls_file": "/etc/presqt-daemon/staff.urls"}
+
 
 def schema_uri() -> str:
     """Where an editor finds the schema of this installation: a `file:` address."""
@@ -123,34 +151,6 @@ def _setting(item: Any) -> dict[str, Any]:
     notation = item.metadata["notation"]
     default = notation.write(item.default)
     return {"description": about(item), **notation.schema, "default": default}
-
-
-_COLUMN = 30
-_HEAD = """\
-# yaml-language-server: $schema={schema}
-# presqt-daemon: every key with its default. The file runs as it is:
-#     presqt-daemon --config config.example.yaml run
-# Relative paths are relative to this file's folder. Times: 30s, 10m, 1h, 5d. Sizes: 500 MB, 2 GiB.
-"""
-_ARCHIVE = {"type": "folder", "path": "archive"}
-_MORE_TARGETS: Mapping[str, Mapping[str, str]] = {
-    "osf-lab-a": {"type": "osf", "token_file": "/etc/presqt-daemon/osf-lab-a.token"},
-    "zenodo": {
-        "type": "zenodo",
-        "url": "https://sandbox.zenodo.org/api",
-        "token_credential": "zenodo",
-        "api": "auto",
-    },
-    "github": {
-        "type": "github",
-        "token_env": "GITHUB_TOKEN",
-        "organisation": "null",
-        "large_files": "release_asset",
-    },
-}
-"""Commented out; the first shows every key that its type takes, the others what is their own."""
-
-_STAFF = {"urls_file": "/etc/presqt-daemon/staff.urls"}
 
 
 def example(schema: str, places: Mapping[str, str] | None = None) -> str:

@@ -23,6 +23,20 @@ from presqt_daemon.schemas.json_values import tree_from_value
 from presqt_daemon.settings.remarks import remarks_on
 from presqt_daemon.upload.calls.archive_disk import accept_archive
 
+UNIT = "presqt-daemon.service"
+UNIT_FILE = Path("/etc/systemd/system") / UNIT
+INSIDE = "PRESQT_DAEMON_CHECKS_AS"
+"""Set for the `check` that another one has started: who it is, in words."""
+
+_NOT_TAKEN = frozenset(
+    {
+        "Type", "NotifyAccess", "WatchdogSec", "ExecStart", "ExecReload", "ExecStop", "Restart",
+        "RestartSec", "RestartPreventExitStatus", "KillMode", "TimeoutStopSec", "OOMPolicy",
+        "StandardOutput", "StandardError",
+    }
+)  # fmt: skip
+"""What makes a service of it; the rest is the user, the sandbox and the limits."""
+
 
 def main(context: Context) -> int:
     """1 where a drop would not get through or somebody has a right too many; else 0.
@@ -74,21 +88,6 @@ def accept(config: Config, name: str) -> None:
         accept_archive(target, config.mediafiles)
     except OSError as error:
         raise refused(f"the archive of {name} cannot be used: {error.strerror}") from None
-
-
-UNIT = "presqt-daemon.service"
-UNIT_FILE = Path("/etc/systemd/system") / UNIT
-INSIDE = "PRESQT_DAEMON_CHECKS_AS"
-"""Set for the `check` that another one has started: who it is, in words."""
-
-_NOT_TAKEN = frozenset(
-    {
-        "Type", "NotifyAccess", "WatchdogSec", "ExecStart", "ExecReload", "ExecStop", "Restart",
-        "RestartSec", "RestartPreventExitStatus", "KillMode", "TimeoutStopSec", "OOMPolicy",
-        "StandardOutput", "StandardError",
-    }
-)  # fmt: skip
-"""What makes a service of it; the rest is the user, the sandbox and the limits."""
 
 
 def command_as_service(

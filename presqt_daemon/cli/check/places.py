@@ -16,7 +16,7 @@ from presqt_daemon.cli.output.show import shown
 from presqt_daemon.config import Config
 from presqt_daemon.profile import read_profile
 from presqt_daemon.staging.scratch.own_folder import ScratchError, service_folder
-from presqt_daemon.system.files import free_bytes, sync_folder
+from presqt_daemon.system.files import create_file, free_bytes, sync_folder
 from presqt_daemon.units import text_from_bytes
 
 FEW_INODES = 1000
@@ -74,12 +74,7 @@ def _try_out(folder: Path) -> None:
     """What the daemon does: create, write through, give a second name, rename. Raises OSError."""
     first, second, third = (folder / _trial_name() for _ in range(3))
     try:
-        handle = os.open(first, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        try:
-            os.write(handle, b"presqt-daemon check\n")
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        create_file(first, b"presqt-daemon check\n", mode=0o600)
         # a file system without hard links is worked with too, by renames alone
         with contextlib.suppress(OSError):
             os.link(first, second)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from presqt_daemon.cli.output.rows import WIDE_COLUMNS, StatusScreen
-from presqt_daemon.cli.output.show import Bar, Row
+from presqt_daemon.cli.output.show import Bar, Row, print_lines
 
 LINE_SECONDS = 1.0
 """A line about progress comes at most this often."""
@@ -22,11 +22,9 @@ def print_table(columns: Row, rows: Sequence[Row]) -> None:
 
 def print_tickets(screen: StatusScreen) -> None:
     """The table with nothing cut, whole ticket numbers and moments instead of ages."""
-    for line in screen.above:
-        print(line)
+    print_lines(screen.above)
     print_table(WIDE_COLUMNS, [row.wide for row in screen.rows])
-    for line in screen.below:
-        print(line)
+    print_lines(screen.below)
 
 
 @contextmanager

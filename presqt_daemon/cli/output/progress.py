@@ -22,6 +22,8 @@ from presqt_daemon.cli.output.show import Bar, brief, is_terminal, pen, shown
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.units import text_from_bytes
 
+TURN_SECONDS = 0.5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -102,9 +104,6 @@ def _of(done: int, total: int) -> str:
     first, unit = text_from_bytes(done).split()
     last = text_from_bytes(total)
     return f"{first} of {last}" if last.endswith(f" {unit}") else f"{first} {unit} of {last}"
-
-
-TURN_SECONDS = 0.5
 
 
 @contextlib.contextmanager

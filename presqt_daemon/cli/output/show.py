@@ -28,6 +28,10 @@ LISTED = 10
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b")
 _UNSAFE = re.compile(UNSAFE)
 
+Row = Sequence[str]
+_LABEL = re.compile(r"\S+(?: \S+)? {2,}| +")
+"""What stands before a fact: its name and blanks, or blanks alone."""
+
 
 def shown(text: str) -> str:
     """The text on one line: control and direction characters appear as escapes."""
@@ -51,12 +55,6 @@ def capped(items: Iterable[str], total: int | None = None, most: int = LISTED) -
 def text_from_moment(moment: datetime | None) -> str:
     """A moment for people, UTC to the second; `-` for none."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if moment else "-"
-
-
-Row = Sequence[str]
-
-_LABEL = re.compile(r"\S+(?: \S+)? {2,}| +")
-"""What stands before a fact: its name and blanks, or blanks alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from presqt_daemon.cli.command_line.exits import refused
 from presqt_daemon.inbox.files.names import SIDECAR_SUFFIX
 from presqt_daemon.inbox.files.whole_file import mark_whole
-from presqt_daemon.system.files import create_file, rename_to_free, sync_folder
+from presqt_daemon.system.files import create_file, open_regular, rename_to_free, sync_folder
 from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, shorten_name
 from presqt_daemon.tickets.options import choices_from_sidecar
 
@@ -40,7 +40,9 @@ def place(drop: PlacedDrop, fill: Callable[[Path], None]) -> Path:
     temporary = drop.folder / f".submit-{uuid.uuid4()}.part"
     try:
         fill(temporary)
-        _vouch_for(temporary)
+        # it spares the drop the time in which the daemon waits for others to let go of a name
+        with open_regular(temporary) as file:
+            mark_whole(file.fileno())
         for name in _names(drop.name):
             if _take_name(drop.folder / name, temporary, sidecar):
                 sync_folder(drop.folder)
@@ -49,15 +51,6 @@ def place(drop: PlacedDrop, fill: Callable[[Path], None]) -> Path:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
     raise refused(f"{drop.name}: {MAX_NAMES} drops of this name wait already")
-
-
-def _vouch_for(path: Path) -> None:
-    """Spare the drop the time in which the daemon waits for other programs to let go of a name."""
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        mark_whole(handle)
-    finally:
-        os.close(handle)
 
 
 def _take_name(path: Path, temporary: Path, sidecar: bytes | None) -> bool:

@@ -22,6 +22,22 @@ from presqt_daemon.tickets.store import Uploads
 
 COLUMNS = ("target", "state", "since", "in use", "open", "held", "why")
 
+TURN_SECONDS = 1.0
+"""How often a table that is followed is looked at anew, at most."""
+
+REST = 30
+"""A turn is followed by so many times its own work: a few per cent of a core, whatever there is."""
+
+TALLEST = 200
+"""No screen has more lines; rows below are not made for one."""
+
+INBOX_EVERY = 5
+"""In one of so many turns the inbox is listed too."""
+
+MAX_UNTAKEN = 10
+MAX_DOWN = 5
+NO_DAEMON = "no daemon is running: nothing is taken or sent until one is started"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRow:
@@ -130,23 +146,6 @@ def _cells(row: TargetRow, now: datetime) -> tuple[str, ...]:
         str(row.held),
         why,
     )
-
-
-TURN_SECONDS = 1.0
-"""How often a table that is followed is looked at anew, at most."""
-
-REST = 30
-"""A turn is followed by so many times its own work: a few per cent of a core, whatever there is."""
-
-TALLEST = 200
-"""No screen has more lines; rows below are not made for one."""
-
-INBOX_EVERY = 5
-"""In one of so many turns the inbox is listed too."""
-
-MAX_UNTAKEN = 10
-MAX_DOWN = 5
-NO_DAEMON = "no daemon is running: nothing is taken or sent until one is started"
 
 
 @dataclass(slots=True)
