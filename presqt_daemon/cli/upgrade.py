@@ -33,28 +33,26 @@ def main(context: Context) -> int:
     """0 complete, 3 queued or running, 1 some tickets could not get a record; Refusal 6."""
     config, options = context.config(), context.options
     order = order_for(config)
+    lock = _lock(config)
+    if lock is not None and options.verbose:
+        open_log(1, journal=False)
+    elif lock is not None:
+        # what went wrong stands in the result
+        logging.disable()
+    shows = not options.json and (options.wait or lock is not None)
     try:
-        lock = _lock(config)
-        if lock is None:
-            state = _ask_daemon(config, order, force=options.force)
-            if options.wait:
-                with following_steps(shows=not options.json, stays=True) as show:
-                    state = _wait(config, order, lambda now: _show(now, show))
-        else:
-            if options.verbose:
-                open_log(1, journal=False)
+        with following_steps(shows=shows, stays=True) as show:
+            if lock is not None:
+                state = _do_it_here(config, order, show, force=options.force)
             else:
-                # what went wrong stands in the result
-                logging.disable()
-            try:
-                with following_steps(shows=not options.json, stays=True) as show:
-                    state = _do_it_here(
-                        config, order, lambda now: _show(now, show), force=options.force
-                    )
-            finally:
-                lock.release()
+                state = _ask_daemon(config, order, force=options.force)
+                if options.wait:
+                    state = _wait(config, order, show)
     except StateError as error:
         raise refused(f"{error}; --force begins anew") from None
+    finally:
+        if lock is not None:
+            lock.release()
     if options.json:
         print_json(tree_from_state(state))
     else:
@@ -83,7 +81,7 @@ def _lock(config: Config) -> FolderLock | None:
 
 
 def _do_it_here(
-    config: Config, order: UpgradeOrder, show: Callable[[JobState], None], *, force: bool
+    config: Config, order: UpgradeOrder, show: Callable[[Step], None], *, force: bool
 ) -> JobState:
     """The job in the foreground, where no daemon is."""
     with contextlib.suppress(FileNotFoundError):
@@ -98,7 +96,7 @@ def _do_it_here(
     if not has_work:
         return state
     yield_to_others()
-    return UpgradeRun(order, state, show=show).go()
+    return UpgradeRun(order, state, show=lambda now: _show(now, show)).go()
 
 
 def _ask_daemon(config: Config, order: UpgradeOrder, *, force: bool) -> JobState:
@@ -134,13 +132,13 @@ def _next_run(order: UpgradeOrder, before: JobState) -> JobState:
     return before
 
 
-def _wait(config: Config, order: UpgradeOrder, show: Callable[[JobState], None]) -> JobState:
+def _wait(config: Config, order: UpgradeOrder, show: Callable[[Step], None]) -> JobState:
     """The state at the job's end, or when the daemon has gone."""
     while True:
         is_served = is_held(config.mediafiles)
         state = order.state_file.read()
         assert state is not None
-        show(state)
+        _show(state, show)
         if not state.is_open or not is_served:
             return state
         time.sleep(POLL_SECONDS)

@@ -69,11 +69,6 @@ class FixityCheck:
         """How many files were found how."""
         return [f"{count} {now}" for now, count in self.counts.items() if count]
 
-    @property
-    def exit_code(self) -> Exit:
-        """The exit code for this deposit alone."""
-        return {"wrong": Exit.DIFFERS, "warning": Exit.FAILED, "ok": Exit.OK}[self.result]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
@@ -132,7 +127,7 @@ def main(context: Context) -> int:
         files = sum(item.counts[Now.CHANGED] + item.counts[Now.GONE] for item in wrong)
         complain(f"{files} files of {len(wrong)} deposits changed or are gone at their target")
         return Exit.DIFFERS
-    return max(finding.exit_code for finding in findings)
+    return Exit.OK if all(finding.result == "ok" for finding in findings) else Exit.FAILED
 
 
 def _verify_one(means: Means, wanted: str) -> FixityCheck:
