@@ -10,10 +10,14 @@ import logging
 import re
 import sys
 from collections.abc import Iterable
+from logging.handlers import BufferingHandler
 from typing import Any
 from urllib.parse import unquote
 
 MAX_CAUSE = 200
+MOST_LINES = 1000
+"""Of the library's log for one address; it writes a few."""
+
 NO_LIBRARY = "the library apprise is not installed: pip install 'presqt-daemon[notify]'"
 _FROM_BELOW = re.compile(
     r"\[Errno -?\d+\] [A-Za-z ]+|Name or service not known|timed out|Connection refused"
@@ -23,17 +27,6 @@ _FROM_BELOW = re.compile(
 """What is taken of the lines below a warning, which may hold the whole address."""
 
 _SMTP_CODE = re.compile(r"\(?\b([45]\d\d), b'")
-
-
-class _Kept(logging.Handler):
-    """Keeps what the library says of the address that is being asked."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
 
 
 def main() -> int:
@@ -53,14 +46,14 @@ def send(urls: Iterable[str], title: str, body: str) -> list[dict[str, Any]]:
         import apprise  # noqa: PLC0415  (an extra: it may be missing)
     except ImportError:
         return [{"ok": False, "cause": NO_LIBRARY} for _ in urls]
-    kept = _Kept()
+    kept = BufferingHandler(MOST_LINES)
     log = logging.getLogger("apprise")
     log.addHandler(kept)
     log.setLevel(logging.DEBUG)
     log.propagate = False
     results: list[dict[str, Any]] = []
     for url in urls:
-        kept.records.clear()
+        kept.flush()
         cause = _send_one(apprise, url, title, body, kept)
         results.append({"ok": True} if cause is None else {"ok": False, "cause": cause})
     return results
@@ -81,7 +74,7 @@ def problem_of_url(url: str) -> str | None:
     return None if known is not None else "apprise does not understand it"
 
 
-def _send_one(apprise: Any, url: str, title: str, body: str, kept: _Kept) -> str | None:
+def _send_one(apprise: Any, url: str, title: str, body: str, kept: BufferingHandler) -> str | None:
     try:
         service = apprise.Apprise()
         if not service.add(url):
@@ -90,7 +83,7 @@ def _send_one(apprise: Any, url: str, title: str, body: str, kept: _Kept) -> str
             return None
     except Exception as error:  # noqa: BLE001  (a plug-in of a library: its bug is one failed message)
         return f"apprise failed ({type(error).__name__})"
-    return cause_from(kept.records, url)
+    return cause_from(kept.buffer, url)
 
 
 def cause_from(records: Iterable[logging.LogRecord], url: str) -> str:

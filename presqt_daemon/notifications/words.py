@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from re import sub
 
 from presqt_daemon.notifications.advice import OPERATOR, advice_for
 from presqt_daemon.notifications.events import Notification, NotificationKind
-from presqt_daemon.safe_text import UNSAFE, escape
+from presqt_daemon.safe_text import on_one_line
 
 FIRST_FEW = 5
 """Of each group these are told one by one."""
@@ -245,5 +244,5 @@ def _time(moment: datetime | None) -> str:
 
 def _line(text: str | None, most: int = MAX_LINE) -> str:
     """Text of others on one line, with nothing in it that hides or moves."""
-    safe = sub(UNSAFE, escape, text or "")
+    safe = on_one_line(text or "")
     return safe if len(safe) <= most else f"{safe[: most - 1]}…"

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
-from presqt_daemon.safe_text import UNSAFE, escape
+from presqt_daemon.safe_text import on_one_line
 
 ROOT = "presqt_daemon"
 LINE_SECONDS = 60.0
@@ -23,7 +23,6 @@ LINE_SECONDS = 60.0
 Group = tuple[str, str]
 """A kind of line, and the target in whose inbox folder it was caused (none: the inbox itself)."""
 
-_UNSAFE = re.compile(UNSAFE)
 _SECRET = re.compile(
     r"(?i)((?:authorization|private-token|x-dataverse-key|access_token|upload_token|"
     r"x-amz-signature|x-amz-credential)['\"]?\s*[:=]\s*['\"]?(?:bearer\s+|token\s+)?)"
@@ -37,8 +36,7 @@ def clean(text: str) -> str:
 
     Known secrets are replaced by `***`.
     """
-    escaped = _UNSAFE.sub(escape, text)
-    return _SECRET.sub(r"\1***", escaped)
+    return _SECRET.sub(r"\1***", on_one_line(text))
 
 
 class _Formatter(logging.Formatter):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from presqt_daemon.safe_text import UNSAFE, escape
+from presqt_daemon.safe_text import on_one_line
 from presqt_daemon.system.files import json_bytes, printable_name
 from presqt_daemon.system.systemd import is_journal
 
@@ -26,7 +26,6 @@ LISTED = 10
 """Lists are cut here; what is left out is counted."""
 
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b")
-_UNSAFE = re.compile(UNSAFE)
 
 Row = Sequence[str]
 _LABEL = re.compile(r"\S+(?: \S+)? {2,}| +")
@@ -35,7 +34,7 @@ _LABEL = re.compile(r"\S+(?: \S+)? {2,}| +")
 
 def shown(text: str) -> str:
     """The text on one line: control and direction characters appear as escapes."""
-    return _UNSAFE.sub(escape, printable_name(text))
+    return on_one_line(printable_name(text))
 
 
 def brief(text: str) -> str:

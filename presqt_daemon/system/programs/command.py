@@ -7,7 +7,6 @@ token or credential of the daemon reaches it.
 import contextlib
 import json
 import os
-import re
 import selectors
 import signal
 import subprocess
@@ -21,7 +20,7 @@ from typing import IO
 
 import psutil
 
-from presqt_daemon.safe_text import UNSAFE, escape
+from presqt_daemon.safe_text import on_one_line
 from presqt_daemon.system.programs.tree import end_tree
 from presqt_daemon.units import text_from_seconds
 
@@ -74,7 +73,7 @@ class CommandEnd:
     def lines(self) -> list[str]:
         """Its output as lines fit for a log or a status: no controls, no blank ones."""
         text = self.output.decode("utf-8", "replace")
-        return [re.sub(UNSAFE, escape, line.rstrip()) for line in text.splitlines() if line.strip()]
+        return [on_one_line(line.rstrip()) for line in text.splitlines() if line.strip()]
 
     def describe(self) -> str:
         """The end of a sentence about it: `ended with exit code 3`, or what `trouble` says."""
