@@ -55,7 +55,8 @@ def put_over(
         path = _as_in(tree, override.path)
         place = _place_of(tree, path)
         if place is None:
-            complaints.say(f"{override.origin}: {_stem(path)} takes one value, no keys below it")
+            single = path[0] if path[0] in settings_of(Config) else ".".join(path[:-1])
+            complaints.say(f"{override.origin}: {single} takes one value, no keys below it")
             continue
         place[path[-1]] = value
         for length in range(1, len(path)):
@@ -93,11 +94,6 @@ def _place_of(tree: dict[Any, Any], path: KeyPath) -> dict[Any, Any] | None:
             return None
         place = inner
     return place
-
-
-def _stem(path: KeyPath) -> str:
-    """The part of a path that takes a value."""
-    return path[0] if path[0] in settings_of(Config) else ".".join(path[:-1])
 
 
 def _refuse_targets_of_nothing(

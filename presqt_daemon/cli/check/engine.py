@@ -60,7 +60,10 @@ def check_engine(config: Config, environment: Mapping[str, str]) -> Iterator[Che
         if not isinstance(engine, TellsOfHosts):
             yield warning(what, "it does not tell of its hosts")
             return
-        grant = _grant_to_ask(config, environment)
+        # what every run would be given, as far as a host may refuse it
+        tokens = Tokens(config.targets, dict(environment))
+        marks = {name: short_mark(tokens.mark_of(one)) for name, one in config.targets.items()}
+        grant = Grant(settings=settings_marks(config), marks=marks)
         with shown_to_hosts(config.mediafiles) as shown_file:
             found = engine.on_every_host(report_host, config.mediafiles, grant, shown_file)
         yield ok(what, f"{config.engine_options.address}, {len(found)} workers")
@@ -74,13 +77,6 @@ def check_engine(config: Config, environment: Mapping[str, str]) -> Iterator[Che
         yield wrong(what, str(down))
     finally:
         engine.shutdown(wait=False)
-
-
-def _grant_to_ask(config: Config, environment: Mapping[str, str]) -> Grant:
-    """What every run would be given, as far as a host may refuse it: settings and tokens."""
-    tokens = Tokens(config.targets, dict(environment))
-    marks = {name: short_mark(tokens.mark_of(one)) for name, one in config.targets.items()}
-    return Grant(settings=settings_marks(config), marks=marks)
 
 
 def _row(address: str, report: HostReport | str) -> CheckRow:

@@ -32,7 +32,8 @@ def check_receivers(config: Config, environment: Mapping[str, str]) -> Iterator[
     """One line for each receiver and one for the ping; none where nobody is told."""
     for receiver in config.receivers.values():
         yield _check_receiver(receiver, environment)
-    if config.receivers and not any(_hears_of_disk(one) for one in config.receivers.values()):
+    hears_of_disk = ("disk" in one.events and not one.targets for one in config.receivers.values())
+    if config.receivers and not any(hears_of_disk):
         yield warning(
             "receivers",
             "nobody is told of a short disk: a receiver with the event disk, without targets",
@@ -98,7 +99,3 @@ def _without_address(
     if credential is not None and CREDENTIALS_VARIABLE not in environment:
         return warning(what, f"the credential {credential} is only seen by the service")
     return wrong(what, str(error))
-
-
-def _hears_of_disk(receiver: ReceiverConfig) -> bool:
-    return "disk" in receiver.events and not receiver.targets

@@ -32,8 +32,8 @@ EXITS_OF_REQUEST: Mapping[Exit, str] = MappingProxyType(
 )
 """How what asks the daemon for something about a ticket ends."""
 
-Option = tuple[tuple[str, ...], dict[str, Any]]
-"""What argparse's `add_argument` is called with."""
+Option = tuple[str, dict[str, Any]]
+"""An argument's name and what else argparse's `add_argument` is called with."""
 
 _EVERYWHERE = "64 wrong usage, 74 a file or folder, 78 configuration, 130 interrupted"
 
@@ -70,14 +70,14 @@ class Command:
         return "\n".join(lines)
 
 
-def option(*names: str, **settings: Any) -> Option:
-    """An argument, as `add_argument` of argparse takes it."""
-    return names, settings
+def option(name: str, metavar: str | None, about: str, **settings: Any) -> Option:
+    """An argument with a value, as `add_argument` of argparse takes it."""
+    return name, {"metavar": metavar, "help": about, **settings}
 
 
 def flag(name: str, about: str, **settings: Any) -> Option:
     """An option without a value."""
-    return option(name, action="store_true", help=about, **settings)
+    return name, {"action": "store_true", "help": about, **settings}
 
 
 def seconds(text: str) -> float:

@@ -81,11 +81,7 @@ def _completer_of(action: argparse.Action) -> Any:
         return lambda **asked: {**_targets(**asked), **_tickets(**asked)}
     if action.dest == "topic":
         return lambda **_asked: {name: one.summary for name, one in COMMANDS.items()}
-    return FilesCompleter() if action.type is Path else _nothing
-
-
-def _nothing(**_asked: object) -> list[str]:
-    return []
+    return FilesCompleter() if action.type is Path else lambda **_asked: []
 
 
 def _files(asked: dict[str, Any]) -> dict[str, str]:

@@ -58,12 +58,12 @@ def _add(
         allow_abbrev=False,
     )
     _add_shared(parser, is_first=False)
-    for names, settings in command.options:
-        parser.add_argument(*names, **settings)
+    for name, settings in command.options:
+        parser.add_argument(name, **settings)
     if command.one_of:
         group = parser.add_mutually_exclusive_group(required=True)
-        for names, settings in command.one_of:
-            group.add_argument(*names, **settings)
+        for name, settings in command.one_of:
+            group.add_argument(name, **settings)
 
 
 def _add_shared(parser: argparse.ArgumentParser, *, is_first: bool) -> None:

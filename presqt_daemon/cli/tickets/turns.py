@@ -35,7 +35,12 @@ class Turns:
     def of(self, config: TargetConfig, target: Target, retries: int) -> Caller:
         """Have a connection keep to its pace; makes calls, and waits for what will pass."""
         server = f"{config.type} {config.url}"
-        keep_pace(config, target, lambda pace: self.sleep(self._book(server, pace)))
+
+        def await_turn(pace: int) -> None:
+            seconds, self._due[server] = book(self._due.get(server, 0.0), pace, self.clock())
+            self.sleep(seconds)
+
+        keep_pace(config, target, await_turn)
         patience = Patience(
             target=config.name,
             retries=retries,
@@ -55,10 +60,6 @@ class Turns:
                     self.sleep(seconds)
 
         return call
-
-    def _book(self, server: str, pace: int) -> float:
-        seconds, self._due[server] = book(self._due.get(server, 0.0), pace, self.clock())
-        return seconds
 
 
 def _tell(what: str, seconds: float) -> None:

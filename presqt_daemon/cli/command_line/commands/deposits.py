@@ -16,20 +16,18 @@ from presqt_daemon.cli.command_line.command import (
 from presqt_daemon.cli.command_line.exits import Exit
 
 _OF_MANY = (
-    option("ticket", nargs="?", metavar="TICKET", help=TICKET_HELP),
+    option("ticket", "TICKET", TICKET_HELP, nargs="?"),
     flag("--all", "all of them; the rest narrows it down"),
-    option("--target", metavar="NAME", help="with --all: of this target"),
-    option(
-        "--since", type=since, metavar="D", help="with --all: dropped since, such as 2d or a date"
-    ),
+    option("--target", "NAME", "with --all: of this target"),
+    option("--since", "D", "with --all: dropped since, such as 2d or a date", type=since),
     flag("--yes", "with --all: do not ask"),
 )
 _WANTED = (
     option(
         "wanted",
+        "TARGET|TICKET",
+        "a target's name, or a ticket (number, drop, note); none: everything",
         nargs="?",
-        metavar="TARGET|TICKET",
-        help="a target's name, or a ticket (number, drop, note); none: everything",
     ),
 )
 
@@ -39,15 +37,16 @@ DEPOSITS = (
         module="submit",
         summary="drop a bag zip, or a folder, for a target",
         options=(
-            option("path", type=Path, metavar="PATH", help="a zip, or a folder"),
-            option("--target", metavar="NAME", help="needed unless there is a default target"),
-            option("--resource-id", metavar="ID", help="an existing container at the target"),
+            option("path", "PATH", "a zip, or a folder", type=Path),
+            option("--target", "NAME", "needed unless there is a default target"),
+            option("--resource-id", "ID", "an existing container at the target"),
             option(
                 "--duplicates",
+                None,
+                "what becomes of files that are there already",
                 choices=("ignore", "update"),
-                help="what becomes of files that are there already",
             ),
-            option("--title", metavar="T", help="of a new top-level resource"),
+            option("--title", "T", "of a new top-level resource"),
             flag("--wait", "wait until the ticket has ended"),
         ),
         examples=(
@@ -73,22 +72,23 @@ DEPOSITS = (
         module="status",
         summary="show one ticket, or a table of all",
         options=(
-            option("ticket", nargs="?", metavar="TICKET|FILE", help=TICKET_HELP),
+            option("ticket", "TICKET|FILE", TICKET_HELP, nargs="?"),
             flag("--json", "print one JSON document"),
             flag("--watch", "follow what changes"),
             flag("--failed", "tickets that have failed", dest="is_failed"),
             flag("--open", "tickets that have not ended", dest="is_open"),
             flag("--held", "open tickets that wait for more than their turn", dest="is_held"),
             flag("--finished", "tickets that have finished", dest="is_finished"),
-            option("--target", metavar="T", help="tickets of this target"),
-            option("--since", type=since, metavar="D", help="taken since, 2d or 2026-01-31"),
+            option("--target", "T", "tickets of this target"),
+            option("--since", "D", "taken since, 2d or 2026-01-31", type=since),
             option(
                 "--sort",
+                None,
+                "newest first, largest...",
                 choices=("age", "size", "target"),
                 default="age",
-                help="newest first, largest...",
             ),
-            option("-n", type=number, dest="most", metavar="N", help="so many at most"),
+            option("-n", "N", "so many at most", type=number, dest="most"),
             flag("--targets", "the targets: up, down, in use"),
             flag("--workers", "which host works on what; an engine's hosts"),
         ),
@@ -109,8 +109,8 @@ DEPOSITS = (
         module="status",
         summary="wait until a ticket has ended",
         options=(
-            option("ticket", metavar="TICKET", help=TICKET_HELP),
-            option("--timeout", type=seconds, metavar="T", help="such as 10m"),
+            option("ticket", "TICKET", TICKET_HELP),
+            option("--timeout", "T", "such as 10m", type=seconds),
         ),
         examples=(
             ("wait thesis.zip", "until it has ended, however long that takes"),
@@ -135,11 +135,7 @@ DEPOSITS = (
         summary="ask for another run of a ticket",
         options=(
             *_OF_MANY,
-            option(
-                "--code",
-                metavar="CODE",
-                help="with --all: that failed so, such as 401 or out-of-space",
-            ),
+            option("--code", "CODE", "with --all: that failed so, such as 401 or out-of-space"),
         ),
         examples=(
             ("retry thesis.zip", "send what is missing of a failed ticket"),
@@ -153,7 +149,7 @@ DEPOSITS = (
         module="validate",
         summary="check one zip as the daemon would, and upload nothing",
         options=(
-            option("zip", type=Path, metavar="ZIP", help="a zipped bag"),
+            option("zip", "ZIP", "a zipped bag", type=Path),
             flag("--json", "print JSON"),
         ),
         examples=(
@@ -198,10 +194,8 @@ DEPOSITS = (
         module="give_back",
         summary="copy a rejected drop's zip out for its sender; the ticket keeps its own",
         options=(
-            option("ticket", metavar="TICKET", help=TICKET_HELP),
-            option(
-                "folder", nargs="?", type=Path, metavar="DIR", help="where to; none: this folder"
-            ),
+            option("ticket", "TICKET", TICKET_HELP),
+            option("folder", "DIR", "where to; none: this folder", nargs="?", type=Path),
         ),
         examples=(("give-back thesis.zip /home/anna", "whole, read back, replacing nothing"),),
         exits={

@@ -9,16 +9,12 @@ RECORDS = (
         module="report.command",
         summary="tell what was deposited, by whom, how much, and what failed why",
         options=(
-            option(
-                "--since",
-                type=since,
-                metavar="DATE",
-                help="what ended since, such as 2026-01-01 or 365d",
-            ),
+            option("--since", "DATE", "what ended since, such as 2026-01-01 or 365d", type=since),
             option(
                 "--format",
+                None,
+                "a page, a table, or for a program; none: a page, on a terminal only the sums",
                 choices=("html", "csv", "json"),
-                help="a page, a table, or for a program; none: a page, on a terminal only the sums",
             ),
         ),
         examples=(
@@ -32,9 +28,9 @@ RECORDS = (
         module="verify",
         summary="ask targets again for their digests",
         one_of=(
-            option("ticket", nargs="?", metavar="TICKET", help=TICKET_HELP),
+            option("ticket", "TICKET", TICKET_HELP, nargs="?"),
             flag("--all", "every deposit there is"),
-            option("--sample", type=int, metavar="N", help="so many deposits, by chance"),
+            option("--sample", "N", "so many deposits, by chance", type=int),
         ),
         examples=(
             ("verify 1b9d6bcd", "one deposit"),
@@ -55,15 +51,11 @@ RECORDS = (
         summary="remove what need not be kept any longer",
         options=(
             flag("--dry-run", "only list what would go"),
-            option(
-                "--unverified",
-                metavar="TICKET",
-                help="remove this ended ticket's zip though not verified",
-            ),
+            option("--unverified", "TICKET", "remove this ended ticket's zip though not verified"),
             option(
                 "--rejected-from",
-                metavar="FOLDER",
-                help="remove the zips of rejected drops of this inbox folder before their time",
+                "FOLDER",
+                "remove the zips of rejected drops of this inbox folder before their time",
             ),
         ),
         examples=(

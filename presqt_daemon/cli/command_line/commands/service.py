@@ -14,9 +14,9 @@ SERVICE = (
             flag("--once", "bring what is there to its end, then stop"),
             option(
                 "--max-wait",
+                "T",
+                "with --once: leave tickets that must wait longer, such as 5m",
                 type=seconds,
-                metavar="T",
-                help="with --once: leave tickets that must wait longer, such as 5m",
             ),
             flag("--standby", "where another daemon is active, wait and take over when it is gone"),
         ),
@@ -42,20 +42,20 @@ SERVICE = (
             flag("--json", "print JSON"),
             option(
                 "--deposit",
-                metavar="TARGET",
-                help="make a small private deposit there too, verify it and remove it",
+                "TARGET",
+                "make a small private deposit there too, verify it and remove it",
             ),
             option(
                 "--accept",
-                metavar="TARGET",
-                help="take what lies in this folder target's place now for its archive, on purpose",
+                "TARGET",
+                "take what lies in this folder target's place now for its archive, on purpose",
             ),
             option(
                 "--notify",
+                "RECEIVER",
+                "send a trial to this receiver, or to every one and the ping",
                 nargs="?",
                 const="",
-                metavar="RECEIVER",
-                help="send a trial to this receiver, or to every one and the ping",
             ),
         ),
         examples=(
@@ -83,8 +83,9 @@ SERVICE = (
         options=(
             option(
                 "what",
+                None,
+                "what is configured, what is wrong with it, or what may be",
                 choices=("show", "check", "example", "schema"),
-                help="what is configured, what is wrong with it, or what may be",
             ),
             flag("--json", "with show: print JSON"),
         ),
@@ -104,10 +105,10 @@ SERVICE = (
             flag("--dry-run", "only say what would be done"),
             option(
                 "--prefix",
+                "DIR",
+                "write below this folder, such as the root of an image; starts nothing",
                 type=Path,
                 default=Path("/"),
-                metavar="DIR",
-                help="write below this folder, such as the root of an image; starts nothing",
             ),
         ),
         examples=(
@@ -120,7 +121,7 @@ SERVICE = (
         name="completion",
         module="command_line.completing",
         summary="print what bash, zsh or fish reads to complete commands, targets and tickets",
-        options=(option("shell", choices=("bash", "zsh", "fish"), help="whose script to print"),),
+        options=(option("shell", None, "whose script to print", choices=("bash", "zsh", "fish")),),
         examples=(
             ("completion bash", "what to put where is said below it"),
             ("completion fish > ~/.config/fish/completions/presqt-daemon.fish", "for yourself"),
@@ -131,7 +132,7 @@ SERVICE = (
         name="help",
         module="pages",
         summary="show a page about a topic, or a command's options",
-        options=(option("topic", nargs="?", metavar="TOPIC|COMMAND", help="none: list them"),),
+        options=(option("topic", "TOPIC|COMMAND", "none: list them", nargs="?"),),
         examples=(
             ("help", "the topics"),
             ("help targets", "each target: token, ids, sizes, limits"),
