@@ -96,6 +96,15 @@ def test_what_a_power_loss_left_of_an_entry_is_told_from_the_status(
     assert again == entry
 
 
+def test_a_torn_entry_of_an_earlier_attempt_is_not_told_as_the_end_of_a_later_one(
+    uploads: Uploads, outbox: Outbox
+) -> None:
+    folder = end(uploads, info(status=Status.FAILED, error_code="timed-out", attempt=2))
+    (folder.path / f"{LEFT_PREFIX}1").write_bytes(b"{")
+    assert list(outbox.left_entries((TICKET,), STAFF)) == []
+    assert left(folder) == []
+
+
 def test_a_torn_entry_of_no_ticket_goes_and_holds_up_no_other(outbox: Outbox) -> None:
     (outbox.folder / "target-down.osf.2026.json").write_bytes(b"")
     (outbox.folder / "told.json").write_text("{}")
