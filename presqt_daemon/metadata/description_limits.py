@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from presqt_daemon.metadata.describe import Description
+from presqt_daemon.metadata.describe import Description, Person, Related
 from presqt_daemon.model import Finding, Severity
 
 MAX_TEXT = 100_000
@@ -23,27 +23,23 @@ def within_limits(description: Description) -> tuple[Description, tuple[Finding,
     cut: dict[str, Any] = {}
     for name in Description.__dataclass_fields__:
         value = getattr(description, name)
-        if isinstance(value, str):
-            shorter: object = value[: MAX_TEXT if name in _LONG else MAX_WORDS]
-        elif isinstance(value, tuple):
-            shorter = tuple(_short_row(row) for row in value[:MAX_ROWS])
-        else:
-            continue
+        shorter = _short(value, MAX_TEXT if name in _LONG else MAX_WORDS)
         if shorter != value:
             cut[name] = shorter
     return replace(description, **cut), tuple(map(_warning, cut))
 
 
-def _short_row(row: Any) -> Any:
-    if isinstance(row, str):
-        return row[:MAX_WORDS]
-    texts = {name: getattr(row, name) for name in row.__dataclass_fields__}
-    long = {
-        name: text[:MAX_WORDS]
-        for name, text in texts.items()
-        if isinstance(text, str) and len(text) > MAX_WORDS
-    }
-    return replace(row, **long) if long else row
+def _short(value: Any, limit: int = MAX_WORDS) -> Any:
+    """A text of so many characters, a list of so many rows; the same of what lies in them."""
+    if isinstance(value, str):
+        return value[:limit]
+    if isinstance(value, tuple):
+        return tuple(_short(row) for row in value[:MAX_ROWS])
+    if isinstance(value, Person | Related):
+        return replace(
+            value, **{name: _short(getattr(value, name)) for name in value.__dataclass_fields__}
+        )
+    return value
 
 
 def _warning(name: str) -> Finding:

@@ -8,6 +8,7 @@ import contextlib
 import gc
 import os
 import subprocess
+from collections import deque
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -29,9 +30,13 @@ _HELPER_SECONDS = 0.15
 
 
 class SecondWriter:
-    """The worker's end of one helper, which starts at once and works where it is told."""
+    """The worker's end of one helper, which starts at once and works where it is told.
+
+    `given` are the files handed over whose answer has not come yet, batch by batch.
+    """
 
     def __init__(self, zip_fd: int) -> None:
+        self.given: deque[Sequence[Small]] = deque()
         self.channel, far = Pipe()
         with far:
             self._process = subprocess.Popen(
@@ -46,12 +51,13 @@ class SecondWriter:
             self.channel.send((os.fsencode(root), mode, from_disk))
 
     def send(self, files: Sequence[Small]) -> None:
-        """Hand over files; the answer comes by `receive`. Does nothing once the helper is gone."""
+        """Hand over files; the answer comes by `receive`, even once the helper is gone."""
+        self.given.append(files)
         with contextlib.suppress(OSError):
             self.channel.send([(path, tuple(member), names) for path, member, names in files])
 
-    def receive(self) -> list[Kept]:
-        """What became of the oldest files handed over; waits for it.
+    def receive(self) -> tuple[Sequence[Small], list[Kept]]:
+        """The oldest files handed over and what became of them; waits for it.
 
         Raises what the helper's work raised, and HouseFault `worker-died` when it is gone.
         """
@@ -63,7 +69,7 @@ class SecondWriter:
             ) from None
         if isinstance(answer, Exception):
             raise answer
-        return [Kept(digests, is_same) for digests, is_same in answer]
+        return self.given.popleft(), [Kept(digests, is_same) for digests, is_same in answer]
 
     def close(self) -> None:
         """End the helper, whatever it does."""

@@ -1,7 +1,7 @@
 """Small files of a bag: each written, read back, compared and digested in one go."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from presqt_daemon.digest import digest_bytes
@@ -16,9 +16,6 @@ SMALL_BYTES = 256 << 10
 """Above, handing a file to other threads costs little beside its digests."""
 
 _METHODS = (STORED, DEFLATED)
-
-OnWritten = Callable[[str, int], None]
-"""Hears of each file when it is written and before it is read back: path, descriptor."""
 
 
 class Small(NamedTuple):
@@ -51,7 +48,6 @@ def write_small(
     files: Iterable[Small],
     *,
     from_disk: bool = False,
-    on_written: OnWritten | None = None,
 ) -> list[Kept]:
     """Write files and read them back, in order.
 
@@ -67,8 +63,6 @@ def write_small(
         fd = create(path)
         try:
             write_all(fd, content)
-            if on_written is not None:
-                on_written(path, fd)
             if from_disk:
                 os.fdatasync(fd)
                 os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)

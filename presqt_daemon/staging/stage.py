@@ -23,7 +23,6 @@ from presqt_daemon.staging.policy.check import check_policy, require_check
 from presqt_daemon.staging.preview import PAYLOAD, BagPreview, preview_bag
 from presqt_daemon.staging.refused import check_disk_keeps_case, refused_once_only
 from presqt_daemon.staging.second_writer import SecondWriter, helpers_for
-from presqt_daemon.staging.small import OnWritten
 from presqt_daemon.staging.unpack import Digests, Writing
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import remove_tree
@@ -51,7 +50,6 @@ class StageJob:
     config: StagingConfig
     payload_mode: int
     boot_id: str
-    on_written: OnWritten | None = None
     fence: Fence | None = None
     host: str = ""
     epoch: int = 0
@@ -203,7 +201,6 @@ def writing_of(
         alive=pulse_of(report),
         refused=lambda findings: _ask_another(job, findings, is_valid=False),
         helpers=helpers,
-        on_written=job.on_written,
     )
 
 

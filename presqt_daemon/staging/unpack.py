@@ -19,7 +19,7 @@ from presqt_daemon.staging.folders import Creator, make_folders
 from presqt_daemon.staging.preview import PAYLOAD, BagPreview
 from presqt_daemon.staging.readback import Growing, Lanes
 from presqt_daemon.staging.second_writer import SecondWriter
-from presqt_daemon.staging.small import Kept, OnWritten, Small, is_small, write_small
+from presqt_daemon.staging.small import Kept, Small, is_small, write_small
 from presqt_daemon.system.files import write_all
 from presqt_daemon.zips.directory import STORED, Window
 from presqt_daemon.zips.entries import Archive, Member
@@ -43,7 +43,7 @@ class Writing:
     `algorithm` is wanted of payload files beside those of the manifests. `began` hears the number
     of each attempt and why it is made, `progress` bytes and files done since it was called last,
     `alive` that blocks of the zip are read, `refused` what is wrong with an invalid bag while it is
-    on disk. Helpers do nothing where there is an `on_written`.
+    on disk.
     """
 
     folder: Path
@@ -55,7 +55,6 @@ class Writing:
     alive: Callable[[], None] = lambda: None
     refused: Callable[[tuple[Finding, ...]], None] = lambda *_: None
     helpers: tuple[SecondWriter, ...] = ()
-    on_written: OnWritten | None = None
 
     @property
     def from_disk(self) -> bool:
@@ -116,27 +115,21 @@ class _Unpacking:
         """Write the files batch by batch; whoever has time takes the next one."""
         how, left = self.how, deque(_batches(files))
         window = Window(self.archive.fd)
-        given: dict[object, tuple[SecondWriter, deque[Sequence[Small]]]] = {}
-        for helper in how.helpers if how.on_written is None else ():
+        helpers: dict[object, SecondWriter] = {helper.channel: helper for helper in how.helpers}
+        for helper in how.helpers:
             helper.work_in(how.folder, how.mode, from_disk=how.from_disk)
-            given[helper.channel] = (helper, deque())
             # One batch is worked on, the other waits: a helper is never idle for the answer's way.
             for _ in range(min(2, len(left))):
-                helper.send(left[0])
-                given[helper.channel][1].append(left.popleft())
-        while left or any(batches for _, batches in given.values()):
-            busy = [channel for channel, (_, batches) in given.items() if batches]
-            for channel in wait(busy, 0 if left else None) if busy else ():  # type: ignore[arg-type]
-                helper, batches = given[channel]
-                self._note_small(batches.popleft(), helper.receive())
+                helper.send(left.popleft())
+        while left or any(helper.given for helper in how.helpers):
+            busy = [helper.channel for helper in how.helpers if helper.given]
+            for channel in wait(busy, 0 if left else None) if busy else ():
+                self._note_small(*helpers[channel].receive())
                 if left:
-                    helper.send(left[0])
-                    batches.append(left.popleft())
+                    helpers[channel].send(left.popleft())
             if left:
                 batch = left.popleft()
-                kept = write_small(
-                    window, self.creator, batch, from_disk=how.from_disk, on_written=how.on_written
-                )
+                kept = write_small(window, self.creator, batch, from_disk=how.from_disk)
                 self._note_small(batch, kept)
 
     def _note_small(self, batch: Sequence[Small], kept: list[Kept]) -> None:
@@ -161,20 +154,11 @@ class _Unpacking:
                 self._note_file(back.path, back.digests, is_same=is_same)
 
     def _write_large(self, lanes: Lanes, growing: Growing, member: Member) -> None:
-        """Write a file; of its last block the lanes hear when `on_written` has seen the file."""
-        last = 0
         for count in self._pieces(growing.fd, member):
-            self._note_piece(lanes, growing, last)
-            last = count
-        if self.how.on_written is not None:
-            self.how.on_written(growing.path, growing.fd)
-        self._note_piece(lanes, growing, last)
+            lanes.wrote(growing, count)
+            self.how.progress(count, 0)
         lanes.complete(growing)
         self.how.progress(0, 1)
-
-    def _note_piece(self, lanes: Lanes, growing: Growing, count: int) -> None:
-        lanes.wrote(growing, count)
-        self.how.progress(count, 0)
 
     def _pieces(self, fd: int, member: Member) -> Iterator[int]:
         """Write a file piece by piece, their bytes; stored ones are copied inside the kernel."""

@@ -22,12 +22,12 @@ from presqt_daemon.model import Bag, Labels, Severity, Stage
 from presqt_daemon.records.payload import Payload, PayloadHead, read_head
 from presqt_daemon.staging.inspect import inspect_zip
 from presqt_daemon.staging.library import trouble_in_time
-from presqt_daemon.staging.small import OnWritten
 from presqt_daemon.staging.stage import StageJob, bag_folder, stage
 from presqt_daemon.tickets.store import RESERVED_NAMES
 from tests.bags import bag_tree, bag_zip, zip_bytes
 from tests.damaged_zips import DAMAGED
 from tests.hostile_zips import GOOD, HOSTILE, PAYLOAD, bag_parts, build, part
+from tests.staging.disk import OnWritten, hears_of_files
 
 TICKET = "0b0e3a3c-5c3e-4d0e-9a51-6f6a3a0f5a11"
 
@@ -62,9 +62,9 @@ class Desk:
             config=config or StagingConfig(),
             payload_mode=mode,
             boot_id="boot",
-            on_written=on_written,
         )
-        return stage(job, ask, self.said.append)
+        with hears_of_files(on_written):
+            return stage(job, ask, self.said.append)
 
     def fault(self, **options: object) -> PresqtError:
         with pytest.raises(PresqtError) as caught:

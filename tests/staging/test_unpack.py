@@ -24,6 +24,7 @@ from presqt_daemon.zips import inflate
 from presqt_daemon.zips.entries import Member
 from tests.hostile_zips import BZIP2, DEFLATED, LZMA, STORED, build, pack, part
 from tests.memory import traced_peak_bytes
+from tests.staging.disk import OnWritten, hears_of_files
 
 CONFIG = StagingConfig()
 ALGORITHMS = frozenset({"md5", "sha512", "git-blob-sha1"})
@@ -38,7 +39,7 @@ def unpack_zip(
     mode: int = 0o600,
     from_disk: bool = False,
     algorithms: frozenset[str] = ALGORITHMS,
-    on_written: Callable[[str, int], None] | None = None,
+    on_written: OnWritten | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Unpacked:
     path = folder / "x.zip"
@@ -65,9 +66,9 @@ def unpack_zip(
             config=replace(CONFIG, read_back="disk" if from_disk else "cache"),
             progress=progress,
             helpers=helpers,
-            on_written=on_written,
         )
-        return unpack(archive, bag, how)
+        with hears_of_files(on_written):
+            return unpack(archive, bag, how)
 
 
 def listing(members: Collection[str], algorithms: Collection[str]) -> Structure:
