@@ -10,9 +10,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import PurePosixPath
-from typing import Protocol, runtime_checkable
+from typing import BinaryIO, Protocol, cast, runtime_checkable
 
 from presqt_daemon.config import TargetConfig
+from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import UserFault
 from presqt_daemon.targets.definition import OWN_MODULES, PLUG_INS
 from presqt_daemon.targets.names import NAMES_AS_THEY_ARE, NameRules, title_as_it_is
@@ -176,6 +177,13 @@ class Sending:
     open: Callable[[], AbstractContextManager[Body]]
     notes: Notes = field(default_factory=Notes)
 
+    def digest(self, algorithm: str) -> str:
+        """The file's digest from staging, or taken now."""
+        if algorithm not in self.digests:
+            with self.open() as body:
+                return digest_stream(cast("BinaryIO", body), (algorithm,), self.size)[algorithm]
+        return self.digests[algorithm].lower()
+
 
 @runtime_checkable
 class Target(Protocol):
@@ -194,10 +202,7 @@ class Target(Protocol):
         ...
 
     def titles(self) -> Collection[str]:
-        """The titles of all top-level resources of this account, for PresQT's numbering.
-
-        A target that can be asked for one (`CanFindTitles`) may give the newest only.
-        """
+        """The titles of the account's top-level resources; with `CanFindTitles` the newest."""
         ...
 
     def container(self, request: ContainerRequest) -> Container:
@@ -279,22 +284,17 @@ def connect(config: TargetConfig, token: str | None) -> Target:
     return _module(config).connect(config, token)
 
 
-def known_types() -> tuple[str, ...]:
-    """Every type that can be configured here, ours first."""
-    others = sorted({point.name for point in entry_points(group=PLUG_INS)} - set(OWN_MODULES))
-    return (*OWN_MODULES, *others)
-
-
 def _module(config: TargetConfig) -> TargetModule:
     if (room := OWN_MODULES.get(config.type)) is not None:
         module: TargetModule = importlib.import_module(f"{room}.target")
         return module
-    for point in entry_points(group=PLUG_INS):
-        if point.name == config.type:
-            loaded: TargetModule = point.load()
-            return loaded
+    plug_ins = entry_points(group=PLUG_INS)
+    if config.type in plug_ins.names:
+        loaded: TargetModule = plug_ins[config.type].load()
+        return loaded
+    known = (*OWN_MODULES, *sorted(plug_ins.names - set(OWN_MODULES)))
     raise UserFault(
         "unknown-target",
         f"The target {config.name!r} has the type {config.type!r}, which is not installed "
-        f"(known: {', '.join(known_types())}).",
+        f"(known: {', '.join(known)}).",
     )

@@ -19,7 +19,6 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from presqt_daemon.config import TargetConfig
-from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.targets.base import Account, Container, Item, Sending, Traits
 from presqt_daemon.targets.figshare import TITLE_LENGTH
@@ -112,7 +111,7 @@ class FigshareTarget(Deposits):
             raise UserFault(
                 "bad-request", f"{self._http.target} takes no empty files: {file.path}."
             )
-        article, md5 = container.state["article"], _md5_of(file)
+        article, md5 = container.state["article"], file.digest("md5")
         older = self._begin(container, file, replaces, md5)
         with self._given.asking(f"the upload of {file.path}"):
             identity = self._files.upload(article, file, md5)
@@ -211,12 +210,3 @@ class FigshareTarget(Deposits):
 def _is_published(article: Mapping[str, object]) -> bool:
     """Whether all that the article holds is public; one that was changed since is a draft again."""
     return article.get("is_public") is True and article.get("status") == "public"
-
-
-def _md5_of(file: Sending) -> str:
-    """The file's md5 from staging, or taken now."""
-    known = file.digests.get("md5")
-    if known is not None:
-        return known.lower()
-    with file.open() as body:
-        return digest_stream(body, ("md5",), file.size)["md5"]  # type: ignore[arg-type]

@@ -7,10 +7,8 @@ import threading
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import BinaryIO, cast
 from urllib.parse import quote
 
-from presqt_daemon.digest import digest_stream
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import Item, Sending
 from presqt_daemon.targets.git_host import items_below
@@ -262,10 +260,4 @@ def _is_as_seen(action: CommitAction, item: Item) -> bool:
 
 def _is_same(file: Sending, item: Item) -> bool:
     """Whether the stored file has the content of ours."""
-    for algorithm, value in item.digests.items():
-        ours = file.digests.get(algorithm)
-        if ours is None:
-            with file.open() as body:
-                ours = digest_stream(cast("BinaryIO", body), (algorithm,), file.size)[algorithm]
-        return ours == value
-    return False
+    return any(file.digest(algorithm) == value for algorithm, value in item.digests.items())

@@ -138,9 +138,11 @@ class Http:
         with file.open() as body:
             return self.ask(method, url, doing=doing, body=body, size=file.size, **options)
 
-    def find(self, url: str, doing: str, **options: Any) -> Answer | None:
-        """What is at an address, None for nothing."""
-        answer = self.ask("GET", url, doing=doing, expect=(200, 404), **options)
+    def find(
+        self, url: str, doing: str, *, missing: Collection[int] = (404,), **options: Any
+    ) -> Answer | None:
+        """What is at an address, None for nothing, which is said by one of these statuses."""
+        answer = self.ask("GET", url, doing=doing, expect=(200, *missing), **options)
         return answer if answer.status == 200 else None
 
     def delete(self, url: str, doing: str, *, may_refuse: bool = False) -> bool:

@@ -40,13 +40,9 @@ class BucketFiles(KeyedFiles):
 
     def read(self, container: Container) -> dict[str, Any]:
         """The deposition. Raises UserFault `resource-gone` when it is none any more."""
-        answer = self._http.ask(
-            "GET",
-            f"{self._depositions}/{quote(container.id, safe='')}",
-            doing="the deposition",
-            expect=(200, *VANISHED),
-        )
-        if answer.status in VANISHED:
+        url = f"{self._depositions}/{quote(container.id, safe='')}"
+        answer = self._http.find(url, "the deposition", missing=VANISHED)
+        if answer is None:
             raise draft_gone(container.link or container.id)
         return answer.tree()
 

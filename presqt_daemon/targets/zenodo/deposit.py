@@ -64,8 +64,8 @@ class DepositApi(DraftsApi):
 
     def existing(self, identity: str) -> Container:
         url, doing = self.draft_url(identity), f"deposition {identity}"
-        answer = self.ask("GET", url, doing=doing, expect=(200, *VANISHED))
-        if answer.status in VANISHED:
+        answer = self._http.find(url, doing, missing=VANISHED)
+        if answer is None:
             raise no_such_resource(identity)
         deposition = answer.tree()
         if _is_published(deposition):

@@ -190,12 +190,12 @@ class DraftFiles(KeyedFiles):
     def _entries(self, container: Container) -> dict[str, Mapping[str, Any]]:
         """All that the server knows of the draft's files, or of the record's that it became."""
         doing = "the list of files"
-        answer = self._http.ask("GET", self._files(container), doing=doing, expect=(200, 404))
-        if answer.status == 404 and container.id not in self._published:
+        answer = self._http.find(self._files(container), doing)
+        if answer is None and container.id not in self._published:
             # an earlier go has published it, and its draft is no more
             self._published.add(container.id)
-            answer = self._http.ask("GET", self._files(container), doing=doing, expect=(200, 404))
-        if answer.status == 404:
+            answer = self._http.find(self._files(container), doing)
+        if answer is None:
             self._published.discard(container.id)
             raise draft_gone(container.link or container.id)
         rows = objects_in(answer.tree(), "entries")

@@ -185,7 +185,7 @@ class KeyedFiles(ABC):
 
         Raises FileExistsError when another content stands for the path and is not to be replaced.
         """
-        md5 = file.digests["md5"].lower()
+        md5 = file.digest("md5")
         old = let_go_with(replaces)
         stored = self._store(KeyedPut(container=container, file=file, md5=md5, old=old))
         if stored.md5 != md5:

@@ -70,10 +70,9 @@ class RecordsApi(DraftsApi):
 
     def existing(self, identity: str) -> Container:
         url, doing = self._record(identity), f"record {identity}"
-        answer = self.ask("GET", f"{url}/draft", doing=doing, expect=(200, 404))
-        if answer.status == 404:
-            record = self.ask("GET", url, doing=doing, expect=(200, 404))
-            if record.status == 404:
+        answer = self._http.find(f"{url}/draft", doing, headers=self.HEADERS)
+        if answer is None:
+            if self._http.find(url, doing, headers=self.HEADERS) is None:
                 raise no_such_resource(identity)
             raise UserFault("bad-request", PUBLISHED.format(id=identity))
         draft = answer.tree()
@@ -99,8 +98,8 @@ class RecordsApi(DraftsApi):
 
     def _published_link(self, container: Container) -> str | None:
         url = self._record(container.id)
-        answer = self.ask("GET", url, doing="the record", expect=(200, 403, 404))
-        if answer.status != 200:
+        answer = self._http.find(url, "the record", missing=(403, 404), headers=self.HEADERS)
+        if answer is None:
             return None
         return link_in(answer.tree(), "self_html") or container.link or ""
 
