@@ -1,7 +1,7 @@
 """A container gets its files: sent, committed, judged by the target's word, and listed at last."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import PurePosixPath
 
@@ -9,9 +9,10 @@ from presqt_daemon.model import FileResult, Fixity, Outcome
 from presqt_daemon.targets.base import Item, Traits
 from presqt_daemon.upload.calls.threads import TargetThreads
 from presqt_daemon.upload.containers.confirm import (
+    LOOK_AGAIN_SECONDS,
+    UNLISTED,
+    Doubtful,
     OtherFiles,
-    ask_until_shown,
-    find_doubtful,
     listed_by_key,
 )
 from presqt_daemon.upload.parcels.decide import Parcel, folders_in, refuse_conflict
@@ -58,14 +59,14 @@ class Delivery:
     def _confirm(self, listing: Mapping[PurePosixPath, Item], parcels: Iterable[Parcel]) -> None:
         """Look again for what the listing does not show as stored; then send it once more."""
         transfer = self._transfer
+        key = transfer.target.traits.names.key
         sent = (
-            (parcel, outcome)
+            Doubtful(parcel=parcel, outcome=outcome, item=listing.get(key(parcel.remote)))
             for parcel in parcels
             if (outcome := transfer.delivered.get(parcel.name)) is not None
             and not self._summary.has_failed(parcel.name)
         )
-        doubtful = find_doubtful(sent, listing, transfer.target.traits.names, self._load.algorithm)
-        doubtful = ask_until_shown(doubtful, transfer.look_up, self._threads, self._load.algorithm)
+        doubtful = self._ask_until_shown(self._not_shown(sent))
         missing = [one for one in doubtful if one.item is None]
         for result in self._threads.each(
             lambda one: transfer.send_again(one.parcel, None, one.outcome), missing
@@ -75,11 +76,26 @@ class Delivery:
         if missing:
             self._commit()
             doubtful = [one for one in doubtful if one.item is not None]
-            doubtful += ask_until_shown(
-                missing, transfer.look_up, self._threads, self._load.algorithm
-            )
+            doubtful += self._ask_until_shown(missing)
         for one in doubtful:
             self._settle(transfer.give_up(one.parcel, one.item, one.outcome))
+
+    def _not_shown(self, sent: Iterable[Doubtful]) -> list[Doubtful]:
+        return [one for one in sent if not one.is_shown(self._load.algorithm)]
+
+    def _ask_until_shown(self, doubtful: list[Doubtful]) -> list[Doubtful]:
+        """Those that remain after three looks at each by its own address, within a minute."""
+        for seconds in LOOK_AGAIN_SECONDS:
+            if not doubtful:
+                break
+            self._threads.wait(seconds, UNLISTED)
+            doubtful = self._not_shown(self._threads.each(self._look_again, doubtful))
+        return doubtful
+
+    def _look_again(self, one: Doubtful) -> Doubtful:
+        look_up = self._transfer.look_up
+        item = self._threads.patience.call(lambda _doubtful: look_up(one.parcel))
+        return replace(one, item=item)
 
     def _make_folders(self, listing: Mapping[PurePosixPath, Item]) -> None:
         traits = self._transfer.target.traits

@@ -1,7 +1,7 @@
 """What the target answered is what is there: the container as it is listed after the last put."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from presqt_daemon.model import Fixity, Outcome
@@ -18,11 +18,17 @@ UNLISTED = "the target to show a file that it has taken"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubtful:
-    """A file that the target says it has stored, and does not show so; `item` as it is shown."""
+    """A file that the target says it has stored, and may not show so; `item` as it is shown."""
 
     parcel: Parcel
     outcome: Outcome
     item: Item | None
+
+    def is_shown(self, algorithm: str | None) -> bool:
+        """Whether it stands there, with the same size and digest as far as those are told."""
+        if self.item is None or self.item.is_folder:
+            return False
+        return compare(self.parcel, self.item, algorithm).fixity is not Fixity.MISMATCHED
 
 
 def listed_by_key(
@@ -34,41 +40,6 @@ def listed_by_key(
     if names.changes_nothing:
         return dict(listing)
     return {names.key(path): item for path, item in listing.items()}
-
-
-def find_doubtful(
-    sent: Iterable[tuple[Parcel, Outcome]],
-    listing: Mapping[PurePosixPath, Item],
-    names: NameRules,
-    algorithm: str | None,
-) -> list[Doubtful]:
-    """The files that the listing does not show, or shows with another size or digest."""
-    found = (
-        Doubtful(parcel=parcel, outcome=outcome, item=listing.get(names.key(parcel.remote)))
-        for parcel, outcome in sent
-    )
-    return [one for one in found if not _is_shown(one, algorithm)]
-
-
-def ask_until_shown(
-    doubtful: list[Doubtful],
-    look_up: Callable[[Parcel], Item | None],
-    threads: TargetThreads,
-    algorithm: str | None,
-) -> list[Doubtful]:
-    """Those that remain after three looks at each by its own address, within a minute."""
-    for seconds in LOOK_AGAIN_SECONDS:
-        if not doubtful:
-            break
-        threads.wait(seconds, UNLISTED)
-        looked = threads.each(
-            lambda one: replace(
-                one, item=threads.patience.call(lambda _doubtful: look_up(one.parcel))
-            ),
-            doubtful,
-        )
-        doubtful = [one for one in looked if not _is_shown(one, algorithm)]
-    return doubtful
 
 
 class OtherFiles:
@@ -91,9 +62,3 @@ class OtherFiles:
                 # an adapter may show one file under its own path and under the asked one
                 self.paths.discard(item.path)
             yield parcel
-
-
-def _is_shown(one: Doubtful, algorithm: str | None) -> bool:
-    if one.item is None or one.item.is_folder:
-        return False
-    return compare(one.parcel, one.item, algorithm).fixity is not Fixity.MISMATCHED
