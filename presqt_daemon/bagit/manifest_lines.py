@@ -14,6 +14,10 @@ from presqt_daemon.digest import hex_length
 from presqt_daemon.findings import shown
 
 _TAG_MANIFEST = re.compile(r"tagmanifest-[^/]+\.txt", re.DOTALL)
+_BENT = {
+    "path-not-encoded": "holds a percent sign that should be written %25",
+    "path-normalization": "has the other Unicode normalization than the file's name",
+}
 
 
 class LineReader:
@@ -91,7 +95,13 @@ class LineReader:
             if self._is_out_of_place(number, name):
                 return
             if bent:
-                self._note_bent(bent, number, name, path)
+                self._findings.add(
+                    bent,
+                    name,
+                    f"its name in {shown(self._file.name, 60)}, line {number}, {_BENT[bent]}",
+                    expected=name,
+                    found=path,
+                )
             self.listed[name] = checksum
             self._written[name] = path
             return
@@ -208,19 +218,6 @@ class LineReader:
             self._file.name,
             "names more files that are not in the bag than can be listed; the rest is not read",
             hint="Bag the files anew",
-        )
-
-    def _note_bent(self, code: str, number: int, name: str, path: str) -> None:
-        what = {
-            "path-not-encoded": "holds a percent sign that should be written %25",
-            "path-normalization": "has the other Unicode normalization than the file's name",
-        }[code]
-        self._findings.add(
-            code,
-            name,
-            f"its name in {shown(self._file.name, 60)}, line {number}, {what}",
-            expected=name,
-            found=path,
         )
 
     def _note_repeat(self, number: int, path: str, before: str, now: str) -> None:

@@ -136,13 +136,15 @@ class _Meter:
 
     def __init__(self, found: BagPreview, report: Callable[[Report], None]) -> None:
         self._report = report
-        self._bytes_total, self._files_total = found.unpacked_bytes, len(found.members)
-        self._bytes = self._files = 0
-        self._next_bytes, self._next_files = PROGRESS_BYTES, PROGRESS_FILES
+        self._now = self._told = Progress(
+            bytes_done=0,
+            bytes_total=found.unpacked_bytes,
+            files_done=0,
+            files_total=len(found.members),
+        )
 
     def began(self, number: int, reason: str) -> None:
-        self._bytes = self._files = 0
-        self._next_bytes, self._next_files = PROGRESS_BYTES, PROGRESS_FILES
+        self._now = self._told = replace(self._now, bytes_done=0, files_done=0)
         message = f"Attempt {number}: {reason}, so the bag is written again."
         self._report(
             Attempt(
@@ -152,23 +154,17 @@ class _Meter:
         )
 
     def advance(self, count: int, files: int) -> None:
-        self._bytes += count
-        self._files += files
+        now, told = self._now, self._told
+        self._now = now = replace(
+            now, bytes_done=now.bytes_done + count, files_done=now.files_done + files
+        )
         if (
-            self._bytes >= self._next_bytes
-            or self._files >= self._next_files
-            or self._files == self._files_total
+            now.bytes_done - told.bytes_done >= PROGRESS_BYTES
+            or now.files_done - told.files_done >= PROGRESS_FILES
+            or now.files_done == now.files_total
         ):
-            self._next_bytes = self._bytes + PROGRESS_BYTES
-            self._next_files = self._files + PROGRESS_FILES
-            self._report(
-                Progress(
-                    bytes_done=self._bytes,
-                    bytes_total=self._bytes_total,
-                    files_done=self._files,
-                    files_total=self._files_total,
-                )
-            )
+            self._told = now
+            self._report(now)
 
 
 def pulse_of(report: Callable[[Report], None]) -> Callable[[], None]:

@@ -17,7 +17,7 @@ from presqt_daemon.config import StagingConfig
 from presqt_daemon.model import Finding
 from presqt_daemon.staging.folders import Creator, make_folders
 from presqt_daemon.staging.preview import PAYLOAD, BagPreview
-from presqt_daemon.staging.readback import Growing, Lanes
+from presqt_daemon.staging.readback import Lanes
 from presqt_daemon.staging.second_writer import SecondWriter
 from presqt_daemon.staging.small import Kept, Small, is_small, write_small
 from presqt_daemon.system.files import write_all
@@ -147,18 +147,15 @@ class _Unpacking:
         with Lanes(from_disk=self.how.from_disk) as lanes:
             for path, member, names in files:
                 growing = lanes.begin(path, self.creator.create(path), member.size, names)
-                self._write_large(lanes, growing, member)
+                for count in self._pieces(growing.fd, member):
+                    lanes.wrote(growing, count)
+                    self.how.progress(count, 0)
+                lanes.complete(growing)
+                self.how.progress(0, 1)
             for back in lanes.finish():
                 member = self.bag.members[back.path]
                 is_same = back.crc == member.crc and back.size_read == member.size
                 self._note_file(back.path, back.digests, is_same=is_same)
-
-    def _write_large(self, lanes: Lanes, growing: Growing, member: Member) -> None:
-        for count in self._pieces(growing.fd, member):
-            lanes.wrote(growing, count)
-            self.how.progress(count, 0)
-        lanes.complete(growing)
-        self.how.progress(0, 1)
 
     def _pieces(self, fd: int, member: Member) -> Iterator[int]:
         """Write a file piece by piece, their bytes; stored ones are copied inside the kernel."""
