@@ -59,6 +59,10 @@ OVER: Mapping[str, tuple[str, Callable[[], Files]]] = {
         "tag-files-too-large",
         lambda: _many(3, (b"#" * 15_000 + b"\n") * 400),
     ),
+    "120,000 lines in two manifests": (
+        "tag-file-too-many-lines",
+        lambda: _many(2, b"#\n" * 60_000),
+    ),
     "more manifests than there are algorithms": (
         "too-many-manifests",
         lambda: _many(MAX_MANIFESTS, b""),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from presqt_daemon.bagit.findings import RULES
 from presqt_daemon.config import StagingConfig
 from presqt_daemon.errors import HouseFault, PresqtError, UserFault
 from presqt_daemon.messages import Alive, Attempt, Progress, Reached, Report, Surveyed
@@ -309,6 +310,39 @@ def test_too_many_files_are_too_large(tmp_path: Path) -> None:
     fault = Desk(tmp_path, bag_zip()).fault(config=StagingConfig(max_files=1))
     assert fault.code == "too-large"
     assert "staging.max_files" in fault.message
+
+
+LIMITS = {
+    "tag-file-too-large", "tag-file-too-many-lines", "tag-file-line-too-long",
+    "tag-files-too-large", "too-many-manifests", "too-many-unknown-names",
+}  # fmt: skip
+DECLARED = {
+    "no-declaration", "declaration-malformed", "declaration-order", "declaration-spacing",
+    "declaration-label-case", "declaration-bom", "version-malformed", "version-unsupported",
+    "encoding-unknown",
+}  # fmt: skip
+
+
+def test_no_finding_becomes_another_error_because_its_section_is_told_otherwise() -> None:
+    by_section: dict[str, set[str]] = {}
+    for code, rule in RULES.items():
+        by_section.setdefault(rule.source, set()).add(code)
+    assert (by_section["2.1.1"], by_section["5"]) == (DECLARED, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error"),
+    [
+        ("bag-info.txt", b"A: " + b"x" * (1 << 20), "too-large"),
+        ("bagit.txt", b"BagIt-Version: 7\n", "malformed-bag"),
+        ("bag-info.txt", b"nonsense\n", "invalid-bag"),
+    ],
+)
+def test_a_tag_file_is_over_a_limit_or_no_declaration_or_wrong(
+    name: str, content: bytes, error: str, tmp_path: Path
+) -> None:
+    tree = bag_tree(PAYLOAD, tag_manifest=False)
+    assert Desk(tmp_path, zip_bytes({**tree, name: content})).fault().code == error
 
 
 @pytest.mark.parametrize("spoilt", [1, 2])

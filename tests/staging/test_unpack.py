@@ -290,7 +290,9 @@ def test_a_bomb_behind_a_small_size_writes_no_more_than_it_declares(
 
 def test_many_large_files_are_digested_behind_the_writer(tmp_path: Path) -> None:
     files = {f"f{n}": bytes([n]) * 400_000 for n in range(40)}
+    before = len(os.listdir("/proc/self/fd"))
     result = unpack_zip(zip_of(files, STORED), tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == before
     assert result.digests == {name: expected(content) for name, content in files.items()}
 
 
