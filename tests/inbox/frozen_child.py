@@ -39,7 +39,8 @@ class Freezer:
             self._left -= 1
             is_it = self._left == 0
         if is_it:
-            os.kill(os.getpid(), signal.SIGSTOP)
+            # to this very thread: sent to the process, it may stop when the change has been made
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
     def _is_ours(self, path: object) -> bool:
         """Below the base; a relative one is one in an open folder of ours."""
