@@ -65,6 +65,12 @@ def held(house: House) -> Held:
     )
 
 
+def open_things(house: House) -> list[str]:
+    """What the daemon's descriptors are."""
+    folder = Path(f"/proc/{house.family()[0].pid}/fd")
+    return sorted(os.readlink(link) for link in folder.iterdir())
+
+
 def pass_through(house: House, first: int, count: int) -> None:
     """So many tickets, a few at a time, to their end."""
     for start in range(first, first + count, 10):
@@ -102,7 +108,7 @@ def test_ticket_after_ticket_leaves_nothing_open_and_nothing_behind(
     try:
         wait_until(is_flat, 10)
     except AssertionError:
-        raise AssertionError(f"{before} became {held(house)}") from None
+        raise AssertionError(f"{before} became {held(house)}: {open_things(house)}") from None
     after = held(house)
     record_property("before", str(before))
     record_property("after", str(after))

@@ -24,13 +24,13 @@ from tests.house.shelf import Fault, Shelf
 
 SENDERS = 1000
 SETTLE_SECONDS = 0.2
-TICKET_SECONDS = SETTLE_SECONDS + 2.0
-COPIED_TICKET_SECONDS = SETTLE_SECONDS + 5.0
+TICKET_SECONDS = SETTLE_SECONDS + 7.0
+COPIED_TICKET_SECONDS = SETTLE_SECONDS + 10.0
 """Where the inbox lies on another disk, a small drop is copied too, and its syncs wait for those of
-the long copies. These limits show a block, not a slow disk; how long it takes is measured by
-tests/bench/pipeline.py."""
+the long copies. These limits are ten times what is usual and show a block, not a busy machine; how
+long it takes is measured by tests/bench/pipeline.py."""
 
-END_SECONDS = 10.0
+END_SECONDS = 30.0
 SMALL_BAGS = 10
 LARGE_BAGS_AHEAD = 4
 """Two in staging, and the next two."""

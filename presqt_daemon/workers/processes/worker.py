@@ -85,6 +85,8 @@ class Worker:
             self._pidfd = None
         with contextlib.suppress(ValueError):
             self.process.close()
+        # one that has not been reaped yet keeps its pipes until nobody refers to it any more
+        del self.process
 
     @property
     def _end(self) -> int:
