@@ -123,8 +123,14 @@ class Journal:
         path: Path,
         clock: Callable[[], float] = time.monotonic,
         before_each: Callable[[], None] = lambda: None,
+        *,
+        is_shared: bool = False,
     ) -> None:
-        """`before_each` is called before each write, and may not return."""
+        """`before_each` is called before each write, and may not return.
+
+        `is_shared`: other hosts may go on from here, who see only what has reached the share.
+        """
+        self._is_shared = is_shared
         self._path = path
         self._lines = LineWriter(path)
         self._clock = clock
@@ -139,11 +145,11 @@ class Journal:
         """A container is about to be created; `is_noted`: the target's adapter notes it durably."""
         self._write({"creating": title}, durable=not is_noted)
 
-    def write_container(self, container: Container, *, is_found_again: bool = False) -> None:
-        """The container exists; one that is found by its mark need not outlive a power cut."""
+    def write_container(self, container: Container) -> None:
+        """The container exists; durable before a file is in it: a mark finds only an empty one."""
         tree = asdict(container)
         tree["state"] = dict(container.state)
-        self._write({"container": tree}, durable=not is_found_again)
+        self._write({"container": tree})
 
     def write_opened(self, identity: str) -> None:
         """The container has been opened for this ticket: by this text it is known under any id.
@@ -207,10 +213,11 @@ class Journal:
         """One row at once, which nothing waits for. Raises OSError."""
         with self._lock:
             self._before_each()
-            self._lines.append([row], durable=False)
+            self._lines.append([row], durable=self._is_shared)
 
     def _write(self, *more: dict[str, object], durable: bool = True) -> None:
         """Everything that waits and these rows. Raises MachineError."""
+        durable = durable or self._is_shared
         with self._lock:
             if not (self._rows or self._is_unsynced):
                 self._since = self._clock()

@@ -13,9 +13,9 @@ Every sync of a deposit, in its order, and what it promises after a power loss:
 4. `payload.jsonl`, the status, the folder of both: a stage that was told stays. A small bag's are
    told with what follows within a second, and need no sync of their own when that is the end.
 5. `journal.jsonl`, before a container is created at a target that keeps no note of that itself;
-   after that where it cannot be found again by its mark, or only as long as the adapter keeps its
-   note; each second while files are sent; before it is published: nothing is made twice. Its
-   folder once, for its name.
+   after that, before a file is in it, for by its mark only an empty one is found again; each second
+   while files are sent, and where hosts share the folder with each line; before it is published:
+   nothing is made twice. Its folder once, for its name.
 6. In a folder target: the note of what is to be made; the archive, when it has been made, before
    the journal knows it: what the journal knows is there; each file, before it gets its name; the
    folders with new names: what is called verified is on that disk.

@@ -94,7 +94,7 @@ def send(
         record = read_journal(folder.journal)
         mark = container_mark(folder, job.resolved, record)
         may_go_on = pass_always if job.fence is None else job.fence.pass_or_leave
-        journal = Journal(folder.journal, clock, may_go_on)
+        journal = Journal(folder.journal, clock, may_go_on, is_shared=job.fence is not None)
         reporter = Reporter(report, clock)
         reporting = threading.get_ident()
 

@@ -94,10 +94,7 @@ class ContainerOpening:
             identity = _identity_of(container)
         finally:
             self.report(Created(identity=identity))
-        # an adapter that notes itself what it makes forgets that when all is done, which may be
-        # before the ticket's record is durable
-        is_found_again = target.traits.carries_mark and not target.traits.creates_alone
-        self.journal.write_container(container, is_found_again=is_found_again)
+        self.journal.write_container(container)
         return container, warnings
 
     def _create(self, title: str, described: Mapping[str, object]) -> Container:
