@@ -1,7 +1,7 @@
 #!/bin/bash
 # The first process of a Linux of its own (user-mode-linux): its root is this machine's, read only.
-# It makes a disk, exports it by the kernel's NFS server, and runs the tests of tests/cluster/nfs/.
-# Given on the kernel's command line: TREE, PYTHON; the last line says how they ended.
+# It makes a disk, exports it by the kernel's NFS server, and runs a suite of tests there.
+# Given on the kernel's command line: TREE, PYTHON, SUITE; the last line says how they ended.
 set -uo pipefail
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/run TMPDIR=/run PYTHONDONTWRITEBYTECODE=1
 end() {
@@ -34,5 +34,5 @@ rpc.nfsd -N 3 -V 4 --no-udp 4 || end "no server"
 rpc.mountd -N 2 -N 3
 cd "$TREE" || end "no tree"
 "$PYTHON" -m pytest -p no:cacheprovider -n0 --full -q -ra --color=no -o timeout=1200 \
-  --basetemp=/run/share/tests tests/cluster/nfs
+  --basetemp=/run/share/tests "$SUITE"
 end "$?"
