@@ -78,15 +78,16 @@ class Worker:
         return None if code == _UNKNOWN_EXIT else code
 
     def close(self) -> None:
-        """Let go of the parent's handles; a worker that waits for a task ends by that."""
+        """Let go of the parent's handles, once; a worker that waits for a task ends by that."""
         self.channel.close()
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None
-        with contextlib.suppress(ValueError):
-            self.process.close()
-        # one that has not been reaped yet keeps its pipes until nobody refers to it any more
-        del self.process
+        with contextlib.suppress(ValueError, AttributeError):
+            process = self.process
+            # one that has not been reaped yet keeps its pipes until nobody refers to it any more
+            del self.process
+            process.close()
 
     @property
     def _end(self) -> int:

@@ -191,6 +191,33 @@ def test_a_large_message_comes_whole_and_what_was_said_before_the_end_is_heard()
     end(worker)
 
 
+def linger(channel: Connection) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    channel.send(Alive())
+    threading.Event().wait()
+
+
+def test_a_worker_that_is_let_go_of_before_it_is_reaped_keeps_no_pipe_open() -> None:
+    """Whoever has spoken with it may still refer to it: on a busy machine many did."""
+    worker = started(linger)
+    until(lambda: worker.receive(0.05)[0] == Alive(), "it to begin")
+    identity, pipe = worker.identity, os.readlink(f"/proc/self/fd/{worker.process.sentinel}")
+    worker.close()
+    identity.kill()
+    until(lambda: not identity.is_running(), "its end")
+
+    def is_closed() -> bool:
+        multiprocessing.active_children()  # as every start of a process does
+        for link in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if os.readlink(link) == pipe:
+                    return False
+        return True
+
+    until(is_closed, "its pipe to be closed")
+    worker.close()
+
+
 def unable(channel: Connection, verbosity: int, *, journal: bool) -> None:
     """A worker in a machine that has no memory left."""
     from presqt_daemon.workers.processes import pool  # noqa: PLC0415
