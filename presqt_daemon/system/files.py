@@ -6,7 +6,6 @@ import errno
 import functools
 import json
 import os
-import shutil
 import stat
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -247,21 +246,38 @@ def remove_tree(folder: Path) -> None:
     """Remove a folder and all below it; a missing one is fine. Follows no link."""
     try:
         try:
-            _remove(folder)
+            _remove(os.fspath(folder), None)
         except PermissionError:
             _open_up(folder)
-            _remove(folder)
+            _remove(os.fspath(folder), None)
     except FileNotFoundError:
         if os.path.lexists(folder):
             raise
 
 
-def _remove(path: Path) -> None:
-    """Remove whatever has this name; what a folder holds by descriptors, never by a path."""
-    if stat.S_ISDIR(path.lstat().st_mode):
-        shutil.rmtree(path)
-    else:
-        path.unlink()
+def _remove(name: str, above: int | None) -> None:
+    """Remove a name of an open folder, whatever it is; of a folder first what it holds.
+
+    By two calls fewer a folder than `shutil.rmtree`: each is a round trip where a share holds it.
+    """
+    try:
+        handle = os.open(name, _FOLDER_FLAGS, dir_fd=above)
+    except OSError as error:
+        if error.errno not in {errno.ENOTDIR, errno.ELOOP}:
+            raise
+        os.unlink(name, dir_fd=above)
+        return
+    try:
+        with os.scandir(handle) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for inner, is_folder in found:
+            if is_folder:
+                _remove(inner, handle)
+            else:
+                os.unlink(inner, dir_fd=handle)
+    finally:
+        os.close(handle)
+    os.rmdir(name, dir_fd=above)
 
 
 def _open_up(folder: Path) -> None:
