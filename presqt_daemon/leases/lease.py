@@ -172,6 +172,8 @@ class Lease:
 
         Does nothing where another has it. Raises OSError.
         """
+        if has_ended and self._is_forgotten:
+            return  # a beat that is due would make the file anew, and a crash would leave it
         try:
             self.keep()
         except FencedError:

@@ -267,6 +267,19 @@ def test_a_kill_at_the_end_leaves_a_heartbeat_that_tells_of_the_last_number(
     assert os.listdir(tmp_path) == []
 
 
+def test_a_ticket_that_has_ended_gets_no_beat_however_long_its_last_status_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill after such a beat left its file in a ticket that nobody opens again."""
+    host = Host("a", is_alone=True)
+    lease = take_lease(tmp_path, host.terms())
+    lease.forget_if_alone()
+    host.now += 10 * TTL
+    monkeypatch.setattr(lease_module, "write_heartbeat", pytest.fail)
+    lease.release(has_ended=True)
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_taker_waits_as_long_as_the_holder_counts_with(tmp_path: Path) -> None:
     patient = replace(Host("a").terms(), ttl=60.0)
     take_lease(tmp_path, patient)
