@@ -12,19 +12,17 @@ from presqt_daemon.profile import read_profile
 from presqt_daemon.receivers import ReceiverConfig
 from presqt_daemon.safe_text import HIDDEN, may_be_secret, names_secret
 from presqt_daemon.settings.complaints import Complaints
-from presqt_daemon.settings.parts import (
+from presqt_daemon.settings.engine import check_engine_settings
+from presqt_daemon.settings.receivers import (
     PARTS,
-    check_engine_settings,
     check_notify,
     check_receiver,
-    check_target,
     may_hold_address,
     pasted_address,
-    pasted_token,
-    problem_of_name,
-    problem_of_path,
 )
 from presqt_daemon.settings.sections import NAMED, SECTIONS, TOP, settings_of, target_settings
+from presqt_daemon.settings.targets import check_target, pasted_token
+from presqt_daemon.settings.texts import problem_of_name, problem_of_path
 from presqt_daemon.targets.definition import definition_of
 
 _WRONG_SHAPE = "must hold keys and values, each on a line of its own below it, further to the right"

@@ -12,7 +12,8 @@ import presqt_daemon.schemas
 from presqt_daemon.config import Config, TargetConfig
 from presqt_daemon.errors import ConfigError
 from presqt_daemon.receivers import ReceiverConfig
-from presqt_daemon.settings import config_from_tree, find_file, load_config, parts
+from presqt_daemon.settings import config_from_tree, find_file, load_config
+from presqt_daemon.settings import targets as target_entries
 from presqt_daemon.settings.schema import example, text_from_schema
 from presqt_daemon.settings.sections import NAMED, SECTIONS, settings_of, target_settings
 from presqt_daemon.system.yaml import read_yaml
@@ -240,7 +241,7 @@ def test_two_folder_targets_may_share_a_place() -> None:
 
 def test_a_plug_in_type_takes_options(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("vault", "vault_target", "presqt_daemon.targets")
-    monkeypatch.setattr(parts, "entry_points", lambda group: [point])
+    monkeypatch.setattr(target_entries, "entry_points", lambda group: [point])
     config = _load("targets: {a: {type: vault, options: {bucket: x, retries: 3}}}")
     assert config.targets["a"].options == {"bucket": "x", "retries": "3"}
 

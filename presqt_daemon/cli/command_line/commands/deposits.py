@@ -160,7 +160,7 @@ DEPOSITS = (
     ),
     Command(
         name="hold",
-        module="control",
+        module="hold",
         summary="take and stage drops, and send nothing new, until resume",
         options=_WANTED,
         examples=(
@@ -176,7 +176,7 @@ DEPOSITS = (
     ),
     Command(
         name="resume",
-        module="control",
+        module="hold",
         summary="end a hold; what was kept back goes in its order",
         options=_WANTED,
         examples=(
