@@ -39,6 +39,20 @@ def free_port() -> int:
         return port
 
 
+def osf_target(fake: OsfFake, root: Path) -> dict[str, object]:
+    """The settings of a target at a fake, whose token lies beside them."""
+    token = root / "token"
+    token.write_text(fake.token)
+    return {
+        "type": "osf",
+        "url": fake.api,
+        "token_file": str(token),
+        "workers": 4,
+        "connections": 1,
+        "time_limit": "5m",
+    }
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a process runs: its address, and the command that brings it there."""
@@ -113,21 +127,10 @@ class Cluster:
 
     def __post_init__(self) -> None:
         self.house = House(self.root, command=self.main.command)
-        token = self.root / "token"
-        token.write_text(self.fake.token)
         self.house.configure(
             engine="dask",
             engine_options={"address": self.address, "lease_ttl": f"{TTL}s"},
-            targets={
-                "osf": {
-                    "type": "osf",
-                    "url": self.fake.api,
-                    "token_file": str(token),
-                    "workers": 4,
-                    "connections": 1,
-                    "time_limit": "5m",
-                }
-            },
+            targets={"osf": osf_target(self.fake, self.root)},
         )
 
     @property

@@ -16,7 +16,7 @@ import psutil
 from presqt_daemon.leases.heartbeat import Heartbeat, TornHeartbeatError, read_heartbeat
 from presqt_daemon.system.host import host_of
 from tests.bags import bag_zip
-from tests.cluster.cluster import ALL_HERE, HERE, LONG, Place
+from tests.cluster.cluster import ALL_HERE, HERE, LONG, Place, osf_target
 from tests.fakes.osf import OsfFake
 from tests.fakes.server import Fault
 from tests.house.house import House, wait_until
@@ -48,20 +48,9 @@ class Hosts:
         self.house = House(self.root)
         if self.has_engine:
             return
-        token = self.root / "token"
-        token.write_text(self.fake.token)
         self.house.configure(
             engine_options={"lease_ttl": f"{TTL}s"},
-            targets={
-                "osf": {
-                    "type": "osf",
-                    "url": self.fake.api,
-                    "token_file": str(token),
-                    "workers": 4,
-                    "connections": 1,
-                    "time_limit": "10m",
-                }
-            },
+            targets={"osf": osf_target(self.fake, self.root)},
         )
 
     def start(self, *names: str) -> None:
