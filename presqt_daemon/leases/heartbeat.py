@@ -42,14 +42,22 @@ class TornHeartbeatError(Exception):
 
 
 def read_heartbeat(folder: Path) -> Heartbeat | None:
-    """The last beat, None without one. Raises TornHeartbeatError, OSError."""
+    """The last beat, None only where there is none by now. Raises TornHeartbeatError, OSError."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         handle = os.open(folder / HEARTBEAT_NAME, flags)
     except FileNotFoundError:
-        if not folder.is_dir():
-            raise  # a share that is away tells nothing of who has the ticket
-        return None
+        # a share that is away tells nothing of who has the ticket, nor does one that has come back
+        # since. And NFS clients answer from memory, for up to a minute, that a name is not there;
+        # they ask about a folder when it is opened (nfs(5), "close-to-open"), and forget its names
+        # where it has changed
+        above = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            handle = os.open(HEARTBEAT_NAME, flags, dir_fd=above)
+        except FileNotFoundError:
+            return None
+        finally:
+            os.close(above)
     try:
         content = os.read(handle, HEARTBEAT_BYTES)
     finally:
@@ -60,19 +68,6 @@ def read_heartbeat(folder: Path) -> Heartbeat | None:
             raise ValueError
     except (ValueError, TypeError, RecursionError, OverflowError):
         raise TornHeartbeatError from None
-    return beat
-
-
-def find_heartbeat(folder: Path) -> Heartbeat | None:
-    """As `read_heartbeat`, for hosts that share the folder: None only where there is none by now.
-
-    NFS clients answer from memory, for up to a minute, that a name is not there; they ask about a
-    folder when it is opened (nfs(5), "close-to-open"), and forget its names where it has changed.
-    """
-    beat = read_heartbeat(folder)
-    if beat is None:
-        os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-        beat = read_heartbeat(folder)
     return beat
 
 

@@ -6,7 +6,6 @@ from presqt_daemon.leases.fence import STALE_SHARE
 from presqt_daemon.leases.heartbeat import (
     Heartbeat,
     TornHeartbeatError,
-    find_heartbeat,
     forget_epoch,
     read_heartbeat,
     take_epoch,
@@ -34,7 +33,7 @@ def take_lease(
     """
     clock = terms.clock
     before = {} if before is None else before
-    seen, since, won_by_others = _read(folder, terms), clock(), 0
+    seen, since, won_by_others = _read(folder), clock(), 0
     known = before.pop(folder, None)
     if known is not None and known[0] == seen:
         _, since, won_by_others = known
@@ -58,7 +57,7 @@ def take_lease(
             before[folder] = (seen, since, won_by_others)
             raise HeldElsewhereError(folder.name)
         terms.sleep(max(MIN_POLL_SECONDS, terms.ttl * POLL_SHARE))
-        now = _read(folder, terms)
+        now = _read(folder)
         if now != seen:
             if now is not None and not isinstance(now, bytes) and not now.is_released:
                 raise HeldElsewhereError(folder.name)
@@ -70,7 +69,7 @@ def _begin(folder: Path, number: int, first: int, tried: float, terms: LeaseTerm
 
     The files of the numbers from `first` on go.
     """
-    found = None if terms.is_alone else _read(folder, terms)
+    found = None if terms.is_alone else _read(folder)
     if isinstance(found, Heartbeat) and found.epoch >= number:
         raise HeldElsewhereError(folder.name)
     if terms.clock() - tried >= terms.ttl * STALE_SHARE:
@@ -95,11 +94,11 @@ def _win(folder: Path, number: int, terms: LeaseTerms) -> bool:
         raise
 
 
-def _read(folder: Path, terms: LeaseTerms) -> Heartbeat | bytes | None:
+def _read(folder: Path) -> Heartbeat | bytes | None:
     """The last beat; what cannot be read as one is nobody's, and changes like one."""
     try:
         # who believed a name that was missing would take a ticket from a holder that lives
-        return read_heartbeat(folder) if terms.is_alone else find_heartbeat(folder)
+        return read_heartbeat(folder)
     except TornHeartbeatError:
         return b""
 

@@ -107,12 +107,14 @@ def test_a_name_that_a_share_remembers_as_missing_is_no_free_ticket(
     remembered = {tmp_path / HEARTBEAT_NAME}
     ask = os.open
 
-    def open_as_a_client(path: Path, flags: int, mode: int = 0o777) -> int:
+    def open_as_a_client(
+        path: Path, flags: int, mode: int = 0o777, dir_fd: int | None = None
+    ) -> int:
         if flags & os.O_DIRECTORY:
             remembered.clear()
         if path in remembered:
             raise FileNotFoundError(path)
-        return ask(path, flags, mode)
+        return ask(path, flags, mode, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", open_as_a_client)
     with pytest.raises(HeldElsewhereError):
@@ -473,3 +475,25 @@ def test_the_file_has_one_size_whatever_it_holds(tmp_path: Path) -> None:
         lease.beat()
         assert (tmp_path / HEARTBEAT_NAME).stat().st_size == 512
     assert isinstance(read_heartbeat(tmp_path), Heartbeat)
+
+
+def test_a_share_that_comes_back_in_this_moment_has_the_beat_that_it_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its holder took that for the end of its lease and left."""
+    folder, away = tmp_path / "here", tmp_path / "away"
+    folder.mkdir()
+    lease = take_lease(folder, Host("a").terms())
+    folder.rename(away)
+    really_open = os.open
+
+    def open_and_back(path: object, *more: object, **named: object) -> int:
+        try:
+            return really_open(path, *more, **named)  # type: ignore[arg-type]
+        finally:
+            if away.exists():
+                away.rename(folder)
+
+    monkeypatch.setattr(os, "open", open_and_back)
+    lease.beat()
+    assert folder.is_dir()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from presqt_daemon.errors import HouseFault
-from presqt_daemon.leases.heartbeat import TornHeartbeatError, find_heartbeat
+from presqt_daemon.leases.heartbeat import TornHeartbeatError, read_heartbeat
 from presqt_daemon.leases.lease import NotOursError
 from presqt_daemon.model import Stage
 from presqt_daemon.records.payload import read_fingerprint
@@ -210,7 +210,7 @@ def _asked_of(interruption: Interruption, now: float) -> str:
 def _is_begun(folder: TicketFolder) -> bool:
     """Whether somebody has the ticket, as its heartbeat says."""
     try:
-        beat = find_heartbeat(folder.path)
+        beat = read_heartbeat(folder.path)
     except TornHeartbeatError:
         return True
     return beat is not None and not beat.is_released

@@ -140,12 +140,14 @@ def test_a_run_is_begun_though_a_share_remembers_its_heartbeat_as_missing(
     remembered = {folder.path / HEARTBEAT_NAME}
     ask = os.open
 
-    def open_as_a_client(path: Path, flags: int, mode: int = 0o777) -> int:
+    def open_as_a_client(
+        path: Path, flags: int, mode: int = 0o777, dir_fd: int | None = None
+    ) -> int:
         if flags & os.O_DIRECTORY:
             remembered.discard(path / HEARTBEAT_NAME)
         if path in remembered:
             raise FileNotFoundError(path)
-        return ask(path, flags, mode)
+        return ask(path, flags, mode, dir_fd=dir_fd)
 
     with monkeypatch.context() as client:
         client.setattr(os, "open", open_as_a_client)
