@@ -17,8 +17,10 @@ from presqt_daemon.inbox.files.names import (
 from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, is_bag, list_folder, open_place
 from presqt_daemon.inbox.folder_context import FolderContext
 from presqt_daemon.inbox.leftovers import FolderLeftovers
-from presqt_daemon.inbox.non_drops import NonDrops
 from presqt_daemon.inbox.rejects import PAYLOAD_FOLDER, Rejects
+from presqt_daemon.inbox.set_aside_drops import resume_set_aside
+from presqt_daemon.inbox.taken_requests import TakenRequests
+from presqt_daemon.inbox.unused_sidecars import UnusedSidecars
 
 TURN_SECONDS = 2.0
 """After so long in one folder the others, and the requests in it, get a look."""
@@ -50,7 +52,8 @@ class Scan:
         """`hinted_in` hands over what events have named in a folder meanwhile."""
         self._context = context
         self._candidates = candidates
-        self._non_drops = NonDrops(context)
+        self._requests = TakenRequests(context)
+        self._sidecars = UnusedSidecars(context)
         self._leftovers = leftovers
         self._hinted_in = hinted_in
         self.closed: dict[InboxFolder, str] = {}
@@ -85,11 +88,11 @@ class Scan:
         # from now on what is hinted at here may be taken
         self._places[folder.path] = (folder.place, folder.identity)
         for name in kinds[NameKind.TAKEN_REQUEST]:
-            self._non_drops.go_on_with_request(folder, name)
+            self._requests.go_on_with_request(folder, name)
         for name in kinds[NameKind.REQUEST]:
-            self._non_drops.hand_on_request(folder, name)
+            self._requests.hand_on_request(folder, name)
         for name in kinds[NameKind.ASIDE]:
-            self._non_drops.resume_set_aside(folder, name)
+            resume_set_aside(self._context, folder, name)
         self._context.copies.find(folder, notes, kinds[NameKind.COPY])
         self._context.copies.remove_expired(folder, notes, kinds[NameKind.COPY])
         drops = [name for name in kinds[NameKind.DROP] if _is_drop_in(folder.place, name)]
@@ -99,15 +102,16 @@ class Scan:
         newcomers = self._look_at_drops(folder, drops, {})
         waiting = {same_name(name) for name in self._candidates.candidates.get(folder.place, {})}
         for name in kinds[NameKind.SIDECAR]:
-            self._non_drops.put_unused_sidecar_aside(
+            self._sidecars.put_unused_aside(
                 folder, name, found.inodes[name], is_awaited=sidecar_stem(name) in waiting
             )
-        self._non_drops.put_misnamed_sidecars_aside(
+        self._sidecars.put_misnamed_aside(
             folder, kinds[NameKind.NEAR_SIDECAR], found.inodes, notes, waiting
         )
         self._candidates.forget_all_but(folder.place, {*drops, *newcomers})
         sidecars = {*kinds[NameKind.SIDECAR], *kinds[NameKind.NEAR_SIDECAR]}
-        self._non_drops.forget_all_but(folder, sidecars, set(kinds[NameKind.TAKEN_REQUEST]))
+        self._sidecars.forget_all_but(folder, sidecars)
+        self._requests.forget_all_but(folder, set(kinds[NameKind.TAKEN_REQUEST]))
         began = self._context.clock()
         for name, mode in found.odd:
             if self._is_halted or self._context.clock() - began > TURN_SECONDS:
@@ -149,7 +153,8 @@ class Scan:
     def end_round(self, places: set[InboxFolder]) -> None:
         """Folders that are not among these are gone."""
         self._candidates.forget_places_but(places)
-        self._non_drops.forget_places_but(places)
+        self._requests.forget_places_but(places)
+        self._sidecars.forget_places_but(places)
         self._places = {path: known for path, known in self._places.items() if known[0] in places}
         self._kept = {path: names for path, names in self._kept.items() if path in self._places}
         identities = {identity for _, identity in self._places.values()}
@@ -161,7 +166,7 @@ class Scan:
         ignore = self._context.config.intake.ignore
         kinds = {name: kind_of(name, ignore) for name in hinted}
         for name in [name for name, kind in kinds.items() if kind is NameKind.REQUEST]:
-            self._non_drops.hand_on_request(folder, name)
+            self._requests.hand_on_request(folder, name)
         return {
             name: None
             for name in hinted

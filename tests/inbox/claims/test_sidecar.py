@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from presqt_daemon.config import Config
-from presqt_daemon.inbox import Inbox, non_drops
+from presqt_daemon.inbox import Inbox, unused_sidecars
 from presqt_daemon.inbox.answers.events import Event
 from presqt_daemon.inbox.claims.sidecar import names_in, read_sidecar, remove_sidecar
 from presqt_daemon.inbox.files.places import InboxFolder, open_place
@@ -164,7 +164,7 @@ def test_a_nearly_right_name_refuses_the_drop_and_names_the_right_one(
 def test_a_nearly_right_name_that_comes_after_the_zip_is_put_aside_and_is_no_ticket(
     daemon: Running, config: Config, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(non_drops, "LATE_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr(unused_sidecars, "LATE_AFTER_SECONDS", 0.2)
     drop(ZIP, config.inbox / "bag.zip")
     daemon.claim()
     (config.inbox / name).write_text("title: T\n")
