@@ -3,7 +3,9 @@
 At the end, how many calls the contracts have seen.
 """
 
+import random
 import signal
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +46,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group(suite))
     if config.getoption("--full"):
         return
+    alike: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         if item.get_closest_marker("full") is not None:
             item.add_marker(pytest.mark.skip(reason="only with --full"))
+        elif item.get_closest_marker("sampled") is not None:
+            alike[item.nodeid.partition("[")[0]].append(item)
+    for name, cases in alike.items():
+        marker = cases[0].get_closest_marker("sampled")
+        assert marker is not None
+        # the same ones each time: what fails here fails there
+        left_out = random.Random(name).sample(cases, max(0, len(cases) - marker.args[0]))
+        for item in left_out:
+            item.add_marker(pytest.mark.skip(reason="not in the sample; all with --full"))
 
 
 @pytest.fixture(scope="session")

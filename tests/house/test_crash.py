@@ -120,6 +120,7 @@ def assert_all_is_well(house: House, shelf: Shelf, count: int) -> None:
     assert sum(name.endswith(".ticket.json") for name in left) == count
 
 
+@pytest.mark.sampled(10)
 @pytest.mark.parametrize("point", sorted({*failpoints()} - ASKED_ONLY - EXPIRY_ONLY - START_ONLY))
 def test_a_death_at_this_point_loses_and_doubles_nothing(
     tmp_path: Path, shelf: Shelf, point: str
@@ -149,6 +150,7 @@ def test_a_death_at_this_point_loses_and_doubles_nothing(
         assert_all_is_well(house, shelf, 3)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("point", sorted(ASKED_ONLY))
 def test_a_death_at_this_point_loses_no_retry_and_repeats_none(
     tmp_path: Path, shelf: Shelf, point: str

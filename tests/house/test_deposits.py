@@ -150,6 +150,7 @@ def kill_all(house: House) -> None:
     psutil.wait_procs(family, 10)
 
 
+@pytest.mark.sampled(3)
 def test_a_deposit_killed_half_way_is_finished_and_nothing_goes_twice(
     house: House, place: Place
 ) -> None:

@@ -118,6 +118,7 @@ def test_one_file_that_the_target_cannot_take_holds_up_nobody(house: House, shel
     assert "is held" not in house.log
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("form", "cause", "seconds"),
@@ -214,6 +215,7 @@ def test_a_rate_limit_holds_all_tickets_of_its_target(house: House, shelf: Shelf
     assert len(shelf.requests) == 1
 
 
+@pytest.mark.full
 def test_a_target_lets_its_tickets_go_after_an_outage_however_the_one_that_asks_ends(
     house: House, shelf: Shelf
 ) -> None:

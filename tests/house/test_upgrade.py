@@ -186,6 +186,7 @@ def test_force_is_refused_while_the_job_runs_and_runs_it_again_afterwards(house:
     completed(house, not_run=state["run"])
 
 
+@pytest.mark.full
 def test_force_through_the_control_folder_changes_nothing_while_the_job_runs(
     house: House,
 ) -> None:
@@ -282,6 +283,7 @@ def killed_at_the_gate(house: House, count: int) -> None:
     assert records(house) < count
 
 
+@pytest.mark.full
 def test_folders_that_come_while_a_start_was_cut_get_their_records_too(house: House) -> None:
     killed_at_the_gate(house, 600)
     many(house, 3)
@@ -309,6 +311,7 @@ def test_a_ticket_that_failed_for_older_records_is_tried_again_for_newer_ones(
     assert records(house) == 1
 
 
+@pytest.mark.full
 def test_asking_again_sees_to_folders_that_came_after_the_job(house: House) -> None:
     house.start()
     many(house, 2)
@@ -393,6 +396,7 @@ def test_an_upload_of_the_older_schema_that_was_cut_is_gone_on_with_and_not_sent
     assert house.run("verify", folder.ticket).returncode == 0
 
 
+@pytest.mark.full
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is missing")
 def test_a_status_that_cannot_be_read_now_is_waited_for_and_not_made_anew(house: House) -> None:
     folder = kept("cut", house.uploads)
@@ -415,6 +419,7 @@ def snapshot(root: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("what", ["status", "record", "job"])
 @pytest.mark.parametrize("command", ["run", "prepare-upgrade"])
 def test_files_of_a_newer_version_are_not_touched(house: House, what: str, command: str) -> None:
@@ -715,6 +720,7 @@ def without(key: str) -> Callable[[Path], None]:
     return damage
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "damage",
     [

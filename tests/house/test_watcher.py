@@ -152,6 +152,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield house
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("way", range(len(WAYS)), ids=[way.__name__ for way in WAYS])
 def test_an_inbox_made_anew_is_found_and_watched_again(watched: House, way: int) -> None:
     first = 100 + 10 * way
