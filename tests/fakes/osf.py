@@ -9,7 +9,7 @@ that was run and asked, "issue" one of CenterForOpenScience/osf.io; the rest dev
 import itertools
 import re
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -115,9 +115,17 @@ class OsfFake(FakeServer):
 
     def new_node(self, title: str, **more: Any) -> Node:
         """A project that is simply there."""
-        node = Node(id=f"n{next(self._numbers):04d}", title=title, **more)
+        node = Node(id=self.new_node_id(), title=title, **more)
         self.nodes[node.id] = node
         return node
+
+    def new_node_id(self) -> str:
+        """The id of the next project."""
+        return f"n{next(self._numbers):04d}"
+
+    def listed_nodes(self) -> Iterable[Node]:
+        """The projects that the user's list shows."""
+        return self.nodes.values()
 
     def new_entity(
         self, node: str, kind: str, name: str, parent: str = "", content: bytes | None = None
@@ -198,7 +206,7 @@ class OsfFake(FakeServer):
             request,
             [
                 self._node(node)
-                for node in self.nodes.values()
+                for node in self.listed_nodes()
                 if tag is None or tag in node.attributes.get("tags", ())
             ],
         )

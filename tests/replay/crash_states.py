@@ -15,7 +15,8 @@ class CrashState:
     """One disk after a crash.
 
     `seen` are the tickets that somebody may have seen before it, `is_noted` says that the inbox
-    folder had been synced after the last note.
+    folder had been synced after the last note. `site` is the entry of the site's history that was
+    true then.
     """
 
     label: str
@@ -23,6 +24,7 @@ class CrashState:
     has_lost_power: bool
     seen: set[str] = field(default_factory=set)
     is_noted: bool = False
+    site: int = 0
 
     @property
     def is_single(self) -> bool:
@@ -103,11 +105,12 @@ def distinct(
     wanted: Iterator[tuple[int, str, Callable[[], State]]],
     seen_after: Callable[[int], set[str]],
     noted_after: Callable[[int], bool],
+    sites_after: Callable[[int], Iterable[int]],
     *,
     has_lost_power: bool,
 ) -> list[CrashState]:
     """Each state once, with all that had been seen on any way to it."""
-    found: dict[bytes, CrashState] = {}
+    found: dict[tuple[bytes, int], CrashState] = {}
     for count, label, make in wanted:
         files = make()
         digest = hashlib.sha256()
@@ -115,12 +118,13 @@ def distinct(
             content = files[path][1]
             digest.update(f"{path}\0{content is None}\0".encode("utf-8", "surrogateescape"))
             digest.update(hashlib.sha256(content or b"").digest())
-        state = found.setdefault(
-            digest.digest(),
-            CrashState(label=label, files=files, has_lost_power=has_lost_power),
-        )
-        state.seen |= seen_after(count)
-        state.is_noted |= noted_after(count)
+        for site in sites_after(count):
+            state = found.setdefault(
+                (digest.digest(), site),
+                CrashState(label=label, files=files, has_lost_power=has_lost_power, site=site),
+            )
+            state.seen |= seen_after(count)
+            state.is_noted |= noted_after(count)
     return list(found.values())
 
 

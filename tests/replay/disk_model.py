@@ -72,7 +72,7 @@ class Disk:
         self._folder_maker: dict[int, int] = {}
         self._made_as: dict[int, Entry] = {}
         self._handles: dict[tuple[int, int], int] = {}
-        self._ended: list[int] = []
+        self.ended: list[tuple[int, float]] = []  # changes at each call's end; when it began
         self._load(before, self._new(is_folder=True))
         self.now = dict(self.first)
 
@@ -94,7 +94,7 @@ class Disk:
         """Take in recorded calls; those elsewhere than below the root change nothing."""
         for call in calls:
             self._take(call)
-            self._ended.append(self.count)
+            self.ended.append((self.count, call.moment))
 
     def _take(self, call: Call) -> None:
         words = call.arguments
@@ -106,7 +106,7 @@ class Disk:
         elif name in {"fsync", "fdatasync"}:
             node = self._node_of(call.task, words[0])
             if node is not None:
-                begun = self._ended[call.begun - 1] if call.begun else 0
+                begun = self.ended[call.begun - 1][0] if call.begun else 0
                 self.count += 1
                 self.syncs.append(Sync(self.count, begun, node))
         elif name == "ftruncate":

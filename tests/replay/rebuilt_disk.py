@@ -8,7 +8,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +20,21 @@ TARGET = "kept00000"
 
 OTHER_BOOT = str(uuid.UUID(int=0x5EED, version=4))
 _UUID = re.compile(rb"\b([0-9a-f]{8})-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b")
-_NUMBER = re.compile(rb"\b\d{4,}\b")
+_NUMBER = re.compile(rb"(?<!localhost:)(?<!127\.0\.0\.1:)\b\d{4,}\b")
+"""What may be an inode; a port is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What all states of a recording share: its root, inode -> node, node -> mtime in ns."""
+    """What all states of a recording share: its root, inode -> node, node -> mtime in ns.
+
+    `site` is all that the site was, one after the other; nothing for a target without one.
+    """
 
     root: Path
     nodes: Mapping[int, int]
     times: Mapping[int, int]
+    site: Sequence[bytes] = (b"[]",)
 
 
 def target_name(index: int) -> str:
@@ -37,8 +42,10 @@ def target_name(index: int) -> str:
     return f"kept{index:05}"
 
 
-def rebuild(recorded: Recorded, state: CrashState, house: Path, index: int) -> set[str]:
-    """Lay a state's files out in a house; the ticket numbers that `seen` stands for there."""
+def rebuild(
+    recorded: Recorded, state: CrashState, house: Path, index: int
+) -> Callable[[bytes], bytes]:
+    """Lay a state's files out in a house; what makes the words there of words of the recording."""
     words = _words(recorded, state, house, index)
     own = [name for name in words if len(name) == 8] + [TARGET.encode()]
     places: dict[int, Path] = {}
@@ -70,7 +77,7 @@ def rebuild(recorded: Recorded, state: CrashState, house: Path, index: int) -> s
             place.write_bytes(_NUMBER.sub(lambda found: here.get(found[0], found[0]), text))
         then = recorded.times.get(node, earlier)
         os.utime(place, ns=(then, then))
-    return {_said(ticket.encode(), words).decode() for ticket in state.seen}
+    return lambda text: _said(text, words)
 
 
 def _words(recorded: Recorded, state: CrashState, house: Path, index: int) -> dict[bytes, bytes]:

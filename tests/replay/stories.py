@@ -5,7 +5,7 @@ import re
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from tests.house.house import House, open_house, wait_until
 from tests.replay.disk_model import Disk
 from tests.replay.rebuilt_disk import TARGET, Recorded
 from tests.replay.recorded_calls import CALLS, COMMAND, read_calls
+from tests.replay.web_site import OsfOfAccounts, token_of
 
 SETTINGS: dict[str, Any] = {
     "intake": {"settle": "500ms", "rescan": "2s", "incomplete_after": "1s"},
@@ -24,6 +25,9 @@ SETTINGS: dict[str, Any] = {
 }
 _TELL = 'f="$0/${PRESQT_EVENT_ID%%.*}"; echo "$PRESQT_EVENT_ID" >> "$f" && sync "$f" "$0"'
 """A receiver that has been told only once it is on the disk, under the ticket's number."""
+
+DEEP = {"W/0.txt": b"0", "W/1.txt": b"1", "W/in/2.txt": b"2"}
+"""Two requests at once, and a folder that must be there before a third."""
 
 _TICKET = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _NAME = re.compile(rf"{_TICKET.pattern}\.[0-9]+$", re.MULTILINE)
@@ -45,6 +49,14 @@ class Story:
     """Replayed on a disk that keeps a file's name only with its folder."""
     is_told: bool = False
     """Somebody is told of every end, before the crash and after it."""
+    is_web: bool = False
+    """The target is an OSF, where a container is made by a request; else a folder."""
+
+    def target(self, name: str, site: OsfOfAccounts) -> dict[str, Any]:
+        """The setting of a target."""
+        if not self.is_web:
+            return {"type": "folder", "path": name}
+        return {"type": "osf", "url": site.api, "token_env": f"TOKEN_{name}"}
 
     def receivers(self, root: Path) -> dict[str, Any]:
         """The setting; what is told is written below `told/`, a line each time."""
@@ -79,6 +91,11 @@ def put(house: House, name: str, content: bytes, folder: str = "", *, options: s
     drop(content, place)
 
 
+def tokens(names: Iterable[str]) -> dict[str, str]:
+    """What the daemon's environment tells of targets of the web."""
+    return {f"TOKEN_{name}": token_of(name) for name in names}
+
+
 def stored(*numbers: int) -> dict[str, bytes]:
     return {name: body for number in numbers for name, body in payload(number).items()}
 
@@ -108,6 +125,10 @@ def ask_again(house: House) -> None:
     (house.control / f"{house.tickets()[0]}.retry").touch()
 
 
+def drop_deep(house: House) -> None:
+    put(house, "0.zip", bag_zip(DEEP))
+
+
 STORIES = {
     "finished": Story(act=drop_one, drops={"0.zip": "finished"}, stored=stored(0)),
     "strict": Story(act=drop_one, drops={"0.zip": "finished"}, stored=stored(0), is_strict=True),
@@ -125,6 +146,7 @@ STORIES = {
         attempt=2,
         is_told=True,
     ),
+    "web": Story(act=drop_deep, drops={"0.zip": "finished"}, stored=DEEP, is_web=True),
 }
 
 
@@ -160,16 +182,17 @@ def halted(house: House) -> Iterator[None]:
                 process.resume()
 
 
-def record(story: Story, place: Path) -> tuple[Disk, Recorded]:
+def record(story: Story, place: Path, site: OsfOfAccounts) -> tuple[Disk, Recorded]:
     """Run a story under strace; its disk, which is proved to end as the real one did."""
     root = place / "root"
     root.mkdir()
     with open_house(
         root,
-        targets={TARGET: {"type": "folder", "path": TARGET}},
+        targets={TARGET: story.target(TARGET, site)},
         receivers=story.receivers(root),
         **SETTINGS,
     ) as house:
+        house.environment = tokens([TARGET])
         house.command = (*COMMAND, "-e", f"trace={CALLS}", "-o", str(place / "trace"))
         house.start()
         story.before(house)
@@ -213,7 +236,8 @@ def record(story: Story, place: Path) -> tuple[Disk, Recorded]:
     assert {**replayed, "log": b""} == {**real, "log": b""}
     times = {n: node.mtime_ns for n, node in enumerate(disk.nodes) if node.mtime_ns is not None}
     by_inode = {inodes[path]: node for path, node in nodes.items() if path in inodes}
-    return disk, Recorded(root=root, nodes=by_inode, times=times)
+    held = [said for _, said in site.history]
+    return disk, Recorded(root=root, nodes=by_inode, times=times, site=held)
 
 
 def told_of(house: House, ticket: str) -> list[str]:

@@ -29,14 +29,18 @@ from tests.replay.stories import (
     noted_in,
     record,
     seen_in,
+    tokens,
     told_of,
 )
+from tests.replay.web_site import Meanwhile, OsfOfAccounts
 
 HOUSEFUL = 200
 """States on which one daemon starts."""
 
-ORDINARY = {"group", "retried", "strict"}
+ORDINARY = {"group", "retried", "strict", "web"}
 MOMENTS = 12
+OTHERS = 30
+"""Moments far from any request, of which `--full` takes so many."""
 SAMPLE = 25
 SINGLES = 250
 """States in which one single change is lost or kept, of which `--full` takes so many a story."""
@@ -44,23 +48,35 @@ SINGLES = 250
 OURS = (".ticket.json", ".process_info.json", ".presqt-daemon.lock")
 
 
-def states_of(disk: Disk, counts: Collection[int]) -> list[CrashState]:
-    seen, noted = seen_in(disk), noted_in(disk)
+def states_of(disk: Disk, counts: Collection[int], meanwhile: Meanwhile) -> list[CrashState]:
+    about = seen_in(disk), noted_in(disk), meanwhile
     return [
-        *distinct(disk, killed_states(disk, counts), seen, noted, has_lost_power=False),
-        *distinct(disk, powerless_states(disk, counts), seen, noted, has_lost_power=True),
+        *distinct(disk, killed_states(disk, counts), *about, has_lost_power=False),
+        *distinct(disk, powerless_states(disk, counts), *about, has_lost_power=True),
     ]
 
 
-def faults_of(story: Story, recorded: Recorded, states: list[CrashState], root: Path) -> list[str]:
+def faults_of(
+    story: Story,
+    recorded: Recorded,
+    states: list[CrashState],
+    root: Path,
+    site: OsfOfAccounts,
+) -> list[str]:
     """What is wrong after a daemon has started on these states."""
     root.mkdir()
     names = [target_name(index) for index in range(len(states))]
-    targets = {name: {"type": "folder", "path": name} for name in names}
+    targets = {name: story.target(name, site) for name in names}
     receivers = story.receivers(root)
     with open_house(root, targets=targets, receivers=receivers, **SETTINGS) as house:
+        house.environment = tokens(names)
+        site.clear()
         house.uploads.mkdir(parents=True)
-        seen = [rebuild(recorded, state, root, index) for index, state in enumerate(states)]
+        seen: list[set[str]] = []
+        for index, state in enumerate(states):
+            said = rebuild(recorded, state, root, index)
+            site.restore(said(recorded.site[state.site]))
+            seen.append({said(ticket.encode()).decode() for ticket in state.seen})
         house.start()
 
         def ended() -> int:
@@ -86,7 +102,7 @@ def faults_of(story: Story, recorded: Recorded, states: list[CrashState], root: 
         faults = [f"no status: {tickets - set(infos)}"] if tickets - set(infos) else []
         faults += [f"of no target: {i}" for k in set(by_target) - {*names} for i in by_target[k]]
         for index, (name, state) in enumerate(zip(names, states, strict=True)):
-            told = list(faults_in(story, house, name, by_target[name], state))
+            told = list(faults_in(story, house, name, by_target[name], state, site))
             if gone := seen[index] - tickets:
                 told.append(f"tickets that were seen have vanished: {gone}")
             faults += [f"{state.label}: {fault}" for fault in told]
@@ -108,6 +124,7 @@ def faults_in(
     target: str,
     infos: list[dict[str, Any]],
     state: CrashState,
+    site: OsfOfAccounts,
 ) -> Iterator[str]:
     """What is wrong with one state's target."""
     ends = sorted((i["source_file"], i["status"]) for i in infos)
@@ -117,8 +134,10 @@ def faults_in(
     attempts = {story.attempt, 1} if state.has_lost_power else {story.attempt}
     if not {info["attempt"] for info in infos} <= attempts:
         yield f"attempts {[info['attempt'] for info in infos]}"
+    if story.is_web:
+        yield from site.faults_of(target)
     base = house.root / target
-    found = {
+    found = site.stored(target) | {
         str(path.relative_to(base)): path.read_bytes()
         for path in base.rglob("*")
         if path.is_file() and not path.relative_to(base).parts[0].startswith(".presqt-")
@@ -174,6 +193,12 @@ def untold_in(disk: Disk) -> Iterator[str]:
                 yield label
 
 
+@pytest.fixture
+def site() -> Iterator[OsfOfAccounts]:
+    with OsfOfAccounts() as site:
+        yield site
+
+
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs the program strace")
 
 
@@ -184,13 +209,20 @@ needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs 
     [pytest.param(name, marks=[] if name in ORDINARY else pytest.mark.full) for name in STORIES],
 )
 def test_a_crash_after_any_call_loses_and_doubles_nothing(
-    tmp_path: Path, name: str, full: bool
+    tmp_path: Path, name: str, full: bool, site: OsfOfAccounts
 ) -> None:
     story = STORIES[name]
-    disk, recorded = record(story, tmp_path)
+    disk, recorded = record(story, tmp_path, site)
     assert not story.is_told or not list(untold_in(disk))
-    dice, counts = random.Random(7), range(disk.count + 1)
-    states = states_of(disk, counts if full else dice.sample(counts, MOMENTS))
+    dice, meanwhile = random.Random(7), Meanwhile(disk, site.history)
+    near, counts = meanwhile.around_requests(), range(disk.count + 1)
+    wanted: Collection[int] = counts
+    if not full:
+        wanted = dice.sample(near or counts, min(MOMENTS, len(near or counts)))
+    elif near:
+        # claim and end are those of every target
+        wanted = {*near, *dice.sample(counts, OTHERS)}
+    states = states_of(disk, wanted, meanwhile)
     every = len(states)
     if full:
         singles = [state for state in states if state.is_single]
@@ -202,5 +234,5 @@ def test_a_crash_after_any_call_loses_and_doubles_nothing(
     faults: list[str] = []
     for first in range(0, len(states), HOUSEFUL):
         some = states[first : first + HOUSEFUL]
-        faults += faults_of(story, recorded, some, tmp_path / f"house{first}")
+        faults += faults_of(story, recorded, some, tmp_path / f"house{first}", site)
     assert not faults, f"{len(faults)} of {len(states)} states:\n" + "\n".join(faults[:40])
