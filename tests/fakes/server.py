@@ -204,6 +204,9 @@ class FakeServer:
         """What is known before the body is read; a Reply is sent at once, the body then dropped."""
         return None
 
+    def between(self, seen: Seen) -> None:
+        """Called after `before_body`, before the body is read; a test may wait here."""
+
     def refusal(self, seen: Seen, status: int) -> Any:
         """The JSON of a refusal that a fault asked for."""
         return {"message": "by order"}
@@ -339,6 +342,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(begun)
             self._read(seen, seen.size or 0)
             return
+        fake.between(seen)
         content = self._read(seen, seen.size or 0, spoil=how == "spoil")
         request = Request(**vars(seen), content=content, fault=how, begun=begun)
         reply = fake.answer(request)

@@ -8,6 +8,7 @@ import contextlib
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -48,6 +49,7 @@ from presqt_daemon.upload.ask_again import Now, PlaceAtTarget, ask_again
 from presqt_daemon.upload.calls.patience import MustWait
 from presqt_daemon.upload.fts_metadata import METADATA_ERROR
 from presqt_daemon.upload.send import SendJob
+from tests.targets.turns import send_at_once
 from tests.tickets.infos import finished_info
 from tests.upload.tickets import Supervisor, digests_of, job_for, staged
 
@@ -58,6 +60,9 @@ LIMITED_SECONDS = 7.0
 
 BIG = bytes(range(256)) * (10 << 10)
 """Two and a half blocks of a megabyte."""
+
+BOTH = ("one", "two")
+"""Two who send into one container."""
 
 NASTY = {
     "P/with space.txt": b"space",
@@ -539,40 +544,56 @@ class Conformance:
         target.close()
         return found
 
-    def test_two_tickets_into_one_container_at_once_lose_nothing(
-        self, site: Site, tmp_path: Path
-    ) -> None:
-        if self.traits(site).deferred or not self.traits(site).has_folders:
-            pytest.skip("work per container is serialised")
+    def both_into_one(self, site: Site, tmp_path: Path) -> tuple[str, list[SendJob]]:
+        """Somebody's container, and two tickets for it; each brings 20 files and `both.txt`."""
         identity = site.make("Theirs", {"keep.txt": b"keep"})
         payloads = [
             {**{f"{who}/{number}": b"x" for number in range(20)}, "both.txt": who.encode()}
-            for who in ("one", "two")
+            for who in BOTH
         ]
-        results = []
-
-        def send(payload: dict[str, bytes]) -> None:
-            job = job_for(
+        return identity, [
+            job_for(
                 staged(tmp_path, payload, extra=self.algorithms(site)),
                 site.config,
                 token=site.token,
                 resource_id=identity,
             )
-            results.append(self.send(site, Supervisor(), job))
+            for payload in payloads
+        ]
 
-        threads = [threading.Thread(target=send, args=(payload,)) for payload in payloads]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    def test_two_tickets_into_one_container_at_once_lose_nothing(
+        self, site: Site, tmp_path: Path
+    ) -> None:
+        if not self.traits(site).has_folders:
+            pytest.skip("a bag is one file of its own")
+        identity, jobs = self.both_into_one(site, tmp_path)
+        results = send_at_once(jobs, connect=lambda _config, _token: self.connect(site))
+        assert [result.failed_fixity for result in results] == [(), ()]
+        ignored = [result.ignored for result in results]
+        assert sorted(ignored) == [(), ("/both.txt",)]
         stored = site.files(identity)
-        assert len(results) == 2
         assert len(stored) == 42
-        assert stored["both.txt"] in {b"one", b"two"}
-        assert sum(result.ignored == ("/both.txt",) for result in results) <= 1
-        # where two puts at once make one file with two versions, who has lost it is told
-        told = sorted(result.failed_fixity for result in results)
-        assert told in ([(), ()], [(), ("/both.txt",)])
+        assert stored["both.txt"].decode() == BOTH[ignored.index(())]
+
+    def test_two_installations_at_one_container_are_told_what_is_there(
+        self, site: Site, tmp_path: Path
+    ) -> None:
+        """They know nothing of each other, so no turns are taken."""
+        if not self.traits(site).has_folders or not self.names_are_unique:
+            pytest.skip("what both bring stands side by side")
+        identity, jobs = self.both_into_one(site, tmp_path)
+        with ThreadPoolExecutor(2) as pool:
+            results = list(pool.map(lambda job: self.send(site, Supervisor(), job), jobs))
+        stored = site.files(identity)
+        assert len(stored) == 42
+        theirs = BOTH.index(stored["both.txt"].decode())
+        kept, lost = results[theirs], results[1 - theirs]
+        assert (kept.failed_fixity, kept.ignored) == ((), ())
+        is_told = "/both.txt" in (*lost.failed_fixity, *lost.ignored)
+        replaced = {one.path for one in kept.warnings if one.code == "has-replaced"}
+        # that it is another's by now can only be told of one that had not ended before
+        assert is_told or replaced == {"/both.txt"}
+        assert lost.ignored == ("/both.txt",) or replaced == {"/both.txt"}
 
     def test_a_bad_token_is_the_operators_to_mend(self, site: Site) -> None:
         if "unauthorized" not in self.faults:

@@ -149,23 +149,6 @@ class TestFigshare(Conformance):
         assert sorted(target.titles()) == ["Project", "Project(PresQT1)"]
         target.close()
 
-    def test_two_tickets_into_one_container_at_once_lose_nothing(
-        self, site: Site, tmp_path: Path
-    ) -> None:
-        """Of one name Figshare keeps both; the daemon gives a container to one ticket at a time."""
-        identity = site.make("Theirs", {"keep.txt": b"keep"})
-        results = send_at_once(
-            job_for(
-                staged(tmp_path, {f"{who}/{n}": b"x" for n in range(9)}, extra=("md5",)),
-                site.config,
-                token=site.token,
-                resource_id=identity,
-            )
-            for who in ("one", "two")
-        )
-        assert len(site.files(identity)) == 19
-        assert all(result.failed_fixity == () for result in results)
-
 
 def test_a_new_deposit_is_a_private_project_with_an_article(
     fake: FigshareFake, target: Target

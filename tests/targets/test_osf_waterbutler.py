@@ -2,16 +2,19 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 import pytest
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.model import UploadResult
 from presqt_daemon.targets.base import Container, ContainerRequest, Sending, Target, connect
 from tests.fakes.osf import TOKEN, OsfFake, stored_name
-from tests.fakes.server import Reply, Request
-from tests.targets.conformance import TICKET, sending
+from tests.fakes.server import Reply, Request, Seen
+from tests.targets.conformance import TICKET, Watched, sending
 from tests.targets.waiting import wait_until
 from tests.upload.tickets import Supervisor, job_for, staged
 
@@ -164,6 +167,43 @@ def test_what_came_while_a_body_was_sent_is_replaced_and_told(
     other.close()
     assert item.has_replaced is has_replaced
     assert [entity.versions for entity in fake.entities.values()] == [versions]
+
+
+def test_of_two_installations_that_send_one_name_at_once_each_is_told_what_is_there(
+    fake: OsfFake, config: TargetConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = fake.new_node("Theirs").id
+    both_have_looked = threading.Barrier(2)
+
+    def between(seen: Seen) -> None:
+        if seen.query.get("name") == "both.txt":
+            both_have_looked.wait(60)
+
+    def after(name: str) -> None:
+        if name == "put":
+            wait_until(lambda: [one.versions for one in fake.entities.values()] == [2])
+
+    def send(who: str) -> UploadResult:
+        folder = staged(tmp_path, {"both.txt": who.encode()}, extra=("sha256",))
+        job = job_for(folder, config, token=TOKEN, resource_id=node)
+        return Supervisor().send(
+            job,
+            connect=lambda of, token: cast(
+                "Target", Watched(connect(of, token), before=lambda _name: None, after=after)
+            ),
+        )
+
+    monkeypatch.setattr(fake, "between", between)
+    with ThreadPoolExecutor(2) as pool:
+        results = dict(zip(("one", "two"), pool.map(send, ("one", "two")), strict=True))
+    kept = results.pop(fake.tree(node)["both.txt"].kept.decode())  # type: ignore[union-attr]
+    (lost,) = results.values()
+    assert (kept.failed_fixity, kept.ignored) == ((), ())
+    assert [(one.code, one.path) for one in kept.warnings] == [("has-replaced", "/both.txt")]
+    assert (lost.failed_fixity, lost.ignored) == (("/both.txt",), ())
+    assert [(one.code, one.path) for one in lost.warnings] == [
+        ("changed-at-the-target", "/both.txt")
+    ]
 
 
 def test_a_409_tells_no_code_and_is_a_taken_name(
