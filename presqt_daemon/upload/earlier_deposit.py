@@ -16,9 +16,8 @@ from presqt_daemon.targets import base
 from presqt_daemon.targets.base import Target
 from presqt_daemon.upload.ask_again import Now, ask_again, place_from_record
 from presqt_daemon.upload.calls.connection import connected
-from presqt_daemon.upload.calls.patience import Patience
 from presqt_daemon.upload.reporting import Reporter
-from presqt_daemon.upload.send import WAIT_SHARE, SendJob
+from presqt_daemon.upload.send import SendJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +54,9 @@ def is_still_there(
     Reads only, as `verify` does. False where a file has changed, is gone, or has no digest that the
     target tells, and where the record cannot be read. Raises MustWait as an upload does.
     """
-    patience = Patience(
-        target=job.target.name,
-        retries=job.uploads.retries,
-        limit=job.uploads.stall_limit * WAIT_SHARE,
-        sleep=sleep,
-        clock=clock,
+    patience = job.patience(
+        sleep,
+        clock,
         # from this thread alone, so it is told at once
         waits_for=lambda what, seconds: report(Delayed(waiting_for=what or None, seconds=seconds)),
     )

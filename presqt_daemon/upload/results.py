@@ -1,6 +1,5 @@
 """What came of single files: their results, what is to be said beside them, errors by file."""
 
-import contextlib
 import threading
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -65,50 +64,42 @@ def result_from(parcel: Parcel, item: Item, outcome: Outcome, verdict: Decision)
     )
 
 
-def with_path(error: PresqtError, path: str) -> PresqtError:
-    """The same error, naming the file that met it."""
-    if error.findings:
-        return error
-    with contextlib.suppress(TypeError):
-        return type(error)(
-            error.code,
-            error.message,
-            findings=(Finding(code=error.code, message=error.message, path=path),),
-            retryable=error.retryable,
-            retry_after=error.retry_after,
-            outcome_unknown=error.outcome_unknown,
-            is_outage=error.is_outage,
-        )
-    return error
+def name_file(error: PresqtError, path: str) -> None:
+    """Have an error name the file that met it, unless it names one."""
+    if not error.findings:
+        error.findings = (Finding(code=error.code, message=error.message, path=path),)
+        error.findings_total = 1
 
 
 class UploadSummary:
     """Counts each file once: a later result of the same file takes the place of the earlier."""
 
     def __init__(self) -> None:
-        self._ignored: dict[str, None] = {}
-        self._updated: dict[str, None] = {}
-        self._differing: dict[str, None] = {}
-        self._failed: dict[str, None] = {}
-        self._unverified: dict[str, None] = {}
-        self._algorithms: dict[str, None] = {}
+        self._ignored: set[str] = set()
+        self._updated: set[str] = set()
+        self._differing: set[str] = set()
+        self._failed: set[str] = set()
+        self._unverified: set[str] = set()
+        self._algorithms: list[str] = []
 
     def add(self, result: FileResult) -> None:
         """Take one file's result."""
         name = str(result.path)
         is_ignored = result.outcome is Outcome.IGNORED
-        _mark(self._ignored, name, is_in=is_ignored)
-        _mark(self._updated, name, is_in=result.outcome is Outcome.UPDATED)
-        _mark(self._differing, name, is_in=is_ignored and result.differs)
-        wrong = result.fixity is Fixity.MISMATCHED and not is_ignored
-        _mark(self._failed, name, is_in=wrong)
-        _mark(self._unverified, name, is_in=result.fixity is Fixity.UNKNOWN)
-        if result.algorithm is not None:
-            self._algorithms[result.algorithm] = None
+        for names, is_in in (
+            (self._ignored, is_ignored),
+            (self._updated, result.outcome is Outcome.UPDATED),
+            (self._differing, is_ignored and result.differs),
+            (self._failed, result.fixity is Fixity.MISMATCHED and not is_ignored),
+            (self._unverified, result.fixity is Fixity.UNKNOWN),
+        ):
+            (names.add if is_in else names.discard)(name)
+        if result.algorithm is not None and result.algorithm not in self._algorithms:
+            self._algorithms.append(result.algorithm)
 
     def ignore_folders(self, names: Iterable[str]) -> None:
         """Take empty folders that the target cannot hold."""
-        self._ignored.update(dict.fromkeys(names))
+        self._ignored.update(names)
 
     def has_failed(self, name: str) -> bool:
         """Whether a file's last result is a digest that differs."""
@@ -129,7 +120,7 @@ class UploadSummary:
     ) -> UploadResult:
         """The whole; `algorithm` is the one planned, which gives way to the one really compared."""
         if self._algorithms and algorithm not in self._algorithms:
-            algorithm = next(iter(self._algorithms))
+            algorithm = self._algorithms[0]
         return UploadResult(
             link=link,
             algorithm=algorithm,
@@ -141,10 +132,3 @@ class UploadSummary:
             warnings=warnings,
             note=note,
         )
-
-
-def _mark(names: dict[str, None], name: str, *, is_in: bool) -> None:
-    if is_in:
-        names[name] = None
-    else:
-        names.pop(name, None)

@@ -69,6 +69,25 @@ class SendJob:
     host: str = ""
     scratch: Path | None = None
 
+    def patience(
+        self,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float],
+        *,
+        waits_for: Callable[[str, float], None],
+        before_each: Callable[[], None] = lambda: None,
+    ) -> Patience:
+        """How the calls of this upload are made; `waits_for` and `before_each` as there."""
+        return Patience(
+            target=self.target.name,
+            retries=self.uploads.retries,
+            limit=self.uploads.stall_limit * WAIT_SHARE,
+            sleep=sleep,
+            clock=clock,
+            waits_for=waits_for,
+            before_each=before_each,
+        )
+
 
 def send(
     job: SendJob,
@@ -104,14 +123,8 @@ def send(
                 reporter.report_when_due()
             sleep(seconds)
 
-        patience = Patience(
-            target=job.target.name,
-            retries=job.uploads.retries,
-            limit=job.uploads.stall_limit * WAIT_SHARE,
-            sleep=sleep_telling,
-            clock=clock,
-            waits_for=reporter.waits_for,
-            before_each=may_go_on,
+        patience = job.patience(
+            sleep_telling, clock, waits_for=reporter.waits_for, before_each=may_go_on
         )
         stack.callback(journal.close)
         _recheck_after_reboot(job, staged, record, journal, reporter)

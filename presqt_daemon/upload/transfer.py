@@ -23,7 +23,7 @@ from presqt_daemon.upload.parcels.decide import (
     is_same_content,
 )
 from presqt_daemon.upload.reporting import Meter, Track
-from presqt_daemon.upload.results import Doubts, result_from, with_path
+from presqt_daemon.upload.results import Doubts, name_file, result_from
 
 _COLLISIONS = 3
 """How often a name may be taken behind our back before the target is not believed any more."""
@@ -70,7 +70,8 @@ class Transfer:
         try:
             result = self._carry(parcel, item, self._claim(parcel), track)
         except PresqtError as error:
-            raise with_path(error, parcel.name) from error
+            name_file(error, parcel.name)
+            raise
         if self.is_open(result):
             self._tracks[parcel.name] = track
         else:

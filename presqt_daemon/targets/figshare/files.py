@@ -20,7 +20,6 @@ PARTS_AT_ONCE = 8
 POLL_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Waits between two questions for a digest; the last one repeats."""
 
-TOLD_SECONDS = 5.0
 POLLS = 90
 """About twelve minutes; then the digest is not known, and says so."""
 
@@ -142,15 +141,10 @@ class ArticleFiles:
         for attempt in range(POLLS):
             tree = self._api.get(place, f"the digest of {path}")
             stored = replace(stored_from(tree, {}, self._api.name), path=path)
-            if stored.computed:
-                break
-            if stored.status.lower() in NEVER:
+            if stored.computed or stored.status.lower() in NEVER:
                 break
             wait = POLL_SECONDS[min(attempt, len(POLL_SECONDS) - 1)]
-            if wait >= TOLD_SECONDS:
-                self._api.http.waits_for(f"the target's own digest of {path}", wait)
-            self._api.http.sleep(wait)
-        self._api.http.waits_for("", 0.0)
+            self._api.http.wait(wait, f"the target's own digest of {path}")
         if not stored.computed and stored.status not in ON_THE_WAY:
             raise TargetFault(
                 "target-misbehaved",

@@ -178,11 +178,8 @@ class FigshareTarget(Deposits):
                 tree = self._api.get(place, "the published article")
         return page_from(tree.get("figshare_url")) or page_from(tree.get("url_public_html"))
 
-    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
-        if item.size is None or item.size > limit:
-            return None
-        content = self._files.content(container.state["article"], int(item.state["id"]), item.path)
-        return content if content is not None and len(content) <= limit else None
+    def _content(self, container: Container, item: Item) -> bytes | None:
+        return self._files.content(container.state["article"], int(item.state["id"]), item.path)
 
     def close(self) -> None:
         self._files.close()

@@ -71,12 +71,10 @@ class GitHubTarget(Repositories, GitHostTarget[RepositoryDeposit]):
         super().__init__(http, traits(config), config, api)
         self._takes_large = _takes_large(config)
 
-    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
-        """The content from git; None also for what lies elsewhere (a release's asset)."""
+    def _content(self, container: Container, item: Item) -> bytes | None:
+        """From git; None for what lies elsewhere (a release's asset)."""
         name = item.digests.get(GIT_BLOB)
-        if name is None or item.size is None or item.size > limit:
-            return None
-        return self.branch(container).content(name, f"{item.path}")
+        return None if name is None else self.branch(container).content(name, f"{item.path}")
 
     def _open(self, container: Container, prefix: PurePosixPath) -> RepositoryDeposit:
         assets = None

@@ -71,12 +71,7 @@ class ProjectDeposit:
         """What stands at one path now, by its own address."""
         answer = self._ask_file("HEAD", path)
         if answer.status == 200:
-            size = answer.headers.get("X-Gitlab-Size", "")
-            return Item(
-                path=path,
-                size=int(size) if size.isdecimal() else None,
-                digests=blob_digests(answer.headers.get("X-Gitlab-Blob-Id", "")),
-            )
+            return Item(path=path, size=_size_in(answer), digests=_digests_in(answer))
         if answer.status == 400:
             return self._in_its_folder(path)
         listed = self._http.ask(
@@ -94,16 +89,17 @@ class ProjectDeposit:
         answer = self._ask_file("HEAD", path)
         if answer.status != 200:
             return {}
-        found = dict(blob_digests(answer.headers.get("X-Gitlab-Blob-Id", "")))
+        found = dict(_digests_in(answer))
         if answer.headers.get("X-Gitlab-Content-Sha256"):
             found["sha256"] = answer.headers["X-Gitlab-Content-Sha256"].lower()
         return {name: value for name, value in found.items() if name in algorithms}
 
-    def fetch(self, path: PurePosixPath, limit: int) -> bytes | None:
-        """The content of one stored file; its size, which no list tells, is asked for first."""
-        size = self._ask_file("HEAD", path).headers.get("X-Gitlab-Size", "")
-        if not size.isdecimal() or int(size) > limit:
-            return None
+    def size(self, path: PurePosixPath) -> int | None:
+        """How long one stored file is; None where it is not told."""
+        return _size_in(self._ask_file("HEAD", path))
+
+    def content(self, path: PurePosixPath) -> bytes | None:
+        """The bytes of one stored file."""
         answer = self._ask_file("GET", path)
         return content_at(answer) if answer.status == 200 else None
 
@@ -196,8 +192,7 @@ class ProjectDeposit:
             if action.is_update and action.last_commit is None:
                 path = PurePosixPath(action.path).relative_to(self._prefix)
                 answer = self._ask_file("HEAD", path)
-                blob = blob_digests(answer.headers.get("X-Gitlab-Blob-Id", ""))
-                is_seen = _is_as_seen(action, Item(path=path, digests=blob))
+                is_seen = _is_as_seen(action, Item(path=path, digests=_digests_in(answer)))
                 if answer.status == 404 or not (is_seen or answer.status == 400):
                     raise Collided
                 action = replace(action, last_commit=answer.headers.get("X-Gitlab-Last-Commit-Id"))
@@ -249,6 +244,16 @@ class ProjectDeposit:
 
     def _tree(self, ref: str) -> dict[str, Item]:
         return dict(tree_at(self._http, self._project, ref))
+
+
+def _size_in(answer: Answer) -> int | None:
+    """A file's size, as the answer to a question for it says beside it."""
+    size = answer.headers.get("X-Gitlab-Size", "")
+    return int(size) if size.isdecimal() else None
+
+
+def _digests_in(answer: Answer) -> Mapping[str, str]:
+    return blob_digests(answer.headers.get("X-Gitlab-Blob-Id", ""))
 
 
 def _is_as_seen(action: CommitAction, item: Item) -> bool:

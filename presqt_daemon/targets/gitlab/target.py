@@ -8,6 +8,7 @@ Resource ids: `<project>` (its number, or its path), with `:<path>` behind it fo
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from presqt_daemon.config import TargetConfig
@@ -64,7 +65,12 @@ class GitLabTarget(Projects, GitHostTarget[ProjectDeposit]):
         return self._deposit(container).digest(item.path, algorithms)
 
     def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
-        return self._deposit(container).fetch(item.path, limit)
+        """With the file's size, which no list tells."""
+        sized = replace(item, size=self._deposit(container).size(item.path))
+        return super().fetch(container, sized, limit)
+
+    def _content(self, container: Container, item: Item) -> bytes | None:
+        return self._deposit(container).content(item.path)
 
     def _open(self, container: Container, prefix: PurePosixPath) -> ProjectDeposit:
         branch = container.state["branch"]

@@ -191,18 +191,13 @@ class OsfTarget(Nodes):
             has_replaced=replaces is None and answer.status == 200 and has_older_version(entry),
         )
 
-    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
-        if item.size is None or item.size > limit or "upload" not in item.state:
+    def _content(self, container: Container, item: Item) -> bytes | None:
+        if "upload" not in item.state:
             return None
         self._trust_files_host(container)
-        answer = self._http.ask(
-            "GET",
-            # where a file is put is where it is read
-            item.state["upload"],
-            doing=f"the content of {item.path}",
-            headers={"Accept": "*/*"},
-        )
-        return answer.content if len(answer.content) <= limit else None
+        # where a file is put is where it is read
+        url, doing = item.state["upload"], f"the content of {item.path}"
+        return self._http.ask("GET", url, doing=doing, headers={"Accept": "*/*"}).content
 
     def _place(self, container: Container, path: PurePosixPath, replaces: Item | None) -> str:
         """The address for a file: its own where it gets a new version, else its folder's."""

@@ -1,5 +1,6 @@
 """What adapters over HTTP have in common: one session, and what most targets have no step for."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,7 +18,7 @@ def _of_session(name: str) -> Any:
     )
 
 
-class WebTarget:
+class WebTarget(ABC):
     """One account behind one session; a room adds its questions, and what its target does more."""
 
     heard = _of_session("heard")
@@ -30,7 +31,7 @@ class WebTarget:
         self._http = http
         self._given = GivenAddresses(http.target)
 
-    def make_folder(self, container: Container, path: PurePosixPath) -> None:
+    def make_folder(self, container: Container, path: PurePosixPath) -> None:  # noqa: B027
         """Nothing: folders are part of their files' paths."""
 
     def digest(
@@ -41,6 +42,17 @@ class WebTarget:
     ) -> Mapping[str, str]:
         """Those that the listing has told; the target has no others."""
         return {name: value for name, value in item.digests.items() if name in algorithms}
+
+    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
+        """As in `CanFetch`; a listed size is asked first, and the content itself believed."""
+        if item.size is None or item.size > limit:
+            return None
+        content = self._content(container, item)
+        return content if content is not None and len(content) <= limit else None
+
+    @abstractmethod
+    def _content(self, container: Container, item: Item) -> bytes | None:
+        """The bytes of a stored file; None where they are not to be had."""
 
     def commit(self, container: Container) -> Mapping[PurePosixPath, Item]:  # noqa: ARG002
         """Nothing: no put is held back."""

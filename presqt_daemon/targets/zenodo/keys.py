@@ -201,14 +201,11 @@ class KeyedFiles(ABC):
                 self._let_go(container, key, known)
         return item_of(file.path, stored, (stored,))
 
-    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
-        """The content of a stored file, None for one of more than `limit` bytes."""
-        if item.size is None or item.size > limit:
-            return None
+    def content(self, container: Container, item: Item) -> bytes:
+        """The bytes of a stored file."""
         key = str(item.path)
         url = self._content_url(container, key)
-        content = self._http.ask("GET", url, doing=f"the content of {key}").content
-        return content if len(content) <= limit else None
+        return self._http.ask("GET", url, doing=f"the content of {key}").content
 
     @abstractmethod
     def digest(

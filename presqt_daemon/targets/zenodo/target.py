@@ -132,8 +132,8 @@ class ZenodoTarget(WebTarget):
     ) -> Mapping[str, str]:
         return self._api.files.digest(container, item, algorithms)
 
-    def fetch(self, container: Container, item: Item, limit: int) -> bytes | None:
-        return self._api.files.fetch(container, item, limit)
+    def _content(self, container: Container, item: Item) -> bytes:
+        return self._api.files.content(container, item)
 
     def publish(self, container: Container) -> str | None:
         return self._api.publish(container)

@@ -29,47 +29,35 @@ UNNAMED_LIMIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
-    """Call again after `seconds`."""
+class NextCall:
+    """The call is made again after `seconds`; `is_later`: the worker is given back until then."""
 
     seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Park:
-    """Give the worker back and come again after `seconds`."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class GiveUp:
-    """The error is the answer."""
-
-
-Decision = Retry | Park | GiveUp
+    is_later: bool = False
 
 
 def decide_retry(
     error: PresqtError, *, attempt: int, retries: int, elapsed: float, limit: float, spread: float
-) -> Decision:
-    """Whether the failed call is made again.
+) -> NextCall | None:
+    """When the failed call is made again, None where the error is the answer.
 
     `attempt` counts calls from 1; `elapsed` is in seconds since the first failure, of which no more
     than `limit` are spent here; `spread` (0..1) keeps parallel callers apart.
     """
     is_limit = error.code == "rate-limited"
     if not error.retryable and not is_limit:
-        return GiveUp()
+        return None
     seconds = min(LONGEST_SLEEP, FIRST_WAIT * 2 ** (attempt - 1)) * (1 + spread) / 2
     if error.retry_after is not None:
         seconds = max(error.retry_after, 0.0)
     if is_limit and seconds > LONGEST_SLEEP:
-        return Park(seconds=seconds)
+        return NextCall(seconds=seconds, is_later=True)
     seconds = min(seconds, LONGEST_SLEEP)
-    if attempt > retries or elapsed + seconds > limit:
-        return Park(seconds=max(seconds, UNNAMED_LIMIT_SECONDS)) if is_limit else GiveUp()
-    return Retry(seconds=seconds)
+    if attempt <= retries and elapsed + seconds <= limit:
+        return NextCall(seconds=seconds)
+    return (
+        NextCall(seconds=max(seconds, UNNAMED_LIMIT_SECONDS), is_later=True) if is_limit else None
+    )
 
 
 class MustWait(Exception):
@@ -132,7 +120,7 @@ class Patience:
                 now = self.clock()
                 first_failure = now if first_failure is None else first_failure
                 is_doubtful = is_doubtful or fault.outcome_unknown
-                decision = decide_retry(
+                next_call = decide_retry(
                     fault,
                     attempt=attempt,
                     retries=self.retries if retries is None else retries,
@@ -140,16 +128,16 @@ class Patience:
                     limit=self.limit,
                     spread=random.random(),  # noqa: S311  (spreads callers, hides nothing)
                 )
-                if isinstance(decision, GiveUp) or (is_doubtful and not is_repeatable):
+                if next_call is None or (is_doubtful and not is_repeatable):
                     if fault is error:
                         raise
                     raise fault from error
-            if isinstance(decision, Park):
-                raise MustWait(limited_by(fault, decision.seconds))
+            if next_call.is_later:
+                raise MustWait(limited_by(fault, next_call.seconds))
             is_limit = fault.code == "rate-limited"
             if is_limit:
-                self._held_until = max(self._held_until, now + decision.seconds)
-            self.wait(decision.seconds, RATE_LIMIT if is_limit else f"{AGAIN} ({fault.message})")
+                self._held_until = max(self._held_until, now + next_call.seconds)
+            self.wait(next_call.seconds, RATE_LIMIT if is_limit else f"{AGAIN} ({fault.message})")
 
     def wait(self, seconds: float, what: str) -> None:
         """Return after so many seconds, at once for none; `what` it is for. Raises BrokenOff."""

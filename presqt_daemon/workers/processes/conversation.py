@@ -13,20 +13,14 @@ from presqt_daemon.messages import (
     Created,
     Delayed,
     End,
-    Failed,
     Go,
-    Limited,
     Opened,
-    Pointed,
     Progress,
     Question,
     Reached,
     Remark,
     Report,
-    Short,
-    Spoilt,
     Staged,
-    Uploaded,
     WantsContainer,
     WantsCreate,
     WantsSpace,
@@ -54,8 +48,6 @@ STOP_GRACE_SECONDS = 1.0
 LEAVE_SECONDS = 2.0
 MAX_SHOWN_TITLE = 1000
 """Characters; no title that we give is longer (`Definition.longest_title`)."""
-
-_ENDS = (Pointed, Uploaded, Failed, Limited, Spoilt, Short)
 
 
 class BrokenKind(StrEnum):
@@ -132,7 +124,7 @@ class Conversation:
         while True:
             message, lives = self.worker.receive(TICK_SECONDS)
             self._has_begun |= message is not None
-            if isinstance(message, _ENDS):
+            if isinstance(message, End):
                 return message
             if isinstance(message, Staged):
                 following = self.next_job(message)

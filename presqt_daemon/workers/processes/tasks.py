@@ -12,7 +12,6 @@ from presqt_daemon.messages import (
     End,
     Failed,
     Go,
-    Limited,
     LookingAt,
     Pointed,
     Progress,
@@ -235,6 +234,3 @@ def what_is_lacking(error: Exception) -> str | None:
     if is_shortage(error):
         return SHORTAGE
     return DISK if isinstance(error, OSError) and error.errno in _DISK_TROUBLE else None
-
-
-__all__ = ["Limited", "StageTask", "Task", "UploadTask", "run_task"]
