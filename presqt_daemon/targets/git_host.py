@@ -16,12 +16,10 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import UserFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item, Sending, Traits
-from presqt_daemon.targets.left_out import first_of_ours
+from presqt_daemon.targets.left_out import MARK, first_of_ours
 from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.targets.web.http import Http
 from presqt_daemon.targets.web.target import WebTarget
-
-MARK = "presqt-ticket:"
 
 
 class GitDeposit(Protocol):

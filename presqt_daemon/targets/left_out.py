@@ -13,6 +13,9 @@ from presqt_daemon.errors import TargetFault
 _MADE = TypeVar("_MADE")
 _TREE = TypeVar("_TREE")
 
+MARK = "presqt-ticket:"
+"""What a new container carries before the ticket's secret number, where a target keeps texts."""
+
 UNDESCRIBED = "undescribed"
 """The key in a new container's `state` for why the target refused its descriptive fields."""
 

@@ -44,6 +44,7 @@ class Delivery:
         for result in self._threads.each(transfer.deliver, self._load.parcels()):
             if not transfer.is_open(result):
                 self._settle(result)
+        # not durable, here and below: the next go asks the target's list, which knows what came
         transfer.journal.flush(durable=False)
         self._judge_committed(self._commit())
         transfer.journal.flush(durable=False)

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from presqt_daemon.errors import PresqtError
 from presqt_daemon.model import FileResult, Finding, Fixity, Outcome, Severity, UploadResult
 from presqt_daemon.targets.base import Item
-from presqt_daemon.upload.parcels.decide import Decision, Parcel
+from presqt_daemon.upload.parcels.decide import ComparedDigests, Parcel
 
 _SENTENCES = {
     # the target answered a creation as a replacement
@@ -46,7 +46,9 @@ class Doubts:
         )
 
 
-def result_from(parcel: Parcel, item: Item, outcome: Outcome, verdict: Decision) -> FileResult:
+def result_from(
+    parcel: Parcel, item: Item, outcome: Outcome, verdict: ComparedDigests
+) -> FileResult:
     """A file's result by what the target said of it, or of what stands in its place."""
     remote = verdict.remote
     if remote is None:

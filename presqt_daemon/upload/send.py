@@ -20,7 +20,6 @@ from presqt_daemon.records.journal import Journal, JournalState, Packed, read_jo
 from presqt_daemon.records.payload import Payload
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets import base
-from presqt_daemon.targets.abilities import CanTellOfWaits
 from presqt_daemon.targets.base import Target
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.calls.connection import connected
@@ -136,8 +135,6 @@ def send(
         target.heard = reporter.heard
         if not target.traits.has_folders:
             stack.push(lambda _kind, error, _trace: _drop_packed(staged, error))
-        if isinstance(target, CanTellOfWaits):
-            target.waits_for = reporter.waits_for
         # after a deposit that is whole, the receipt tells durably what the journal would
         stack.push(lambda kind, _error, _trace: journal.flush(durable=kind is not None))
         width = min(job.target.connections or job.uploads.connections, target.traits.parallel_puts)

@@ -13,8 +13,8 @@ from presqt_daemon.upload.calls.patience import Patience
 from presqt_daemon.upload.parcels.body import open_body
 from presqt_daemon.upload.parcels.comparison import Comparison
 from presqt_daemon.upload.parcels.decide import (
-    Claim,
-    Decision,
+    ComparedDigests,
+    Ownership,
     Parcel,
     Send,
     choose,
@@ -68,7 +68,7 @@ class Transfer:
         track = self.meter.track(parcel.size)
         item = in_the_way(self.listing.get(self._names.key(parcel.remote)), self.target.traits)
         try:
-            result = self._carry(parcel, item, self._claim(parcel), track)
+            result = self._carry(parcel, item, self._owned(parcel), track)
         except PresqtError as error:
             name_file(error, parcel.name)
             raise
@@ -95,9 +95,9 @@ class Transfer:
         duplicate action says.
         """
         digests = {} if item is None else item.digests
-        claim = Claim(outcome=outcome, digests=digests, holds_all=self.is_fresh)
+        owned = Ownership(outcome=outcome, digests=digests, holds_all=self.is_fresh)
         there = self.patience.call(lambda _doubtful: self.look_up(parcel))
-        return self._carry(parcel, there, claim, self.meter.track(0))
+        return self._carry(parcel, there, owned, self.meter.track(0))
 
     def judge(self, parcel: Parcel, item: Item, outcome: Outcome) -> FileResult:
         """The file's result by what the target says of it, now or when it is asked."""
@@ -144,27 +144,27 @@ class Transfer:
             return in_the_way(self.target.stat(self.container, parcel.remote), self.target.traits)
 
     def _carry(
-        self, parcel: Parcel, item: Item | None, claim: Claim | None, track: Track
+        self, parcel: Parcel, item: Item | None, owned: Ownership | None, track: Track
     ) -> FileResult:
         for _ in range(_COLLISIONS):
-            verdict = Decision(fixity=Fixity.UNKNOWN)
+            verdict = ComparedDigests(fixity=Fixity.UNKNOWN)
             if item is not None:
                 parcel, item, verdict = self._weighing.compare_at_target(parcel, item)
-            choice = choose(item, verdict.fixity, action=self.action, claim=claim)
+            choice = choose(item, verdict.fixity, action=self.action, owned=owned)
             if not isinstance(choice, Send):
                 assert item is not None
                 return result_from(parcel, item, choice, verdict)
-            holds_all = claim is not None and claim.holds_all
+            holds_all = owned is not None and owned.holds_all
             try:
                 return self._deliver(parcel, choice, track, holds_all=holds_all)
             except _NameTaken as taken:
-                item, claim = taken.item, taken.claim
+                item, owned = taken.item, taken.owned
         raise TargetFault(
             "target-misbehaved",
             f"The target says of {parcel.name} that it is there and that it is not.",
         )
 
-    def _claim(self, parcel: Parcel) -> Claim | None:
+    def _owned(self, parcel: Parcel) -> Ownership | None:
         """What this ticket knows of the file from earlier goes, or of its own new container."""
         record, name, is_new = self.record, parcel.name, self.container.is_new
         outcome = record.planned.get(name)
@@ -173,7 +173,7 @@ class Transfer:
         is_sent = name in record.sent
         # a put that was broken off may have left half a file, in a container of our own only ours
         was_broken_off = is_new and outcome is not None and not is_sent
-        return Claim(
+        return Ownership(
             outcome=outcome or Outcome.CREATED,
             # without a digest, what stands in a container of our own is taken for ours, and kept
             is_sent=is_new or is_sent,
@@ -236,8 +236,8 @@ class Transfer:
         except FileExistsError:
             there = self.patience.call(lambda _doubtful: self.look_up(parcel))
             # with our digest it came by the go whose answer was lost; another is somebody else's
-            claim = Claim(outcome=Outcome.CREATED) if was_doubtful else None
-            raise _NameTaken(there, claim) from None
+            owned = Ownership(outcome=Outcome.CREATED) if was_doubtful else None
+            raise _NameTaken(there, owned) from None
 
     def _may_replace(self, there: Item, replaces: Item | None) -> bool:
         """Whether a put that is repeated may take the place of what stands there now."""
@@ -265,9 +265,9 @@ class Transfer:
 
 
 class _NameTaken(Exception):
-    """Somebody else has put a file there since the listing; `claim` where it may be ours."""
+    """Somebody else has put a file there since the listing; `owned` where it may be ours."""
 
-    def __init__(self, item: Item | None, claim: Claim | None) -> None:
+    def __init__(self, item: Item | None, owned: Ownership | None) -> None:
         super().__init__()
         self.item = item
-        self.claim = claim
+        self.owned = owned

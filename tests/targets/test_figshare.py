@@ -13,10 +13,9 @@ from presqt_daemon.model import DuplicateAction, UploadResult
 from presqt_daemon.records.payload import Payload
 from presqt_daemon.targets.base import Container, ContainerRequest, Sending, Target
 from presqt_daemon.targets.figshare.article import terms_from
-from presqt_daemon.targets.figshare.deposits import MARK
 from presqt_daemon.targets.figshare.files import is_same_site
 from presqt_daemon.targets.figshare.target import FigshareTarget
-from presqt_daemon.targets.left_out import UNDESCRIBED, left_out_in
+from presqt_daemon.targets.left_out import MARK, UNDESCRIBED, left_out_in
 from presqt_daemon.upload.send import SendJob
 from tests.fakes.contract import Contract
 from tests.fakes.figshare import CATEGORIES, LICENSES, TOKEN, FigshareFake, File

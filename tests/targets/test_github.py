@@ -13,10 +13,10 @@ from presqt_daemon.digest import GIT_BLOB
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction, UploadResult
 from presqt_daemon.targets.base import Container, ContainerRequest, Sending, Target, connect
-from presqt_daemon.targets.git_host import MARK
 from presqt_daemon.targets.github import deposit
 from presqt_daemon.targets.github.repositories import title_from
 from presqt_daemon.targets.github.target import own_urls, traits
+from presqt_daemon.targets.left_out import MARK
 from presqt_daemon.targets.web.answers import fault_from_answer
 from presqt_daemon.upload.calls.patience import MustWait
 from tests.fakes.contract import Contract

@@ -14,10 +14,10 @@ from presqt_daemon.digest import GIT_BLOB, GIT_BLOB_SHA256
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction
 from presqt_daemon.targets.base import Container, ContainerRequest, Item, Sending, Target, connect
-from presqt_daemon.targets.git_host import MARK
 from presqt_daemon.targets.gitlab.batches import ACTIONS, CommitAction, batches
 from presqt_daemon.targets.gitlab.projects import title_from
 from presqt_daemon.targets.gitlab.target import FILE_BYTES
+from presqt_daemon.targets.left_out import MARK
 from tests.fakes.contract import Contract
 from tests.fakes.gitlab import LOGIN, TOKEN, USER, GitLabFake
 from tests.targets.at_once import payload_of, send_at_once

@@ -11,8 +11,7 @@ from presqt_daemon.config import TargetConfig
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.model import DuplicateAction, UploadResult
 from presqt_daemon.targets.base import Container, ContainerRequest, Sending, Target, connect
-from presqt_daemon.targets.left_out import UNDESCRIBED
-from presqt_daemon.targets.osf.nodes import MARK
+from presqt_daemon.targets.left_out import MARK, UNDESCRIBED
 from tests.fakes.contract import Contract
 from tests.fakes.osf import TOKEN, OsfFake
 from tests.fakes.server import Content

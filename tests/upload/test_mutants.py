@@ -11,7 +11,7 @@ MUTANTS = (
         name="takes-an-intent-for-ownership",
         suite="upload/test_ownership",
         module="upload/parcels/decide",
-        old="if claim.holds_all or is_same_content(item, claim.digests):",
+        old="if owned.holds_all or is_same_content(item, owned.digests):",
         new="if True:",
     ),
     Mutant(

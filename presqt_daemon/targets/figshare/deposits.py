@@ -12,13 +12,11 @@ from presqt_daemon.targets.figshare import NUMBER, TITLE_LENGTH
 from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.article import Terms, article_from, left_out, terms_from
 from presqt_daemon.targets.figshare.entries import TITLE_FORMAT, base_title
-from presqt_daemon.targets.left_out import described_or_bare, first_of_ours, state_from
+from presqt_daemon.targets.left_out import MARK, described_or_bare, first_of_ours, state_from
 from presqt_daemon.targets.names import numbered_title
 from presqt_daemon.targets.web.addresses import page_from
 from presqt_daemon.targets.web.fields import texts_in
 from presqt_daemon.targets.web.target import WebTarget
-
-MARK = "presqt-ticket:"
 
 
 class Deposits(WebTarget):

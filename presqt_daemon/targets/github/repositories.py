@@ -12,9 +12,10 @@ from urllib.parse import quote
 
 from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest
-from presqt_daemon.targets.git_host import MARK, GitContainers, description_of
+from presqt_daemon.targets.git_host import GitContainers, description_of
 from presqt_daemon.targets.github import NAME
 from presqt_daemon.targets.github.git import Branch
+from presqt_daemon.targets.left_out import MARK
 from presqt_daemon.targets.web.fields import object_in, text_at
 from presqt_daemon.targets.web.pages import all_pages
 

@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 from presqt_daemon.errors import TargetFault, UserFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest, Item
-from presqt_daemon.targets.git_host import MARK, GitContainers, description_of
+from presqt_daemon.targets.git_host import GitContainers, description_of
 from presqt_daemon.targets.gitlab.refusals import words
 from presqt_daemon.targets.gitlab.tree import tree_at
+from presqt_daemon.targets.left_out import MARK
 from presqt_daemon.targets.web.fields import text_at
 from presqt_daemon.targets.web.pages import all_pages
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from presqt_daemon.errors import UserFault
 from presqt_daemon.targets.base import Account, Container, ContainerRequest
-from presqt_daemon.targets.left_out import described_or_bare
+from presqt_daemon.targets.left_out import MARK, described_or_bare
 from presqt_daemon.targets.osf import PART_OF_ID
 from presqt_daemon.targets.osf.entries import (
     Folder,
@@ -23,7 +23,6 @@ from presqt_daemon.targets.web.fields import object_in, texts_in
 from presqt_daemon.targets.web.target import WebTarget
 
 STORAGE = "osfstorage"
-MARK = "presqt-ticket:"
 _ID = re.compile(PART_OF_ID)
 
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from presqt_daemon.config import TargetConfig
-from presqt_daemon.targets.abilities import CanAskBeforeEach, CanTakeTurns
+from presqt_daemon.targets.abilities import CanAskBeforeEach, CanTakeTurns, CanTellOfWaits
 from presqt_daemon.targets.base import Target
 from presqt_daemon.upload.calls.patience import PACE, Patience
 from presqt_daemon.upload.calls.whole_target import pause_named
@@ -19,7 +19,7 @@ def connected(
     *,
     retries: int | None = None,
 ) -> Iterator[Target]:
-    """An open connection, closed at the end.
+    """An open connection, closed at the end, whose own waits are told as the others are.
 
     `book_turn` gives the seconds until the next request may be made to a target that takes so many
     a minute. Raises MustWait in place of a fault that is the whole target's.
@@ -31,6 +31,8 @@ def connected(
     with contextlib.closing(target), pause_named(target, patience, is_path=is_path):
         if isinstance(target, CanAskBeforeEach):
             target.before_each = patience.before_each
+        if isinstance(target, CanTellOfWaits):
+            target.waits_for = patience.waits_for
         keep_pace(config, target, lambda pace: patience.wait(book_turn(pace), PACE))
         yield target
 

@@ -7,7 +7,7 @@ from presqt_daemon.digest import strongest_common
 from presqt_daemon.targets.base import Container, Item, Target
 from presqt_daemon.upload.calls.patience import Patience
 from presqt_daemon.upload.parcels.body import local_digests
-from presqt_daemon.upload.parcels.decide import Decision, Parcel, compare
+from presqt_daemon.upload.parcels.decide import ComparedDigests, Parcel, compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Comparison:
     patience: Patience
     algorithm: str | None
 
-    def compare_at_target(self, parcel: Parcel, item: Item) -> tuple[Parcel, Item, Decision]:
+    def compare_at_target(self, parcel: Parcel, item: Item) -> tuple[Parcel, Item, ComparedDigests]:
         """Both with what digests it took to compare them, and the verdict."""
         item = self._asked(parcel, item)
         parcel = self._comparable(parcel, item)

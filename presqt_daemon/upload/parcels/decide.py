@@ -27,7 +27,7 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class ComparedDigests:
     """Two digests compared; `algorithm` None where there was nothing to compare."""
 
     fixity: Fixity
@@ -49,7 +49,7 @@ Choice = Outcome | Send
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Ownership:
     """What this ticket knows of a file that it has sent, or may have.
 
     `outcome` is that of the sending. `is_sent`: its end is known and good. `digests` are those by
@@ -64,7 +64,7 @@ class Claim:
     holds_all: bool = False
 
 
-def compare(parcel: Parcel, item: Item, preferred: str | None = None) -> Decision:
+def compare(parcel: Parcel, item: Item, preferred: str | None = None) -> ComparedDigests:
     """Whether the target's digest agrees with ours, in the preferred or the strongest common one.
 
     Another size shows another content, with or without a digest.
@@ -76,13 +76,13 @@ def compare(parcel: Parcel, item: Item, preferred: str | None = None) -> Decisio
     is_other = item.size is not None and item.size != parcel.size
     if algorithm is not None:
         local, remote = parcel.digests[algorithm].lower(), item.digests[algorithm].lower()
-        return Decision(
+        return ComparedDigests(
             fixity=Fixity.MATCHED if local == remote and not is_other else Fixity.MISMATCHED,
             algorithm=algorithm,
             local=local,
             remote=remote,
         )
-    return Decision(fixity=Fixity.MISMATCHED if is_other else Fixity.UNKNOWN)
+    return ComparedDigests(fixity=Fixity.MISMATCHED if is_other else Fixity.UNKNOWN)
 
 
 def is_same_content(item: Item, digests: Mapping[str, str]) -> bool:
@@ -92,21 +92,21 @@ def is_same_content(item: Item, digests: Mapping[str, str]) -> bool:
 
 
 def choose(
-    item: Item | None, fixity: Fixity, *, action: DuplicateAction, claim: Claim | None
+    item: Item | None, fixity: Fixity, *, action: DuplicateAction, owned: Ownership | None
 ) -> Choice:
     """What happens to a file.
 
-    `item` is what stands at its place, `fixity` how that compares; `claim` is None for a file that
+    `item` is what stands at its place, `fixity` how that compares; `owned` is None for a file that
     this ticket has not sent. An intent is no ownership: what stands there is ours by the digest
     that we sent, and another's file is ignored, or updated where that was asked.
     """
     if item is None:
-        return Send(claim.outcome if claim else Outcome.CREATED, None)
-    if claim is not None:
-        if fixity is Fixity.MATCHED or (fixity is Fixity.UNKNOWN and claim.is_sent):
-            return claim.outcome
-        if claim.holds_all or is_same_content(item, claim.digests):
-            return Send(claim.outcome, item)
+        return Send(owned.outcome if owned else Outcome.CREATED, None)
+    if owned is not None:
+        if fixity is Fixity.MATCHED or (fixity is Fixity.UNKNOWN and owned.is_sent):
+            return owned.outcome
+        if owned.holds_all or is_same_content(item, owned.digests):
+            return Send(owned.outcome, item)
     if action is DuplicateAction.IGNORE or fixity is Fixity.MATCHED:
         return Outcome.IGNORED
     return Send(Outcome.UPDATED, item)

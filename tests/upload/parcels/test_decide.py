@@ -7,8 +7,8 @@ from presqt_daemon.model import DuplicateAction, Fixity, Outcome
 from presqt_daemon.targets.base import Item
 from presqt_daemon.upload.parcels.decide import (
     Choice,
-    Claim,
-    Decision,
+    ComparedDigests,
+    Ownership,
     Parcel,
     Send,
     choose,
@@ -36,7 +36,7 @@ def item(size: int | None = 3, **digests: str) -> Item:
 
 def test_the_strongest_digest_that_both_have_decides() -> None:
     verdict = compare(PARCEL, item(md5="xx", sha256="BB"))
-    assert verdict == Decision(fixity=MATCHED, algorithm="sha256", local="bb", remote="bb")
+    assert verdict == ComparedDigests(fixity=MATCHED, algorithm="sha256", local="bb", remote="bb")
 
 
 def test_the_algorithm_chosen_at_staging_goes_first() -> None:
@@ -45,8 +45,8 @@ def test_the_algorithm_chosen_at_staging_goes_first() -> None:
 
 
 def test_without_a_digest_of_the_target_nothing_matches() -> None:
-    assert compare(PARCEL, item()) == Decision(fixity=UNKNOWN)
-    assert compare(PARCEL, item(sha1="cc")) == Decision(fixity=UNKNOWN)
+    assert compare(PARCEL, item()) == ComparedDigests(fixity=UNKNOWN)
+    assert compare(PARCEL, item(sha1="cc")) == ComparedDigests(fixity=UNKNOWN)
 
 
 def test_another_size_is_another_content_even_without_a_digest() -> None:
@@ -57,19 +57,19 @@ def test_another_size_is_another_content_even_without_a_digest() -> None:
 @pytest.mark.parametrize("fixity", Fixity)
 @pytest.mark.parametrize("action", DuplicateAction)
 def test_what_is_not_there_is_sent(fixity: Fixity, action: DuplicateAction) -> None:
-    choice = choose(None, fixity, action=action, claim=None)
+    choice = choose(None, fixity, action=action, owned=None)
     assert choice == Send(CREATED, None)
 
 
 THERE = item(sha256="cc")
-INTENDED = Claim(outcome=CREATED, digests={"sha256": "bb"})
-SENT = Claim(outcome=CREATED, is_sent=True)
-ARRIVED_WRONG = Claim(outcome=CREATED, digests={"sha256": "cc"})
-MADE_NOW = Claim(outcome=CREATED, holds_all=True)
+INTENDED = Ownership(outcome=CREATED, digests={"sha256": "bb"})
+SENT = Ownership(outcome=CREATED, is_sent=True)
+ARRIVED_WRONG = Ownership(outcome=CREATED, digests={"sha256": "cc"})
+MADE_NOW = Ownership(outcome=CREATED, holds_all=True)
 
 
 @pytest.mark.parametrize(
-    ("fixity", "action", "claim", "expected"),
+    ("fixity", "action", "owned", "expected"),
     [
         (MATCHED, IGNORE, None, IGNORED),
         (MISMATCHED, IGNORE, None, IGNORED),
@@ -89,9 +89,9 @@ MADE_NOW = Claim(outcome=CREATED, holds_all=True)
     ],
 )
 def test_what_is_there_is_ours_only_by_its_digest(
-    fixity: Fixity, action: DuplicateAction, claim: Claim | None, expected: Choice
+    fixity: Fixity, action: DuplicateAction, owned: Ownership | None, expected: Choice
 ) -> None:
-    assert choose(THERE, fixity, action=action, claim=claim) == expected
+    assert choose(THERE, fixity, action=action, owned=owned) == expected
 
 
 def test_folders_are_those_listed_and_those_implied() -> None:
