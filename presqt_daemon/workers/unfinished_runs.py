@@ -106,9 +106,12 @@ def waiting_info(
     now: datetime,
     cause: str | None = None,
 ) -> ProcessInfo:
-    """The status of a ticket that waits."""
+    """The status of a ticket that waits: nobody works on it, whoever did and died."""
     return replace(
         info,
+        function_process_id=None,
+        host=None,
+        engine=None,
         waiting_for=waiting_for,
         next_attempt_at=None if seconds is None else now + timedelta(seconds=seconds),
         waiting_since=info.waiting_since or now,

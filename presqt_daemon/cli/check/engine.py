@@ -81,7 +81,7 @@ def check_engine(config: Config, environment: Mapping[str, str]) -> Iterator[Che
 
 def _row(address: str, report: HostReport | str) -> CheckRow:
     if isinstance(report, str):
-        return wrong(f"worker {address}", f"has no presqt-daemon ({report})")
+        return wrong(f"worker {address}", report)
     what = f"worker {report.host} {address}"
     if report.problems:
         return wrong(what, "; ".join(report.problems))

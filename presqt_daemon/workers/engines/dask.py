@@ -1,12 +1,13 @@
 """Runs on a dask.distributed cluster that is there: a client of its scheduler."""
 
+import asyncio
 import contextlib
 import importlib
 import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
@@ -22,6 +23,11 @@ T = TypeVar("T")
 distributed: Any = importlib.import_module("distributed")
 
 CONNECT_SECONDS = 10.0
+"""To connect, and until the scheduler has answered: one that is frozen never does."""
+
+HOST_SECONDS = 60.0
+"""Until a worker has said what is asked of every host; it starts a process for that."""
+
 AGAIN_SECONDS = 5.0
 """After a connection that failed: so long every run is told the same cause."""
 
@@ -81,8 +87,8 @@ class DaskEngine(Executor):
         key = f"presqt-{uuid.uuid4().hex}"
         try:
             theirs = client.submit(work, pure=False, retries=0, key=key, workers=workers)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise EngineDownError(f"the scheduler takes nothing ({error})") from None
+        except Exception as error:  # noqa: BLE001  (nothing of the ticket's is done yet)
+            raise EngineDownError(f"the scheduler takes nothing ({_words(error)})") from None
         ours.theirs = theirs
         if workers is not None:
             self._bound.add(ours)
@@ -107,7 +113,7 @@ class DaskEngine(Executor):
                 if now - moment >= AVOID_SECONDS:
                     del self._refused_at[address]
             refused = frozenset(self._refused_at)
-        return (frozenset(client.nthreads()) - refused or None) if refused else None
+        return (frozenset(_threads(client)) - refused or None) if refused else None
 
     def _goes_to_another(
         self, client: Any, done: Any, ours: HandedOut[T], work: Callable[[], T]
@@ -119,7 +125,7 @@ class DaskEngine(Executor):
         if isinstance(error, distributed.KilledWorker):
             return False
         try:
-            where = client.run_on_scheduler(_workers_that_failed, done.key)
+            where = _workers_that_failed(client, done.key)
         except Exception:  # noqa: BLE001  (its scheduler may do nothing for us: the ticket waits)
             return False
         for address in where:
@@ -141,7 +147,7 @@ class DaskEngine(Executor):
     def trouble(self) -> str | None:
         """Why nothing that was submitted can begin, None where a worker is there."""
         try:
-            there = self._connected().nthreads()
+            there = _threads(self._connected())
         except EngineDownError as down:
             return str(down)
         for ours in list(self._bound):
@@ -151,19 +157,26 @@ class DaskEngine(Executor):
         return None
 
     def on_every_host(self, function: Callable[..., T], *args: Any) -> dict[str, T | str]:
-        """Worker's address -> what the function returned there, or why it could not.
+        """As `TellsOfHosts`; waits a minute for each at most, for all at once.
 
         Raises EngineDownError.
         """
         client = self._connected()
-        try:
-            found: dict[str, Any] = client.run(function, *args, on_error="return")
-        except (OSError, RuntimeError, ValueError) as error:
-            raise EngineDownError(_words(error)) from None
-        return {
-            address: _words(one) if isinstance(one, BaseException) else one
-            for address, one in found.items()
-        }
+
+        async def ask(address: str) -> T | str:
+            # each by itself, so that one that is frozen hides no other's answer
+            asked = client.run(function, *args, workers=[address], on_error="return")
+            try:
+                (answer,) = (await asyncio.wait_for(asked, HOST_SECONDS)).values()
+            except Exception as error:  # noqa: BLE001  (it may have left meanwhile)
+                answer = error
+            return _why_not(answer) if isinstance(answer, BaseException) else answer
+
+        async def ask_all(addresses: list[str]) -> list[T | str]:
+            return await asyncio.gather(*map(ask, addresses))
+
+        there = sorted(_threads(client))
+        return dict(zip(there, client.sync(ask_all, there), strict=True))
 
     def _connected(self) -> Any:
         with self._lock:
@@ -173,12 +186,12 @@ class DaskEngine(Executor):
                 if self._client is None or self._client.status != "running":
                     self._close()
                     self._client = self._open()
-                if not self._client.nthreads():
+                if not _threads(self._client):
                     raise EngineDownError("no worker has joined the scheduler")
-            except (OSError, RuntimeError, ValueError) as error:
-                self._fail(f"{self._options.address} does not answer ({_words(error)})")
             except EngineDownError as down:
                 self._fail(str(down))
+            except Exception as error:  # noqa: BLE001  (no ticket may end for what dask raises)
+                self._fail(f"{self._options.address} does not answer ({_words(error)})")
             return self._client
 
     def _fail(self, cause: str) -> None:
@@ -201,9 +214,29 @@ class DaskEngine(Executor):
             self._client = None
 
 
-def _workers_that_failed(key: str, dask_scheduler: Any) -> list[str]:
-    """Run by the scheduler: the addresses of those on which a run has failed."""
-    return sorted(dask_scheduler.tasks[key].erred_on)
+def _threads(client: Any) -> dict[str, int]:
+    """Each worker's address and how many runs it takes. Raises EngineDownError."""
+    try:
+        found: dict[str, int] = _answer(client, client.scheduler.ncores)
+    except Exception as error:  # noqa: BLE001  (no ticket may end for what dask raises)
+        raise EngineDownError(f"the scheduler does not answer ({_words(error)})") from None
+    return found
+
+
+def _answer(client: Any, ask: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+    """What the scheduler answers; what it raises, TimeoutError where it is frozen."""
+    return client.sync(ask, *args, callback_timeout=CONNECT_SECONDS)
+
+
+def _workers_that_failed(client: Any, key: str) -> list[str]:
+    """The addresses of those on which a run has failed; as `_answer`."""
+
+    # within another function it is sent as it is: the scheduler's host need not have our program
+    def failed_at(dask_scheduler: Any) -> list[str]:
+        return sorted(dask_scheduler.tasks[key].erred_on)
+
+    addresses: list[str] = _answer(client, client.run_on_scheduler, failed_at)
+    return addresses
 
 
 def security_of(options: EngineOptions) -> Any:
@@ -240,3 +273,12 @@ def _hand_on(done: Any, ours: "Future[Any]") -> None:
 
 def _words(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def _why_not(error: BaseException) -> str:
+    """Why a worker could not say what it was asked, as a sentence's end."""
+    if isinstance(error, ImportError):
+        return f"has no presqt-daemon ({_words(error)})"
+    if isinstance(error, OSError):
+        return f"does not answer ({_words(error)})"
+    return f"cannot run our program ({_words(error)})"

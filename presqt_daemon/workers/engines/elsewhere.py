@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from presqt_daemon.errors import HouseFault
-from presqt_daemon.leases.heartbeat import TornHeartbeatError, read_heartbeat
 from presqt_daemon.leases.lease import NotOursError
 from presqt_daemon.model import Stage
 from presqt_daemon.records.payload import read_fingerprint
@@ -125,17 +124,24 @@ class Elsewhere:
             if asked in {NOTHING, HOLD} and clock() - idle_since < IDLE_SECONDS:
                 continue
             idle_since = clock()
+            is_to_end = asked in {CANCEL, STOP}
             # asked for runs that have begun as well: their hosts may have gone
-            trouble = self._trouble()
-            if _is_begun(folder):
-                continue
-            if trouble is None and asked in {NOTHING, HOLD}:
+            trouble = None if is_to_end else self._trouble()
+            if not (is_to_end or trouble) or not self._is_free(folder):
                 continue
             future.cancel()
-            if asked in {CANCEL, STOP}:
+            if is_to_end:
                 return RunEnd(ticket=folder.ticket, kind=RunKind.HANDED_BACK, info=None)
             raise EngineDownError(trouble)
         return future.result()
+
+    def _is_free(self, folder: TicketFolder) -> bool:
+        """Whether nobody works on a ticket: it was not begun, or whoever had it is dead by now."""
+        try:
+            with self.supervisor.uploads.leasing(folder):
+                return True
+        except (NotOursError, OtherPartyError):
+            return False
 
     def _trouble(self) -> str | None:
         return self.engine.trouble() if isinstance(self.engine, TellsOfHosts) else None
@@ -205,15 +211,6 @@ def _asked_of(interruption: Interruption, now: float) -> str:
         return CANCEL
     stop_by = interruption.stop_by
     return STOP if stop_by is not None and now >= stop_by else NOTHING
-
-
-def _is_begun(folder: TicketFolder) -> bool:
-    """Whether somebody has the ticket, as its heartbeat says."""
-    try:
-        beat = read_heartbeat(folder.path)
-    except TornHeartbeatError:
-        return True
-    return beat is not None and not beat.is_released
 
 
 def _is_staged(info: ProcessInfo) -> bool:

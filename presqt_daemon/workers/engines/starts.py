@@ -48,7 +48,7 @@ class TellsOfHosts(Protocol):
     def on_every_host(self, function: Callable[..., T], *args: Any) -> Mapping[str, T | str]:
         """Worker's address -> what the function returned there, or why it could not.
 
-        Raises EngineDownError.
+        The latter is a sentence's end, after the worker's name. Raises EngineDownError.
         """
         ...
 

@@ -13,7 +13,7 @@ from presqt_daemon.leases.lease import LeaseTerms
 from presqt_daemon.leases.take import take_lease
 from presqt_daemon.model import Status
 from presqt_daemon.tickets.holds import Holds
-from presqt_daemon.workers.engines.elsewhere import Elsewhere, _is_begun
+from presqt_daemon.workers.engines.elsewhere import Elsewhere
 from presqt_daemon.workers.engines.starts import EngineDownError, HostLostError, NotHereError
 from presqt_daemon.workers.limits.grant import Grant, Learnt
 from presqt_daemon.workers.runs.events import Ended
@@ -135,7 +135,9 @@ def test_a_run_is_begun_though_a_share_remembers_its_heartbeat_as_missing(
     depot: Depot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As NFS clients do; who believed it would park a ticket that a host works on."""
-    folder = depot.dispatch.supervisor.uploads.folder(depot.claim())
+    supervisor = depot.dispatch.supervisor
+    folder = supervisor.uploads.folder(depot.claim())
+    elsewhere = Elsewhere(supervisor=supervisor, engine=ScriptedEngine(RuntimeError))
     lease = take_lease(folder.path, LeaseTerms(is_alone=False))
     remembered = {folder.path / HEARTBEAT_NAME}
     ask = os.open
@@ -151,6 +153,6 @@ def test_a_run_is_begun_though_a_share_remembers_its_heartbeat_as_missing(
 
     with monkeypatch.context() as client:
         client.setattr(os, "open", open_as_a_client)
-        assert _is_begun(folder)
+        assert not elsewhere._is_free(folder)
     lease.release(has_ended=False)
-    assert not _is_begun(folder)
+    assert elsewhere._is_free(folder)
