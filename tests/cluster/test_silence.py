@@ -74,6 +74,8 @@ def test_with_a_frozen_scheduler_a_drop_says_why_it_waits_and_cancel_and_stop_ar
         cancel(cluster, "bag")
         assert cluster.house.stop(seconds=LONG) == 0
         os.kill(cluster.scheduler.pid, signal.SIGCONT)
+        # what was on its way at the stop is at the target before anybody lists it
+        wait_until(lambda: cluster.stored() >= len(cluster.puts()), LONG)
         cluster.fake.faults.clear()
         cluster.house.start()
         names = ("late.zip", "other.zip")
