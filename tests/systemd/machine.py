@@ -78,7 +78,7 @@ class Machine:
 
     def journal(self) -> str:
         """What the service has logged, with what systemd says of it."""
-        return self.run("journalctl -u presqt-daemon --no-pager | tail -50", check=False).stdout
+        return self.run("journalctl -u 'presqt-*' --no-pager | tail -50", check=False).stdout
 
 
 def why_not() -> str | None:
