@@ -120,7 +120,9 @@ class StagingConfig:
     """Limits of one bag, and how it is unpacked and validated. Sizes in bytes, times in seconds."""
 
     workers: int = setting(
-        0, or_word("auto", 0, count_from(1)), "bags unpacked at a time; auto: one for each core"
+        0,
+        or_word("auto", 0, count_from(1)),
+        "bags unpacked at a time; auto: one for each core, or each thread of an engine",
     )
     attempts: int = setting(3, count_from(1), "writes of a bag to disk before it counts as invalid")
     max_zip_bytes: int = setting(100 * 10**9, SIZE, "larger zips are refused")

@@ -24,7 +24,7 @@ from presqt_daemon.tickets.in_hand import InHand
 from presqt_daemon.tickets.store import Uploads
 from presqt_daemon.workers.dispatch import Dispatch
 from presqt_daemon.workers.engines.elsewhere import Elsewhere
-from presqt_daemon.workers.engines.starts import open_engine
+from presqt_daemon.workers.engines.starts import TellsOfHosts, open_engine
 from presqt_daemon.workers.expiry import Expiry
 from presqt_daemon.workers.limits.duplicates import KnownContents
 from presqt_daemon.workers.limits.permits import Permits
@@ -200,6 +200,8 @@ def join_rooms(
     carry_out: Callable[..., RunEnd] = run_ticket
     if cluster is not None:
         carry_out = Elsewhere(supervisor=supervisor, engine=cluster).run
+        if isinstance(cluster, TellsOfHosts):
+            supervisor.permits.cores = cluster.places
     dispatch = Dispatch(
         supervisor=supervisor,
         post=post,

@@ -62,7 +62,7 @@ def test_with_a_frozen_scheduler_a_drop_says_why_it_waits_and_cancel_and_stop_ar
     tmp_path: Path,
 ) -> None:
     with open_cluster(tmp_path) as cluster:
-        cluster.house.configure(stop_grace="0s", staging={"workers": 4})
+        cluster.house.configure(stop_grace="0s")
         cluster.start_host("a", threads=4)
         begin_slow_upload(cluster, seconds=8.0)
         cluster.drop("other", FILES)

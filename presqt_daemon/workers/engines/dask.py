@@ -71,6 +71,7 @@ class DaskEngine(Executor):
         self._cause = ""
         self._failed_at = float("-inf")
         self._refused_at: dict[str, float] = {}
+        self._places = 0
         self._bound: set[HandedOut[Any]] = set()
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -144,6 +145,10 @@ class DaskEngine(Executor):
         with self._lock:
             self._close()
 
+    def places(self) -> int:
+        """As `TellsOfHosts`; none before the first run was handed out."""
+        return self._places
+
     def trouble(self) -> str | None:
         """Why nothing that was submitted can begin, None where a worker is there."""
         try:
@@ -186,7 +191,8 @@ class DaskEngine(Executor):
                 if self._client is None or self._client.status != "running":
                     self._close()
                     self._client = self._open()
-                if not _threads(self._client):
+                self._places = sum(_threads(self._client).values())
+                if not self._places:
                     raise EngineDownError("no worker has joined the scheduler")
             except EngineDownError as down:
                 self._fail(str(down))

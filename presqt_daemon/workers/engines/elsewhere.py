@@ -16,10 +16,10 @@ from presqt_daemon.model import Stage
 from presqt_daemon.records.payload import read_fingerprint
 from presqt_daemon.system.logs import shared_log
 from presqt_daemon.tickets.parties import OtherPartyError
-from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.workers.changes import TicketChanges
 from presqt_daemon.workers.engines.granting import Granting
+from presqt_daemon.workers.engines.seen_progress import SeenProgress, is_staged
 from presqt_daemon.workers.engines.starts import (
     EngineDownError,
     HostLostError,
@@ -83,7 +83,10 @@ class Elsewhere:
                 self.supervisor.uploads.may_act()
                 write_request(folder.path, NOTHING)
                 future = self.engine.submit(run_ticket, mediafiles, ticket, run, grant)
-                end = self._wait_for(future, folder, permits, grant.goes_on_to)
+                progress = SeenProgress(
+                    folder, run, goes_on=grant.goes_on_to is not None, clock=self.supervisor.clock
+                )
+                end = self._wait_for(future, folder, permits, grant.goes_on_to, progress)
             except (EngineDownError, NotHereError, ParkError) as cause:
                 end = self._park(run, folder, cause)
             except HostLostError as error:
@@ -102,7 +105,12 @@ class Elsewhere:
         return end
 
     def _wait_for(
-        self, future: "Future[RunEnd]", folder: TicketFolder, permits: Permits, then: str | None
+        self,
+        future: "Future[RunEnd]",
+        folder: TicketFolder,
+        permits: Permits,
+        then: str | None,
+        progress: SeenProgress,
     ) -> RunEnd:
         """How the run has ended; what is asked of it meanwhile is handed on.
 
@@ -114,6 +122,12 @@ class Elsewhere:
         interruption = permits.interruption(folder.ticket)
         asked, idle_since = NOTHING, clock()
         while not concurrent.futures.wait([future], LOOK_SECONDS).done:
+            for event in progress.news():
+                if isinstance(event, WentOn):
+                    then = None
+                    permits.end_staging(folder.ticket)
+                    self.granting.take_back(folder.ticket)
+                permits.tell(event)
             word = _asked_of(interruption, clock())
             if word == NOTHING and then is not None and permits.holds.cover(folder.ticket, then):
                 word = HOLD
@@ -195,7 +209,7 @@ class Elsewhere:
         for target in learnt.accepted:
             supervisor.permits.accept(target)
         self.granting.want(run.ticket, learnt.wanted)
-        if run.work is Work.STAGE and info is not None and _is_staged(info):
+        if run.work is Work.STAGE and info is not None and is_staged(info):
             supervisor.contents.note_staged(folder, read_fingerprint(folder.payload))
             if end.kind is not RunKind.STAGED:
                 supervisor.permits.tell(WentOn(run.ticket, info.target or "", info.resource_id))
@@ -211,10 +225,6 @@ def _asked_of(interruption: Interruption, now: float) -> str:
         return CANCEL
     stop_by = interruption.stop_by
     return STOP if stop_by is not None and now >= stop_by else NOTHING
-
-
-def _is_staged(info: ProcessInfo) -> bool:
-    return info.target is not None and info.stage in {Stage.HASHED, Stage.UPLOADED}
 
 
 def _sent(folder: TicketFolder) -> int:

@@ -52,6 +52,10 @@ class TellsOfHosts(Protocol):
         """
         ...
 
+    def places(self) -> int:
+        """How many runs its workers take at a time, as was last known; asks nobody."""
+        ...
+
     def trouble(self) -> str | None:
         """Why nothing that was submitted can begin, None where a worker is there."""
         ...

@@ -71,12 +71,13 @@ class Permits(SameProcess):
     """What is in use. Safe from several threads.
 
     `interruptions` are those of the runs that go on, by ticket; `tell` takes what is known before a
-    run ends.
+    run ends; `cores` says how many bags are staged at once where the configuration does not.
     """
 
     config: Config
     look: Callable[[Path], tuple[int, Space]] = space_of
     tell: Callable[[Serves | WentOn], None] = lambda _event: None
+    cores: Callable[[], int] = lambda: os.cpu_count() or 1
     interruptions: dict[str, Interruption] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     staging: StagingPlaces = field(default_factory=StagingPlaces)
@@ -117,7 +118,7 @@ class Permits(SameProcess):
 
     @property
     def _slots(self) -> int:
-        return stage_slots(self.config.staging.workers, os.cpu_count() or 1)
+        return stage_slots(self.config.staging.workers, self.cores())
 
     def begin_sending(
         self, ticket: str, target: str, resource_id: str | None, zip_bytes: int

@@ -12,13 +12,17 @@ from presqt_daemon.leases.heartbeat import HEARTBEAT_NAME
 from presqt_daemon.leases.lease import LeaseTerms
 from presqt_daemon.leases.take import take_lease
 from presqt_daemon.model import Status
+from presqt_daemon.system.files import json_bytes, replace_file
 from presqt_daemon.tickets.holds import Holds
+from presqt_daemon.tickets.process_info import tree_from_info
 from presqt_daemon.workers.engines.elsewhere import Elsewhere
 from presqt_daemon.workers.engines.starts import EngineDownError, HostLostError, NotHereError
 from presqt_daemon.workers.limits.grant import Grant, Learnt
 from presqt_daemon.workers.runs.events import Ended
 from presqt_daemon.workers.runs.requested import REQUEST_NAME
-from presqt_daemon.workers.runs.run import ENGINE, RunEnd, RunKind
+from presqt_daemon.workers.runs.run import ENGINE, RunEnd, RunKind, WentOn
+from tests.house.house import wait_until
+from tests.tickets.infos import sending_info
 from tests.workers.test_run_ticket import Depot
 
 
@@ -156,3 +160,48 @@ def test_a_run_is_begun_though_a_share_remembers_its_heartbeat_as_missing(
         assert not elsewhere._is_free(folder)
     lease.release(has_ended=False)
     assert elsewhere._is_free(folder)
+
+
+class WaitingEngine(ScriptedEngine):
+    """One whose runs end when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__(RuntimeError)
+        self.future: Future[Any] = Future()
+
+    def submit(self, _function: Any, /, *_args: Any, **_more: Any) -> Future[Any]:
+        return self.future
+
+
+def test_a_place_for_staging_is_free_once_the_bag_is_staged_though_it_is_still_being_sent(
+    depot: Depot,
+) -> None:
+    supervisor, engine = depot.dispatch.supervisor, WaitingEngine()
+    supervisor.config = replace(supervisor.config, default_target="archive")
+    depot.dispatch.carry_out = Elsewhere(supervisor=supervisor, engine=engine).run
+    told: list[Any] = []
+    depot.permits.tell = told.append
+    ticket = depot.claim()
+    depot.dispatch.start_due(depot.dispatch.clock())
+    assert depot.permits.staging.count("") == 1
+    folder = supervisor.uploads.folder(ticket)
+    staged = sending_info(ticket_number=ticket, target="archive")
+    # as its host writes it
+    replace_file(folder.info, json_bytes(tree_from_info(staged)), mode=0o600, durable=False)
+    wait_until(lambda: told, 100)
+    assert told == [WentOn(ticket, "archive", None)]
+    assert depot.permits.staging.count("") == 0
+    engine.future.set_result(RunEnd(ticket=ticket, kind=RunKind.HANDED_BACK, info=None))
+    depot.dispatch.handle(depot.events.get())
+
+
+def test_as_many_bags_are_staged_at_once_as_an_engines_workers_take(depot: Depot) -> None:
+    places = [0]
+    depot.permits.cores = lambda: places[0]
+    assert [depot.permits.begin_staging(name, 1, folder="a") for name in "abc"] == [
+        True,
+        True,
+        False,
+    ]
+    places[0] = 3
+    assert depot.permits.begin_staging("c", 1, folder="a")
