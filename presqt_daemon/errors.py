@@ -11,6 +11,9 @@ from typing import ClassVar
 from presqt_daemon.model import Finding
 from presqt_daemon.safe_text import bounded
 
+NOT_THERE = frozenset({"resource-not-found", "resource-gone"})
+"""Codes of what a target does not have, or has no more."""
+
 MAX_MESSAGE = 1_000
 """Characters of a sentence for people, whatever others wrote that it quotes."""
 

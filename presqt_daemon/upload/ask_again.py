@@ -8,13 +8,12 @@ from pathlib import PurePosixPath
 from typing import Any, Protocol, TypeVar
 
 from presqt_daemon.digest import strongest_common
-from presqt_daemon.errors import UserFault
+from presqt_daemon.errors import NOT_THERE, UserFault
 from presqt_daemon.model import Fixity, Outcome
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.targets.base import Container, ContainerRequest, Item, Target
 
 _ANY = TypeVar("_ANY")
-_VANISHED = frozenset({"resource-not-found", "resource-gone"})
 
 
 class Now(StrEnum):
@@ -115,7 +114,7 @@ def _unless_gone(request: Callable[[], _ANY]) -> _ANY | None:
     try:
         return request()
     except UserFault as error:
-        if error.code not in _VANISHED:
+        if error.code not in NOT_THERE:
             raise
         return None
 

@@ -95,7 +95,7 @@ class Delivery:
 
     def _look_again(self, one: Doubtful) -> Doubtful:
         look_up = self._transfer.look_up
-        item = self._threads.patience.call(lambda _doubtful: look_up(one.parcel))
+        item = self._threads.patience.ask(lambda: look_up(one.parcel))
         return replace(one, item=item)
 
     def _make_folders(self, listing: Mapping[PurePosixPath, Item]) -> None:

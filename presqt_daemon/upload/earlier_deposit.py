@@ -14,7 +14,7 @@ from presqt_daemon.model import Finding, Severity
 from presqt_daemon.records.record import RecordError, open_record
 from presqt_daemon.targets import base
 from presqt_daemon.targets.base import Target
-from presqt_daemon.upload.ask_again import Now, ask_again, place_from_record
+from presqt_daemon.upload.ask_again import Caller, Now, ask_again, place_from_record
 from presqt_daemon.upload.calls.connection import connected
 from presqt_daemon.upload.reporting import Reporter
 from presqt_daemon.upload.send import SendJob
@@ -66,19 +66,19 @@ def is_still_there(
         with connected(job.target, patience, connection, book_turn) as target:
             # asked from this thread alone, so what is heard may be told at once
             target.heard = reporter.pulse
-            return patience.call(lambda _doubtful: _all_same(target, earlier))
+            return _all_same(target, earlier, patience.ask)
     except (UserFault, RecordError):
         return False
 
 
-def _all_same(target: Target, earlier: EarlierDeposit) -> bool:
+def _all_same(target: Target, earlier: EarlierDeposit, call: Caller) -> bool:
     with open_record(earlier.receipt) as record:
         try:
             place = place_from_record(record.tree, earlier.ticket)
         except (KeyError, TypeError, ValueError):
             return False
         found = False
-        for _path, now in ask_again(target, place, record.files or ()):
+        for _path, now in ask_again(target, place, record.files or (), call):
             found = True
             if now is not Now.SAME:
                 return False

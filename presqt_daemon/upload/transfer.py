@@ -96,7 +96,7 @@ class Transfer:
         """
         digests = {} if item is None else item.digests
         owned = Ownership(outcome=outcome, digests=digests, holds_all=self.is_fresh)
-        there = self.patience.call(lambda _doubtful: self.look_up(parcel))
+        there = self.patience.ask(lambda: self.look_up(parcel))
         return self._carry(parcel, there, owned, self.meter.track(0))
 
     def judge(self, parcel: Parcel, item: Item, outcome: Outcome) -> FileResult:
@@ -234,7 +234,7 @@ class Transfer:
         try:
             return self.patience.call(request)
         except FileExistsError:
-            there = self.patience.call(lambda _doubtful: self.look_up(parcel))
+            there = self.patience.ask(lambda: self.look_up(parcel))
             # with our digest it came by the go whose answer was lost; another is somebody else's
             owned = Ownership(outcome=Outcome.CREATED) if was_doubtful else None
             raise _NameTaken(there, owned) from None
@@ -251,7 +251,7 @@ class Transfer:
 
     def _still(self, parcel: Parcel, item: Item) -> Item | None:
         """What stands at the place of ours that is wrong. Raises _NameTaken for another's file."""
-        there = self.patience.call(lambda _doubtful: self.look_up(parcel))
+        there = self.patience.ask(lambda: self.look_up(parcel))
         if there is None:
             return None
         _ours, there, _verdict = self._weighing.compare_at_target(parcel, there)

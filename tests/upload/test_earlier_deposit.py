@@ -7,13 +7,14 @@ from typing import Any, cast
 import pytest
 
 from presqt_daemon.config import TargetConfig
+from presqt_daemon.errors import TargetFault
 from presqt_daemon.messages import Delayed, Report
 from presqt_daemon.records.receipt import write_receipt
 from presqt_daemon.targets.base import Target, connect
 from presqt_daemon.tickets.store import TicketFolder
 from presqt_daemon.upload.earlier_deposit import EarlierDeposit, is_still_there
 from tests.tickets.infos import finished_info
-from tests.upload.tickets import Supervisor, folder_config, job_for, staged
+from tests.upload.tickets import FILES, Supervisor, folder_config, job_for, staged
 
 
 @pytest.fixture
@@ -47,6 +48,18 @@ class Slow:
         return self._target.listing(*args)
 
 
+class Hiccups(Slow):
+    """One that is not there for a moment, at the second file's digest."""
+
+    asked = 0
+
+    def digest(self, *args: Any) -> Any:
+        self.asked += 1
+        if self.asked == 2:
+            raise TargetFault("target-unavailable", "Down.", retryable=True)
+        return self._target.digest(*args)
+
+
 def test_it_stands_until_a_byte_of_it_changes(
     tmp_path: Path, config: TargetConfig, earlier: EarlierDeposit
 ) -> None:
@@ -68,3 +81,17 @@ def test_a_wait_inside_a_call_is_told(
         Delayed(waiting_for="its own list", seconds=90.0),
         Delayed(waiting_for=None),
     ]
+
+
+def test_only_the_question_that_was_not_answered_is_asked_again(
+    tmp_path: Path, config: TargetConfig, earlier: EarlierDeposit
+) -> None:
+    there: list[Hiccups] = []
+
+    def open_target(of: TargetConfig, token: str | None) -> Target:
+        there.append(Hiccups(connect(of, token)))
+        return cast("Target", there[0])
+
+    job, nothing = job_for(staged(tmp_path), config), lambda _given: None
+    assert is_still_there(job, earlier, nothing, connect=open_target, sleep=nothing)
+    assert there[0].asked == len(FILES) + 1

@@ -53,7 +53,7 @@ class Turns:
         def call(request: Callable[[], _ANY], /) -> _ANY:
             while True:
                 try:
-                    return patience.call(lambda _doubtful: request())
+                    return patience.ask(request)
                 except MustWait as wait:
                     seconds = wait.limited.seconds or UNKNOWN_SECONDS
                     complain(f"{wait.limited.reason} Waits {text_from_seconds(seconds)}.")

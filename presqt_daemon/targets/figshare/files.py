@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from presqt_daemon.errors import PresqtError, TargetFault
+from presqt_daemon.errors import NOT_THERE, PresqtError, TargetFault
 from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.figshare.api import FigshareApi
 from presqt_daemon.targets.figshare.entries import Stored, stored_from
@@ -38,7 +38,7 @@ APPEAR_TRIES = 10
 APPEAR_SECONDS = 0.3
 """A new file is not found at once under its own address."""
 
-_LOST = frozenset({"resource-not-found", "resource-gone", "target-misbehaved"})
+_LOST = NOT_THERE | {"target-misbehaved"}
 
 
 _Key = tuple[str, PurePosixPath, int, str]

@@ -5,12 +5,10 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 
-from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.errors import NOT_THERE, TargetFault, UserFault
 
 TRIES = 10
 """How often one address may be not there, one time after another, before that is believed."""
-
-_MISSING = frozenset({"resource-not-found", "resource-gone"})
 
 
 class GivenAddresses:
@@ -35,7 +33,7 @@ class GivenAddresses:
         try:
             yield
         except UserFault as error:
-            if error.code not in _MISSING:
+            if error.code not in NOT_THERE:
                 raise
             with self._lock:
                 self._missed[what] += 1

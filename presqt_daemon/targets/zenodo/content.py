@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.errors import NOT_THERE, PresqtError, TargetFault, UserFault
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.targets.base import Sending
 from presqt_daemon.targets.web.answers import BODY_LIMIT_HINT, Answer
@@ -43,7 +43,7 @@ _NOTHING_TO_END = (400, 404, 409, 500)
 InvenioRDM 14.0.5 says where there is none."""
 
 
-_MAY_PASS = frozenset({"unauthorized", "resource-not-found", "resource-gone"})
+_MAY_PASS = NOT_THERE | {"unauthorized"}
 
 
 class KeyStuckError(Exception):

@@ -139,6 +139,10 @@ class Patience:
                 self._held_until = max(self._held_until, now + next_call.seconds)
             self.wait(next_call.seconds, RATE_LIMIT if is_limit else f"{AGAIN} ({fault.message})")
 
+    def ask(self, request: Callable[[], _ANY], /) -> _ANY:
+        """The same for a question, which changes nothing and leaves no doubt."""
+        return self.call(lambda _doubtful: request())
+
     def wait(self, seconds: float, what: str) -> None:
         """Return after so many seconds, at once for none; `what` it is for. Raises BrokenOff."""
         if seconds <= TOLD_SECONDS:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from presqt_daemon.errors import TargetFault, UserFault
+from presqt_daemon.errors import NOT_THERE, TargetFault, UserFault
 from presqt_daemon.messages import Created, Go, Report, WantsContainer, WantsCreate
 from presqt_daemon.model import Finding, Resolved, Severity
 from presqt_daemon.records.journal import Journal, JournalState
@@ -21,8 +21,6 @@ MAX_TITLES = 100
 
 Asks = Callable[[WantsCreate | WantsContainer], Go]
 """Asks the supervisor, from the upload's own thread."""
-
-_VANISHED = frozenset({"resource-not-found", "resource-gone"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +55,7 @@ class ContainerOpening:
         try:
             return container, listed_by_key(self.target, container, self.threads), warnings
         except UserFault as error:
-            if known is None or container is not known or error.code not in _VANISHED:
+            if known is None or container is not known or error.code not in NOT_THERE:
                 raise
         self.journal.forget()
         record.forget()

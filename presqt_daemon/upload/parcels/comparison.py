@@ -1,6 +1,5 @@
 """A file of ours and what stands at its place, compared by digests that both sides have."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from presqt_daemon.digest import strongest_common
@@ -35,11 +34,8 @@ class Comparison:
         if not set(algorithms) & set(offered):
             # staging took none that the target knows: ours is taken when the target gives one
             algorithms += tuple(offered)
-
-        def ask(_is_doubtful: bool) -> Mapping[str, str]:
-            return self.target.digest(self.container, item, algorithms)
-
-        return replace(item, digests=self.patience.call(ask))
+        digests = self.patience.ask(lambda: self.target.digest(self.container, item, algorithms))
+        return replace(item, digests=digests)
 
     def _comparable(self, parcel: Parcel, item: Item) -> Parcel:
         """The parcel, with a digest in an algorithm of the target where staging took none."""
