@@ -5,7 +5,7 @@ import re
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from tests.house.house import House, open_house, wait_until
 from tests.replay.disk_model import Disk
 from tests.replay.rebuilt_disk import TARGET, Recorded
 from tests.replay.recorded_calls import CALLS, COMMAND, read_calls
-from tests.replay.web_site import OsfOfAccounts, token_of
+from tests.replay.web_site import THEIRS, OsfOfAccounts, tokens
 
 SETTINGS: dict[str, Any] = {
     "intake": {"settle": "500ms", "rescan": "2s", "incomplete_after": "1s"},
@@ -51,6 +51,8 @@ class Story:
     """Somebody is told of every end, before the crash and after it."""
     is_web: bool = False
     """The target is an OSF, where a container is made by a request; else a folder."""
+    is_theirs: bool = False
+    """The bag goes into a project that is there before."""
 
     def target(self, name: str, site: OsfOfAccounts) -> dict[str, Any]:
         """The setting of a target."""
@@ -91,11 +93,6 @@ def put(house: House, name: str, content: bytes, folder: str = "", *, options: s
     drop(content, place)
 
 
-def tokens(names: Iterable[str]) -> dict[str, str]:
-    """What the daemon's environment tells of targets of the web."""
-    return {f"TOKEN_{name}": token_of(name) for name in names}
-
-
 def stored(*numbers: int) -> dict[str, bytes]:
     return {name: body for number in numbers for name, body in payload(number).items()}
 
@@ -125,8 +122,12 @@ def ask_again(house: House) -> None:
     (house.control / f"{house.tickets()[0]}.retry").touch()
 
 
-def drop_deep(house: House) -> None:
-    put(house, "0.zip", bag_zip(DEEP))
+def drop_deep(house: House, folder: str = "") -> None:
+    put(house, "0.zip", bag_zip(DEEP), folder, options="file_duplicate_action: ignore\n")
+
+
+def drop_into_theirs(house: House) -> None:
+    drop_deep(house, f"{TARGET}n0001")
 
 
 STORIES = {
@@ -147,6 +148,13 @@ STORIES = {
         is_told=True,
     ),
     "web": Story(act=drop_deep, drops={"0.zip": "finished"}, stored=DEEP, is_web=True),
+    "theirs": Story(
+        act=drop_into_theirs,
+        drops={"0.zip": "finished"},
+        stored={f"{THEIRS}/{name}": body for name, body in {**DEEP, "keep.txt": b"keep"}.items()},
+        is_web=True,
+        is_theirs=True,
+    ),
 }
 
 
@@ -186,6 +194,8 @@ def record(story: Story, place: Path, site: OsfOfAccounts) -> tuple[Disk, Record
     """Run a story under strace; its disk, which is proved to end as the real one did."""
     root = place / "root"
     root.mkdir()
+    if story.is_theirs:
+        site.add_theirs(TARGET)
     with open_house(
         root,
         targets={TARGET: story.target(TARGET, site)},

@@ -29,20 +29,20 @@ from tests.replay.stories import (
     noted_in,
     record,
     seen_in,
-    tokens,
     told_of,
 )
-from tests.replay.web_site import Meanwhile, OsfOfAccounts
+from tests.replay.web_site import Meanwhile, OsfOfAccounts, tokens
 
 HOUSEFUL = 200
 """States on which one daemon starts."""
 
 ORDINARY = {"group", "retried", "strict", "web"}
 MOMENTS = 12
-OTHERS = 30
+OTHERS = 10
 """Moments far from any request, of which `--full` takes so many."""
 SAMPLE = 25
 SINGLES = 250
+SINGLES_OF_WEB = 100
 """States in which one single change is lost or kept, of which `--full` takes so many a story."""
 
 OURS = (".ticket.json", ".process_info.json", ".presqt-daemon.lock")
@@ -227,7 +227,7 @@ def test_a_crash_after_any_call_loses_and_doubles_nothing(
     if full:
         singles = [state for state in states if state.is_single]
         states = [state for state in states if not state.is_single]
-        states += dice.sample(singles, min(SINGLES, len(singles)))
+        states += dice.sample(singles, min(SINGLES_OF_WEB if near else SINGLES, len(singles)))
     else:
         states = dice.sample(states, min(SAMPLE, every))
     print(f"{name}: {disk.count} changes, {len(states)} of {every} states", flush=True)
