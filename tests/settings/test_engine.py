@@ -28,6 +28,11 @@ def test_the_local_engine_needs_nothing() -> None:
     [
         ({}, "must say where the scheduler of dask is"),
         ({"address": "host:8786"}, "must begin with tcp:// or tls://"),
+        ({"address": "tcp://host"}, "must end with a host and a port"),
+        ({"address": "tcp://host:eight"}, "must end with a host and a port"),
+        ({"address": "tcp://host:99999"}, "must end with a host and a port"),
+        ({"address": "tcp://:8786"}, "must end with a host and a port"),
+        ({"address": "tcp://host:8786", **TLS}, "must begin with tls://, since tls_ca is set"),
         ({"address": "tls://host:8786"}, "must be set, since the address begins with tls://"),
         ({"address": "tls://host:8786", "tls_ca": "ca.pem"}, "or none of them"),
         ({"address": "tcp://host:8786", "lease_ttl": "1s"}, "must be at least 2s"),
@@ -42,6 +47,7 @@ def test_an_engine_that_could_not_be_reached_is_a_mistake(
 
 def test_what_is_whole_is_taken() -> None:
     assert problems("dask", address="tcp://host:8786") == ""
+    assert problems("dask", address="tcp://[2001:db8::1]:8786") == ""
     assert problems("dask", address="tls://host:8786", **TLS) == ""
 
 

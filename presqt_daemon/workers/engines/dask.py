@@ -2,28 +2,30 @@
 
 import asyncio
 import contextlib
-import importlib
-import logging
 import threading
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from presqt_daemon.config import EngineOptions
 from presqt_daemon.system.logs import shared_log
+from presqt_daemon.workers.engines.dask_scheduler import (
+    CONNECT_SECONDS,
+    distributed,
+    open_client,
+    threads_of,
+    why_no_answer,
+    why_not_told,
+    words_of,
+    workers_that_failed,
+)
 from presqt_daemon.workers.engines.starts import EngineDownError, HostLostError, NotHereError
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-# an extra, and without types of its own
-distributed: Any = importlib.import_module("distributed")
-
-CONNECT_SECONDS = 10.0
-"""To connect, and until the scheduler has answered: one that is frozen never does."""
 
 HOST_SECONDS = 60.0
 """Until a worker has said what is asked of every host; it starts a process for that."""
@@ -33,10 +35,6 @@ AGAIN_SECONDS = 5.0
 
 AVOID_SECONDS = 30.0
 """So long a host that refused a ticket gets none while there are others; it may be mended then."""
-
-for _name in ("distributed", "distributed.client", "distributed.core", "distributed.comm"):
-    # what it would say we say once, on the tickets that wait
-    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 class HandedOut(Future[T]):
@@ -89,7 +87,7 @@ class DaskEngine(Executor):
         try:
             theirs = client.submit(work, pure=False, retries=0, key=key, workers=workers)
         except Exception as error:  # noqa: BLE001  (nothing of the ticket's is done yet)
-            raise EngineDownError(f"the scheduler takes nothing ({_words(error)})") from None
+            raise EngineDownError(f"the scheduler takes nothing ({words_of(error)})") from None
         ours.theirs = theirs
         if workers is not None:
             self._bound.add(ours)
@@ -101,7 +99,7 @@ class DaskEngine(Executor):
                 if not self._goes_to_another(client, done, ours, work):
                     _hand_on(done, ours)
             except Exception as error:  # noqa: BLE001  (whoever waits for it is told something)
-                ours.set_exception(EngineDownError(f"its end is not known ({_words(error)})"))
+                ours.set_exception(EngineDownError(f"its end is not known ({words_of(error)})"))
             theirs.release()
 
         theirs.add_done_callback(end)
@@ -114,7 +112,7 @@ class DaskEngine(Executor):
                 if now - moment >= AVOID_SECONDS:
                     del self._refused_at[address]
             refused = frozenset(self._refused_at)
-        return (frozenset(_threads(client)) - refused or None) if refused else None
+        return (frozenset(threads_of(client)) - refused or None) if refused else None
 
     def _goes_to_another(
         self, client: Any, done: Any, ours: HandedOut[T], work: Callable[[], T]
@@ -126,13 +124,13 @@ class DaskEngine(Executor):
         if isinstance(error, distributed.KilledWorker):
             return False
         try:
-            where = _workers_that_failed(client, done.key)
+            where = workers_that_failed(client, done.key)
         except Exception:  # noqa: BLE001  (its scheduler may do nothing for us: the ticket waits)
             return False
         for address in where:
             log = shared_log(f"refused by {address}", None)
             seconds = f"{AVOID_SECONDS:g} s"
-            log.warning("worker %s gets no tickets for %s: %s", address, seconds, _words(error))
+            log.warning("worker %s gets no tickets for %s: %s", address, seconds, words_of(error))
         with self._lock:
             self._refused_at.update(dict.fromkeys(where, self._clock()))
         if self._fit_workers(client) is None:
@@ -142,8 +140,12 @@ class DaskEngine(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
         """Let go of the scheduler; what runs there goes on, and tells its ticket."""
-        with self._lock:
-            self._close()
+        # one that waits for a scheduler's answer has it for longer than a stop may take
+        if self._lock.acquire(timeout=1):
+            try:
+                self._close()
+            finally:
+                self._lock.release()
 
     def places(self) -> int:
         """As `TellsOfHosts`; none before the first run was handed out."""
@@ -152,7 +154,7 @@ class DaskEngine(Executor):
     def trouble(self) -> str | None:
         """Why nothing that was submitted can begin, None where a worker is there."""
         try:
-            there = _threads(self._connected())
+            there = threads_of(self._connected())
         except EngineDownError as down:
             return str(down)
         for ours in list(self._bound):
@@ -175,12 +177,12 @@ class DaskEngine(Executor):
                 (answer,) = (await asyncio.wait_for(asked, HOST_SECONDS)).values()
             except Exception as error:  # noqa: BLE001  (it may have left meanwhile)
                 answer = error
-            return _why_not(answer) if isinstance(answer, BaseException) else answer
+            return why_not_told(answer) if isinstance(answer, BaseException) else answer
 
         async def ask_all(addresses: list[str]) -> list[T | str]:
             return await asyncio.gather(*map(ask, addresses))
 
-        there = sorted(_threads(client))
+        there = sorted(threads_of(client))
         return dict(zip(there, client.sync(ask_all, there), strict=True))
 
     def _connected(self) -> Any:
@@ -190,28 +192,19 @@ class DaskEngine(Executor):
             try:
                 if self._client is None or self._client.status != "running":
                     self._close()
-                    self._client = self._open()
-                self._places = sum(_threads(self._client).values())
+                    self._client = open_client(self._options)
+                self._places = sum(threads_of(self._client).values())
                 if not self._places:
                     raise EngineDownError("no worker has joined the scheduler")
             except EngineDownError as down:
                 self._fail(str(down))
             except Exception as error:  # noqa: BLE001  (no ticket may end for what dask raises)
-                self._fail(f"{self._options.address} does not answer ({_words(error)})")
+                self._fail(f"{self._options.address} does not answer ({why_no_answer(error)})")
             return self._client
 
     def _fail(self, cause: str) -> None:
         self._cause, self._failed_at = cause, self._clock()
         raise EngineDownError(cause)
-
-    def _open(self) -> Any:
-        return distributed.Client(
-            self._options.address,
-            security=security_of(self._options),
-            timeout=CONNECT_SECONDS,
-            set_as_default=False,
-            name="presqt-daemon",
-        )
 
     def _close(self) -> None:
         if self._client is not None:
@@ -220,50 +213,13 @@ class DaskEngine(Executor):
             self._client = None
 
 
-def _threads(client: Any) -> dict[str, int]:
-    """Each worker's address and how many runs it takes. Raises EngineDownError."""
-    try:
-        found: dict[str, int] = _answer(client, client.scheduler.ncores)
-    except Exception as error:  # noqa: BLE001  (no ticket may end for what dask raises)
-        raise EngineDownError(f"the scheduler does not answer ({_words(error)})") from None
-    return found
-
-
-def _answer(client: Any, ask: Callable[..., Awaitable[Any]], *args: Any) -> Any:
-    """What the scheduler answers; what it raises, TimeoutError where it is frozen."""
-    return client.sync(ask, *args, callback_timeout=CONNECT_SECONDS)
-
-
-def _workers_that_failed(client: Any, key: str) -> list[str]:
-    """The addresses of those on which a run has failed; as `_answer`."""
-
-    # within another function it is sent as it is: the scheduler's host need not have our program
-    def failed_at(dask_scheduler: Any) -> list[str]:
-        return sorted(dask_scheduler.tasks[key].erred_on)
-
-    addresses: list[str] = _answer(client, client.run_on_scheduler, failed_at)
-    return addresses
-
-
-def security_of(options: EngineOptions) -> Any:
-    """How the connection is encrypted and proved, None without TLS files."""
-    if options.tls_ca is None:
-        return None
-    return distributed.Security(
-        tls_ca_file=str(options.tls_ca),
-        tls_client_cert=str(options.tls_cert or ""),
-        tls_client_key=str(options.tls_key or ""),
-        require_encryption=True,
-    )
-
-
 def _hand_on(done: Any, ours: "Future[Any]") -> None:
     """Let our future have how theirs ended."""
     if done.status == "finished":
         try:
             ours.set_result(done.result(timeout=CONNECT_SECONDS))
         except Exception as error:  # noqa: BLE001  (the result could not be fetched any more)
-            ours.set_exception(EngineDownError(f"the result was lost ({_words(error)})"))
+            ours.set_exception(EngineDownError(f"the result was lost ({words_of(error)})"))
         return
     if done.status != "error":
         ours.set_exception(EngineDownError("its workers, or the scheduler, went away"))
@@ -273,18 +229,5 @@ def _hand_on(done: Any, ours: "Future[Any]") -> None:
         told = HostLostError("its worker died again and again")
     elif not isinstance(told, NotHereError):
         # nothing that a ticket does is raised: it is the host that cannot
-        told = NotHereError(f"a worker's host cannot run tickets ({_words(told)})")
+        told = NotHereError(f"a worker's host cannot run tickets ({words_of(told)})")
     ours.set_exception(told)
-
-
-def _words(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-
-def _why_not(error: BaseException) -> str:
-    """Why a worker could not say what it was asked, as a sentence's end."""
-    if isinstance(error, ImportError):
-        return f"has no presqt-daemon ({_words(error)})"
-    if isinstance(error, OSError):
-        return f"does not answer ({_words(error)})"
-    return f"cannot run our program ({_words(error)})"
