@@ -77,6 +77,9 @@ def test_the_ticket_and_check_say_what_to_do_about_a_host_that_cannot(tmp_path: 
             place, share = behind(cluster.house.uploads.parent), "is the share mounted there?"
             with unfit(cluster, share, config=same, place=place):
                 assert_check_says(cluster, share)
+            place, rights = read_only(cluster.house.uploads.parent), "is it mounted read-only there"
+            with unfit(cluster, rights, config=same, place=place):
+                assert_check_says(cluster, rights)
         cluster.start_host("b")
         assert_finished(cluster.wait_for_end(1))
         assert_sent_once(cluster, 1, 3)
@@ -85,6 +88,12 @@ def test_the_ticket_and_check_say_what_to_do_about_a_host_that_cannot(tmp_path: 
 def hosts_of(cluster: Cluster) -> set[str]:
     """The hosts that have a ticket now."""
     return {info["host"] for info in cluster.infos() if info["host"] is not None}
+
+
+def read_only(mediafiles: Path) -> Place:
+    """Where the share is seen, and nothing can be written on it."""
+    cover = f"mount --bind {mediafiles} {mediafiles} && mount -o remount,bind,ro {mediafiles}"
+    return Place(command=("unshare", "--mount", "sh", "-c", f'{cover} && exec "$@"', "sh"))
 
 
 @pytest.mark.timeout(1200)

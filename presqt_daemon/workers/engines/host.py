@@ -72,6 +72,11 @@ class Host:
             raise NotHereError(
                 f"{host_name()} does not see {uploads.root}: is the share mounted there?"
             )
+        if not os.access(uploads.root, os.R_OK | os.W_OK | os.X_OK):
+            raise NotHereError(
+                f"{host_name()} may not write in {uploads.root}: is it mounted read-only there, or "
+                "has its worker another user?"
+            )
         supervisor = Supervisor(
             config=config,
             uploads=uploads,

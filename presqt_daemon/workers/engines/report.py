@@ -1,7 +1,6 @@
 """What a worker's host says of itself: whether it could run the daemon's tickets."""
 
 import contextlib
-import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,8 +50,6 @@ def report_host(mediafiles: Path, grant: Grant, shown: str | None = None) -> Hos
     problems = []
     try:
         supervisor = HERE.supervisor(mediafiles, grant)
-        if not os.access(supervisor.uploads.root, os.R_OK | os.W_OK | os.X_OK):
-            problems.append(f"may not write in {supervisor.uploads.root}")
         if shown is not None and not (mediafiles / shown).exists():
             problems.append(f"sees another folder as {mediafiles}: is the share mounted there?")
         if (scratch := supervisor.config.staging.scratch) is not None:
