@@ -14,7 +14,9 @@ MAX_DEPTH = 64
 """How deep lists and objects may lie in each other; no metadata or answer known has ten."""
 
 _MAX_DIGITS = 40
-_TEXTS = re.compile(rb'"(?:[^"\\]+|\\.)*"', re.DOTALL)
+_TEXTS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""Texts, one without an end too: nothing of the content is looked at twice."""
+
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 _HALVES = re.compile("[\ud800-\udfff]")

@@ -18,7 +18,7 @@ from presqt_daemon.targets.web.fields import object_in, text_in, whole_in
 HASHES = ("sha256", "md5")
 """What WaterButler takes of the bytes on their way to the store."""
 
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ _OWN_MEANING = frozenset({401, 407, 413, 429})
 
 _HEAD_BYTES = 4096
 _BEGINNING = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
+    rb"(?:\xef\xbb\xbf)?\s*+(?:<\?xml[^>]*+>\s*+|<!--(?:(?!-->).)*+-->\s*+)*+"
+    rb"<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
@@ -42,7 +43,7 @@ def page_title(content: bytes) -> str:
     """What a page calls itself, in one line; empty where it says nothing."""
     text = content[: _HEAD_BYTES * 4].decode("utf-8", errors="replace")
     for _tag, inner in _TITLE.findall(text):
-        words = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", inner)).split())
+        words = " ".join(html.unescape(re.sub(r"<[^<>]*>", " ", inner)).split())
         if words and words.isprintable():
             return words[:_LONGEST_TITLE]
     return ""

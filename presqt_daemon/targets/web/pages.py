@@ -11,7 +11,7 @@ from presqt_daemon.errors import TargetFault
 from presqt_daemon.targets.web.addresses import joined
 from presqt_daemon.targets.web.http import Http
 
-_LINK = re.compile(r"<([^>]*)>([^<]*)")
+_LINK = re.compile(r"<([^<>]*)>([^<]*)")
 _NEXT = re.compile(r";\s*rel\s*=\s*\"?([^\";,]*)\"?", re.IGNORECASE)
 MAX_PAGES = 10_000
 MAX_DEPTH = 400

@@ -125,3 +125,9 @@ def test_a_page_that_shows_the_token_is_told_without_it(gate: Gate, http: Http) 
     gate.page = b"<html><title>Bearer secret1 is blocked</title>"
     with pytest.raises(PresqtError, match=r"'Bearer \*\*\* is blocked'"):
         http.ask("GET", gate.url, doing="the list")
+
+
+def test_a_page_of_many_comments_is_judged_at_the_cost_of_its_length() -> None:
+    many = b"<!-- down -->" * 300
+    assert not is_page_in_between(answer(200, many + b"x"))
+    assert is_page_in_between(answer(200, many + b"<html>"))

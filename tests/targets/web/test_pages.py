@@ -25,6 +25,7 @@ from tests.fakes.server import FakeServer, Reply, Request
         ('<https://h/n>; REL="last next"', "https://h/n"),
         ('<https://h/l>; rel="last"', None),
         ("nonsense", None),
+        ("<" * 500_000, None),
     ],
 )
 def test_the_next_page_is_the_link_of_that_relation(link: str, expected: str | None) -> None:
