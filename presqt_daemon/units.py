@@ -16,18 +16,22 @@ _BYTES = {
     "GiB": 1 << 30,
     "TiB": 1 << 40,
 }
+_MOST_SECONDS = 36_500 * 86_400.0
+"""A hundred years; a thread cannot wait for three hundred, and nobody means infinity."""
+
+_MOST_BYTES = 2.0**62
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", re.ASCII)
 _MODE = re.compile(r"0o?[0-7]{3}")
 
 
 def seconds_from_text(value: object) -> float:
     """Seconds from a number or from text such as `2s`, `10m`, `1h`, `5d`; ValueError otherwise."""
-    return _quantity(value, _SECONDS, "a time such as 30s, 10m, 1h or 5d")
+    return _quantity(value, _SECONDS, _MOST_SECONDS, "a time such as 30s, 10m, 1h or 5d")
 
 
 def bytes_from_text(value: object) -> int:
     """Bytes from a number or from text such as `500 MB` or `2 GiB`; ValueError otherwise."""
-    return int(_quantity(value, _BYTES, "a size such as 500 MB or 2 GiB"))
+    return int(_quantity(value, _BYTES, _MOST_BYTES, "a size such as 500 MB or 2 GiB"))
 
 
 def mode_from_text(value: object) -> int:
@@ -81,14 +85,18 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _quantity(value: object, units: dict[str, float] | dict[str, int], wanted: str) -> float:
+def _quantity(
+    value: object, units: dict[str, float] | dict[str, int], most: float, wanted: str
+) -> float:
     if isinstance(value, bool):
         raise ValueError(f"is not {wanted}")  # noqa: TRY004  (one kind of error for one report)
     if isinstance(value, int | float):
-        if value >= 0:
+        if 0 <= value <= most:
             return value
     elif isinstance(value, str):
         found = _QUANTITY.fullmatch(value.strip())
         if found and found.group(2) in units:
-            return float(found.group(1)) * units[found.group(2)]
+            number = float(found.group(1)) * units[found.group(2)]
+            if number <= most:
+                return number
     raise ValueError(f"is not {wanted}")

@@ -77,3 +77,14 @@ def test_sizes_and_times_for_people() -> None:
     assert {count: text_from_bytes(count) for count in sizes} == sizes
     times = {0.25: "0.25 s", 45: "45 s", 600: "10 min", 3900: "1 h 5 min", 432000: "5 d"}
     assert {seconds: text_from_seconds(seconds) for seconds in times} == times
+
+
+@pytest.mark.parametrize(
+    "endless", [float("inf"), float("nan"), 1e300, "9" * 400, "9999999d", "1e9"]
+)
+def test_an_endless_time_or_size_is_no_time_or_size(endless: object) -> None:
+    with pytest.raises(ValueError, match="is not a time"):
+        seconds_from_text(endless)
+    if endless != "9999999d":
+        with pytest.raises(ValueError, match="is not a size"):
+            bytes_from_text(endless)

@@ -36,6 +36,12 @@ _OURS = re.compile(
     rf"(?s)(?i:.+\.(cancel|retry)){re.escape(ANSWER_SUFFIX)}"
     rf"|.+{re.escape(UNUSED_SUFFIX)}(-[0-9]+)?"
 )
+_NEAR_SIDECAR = re.compile(
+    r"[\s._-]ya?ml(?:\.\s*[a-z0-9]{1,5}|\s?\([0-9]{1,3}\)|\s?-\s?(?:copy|copie|kopie|copia)|[\s._])*$"
+)
+"""What is left of a side-car's ending when an editor, a browser or a file manager added its own."""
+
+_UNSEEN = re.compile("[\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
 _TAG_FILE = re.compile(r"(?i)bagit\.txt|bag-info\.txt|fetch\.txt|(tag)?manifest-[a-z0-9]+\.txt")
 
 
@@ -104,18 +110,16 @@ def sidecar_stem(name: str) -> str | None:
 def near_sidecar_stem(name: str) -> str | None:
     """The zip, as `same_name`, for which a name looks like a side-car's; None for any other.
 
-    So does a name of `.yaml` or `.yml` with or without `.zip` before it, with blanks, or with a
-    `.txt` behind that an editor has added.
+    So does a name of `.yaml` or `.yml` with or without `.zip` before it, with blanks or another
+    sign for the dot, or with an ending behind that a program has added (`.txt`, `.rtf`, `(1)`).
     """
-    text = re.sub(r"\.\s+", ".", same_name(name).strip())
-    is_near = False
-    while True:
-        suffix = next((end for end in (*SIDECAR_SUFFIXES, ".txt") if text.endswith(end)), None)
-        if suffix is None:
-            break
-        is_near |= suffix != ".txt"
-        text = text.removesuffix(suffix).rstrip(" .")
-    return plain_zip_name(text) if is_near and text else None
+    text = re.sub(r"\.\s+", ".", _UNSEEN.sub("", same_name(name)).strip())
+    if is_zip_name(text):
+        return None
+    stem = text
+    while (found := _NEAR_SIDECAR.search(stem)) is not None:
+        stem = stem[: found.start()].rstrip(" .")
+    return plain_zip_name(stem) if stem and stem != text else None
 
 
 def plain_zip_name(name: str) -> str:

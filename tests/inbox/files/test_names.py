@@ -43,7 +43,10 @@ def test_every_other_regular_file_is_a_drop(name: str) -> None:
      "x.zip.12345678.partial", "x.zip.aria2", "x.zip.!qB", "x.zip.!ut", "x.zip.opdownload",
      "x.zip.lock", "x.zip:Zone.Identifier", "x.zip.icloud", "#x.zip#", "x.zip.temp", "x.zip.lnk",
      "ehthumbs.db", "x.zip.sha256", "x.zip.swp", ".x.zip.AbCdEf", "x.zip.cancel.answer.txt",
-     "bag.zip.yaml.unused-2"],
+     "bag.zip.yaml.unused-2", "x.zip.crswap", "x.zip.aB3dE9f0", "x.zip_.gstmp", "x.zip.bt.xltd",
+     "x.zip.fdmdownload", "x.zip.dtapart", "x.zip.jc!", "x.zip.aspera-ckpt", "x.zip.sha256sum",
+     "x.zip:AFP_AfpInfo", "x.zip:SmartScreen", "x.zip:com.dropbox.attrs",
+     "x.zip\uf03aZone.Identifier"],
 )  # fmt: skip
 def test_junk_and_our_own_files_are_no_drops(name: str) -> None:
     assert kind_of(name, ()) is NameKind.OTHER
@@ -77,6 +80,11 @@ def test_our_own_files_are_no_drops_whatever_is_configured() -> None:
         "x.zip.download",
         "RECYCLER",
         "$RECYCLE.BIN",
+        "@GMT-2026.01.01-00.00.00",
+        "@__thumb",
+        ":2eDS_Store",
+        "FOUND.000",
+        "x.zip.cyberducksegment",
     ],
 )
 def test_trash_and_snapshots_are_the_systems_own(name: str) -> None:
@@ -104,6 +112,19 @@ def test_a_side_car_that_is_put_away_has_a_name_that_fits_and_is_no_drop(raw: by
         ("x.yaml", NameKind.NEAR_SIDECAR),
         ("x.zip .yml", NameKind.NEAR_SIDECAR),
         ("x.zip.yaml.txt", NameKind.NEAR_SIDECAR),
+        ("x.zip.yaml.rtf", NameKind.NEAR_SIDECAR),
+        ("x.zip.yaml.bak", NameKind.NEAR_SIDECAR),
+        ("x.zip.yaml.", NameKind.NEAR_SIDECAR),
+        ("x.zip.yaml (1)", NameKind.NEAR_SIDECAR),
+        ("x.zip.yaml(1).txt", NameKind.NEAR_SIDECAR),
+        ("x.zip.yaml - Copy", NameKind.NEAR_SIDECAR),
+        ("x.zip_yaml", NameKind.NEAR_SIDECAR),
+        ("x.zip-yml.txt", NameKind.NEAR_SIDECAR),
+        ("x.zip.\u200byaml", NameKind.NEAR_SIDECAR),
+        ("x.yaml.zip", NameKind.DROP),
+        ("yaml", NameKind.DROP),
+        ("on yaml and json.docx", NameKind.DROP),
+        ("x.yamlish", NameKind.DROP),
         ("x.zip.retry", NameKind.REQUEST),
         ("x.ticket.json", NameKind.NOTE),
         ("bag.zip.0f8fad5b.process_info.json", NameKind.COPY),
