@@ -71,8 +71,19 @@ def _explain(*, is_verbose: bool) -> None:
 
 def _text_from_os_error(error: OSError) -> str:
     reason = error.strerror or repr(error)
-    place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-    return shown(f"{place}{reason}")
+    if error.filename is not None:
+        return shown(f"{os.fsdecode(error.filename)}: {reason}")
+    return f"standard output: {reason}" if _output_is_stuck() else shown(reason)
+
+
+def _output_is_stuck() -> bool:
+    """Whether what was printed cannot be written; what failed stays in the buffer for now."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 if __name__ == "__main__":

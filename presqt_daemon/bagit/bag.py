@@ -94,7 +94,7 @@ def read_structure(
             "no-payload-folder",
             "data",
             f"Expected data directory {THIS} does not exist",
-            hint=None
+            hint="A bag holds its payload in a folder data/ beside bagit.txt: make the bag again"
             if odd is None or odd == "data"
             else f"The bag holds {odd}/: the payload folder is called data, in small letters",
         )

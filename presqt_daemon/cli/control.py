@@ -23,7 +23,7 @@ from presqt_daemon.cli.output.show import (
     print_lines,
     shown,
 )
-from presqt_daemon.cli.tickets.find import all_infos, find_taken, read_status
+from presqt_daemon.cli.tickets.find import all_infos, find_taken, read_status, tell_unknown_target
 from presqt_daemon.config import Config
 from presqt_daemon.model import Status
 from presqt_daemon.system.files import give_to_owner, sync_folder
@@ -63,8 +63,7 @@ def _ask_for_many(context: Context, config: Config) -> int:
     """0 when it was asked for, or nothing was to be done; Refusal 64 where nobody can be asked."""
     options = context.options
     word: str = options.command
-    if options.target is not None and options.target not in config.targets:
-        complain(f"no target is called {options.target} in the configuration")
+    tell_unknown_target(config, options.target)
     chosen = sorted(_meant(context, config), key=lambda found: found[1].received_at)
     judged = [(info, why_not(word, info, folder)) for folder, info in chosen]
     possible = [info for info, reason in judged if reason is None]

@@ -52,7 +52,7 @@ def _resume(config: Config, wanted: str | None) -> None:
     if end_hold(control, name):
         print(f"{what} is on hold no more" if name else "the hold of everything has ended")
     else:
-        print(f"{what} was not on hold")
+        print(f"{name} was not on hold" if name else "there was no hold of everything")
     left = read_holds(control)
     if left.everything is not None:
         print(f"everything is still on hold, since {text_from_moment(left.everything)}: resume")
@@ -71,7 +71,7 @@ def _name_of(config: Config, wanted: str, *, for_hold: bool) -> str:
         if refusal.code is not Exit.UNKNOWN_TICKET:
             raise
         raise CommandRefusal(
-            f"{refusal.message}, and no target has that name: {', '.join(config.targets)}",
+            f"{refusal.message}, nor a target of that name; targets: {', '.join(config.targets)}",
             refusal.code,
         ) from None
     info = read_status(folder)

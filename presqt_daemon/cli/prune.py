@@ -67,6 +67,8 @@ def _remove_from_all(config: Config, rejected_from: str | None, removal: _Remova
     uploads = Uploads(config.mediafiles)
     now = datetime.now(UTC)
     place = Path(os.path.realpath(config.inbox / (rejected_from or "")))
+    if rejected_from is not None and not place.is_dir():
+        complain(f"the inbox has no folder {shown(rejected_from)}")
 
     def due(info: ProcessInfo) -> frozenset[RemovablePart]:
         if rejected_from is None:

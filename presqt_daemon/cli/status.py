@@ -13,7 +13,12 @@ from presqt_daemon.cli.output.describe import describe
 from presqt_daemon.cli.output.figures import TicketRate, is_at_work
 from presqt_daemon.cli.output.progress import following_ticket
 from presqt_daemon.cli.output.show import complain, print_json, print_text, shown
-from presqt_daemon.cli.tickets.find import NotTakenYetError, find_ticket, read_status
+from presqt_daemon.cli.tickets.find import (
+    NotTakenYetError,
+    find_ticket,
+    read_status,
+    tell_unknown_target,
+)
 from presqt_daemon.cli.tickets.selection import GROUPS, Selection
 from presqt_daemon.config import Config
 from presqt_daemon.system.files import printable_name
@@ -123,6 +128,7 @@ def _all(config: Config, context: Context) -> int:
     options = context.options
     if options.json and options.watch:
         raise wrong_usage("--watch and --json go together for one TICKET only")
+    tell_unknown_target(config, options.target)
     overview: Overview = _tables().Overview(
         config,
         Selection(

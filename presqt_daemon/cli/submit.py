@@ -60,7 +60,14 @@ def main(context: Context) -> int:
         path = place(drop, lambda temporary: _fill(options.path, temporary, config.staging))
     except UserFault as fault:
         _tell_findings(fault)
-        raise
+        said = f"{shown(options.path.name)}: {shown(fault.message)} [{fault.code}]"
+        raise CommandRefusal(said, Exit.FAILED) from None
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # from a write to an open file, which knows no name
+        said = f"{drop.folder}: {error.strerror}; nothing was dropped"
+        raise CommandRefusal(said, Exit.FILES) from None
     except KeyboardInterrupt:
         raise CommandRefusal("interrupted: nothing was dropped", Exit.INTERRUPTED) from None
     ticket = _ticket_of(config, path, older, patient=options.wait)

@@ -24,7 +24,13 @@ def main(context: Context) -> int:
     path: Path = context.options.zip
     config = context.config_or_defaults()
     if not path.is_file():
-        what = "is no file" if path.exists() else "there is no such file"
+        what = (
+            "is no file but a folder: zip it, or let submit do so"
+            if path.is_dir()
+            else "is no file"
+            if path.exists()
+            else "there is no such file"
+        )
         raise CommandRefusal(f"{path}: {what}", Exit.FILES)
     words = f"checking {path.name}"
     with (

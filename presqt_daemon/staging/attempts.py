@@ -66,9 +66,8 @@ def _spoilt(archive: Archive, found: BagPreview, result: Unpacked, how: Writing)
             spoilt.add(path)
     findings, total = compare_digests(found.structure, truth)
     if any(entry.path in judged for entry in findings):
-        raise invalid(found.structure, findings, total, _START, _HINT)
+        raise invalid(found.structure, findings, total, _START)
     return sorted(spoilt)
 
 
 _START = "PresQT Error: Checksums failed to validate. "
-_HINT = " Make the bag again from the original files and zip it."

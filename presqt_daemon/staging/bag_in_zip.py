@@ -163,14 +163,16 @@ def _no_bag(files: Collection[str], folders: Collection[str], deep: list[str]) -
     if inner and all(name.lower().endswith(_PACKED) for name in inner):
         zips = [name for name in inner if name.lower().endswith(".zip")]
         what = (
-            f"drop {_list([zips[0].rpartition('/')[2]])} itself"
+            f"Drop {_list([zips[0].rpartition('/')[2]])} itself"
             if len(inner) == 1 and zips
-            else "drop each zip that lies in it by itself"
+            else "Drop each zip that lies in it by itself"
             if len(zips) == len(inner)
-            else f"unpack {_list(inner)}, zip the bag folder in it and drop that"
+            else f"Unpack {_list(inner)}, zip the bag folder in it and drop that"
         )
         return _fault(
-            "no-bag", inner, f"No bag is in the zip, but packed files are: {_list(inner)}. {what}."
+            "no-bag",
+            inner,
+            f"No bag is in the zip, only what is packed itself: {_list(inner)}. {what}.",
         )
     likely = _likely_bag(files, folders)
     if likely is not None:

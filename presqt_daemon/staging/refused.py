@@ -162,21 +162,20 @@ def check_line_ends(
 
 
 def invalid(
-    structure: Structure, findings: tuple[Finding, ...], total: int, start: str, end: str = ""
+    structure: Structure, findings: tuple[Finding, ...], total: int, start: str
 ) -> UserFault:
     """The fault of an invalid bag: the first finding in words, all of them listed and counted."""
     more = and_more(total - 1, "error")
-    return _fault(
-        structure, "invalid-bag", f"{start}{findings[0].message}{more}{end}", findings, total
-    )
+    return _fault(structure, "invalid-bag", f"{start}{findings[0].message}{more}", findings, total)
 
 
 def _fault(
     structure: Structure, error: str, message: str, findings: tuple[Finding, ...], total: int
 ) -> UserFault:
+    # a finding without advice has no full stop of its own
     return UserFault(
         error,
-        message,
+        message if message.endswith((".", ")")) else f"{message}.",
         findings=findings,
         findings_total=total,
         warnings=structure.of(Severity.WARNING),

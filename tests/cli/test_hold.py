@@ -65,7 +65,8 @@ def test_what_is_neither_target_nor_ticket_is_unknown(program: Program, word: st
     ended = program.run(word, "arcive")
     assert ended.returncode == 4
     assert ended.stderr == (
-        "presqt-daemon: there is no ticket for arcive, and no target has that name: archive\n"
+        "presqt-daemon: there is no ticket for arcive, nor a target of that name; "
+        "targets: archive\n"
     )
     assert held(program) == set()
 

@@ -151,3 +151,9 @@ def test_an_unverified_zip_without_a_record_is_not_given_up(program: Program) ->
     assert ended.returncode == 6
     assert "prepare-upgrade" in ended.stderr
     assert (folder.path / "thesis.zip").exists()
+
+
+def test_a_folder_that_the_inbox_does_not_have_is_said(program: Program) -> None:
+    ended = program.run("prune", "--rejected-from", "nobody")
+    assert ended.stdout == "nothing had to go\n"
+    assert ended.stderr == "presqt-daemon: the inbox has no folder nobody\n"

@@ -113,7 +113,7 @@ TICKET    STATE        AGE  TARGET   FILE              MESSAGE
 in the inbox, not taken yet (2):
   archive/cut.zip: the end of the zip is missing
   archive/photos.zip.part: by its name it is still being copied; once it is
-whole, rename it to end in .zip
+  whole, rename it to end in .zip
 6 tickets: 1 at work, 2 waiting, 2 finished (6.0 MB, 1 not as sent), 1 failed
 """
 
@@ -145,6 +145,26 @@ def test_the_table_of_all_tickets_fits_the_terminal(
     assert "\x1b[32mfinished" in text
     assert "\x1b[31mfailed 403" in text
     assert "\x1b[33mfinished" in text  # with fixity errors
+    lock.release()
+
+
+def test_a_narrow_terminal_keeps_state_age_and_file(program: Program) -> None:
+    lock = fill(program)
+    with on_terminal(program, "status", columns=40) as terminal:
+        terminal.end()
+        lines = timeless(terminal.lines())
+    start = next(i for i, line in enumerate(lines) if line.startswith("TICKET"))
+    assert lines[start : start + 5] == [
+        "TICKET    STATE        AGE  FILE",
+        "00000001  waiting       2m  thesis.zip",
+        "00000002  sending 50%  12m  glacier pho…",
+        "00000003  waiting       3h  thesis.zip",
+        "00000004  failed 403    1d  thesis.zip",
+    ]
+    untaken = lines.index("in the inbox, not taken yet (2):") + 1
+    totals = next(i for i, line in enumerate(lines) if line.startswith("6 tickets"))
+    assert totals - untaken > 2  # what is too long for a line goes on below it
+    assert all(line.startswith("  ") for line in lines[untaken:totals])
     lock.release()
 
 

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import resource
 import stat
 import subprocess
 import zipfile
@@ -333,3 +334,28 @@ def test_a_bag_folder_that_is_wrong_is_refused_before_it_is_copied(
     assert ended.returncode == 1
     assert "[invalid-bag]" in ended.stderr
     assert _names(program.inbox / "archive") == []
+
+
+def test_a_zip_that_is_refused_is_named(program: Program, tmp_path: Path) -> None:
+    path = tmp_path / "letters.zip"
+    path.write_bytes(b"no zip")
+    ended = program.run("submit", path, "--target", "archive")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("presqt-daemon: letters.zip: ")
+    assert ended.stderr.endswith(" [not-a-zip]\n")
+
+
+def test_an_inbox_that_takes_no_more_bytes_is_named_and_nothing_dropped(
+    program: Program, tmp_path: Path
+) -> None:
+    path = tmp_path / "large.zip"
+    path.write_bytes(bag_zip({"noise": os.urandom(100_000)}))
+    limit = (50_000, 50_000)
+    ended = program.run(
+        "submit", path, "--target", "archive",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )  # fmt: skip
+    folder = program.inbox / "archive"
+    assert ended.returncode == 74
+    assert f"{folder}: File too large; nothing was dropped" in ended.stderr
+    assert _names(folder) == []

@@ -113,3 +113,27 @@ def test_nothing_is_left_behind(program: Program, tmp_path: Path) -> None:
     path = _zip(tmp_path, bag_zip())
     program.run("validate", path, environment={"TMPDIR": str(scratch)})
     assert list(scratch.iterdir()) == []
+
+
+def _without_payload_folder() -> dict[str, bytes]:
+    return {name: content for name, content in bag_tree({}).items() if "data/" not in name}
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        ({"thesis.zip": bag_zip()}, 'only what is packed itself: "bag/thesis.zip". Drop "thesis'),
+        ({**bag_tree({"a": b"a"}), "bagit.txt": b"BagIt\n"}, "-Encoding: UTF-8`."),
+        (_without_payload_folder(), "beside bagit.txt: make the bag again."),
+        ({**bag_tree({"a": b"a"}), "data/a": b"b"}, "put the original back or bag it again"),
+    ],
+    ids=["packed", "declaration", "no payload folder", "damaged"],
+)
+def test_a_refusal_is_made_of_whole_sentences_and_advises_once(
+    program: Program, tmp_path: Path, tree: dict[str, bytes], said: str
+) -> None:
+    told = program.run("validate", _zip(tmp_path, zip_bytes(tree)), "--json")
+    message = json.loads(told.stdout)["message"]
+    assert said in message
+    assert message.endswith((".", ")"))
+    assert message.lower().count("again") <= 1

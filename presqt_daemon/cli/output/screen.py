@@ -7,6 +7,7 @@ from typing import ClassVar
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.markdown import Markdown, TableElement
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +24,10 @@ _STYLES = {"ok": "green", "wrong": "red", "warning": "yellow"}
 _MOODS = {"good": "green", "odd": "yellow", "bad": "red", "busy": "cyan", "idle": ""}
 _LONGEST_BAR = 40
 _SHORTEST_BAR = 10
+_NARROW = 60
+"""Below this width a table of tickets has no room for their targets and messages."""
+
+_INDENT = "  "
 
 
 def print_table(columns: Row, rows: Sequence[Row]) -> None:
@@ -112,20 +117,32 @@ def _screen(screen: StatusScreen, width: int, shown: list[int]) -> Group:
     left = len(screen.rows) - len(rows) + screen.more
     if left:
         parts.append(Text(f"... and {left} more"))
-    parts += [Text(line, overflow="fold") for line in screen.below]
+    parts += map(_indented, screen.below)
     return Group(*parts)
+
+
+def _indented(line: str) -> RenderableType:
+    """The line; where it begins with blanks, what goes on below does so too."""
+    if not line.startswith(_INDENT):
+        return Text(line, overflow="fold")
+    text = Text(line.removeprefix(_INDENT), overflow="fold")
+    return Padding(text, (0, 0, 0, len(_INDENT)), expand=False)
 
 
 def _tickets(rows: Sequence[TicketRow], width: int, *, is_short: bool) -> Table:
     """Every row on one line; what does not fit is cut, the message first of all."""
+    is_narrow = width < _NARROW
     table = Table(box=None, pad_edge=False, expand=True, header_style="bold")
     table.add_column("TICKET", no_wrap=True)
     table.add_column("STATE", no_wrap=True)
     table.add_column("AGE", no_wrap=True, justify="right")
-    for name in ("TARGET", "FILE"):
-        longest = width // (8 if name == "TARGET" else 5)
-        table.add_column(name, no_wrap=True, max_width=longest, overflow="ellipsis")
-    table.add_column("MESSAGE", no_wrap=True, ratio=1, overflow="ellipsis")
+    if is_narrow:
+        table.add_column("FILE", no_wrap=True, ratio=1, overflow="ellipsis")
+    else:
+        for name in ("TARGET", "FILE"):
+            longest = width // (8 if name == "TARGET" else 5)
+            table.add_column(name, no_wrap=True, max_width=longest, overflow="ellipsis")
+        table.add_column("MESSAGE", no_wrap=True, ratio=1, overflow="ellipsis")
     for row in rows:
         message: RenderableType = Text(row.message)
         if row.share is not None and row.figures:
@@ -136,9 +153,7 @@ def _tickets(rows: Sequence[TicketRow], width: int, *, is_short: bool) -> Table:
             row.ticket[:SHORT_TICKET] if is_short else row.ticket,
             Text(row.state, _MOODS[row.mood]),
             row.age,
-            Text(row.target),
-            Text(row.file),
-            message,
+            *((Text(row.file),) if is_narrow else (Text(row.target), Text(row.file), message)),
         )
     return table
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, refused
-from presqt_daemon.cli.output.show import capped, shown
+from presqt_daemon.cli.output.show import capped, complain, shown
 from presqt_daemon.config import Config
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, NOTE_SUFFIX, shorten_name
@@ -57,6 +57,12 @@ def find_taken(config: Config, wanted: str, otherwise: str, code: Exit) -> Ticke
         return find_ticket(config, wanted)
     except NotTakenYetError as waiting:
         raise CommandRefusal(f"{shown(str(waiting.path))} {otherwise}", code) from None
+
+
+def tell_unknown_target(config: Config, target: str | None) -> None:
+    """Say so where the configuration has no such target; older tickets may have it all the same."""
+    if target is not None and target not in config.targets:
+        complain(f"no target is called {shown(target)} in the configuration")
 
 
 def read_status(folder: TicketFolder) -> ProcessInfo:

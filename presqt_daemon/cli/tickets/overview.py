@@ -19,6 +19,7 @@ from presqt_daemon.tickets.holds import Holds, read_holds
 from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import Uploads
+from presqt_daemon.units import counted
 
 COLUMNS = ("target", "state", "since", "in use", "open", "held", "why")
 
@@ -249,6 +250,6 @@ class Overview:
             yield (
                 f"{number} of {total} that are asked for are shown"
                 if number < total
-                else (f"{number} are asked for")
+                else f"{counted(number, 'ticket')} chosen"
             )
         yield self._totals.line(self.readings.infos, len(self.readings.damaged))

@@ -95,3 +95,10 @@ def test_what_cannot_go_together_is_wrong_usage(
     ended = program.run("status", *arguments)
     assert (ended.returncode, ended.stdout) == (64, "")
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_target_that_is_not_configured_is_said_above_an_empty_table(program: Program) -> None:
+    ended = program.run("status", "--target", "arcive")
+    assert ended.returncode == 0
+    assert "no target is called arcive" in ended.stderr
+    assert "0 tickets chosen" in ended.stdout
