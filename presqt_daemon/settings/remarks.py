@@ -1,5 +1,6 @@
 """What a configuration may say but hardly means."""
 
+import os
 from collections.abc import Iterator
 
 from presqt_daemon.config import Config
@@ -23,7 +24,7 @@ def remarks_on(config: Config) -> Iterator[str]:
                 "token_env); without one nothing can be deposited"
             )
         if target.path is not None:
-            other = folders.setdefault(str(target.path), target.name)
+            other = folders.setdefault(os.path.realpath(target.path), target.name)
             if other != target.name:
                 yield (
                     f"targets.{target.name}.path: the same folder as targets.{other}.path; "

@@ -327,6 +327,18 @@ def test_without_a_file_variables_and_the_command_line_count(
     assert config.targets["archive"].path == tmp_path / "archive"
 
 
+def test_two_targets_in_one_folder_are_remarked_though_a_link_leads_to_it(tmp_path: Path) -> None:
+    (tmp_path / "ar").mkdir()
+    (tmp_path / "link").symlink_to("ar")
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "targets:\n  a: {type: folder, path: ar}\n  b: {type: folder, path: link}\n", "utf-8"
+    )
+    assert [remark.partition(":")[0] for remark in remarks_on(load_config(file, {}))] == [
+        "targets.b.path"
+    ]
+
+
 def test_what_is_allowed_but_hardly_meant_is_remarked(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(

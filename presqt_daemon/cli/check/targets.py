@@ -52,7 +52,8 @@ def _check_target(target: TargetConfig, tokens: Tokens, *, has_credentials: bool
         with contextlib.closing(connect(target, token)) as connection:
             account = connection.account()
     except PresqtError as error:
-        hint = f" Is {target.url} right?" if error.code == "target-unavailable" else ""
+        is_doubtful = error.code == "target-unavailable" and target.url is not None
+        hint = f" Is {target.url} right?" if is_doubtful else ""
         return wrong(what, f"{error.message}{hint} [{error.code}]")
     except OSError as error:
         return wrong(what, f"cannot be reached: {error.strerror or error}")

@@ -7,8 +7,6 @@ from presqt_daemon.targets.web.answers import Answer
 
 _COLLISION = re.compile(r"with this name|could not update|changed since", re.IGNORECASE)
 _PROTECTED = re.compile(r"protected|allowed to push", re.IGNORECASE)
-_FULL = re.compile(r"exceed\w*\b.*\b(storage|size limit|limit of|quota)", re.IGNORECASE)
-"""GitLab's lib/gitlab/repository_size_error_message.rb and its namespaces' storage messages."""
 
 
 class Collided(Exception):
@@ -27,9 +25,7 @@ def refusal_of_commit(answer: Answer, fault: PresqtError, target: str, branch: s
         return Collided()
     if answer.status == 409 and "lock" in said.lower():
         return TargetFault("target-unavailable", fault.message, retryable=True)
-    if _FULL.search(said):
-        return TargetFault("target-full", fault.message)
-    if _PROTECTED.search(said):
+    if fault.code != "target-full" and _PROTECTED.search(said):
         return UserFault(
             "forbidden",
             f"{target} does not let this token write to the branch {branch}: {said}. It is "

@@ -2,6 +2,7 @@
 
 import email.utils
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,15 @@ BODY_LIMIT_HINT = (
     "It, or a proxy before it, takes no request of that size; its operator can raise the limit "
     "(`client_max_body_size` in nginx, `LimitRequestBody` in Apache)."
 )
-RETRYABLE = frozenset({408, 425, 500, 502, 503, 504, *range(520, 531)})
+RETRYABLE = frozenset({408, 423, 425, 500, 502, 503, 504, *range(520, 531)})
+_FULL = re.compile(
+    r"\bquota\b|\b(?:storage|disk) (?:limit|space)\b|exceed\w*\b.{0,80}\bstorage\b"
+    r"|\brepository\b.{0,80}\b(?:size limit|limit of)\b",
+    re.IGNORECASE,
+)
+"""No room in words: InvenioRDM and Figshare ("quota"), GitLab (its lib/gitlab/
+repository_size_error_message.rb and its namespaces' storage messages); statuses vary."""
+
 LEAST_WAIT = 1.0
 """Seconds; `Retry-After: 0` is what remains of a second (WaterButler tells whole ones)."""
 
@@ -172,6 +181,8 @@ def fault_from_answer(
             retry_after=wait,
             outcome_unknown=status >= 500,
         )
+    if status in {400, 403, 409, 413, 422, 507} and _FULL.search(words):
+        return TargetFault("target-full", f"{ended(text)} There is no room left at the target.")
     match status:
         case 407 | 511:
             # RFC 9110 section 15.5.8 and RFC 6585 section 6: the target was not reached

@@ -61,7 +61,7 @@ class BucketFiles(KeyedFiles):
     def _put_object(self, container: Container, key: str, file: Sending) -> StoredFile:
         url = self._content_url(container, key)
         reach("zenodo-begun")
-        with faults_by_name(self._http.target), self._given.asking(url):
+        with faults_by_name(), self._given.asking(url):
             doing, seconds = f"the content of {file.path}", STORE_SECONDS
             answer = self._http.send(url, file, doing, expect=(200, 201), read_seconds=seconds)
         reach("zenodo-sent")

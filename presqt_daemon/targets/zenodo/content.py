@@ -72,7 +72,7 @@ class DraftContent:
         `pending` is what an earlier go of ours has begun under this key.
         """
         with (
-            faults_by_name(self.http.target),
+            faults_by_name(),
             self._given.asking(f"{files} {key}"),
             self._cleared_when_refused(files, key),
         ):
@@ -202,16 +202,12 @@ class DraftContent:
 
 
 @contextlib.contextmanager
-def faults_by_name(target: str) -> Iterator[None]:
+def faults_by_name() -> Iterator[None]:
     """Refusals by their cause, where the status alone does not tell it."""
     try:
         yield
     except (TargetFault, UserFault) as error:
         said = error.message.lower()
-        if error.code == "target-refused" and "quota" in said:
-            raise TargetFault(
-                "target-full", f"There is no room left in the record at {target}: {error.message}"
-            ) from error
         if error.code == "target-refused" and "maximum file size" in said:
             raise UserFault("too-large", error.message) from error
         raise

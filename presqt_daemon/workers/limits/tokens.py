@@ -1,12 +1,16 @@
 """A target's token: from a file, a systemd credential or the environment; never anywhere else."""
 
 import hashlib
+import re
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from presqt_daemon.config import TargetConfig
 from presqt_daemon.system.files import read_secret
 from presqt_daemon.system.systemd import CREDENTIALS_VARIABLE
+
+_PLAIN = re.compile(r"[^\s\"'=:]+=*")
+"""As RFC 6750 section 2.1 has them, `=` at the end alone; not `"..."`, `TOKEN=...`, `a: ...`."""
 
 
 class MissingTokenError(Exception):
@@ -81,6 +85,6 @@ def _checked(text: str, shown: str) -> str:
     token = text.strip()
     if not token:
         raise MissingTokenError(f"{shown} is empty or not set")
-    if not token.isascii() or not token.isprintable() or " " in token:
+    if not token.isascii() or not token.isprintable() or not _PLAIN.fullmatch(token):
         raise MissingTokenError(f"{shown} does not hold one plain token")
     return token

@@ -114,6 +114,27 @@ def test_no_space_at_the_target_is_said_and_not_retried() -> None:
     assert (fault(507).code, fault(507).retryable) == ("target-full", False)
 
 
+@pytest.mark.parametrize("status", [400, 403, 409, 413, 422])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Not enough quota",
+        "Bucket quota exceeded",
+        "Repository size limit exceeded",
+        "Your push would exceed the allocated storage for your project.",
+        "You have used up your storage space",
+    ],
+)
+def test_no_room_is_told_as_that_whatever_status_a_service_gives_it(status: int, said: str) -> None:
+    assert fault(status, said=said).code == "target-full"
+    assert said.rstrip(".") in fault(status, said=said).message
+
+
+def test_a_file_that_is_too_large_is_no_full_target() -> None:
+    said = "File big.bin is 123 MB; this exceeds GitHub's file size limit of 100.00 MB"
+    assert fault(413, said=said).code == "too-large"
+
+
 @pytest.mark.parametrize("status", [200, 204, 304])
 def test_an_unexpected_success_is_a_misbehaviour(status: int) -> None:
     assert fault(status).code == "target-misbehaved"

@@ -33,6 +33,10 @@ def test_a_token_is_what_stands_in_its_file_without_the_space_around(
         "schlüssel".encode(),
         b"\xff\xfe",
         b"tab\there",
+        b'"quoted"',
+        b"'quoted'",
+        b"OSF_TOKEN=abc123",
+        b"token: abc123",
     ],
 )
 def test_what_could_break_a_header_or_a_log_is_no_token_and_is_never_shown(
