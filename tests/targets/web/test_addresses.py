@@ -69,6 +69,7 @@ def test_what_is_no_page_of_the_web_is_shown_to_nobody(link: object) -> None:
 
 
 CONFIGURED = {
+    "settings/engine.py",
     "settings/targets.py",
     "targets/figshare/files.py",
     "targets/github/target.py",
