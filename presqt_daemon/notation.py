@@ -85,7 +85,12 @@ def or_word(word: str, stands_for: object, notation: Notation) -> Notation:
     """The same notation, or one word that stands for a value of its own."""
 
     def read(value: object) -> Any:
-        return stands_for if value == word else notation.read(value)
+        if value == word:
+            return stands_for
+        try:
+            return notation.read(value)
+        except ValueError as error:
+            raise ValueError(f"{error}, or {word}") from None
 
     def write(value: Any) -> Any:
         return word if value == stands_for else notation.write(value)

@@ -76,6 +76,7 @@ def _reload(context: Context) -> int:
         raise CommandRefusal("the daemon does not answer; see its log", Exit.BUSY)
     if problems:
         raise ConfigError(tuple(f"not taken over: {problem}" for problem in problems))
+    print("the daemon has taken over the configuration")
     return Exit.OK
 
 

@@ -141,3 +141,20 @@ def test_uploads_that_is_a_file_is_74_and_one_line(program: Program) -> None:
     assert ended.returncode == 74
     assert ended.stderr == f"presqt-daemon: {program.uploads.root}: Not a directory\n"
     assert "Traceback" in program.run("-v", "status").stderr
+
+
+def test_interrupted_while_the_program_loads_is_130_without_a_traceback() -> None:
+    script = (
+        "import os, signal, sys\n"
+        "class Interrupter:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'presqt_daemon.cli.output.show':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupter())\n"
+        "from presqt_daemon.__main__ import main\n"
+        "sys.exit(main(['status']))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")

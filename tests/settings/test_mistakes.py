@@ -385,3 +385,21 @@ def test_tokens_are_taken_for_secrets(text: str) -> None:
 def test_words_and_paths_are_shown(text: str) -> None:
     assert not may_be_secret(text)
     assert without_secrets(text) == text
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "retention: {records: never}",
+            "'never' is not a time such as 30s, 10m, 1h or 5d, or forever",
+        ),
+        ("staging: {workers: none}", "'none' must be a whole number from 1, or auto"),
+    ],
+)
+def test_the_word_that_a_key_takes_beside_numbers_is_named(
+    tmp_path: Path, line: str, said: str
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(f"{GOOD}{line}\n", "utf-8")
+    assert said in _problems(file, {})
