@@ -22,3 +22,20 @@ if version := os.environ.get("TEST_VERSION"):
     import presqt_daemon
 
     presqt_daemon.__version__ = version
+
+if moment := os.environ.get("TEST_FREEZE"):
+    # the whole host freezes itself there, once
+    import signal
+
+    import psutil
+
+    from presqt_daemon.system import failpoints
+
+    def _freeze(name: str, left: list[str] = [moment]) -> None:  # noqa: B006
+        if left and name == left[0]:
+            left.clear()
+            for child in psutil.Process().children(recursive=True):
+                child.send_signal(signal.SIGSTOP)
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    failpoints.reach = _freeze
