@@ -37,7 +37,7 @@ _OURS = re.compile(
     rf"|.+{re.escape(UNUSED_SUFFIX)}(-[0-9]+)?"
 )
 _NEAR_SIDECAR = re.compile(
-    r"[\s._-]ya?ml(?:\.\s*[a-z0-9]{1,5}|\s?\([0-9]{1,3}\)|\s?-\s?(?:copy|copie|kopie|copia)|[\s._])*$"
+    r"[\s._-]ya?ml(?:\.\s*[a-z0-9]{1,5}|\s?\([0-9]{1,3}\)|\s?-\s?(?:copy|copie|kopie|copia)|[\s._])*+$"
 )
 """What is left of a side-car's ending when an editor, a browser or a file manager added its own."""
 

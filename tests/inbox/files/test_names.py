@@ -125,6 +125,8 @@ def test_a_side_car_that_is_put_away_has_a_name_that_fits_and_is_no_drop(raw: by
         ("yaml", NameKind.DROP),
         ("on yaml and json.docx", NameKind.DROP),
         ("x.yamlish", NameKind.DROP),
+        ("x.yaml" + " (1)" * 50 + "!", NameKind.DROP),
+        ("x.yaml" + " - copy" * 30 + "!", NameKind.DROP),
         ("x.zip.retry", NameKind.REQUEST),
         ("x.ticket.json", NameKind.NOTE),
         ("bag.zip.0f8fad5b.process_info.json", NameKind.COPY),
