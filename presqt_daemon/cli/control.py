@@ -23,7 +23,13 @@ from presqt_daemon.cli.output.show import (
     print_lines,
     shown,
 )
-from presqt_daemon.cli.tickets.find import all_infos, find_taken, read_status, tell_unknown_target
+from presqt_daemon.cli.tickets.find import (
+    all_infos,
+    find_taken,
+    read_status,
+    require_claim,
+    tell_unknown_target,
+)
 from presqt_daemon.config import Config
 from presqt_daemon.model import Status
 from presqt_daemon.system.files import give_to_owner, sync_folder
@@ -130,9 +136,10 @@ def _is_wanted(word: str, count: int) -> bool:
 
 
 def why_not(word: str, info: ProcessInfo, folder: TicketFolder) -> str | None:
-    """Why the ticket's state does not allow it; None when it does."""
+    """Why the ticket's state does not allow it; None when it does. Raises OSError."""
     if word == "cancel":
         return None if info.is_open else f"it has ended ({info.status})"
+    require_claim(folder)
     reopen = importlib.import_module("presqt_daemon.workers.reopen")
     refusal: str | None = reopen.why_not_again(info, has_zip=folder.find_zip() is not None)
     return refusal

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, not_possible
 from presqt_daemon.cli.output.show import shown, text_from_moment
-from presqt_daemon.cli.tickets.find import find_taken, read_status
+from presqt_daemon.cli.tickets.find import find_taken, read_status, require_claim
 from presqt_daemon.config import Config
 from presqt_daemon.model import Status
 from presqt_daemon.system.files import open_regular, rename_to_free
@@ -51,6 +51,7 @@ def _zip_of(folder: TicketFolder, info: ProcessInfo) -> Path:
         raise not_possible(f"ticket {folder.ticket} has not ended: cancel it first")
     if info.status is not Status.FAILED:
         raise not_possible(f"ticket {folder.ticket} is no rejected drop: it has {info.status}")
+    require_claim(folder)
     source = folder.find_zip()
     if source is None:
         raise not_possible(

@@ -10,7 +10,7 @@ from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import Exit, not_possible
 from presqt_daemon.cli.output.progress import bytes_of
 from presqt_daemon.cli.output.show import complain, shown
-from presqt_daemon.cli.tickets.find import all_infos, find_taken, read_status
+from presqt_daemon.cli.tickets.find import all_infos, find_taken, read_status, require_claim
 from presqt_daemon.config import Config
 from presqt_daemon.tickets.locks import HeldError
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
@@ -85,6 +85,7 @@ def _remove_from_all(config: Config, rejected_from: str | None, removal: _Remova
 
 
 def _came_through(folder: TicketFolder, place: Path) -> bool:
+    require_claim(folder)
     claim = folder.read_claim()
     return claim is not None and Path(claim.inbox_folder).is_relative_to(place)
 

@@ -11,7 +11,7 @@ from presqt_daemon.cli.command_line.exits import CommandRefusal, Exit, no_such, 
 from presqt_daemon.cli.output.progress import Step, bytes_of, following_steps, reading
 from presqt_daemon.cli.output.show import LISTED, complain, is_terminal, shown
 from presqt_daemon.cli.status import POLL_SECONDS, wait_for
-from presqt_daemon.cli.tickets.drop import PlacedDrop, place
+from presqt_daemon.cli.tickets.drop import TEMPORARY_PREFIX, PlacedDrop, place
 from presqt_daemon.cli.tickets.find import notes_beside, ticket_in_note
 from presqt_daemon.config import Config, StagingConfig
 from presqt_daemon.errors import UserFault
@@ -63,9 +63,10 @@ def main(context: Context) -> int:
         said = f"{shown(options.path.name)}: {shown(fault.message)} [{fault.code}]"
         raise CommandRefusal(said, Exit.FAILED) from None
     except OSError as error:
-        if error.filename is not None:
+        # a write to an open file knows no name, and the hidden one tells a person nothing
+        name = os.path.basename(os.fsdecode(error.filename or ""))
+        if name and not name.startswith(TEMPORARY_PREFIX):
             raise
-        # from a write to an open file, which knows no name
         said = f"{drop.folder}: {error.strerror}; nothing was dropped"
         raise CommandRefusal(said, Exit.FILES) from None
     except KeyboardInterrupt:

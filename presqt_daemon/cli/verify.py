@@ -38,6 +38,7 @@ from presqt_daemon.tickets.legacy import read_any_info
 from presqt_daemon.tickets.locks import HeldError, lease_ended
 from presqt_daemon.tickets.process_info import InfoError
 from presqt_daemon.tickets.store import RECEIPT_NAME, TicketFolder, Uploads
+from presqt_daemon.units import counted
 from presqt_daemon.upload.ask_again import Now, PlaceAtTarget, ask_again, place_from_record
 from presqt_daemon.upload.calls.archive_disk import missing_archive
 from presqt_daemon.workers.limits.tokens import MissingTokenError, Tokens
@@ -125,7 +126,8 @@ def main(context: Context) -> int:
     wrong = [finding for finding in findings if finding.result == "wrong"]
     if wrong:
         files = sum(item.counts[Now.CHANGED] + item.counts[Now.GONE] for item in wrong)
-        complain(f"{files} files of {len(wrong)} deposits changed or are gone at their target")
+        what = f"{counted(files, 'file')} of {counted(len(wrong), 'deposit')}"
+        complain(f"{what} changed or {'is' if files == 1 else 'are'} gone at their target")
         return Exit.DIFFERS
     return Exit.OK if all(finding.result == "ok" for finding in findings) else Exit.FAILED
 

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from presqt_daemon.upload.calls.archive_disk import EXPECTED_FOLDER
 from tests.cli.program import Program
 
 
@@ -126,3 +127,14 @@ def test_a_check_of_bags_that_is_not_there_is_wrong(program: Program) -> None:
     )
     program.file.write_text("staging: {check_command: ['true', --all]}\n", encoding="utf-8")
     assert "true looks at every valid bag" in program.run("check").stdout
+
+
+def test_an_archive_that_may_not_be_looked_at_is_not_called_unmounted(program: Program) -> None:
+    assert program.run("check", "--accept", "archive").returncode == 0
+    known = program.mediafiles / EXPECTED_FOLDER / "archive"
+    known.chmod(0)
+    said = program.run_without_power("check").stdout
+    row = _rows(said)["archive of archive"]
+    assert row[0] == "wrong"
+    assert f"{known}: Permission denied" in row[1]
+    assert "mounted" not in row[1]

@@ -171,3 +171,18 @@ def test_a_copy_that_the_disk_did_not_keep_is_told_and_removed(
     with source.open("rb") as stream, pytest.raises(CommandRefusal, match="look at that disk"):
         _copy_whole(stream, tmp_path / "home", "thesis.zip", None)
     assert os.listdir(tmp_path / "home") == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [("give-back",), ("retry",), ("prune", "--rejected-from", "archive")], ids=str
+)
+def test_who_may_not_look_is_not_told_that_the_zip_is_gone(
+    program: Program, arguments: tuple[str, ...]
+) -> None:
+    info, folder = rejected(program)
+    claim = folder.path / "claim.json"
+    claim.chmod(0)
+    ticket = () if arguments[0] == "prune" else (info.ticket_number,)
+    ended = program.run_without_power(*arguments, *ticket)
+    assert (ended.returncode, ended.stdout) == (74, "")
+    assert ended.stderr == f"presqt-daemon: {claim}: Permission denied\n"

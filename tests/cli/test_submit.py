@@ -359,3 +359,11 @@ def test_an_inbox_that_takes_no_more_bytes_is_named_and_nothing_dropped(
     assert ended.returncode == 74
     assert f"{folder}: File too large; nothing was dropped" in ended.stderr
     assert _names(folder) == []
+
+
+def test_who_may_not_drop_is_told_the_folder(program: Program, source: Path) -> None:
+    folder = program.inbox / "archive"
+    folder.chmod(0o555)
+    ended = program.run_without_power("submit", source, "--target", "archive")
+    assert ended.returncode == 74
+    assert ended.stderr == f"presqt-daemon: {folder}: Permission denied; nothing was dropped\n"

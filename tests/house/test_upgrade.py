@@ -675,7 +675,7 @@ def test_verify_finds_exactly_the_file_that_was_changed(house: House) -> None:
     assert ended.returncode == 2
     assert ended.stdout.count("changed: ") == 1
     assert f"changed: /P2/b.txt ({tickets[2]})" in ended.stdout
-    assert "1 files of 1 deposits changed" in ended.stderr
+    assert "1 file of 1 deposit changed" in ended.stderr
     assert [house.run("verify", ticket).returncode for ticket in tickets] == [0, 0, 2, 0]
     last = house.receipt(tickets[2])["events"][-1]
     assert (last["event_type"], last["outcome"]) == ("fixity check", "failure")

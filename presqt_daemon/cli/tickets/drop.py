@@ -17,6 +17,7 @@ from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, shorten_name
 from presqt_daemon.tickets.options import choices_from_sidecar
 
 MAX_NAMES = 1000
+TEMPORARY_PREFIX = ".submit-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ def place(drop: PlacedDrop, fill: Callable[[Path], None]) -> Path:
     """
     _make_folder(drop.folder)
     sidecar = _sidecar(drop)
-    temporary = drop.folder / f".submit-{uuid.uuid4()}.part"
+    temporary = drop.folder / f"{TEMPORARY_PREFIX}{uuid.uuid4()}.part"
     try:
         fill(temporary)
         # it spares the drop the time in which the daemon waits for others to let go of a name

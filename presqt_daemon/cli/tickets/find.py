@@ -14,7 +14,7 @@ from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.claim_record import NAME_MAX_BYTES, NOTE_SUFFIX, shorten_name
 from presqt_daemon.tickets.legacy import read_any_info
 from presqt_daemon.tickets.process_info import InfoError, ProcessInfo
-from presqt_daemon.tickets.store import TicketFolder, Uploads, is_ticket
+from presqt_daemon.tickets.store import CLAIM_NAME, TicketFolder, Uploads, is_ticket
 
 MIN_PREFIX = 4
 _NOTE = re.compile(r"(?s)(?P<stem>.+)\.(?P<prefix>[0-9a-f]{8})\.ticket\.json")
@@ -63,6 +63,16 @@ def tell_unknown_target(config: Config, target: str | None) -> None:
     """Say so where the configuration has no such target; older tickets may have it all the same."""
     if target is not None and target not in config.targets:
         complain(f"no target is called {shown(target)} in the configuration")
+
+
+def require_claim(folder: TicketFolder) -> None:
+    """Raise PermissionError where the caller may not read how a ticket's drop was taken.
+
+    What `TicketFolder` then tells of the zip is that it is gone, and nobody should believe that.
+    """
+    path = folder.path / CLAIM_NAME
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
 
 
 def read_status(folder: TicketFolder) -> ProcessInfo:

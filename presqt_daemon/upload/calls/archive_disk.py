@@ -52,7 +52,10 @@ def require_archive(target: TargetConfig, mediafiles: Path) -> None:
 def missing_archive(target: TargetConfig, mediafiles: Path) -> str | None:
     """Why an archive is taken for one that is not mounted, in words; None where all is well."""
     assert target.path is not None
-    expected, found = _read(_expected_file(target, mediafiles)), _read(target.path / ID_NAME)
+    try:
+        expected, found = _read(_expected_file(target, mediafiles)), _read(target.path / ID_NAME)
+    except PermissionError as error:
+        return f"whose archive it is cannot be read: {error.filename}: {error.strerror}"
     advice = f"is its disk not mounted? `check --accept {target.name}` takes a new one on purpose"
     if expected is not None and found is None:
         return f"the archive of {target.name} is not in its folder: {advice}"
@@ -115,8 +118,11 @@ def _expected_file(target: TargetConfig, mediafiles: Path) -> Path:
 
 
 def _read(file: Path) -> str | None:
+    """The id in a file; None without one. Raises PermissionError: it may be there all the same."""
     try:
         with open_regular(file) as stream:
             return stream.read(_MAX_BYTES).decode("ascii").strip() or None
+    except PermissionError:
+        raise
     except (OSError, ValueError):
         return None
