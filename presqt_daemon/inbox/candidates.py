@@ -12,7 +12,7 @@ from presqt_daemon.inbox.claims.claim import DropChangedError, UnfinishedError
 from presqt_daemon.inbox.claims.new_ticket import Drop
 from presqt_daemon.inbox.files.leftover_names import CONTROL_SUFFIXES, GROWING_SUFFIXES
 from presqt_daemon.inbox.files.names import is_tag_file_name, is_zip_name
-from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, unknown_target
+from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace
 from presqt_daemon.inbox.files.probe import file_beside, open_file, part_file_of, probe_file
 from presqt_daemon.inbox.files.stability import (
     Content,
@@ -29,6 +29,7 @@ from presqt_daemon.inbox.folder_context import FolderContext
 from presqt_daemon.model import Finding, Severity
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.system.logs import shared_log
+from presqt_daemon.tickets.options import unknown_target
 from presqt_daemon.units import text_from_bytes
 
 Key = tuple[InboxFolder, str]
@@ -219,7 +220,7 @@ class Candidates:
     ) -> UserFault | None:
         config = self._context.config
         if not place.is_target:
-            return unknown_target(place, tuple(config.targets))
+            return unknown_target(place.route.target, config.targets)
         if isinstance(decision, UserFault):
             return decision
         limit = config.staging.max_zip_bytes

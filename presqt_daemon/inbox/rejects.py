@@ -10,7 +10,6 @@ from presqt_daemon.inbox.files.places import (
     OpenPlace,
     is_bag,
     opened_inner,
-    unknown_target,
 )
 from presqt_daemon.inbox.folder_context import FolderContext
 from presqt_daemon.inbox.reject_tickets import (
@@ -22,6 +21,7 @@ from presqt_daemon.inbox.reject_tickets import (
     unpacked_bag_fault,
 )
 from presqt_daemon.targets.definition import why_no_id
+from presqt_daemon.tickets.options import unknown_target
 
 PAYLOAD_FOLDER = "data"
 
@@ -71,7 +71,7 @@ class Rejects:
                 elif len(parts) == 1:
                     place = InboxFolder(parts=parts, is_target=False)
                     if loose := self._loose_files(inner):
-                        fault = unknown_target(place, tuple(targets))
+                        fault = unknown_target(place.route.target, targets)
                         self._tell(folder, name, fault, notes, loose)
                     return place
                 elif len(parts) == 2 and folder.place.is_target:

@@ -5,7 +5,7 @@ never silently dropped.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -81,7 +81,6 @@ def folder_from_resource_id(resource_id: str) -> str:
 def choose_target(config: Config, route: Route, sidecar: Choices, labels: Labels) -> str:
     """The target's name; UserFault `unknown-target` or `bad-request` when none can be used."""
     asked = [one for one in (sidecar.target, labels.target) if one]
-    folders = ", ".join(f"{name}/" for name in config.targets)
     if route.target is not None:
         for wanted in asked:
             if wanted != route.target:
@@ -91,21 +90,32 @@ def choose_target(config: Config, route: Route, sidecar: Choices, labels: Labels
                 )
     elif asked and not config.intake.route_by_drop:
         raise _bad_request(
-            f"A drop may not choose its target here ({asked[0]!r}): put it into one of the "
-            f"folders {folders}."
+            f"A drop may not choose its target here ({asked[0]!r}): put it into "
+            f"{_folder_of(config.targets)}."
         )
     target = route.target or (asked[0] if asked else config.default_target)
     if target is None:
         raise UserFault(
             "unknown-target",
-            f"There is no default target: put the zip into one of the folders {folders}.",
+            f"There is no default target: put the zip into {_folder_of(config.targets)}.",
         )
     if target not in config.targets:
-        raise UserFault(
-            "unknown-target",
-            f"PresQT Error: '{target}' is not a valid Target name. The folders here are {folders}.",
-        )
+        raise unknown_target(target, config.targets)
     return target
+
+
+def unknown_target(name: str | None, targets: Collection[str]) -> UserFault:
+    """The fault of a name that is no target's, a folder's or one that was chosen."""
+    return UserFault(
+        "unknown-target",
+        f"PresQT Error: '{name}' is not a valid Target name. "
+        f"Put the zip into {_folder_of(targets)}.",
+    )
+
+
+def _folder_of(targets: Collection[str]) -> str:
+    names = ", ".join(f"{name}/" for name in targets)
+    return f"the folder {names}" if len(targets) == 1 else f"one of the folders {names}"
 
 
 def resolve(

@@ -270,3 +270,15 @@ def test_presqts_structure_has_its_two_messages() -> None:
         check_presqt_structure(Labels(top_folders=1, top_files=1), is_new=True)
     config = Config(targets=TARGETS, uploads=UploadsConfig(structure="presqt"))
     assert _fault(config, ARCHIVE, SILENT, Labels(top_folders=2), "x").code == "bad-request"
+
+
+def test_one_folder_is_not_called_one_of_several() -> None:
+    alone = Config(targets={"archive": TARGETS["archive"]})
+    for route, choices in ((NOWHERE, SILENT), (Route(target="arcive"), SILENT)):
+        assert "put the zip into the folder archive/." in _said(alone, route, choices)
+        several = "put the zip into one of the folders archive/, open/."
+        assert several in _said(CONFIG, route, choices)
+
+
+def _said(config: Config, route: Route, choices: Choices) -> str:
+    return _fault(config, route, choices, Labels(), "x").message.replace("Put", "put")

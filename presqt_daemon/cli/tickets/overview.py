@@ -1,5 +1,6 @@
 """The tables of `status`: all tickets with what belongs to them, once or followed; the targets."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,11 +16,12 @@ from presqt_daemon.cli.tickets.untaken import Untaken, find_untaken
 from presqt_daemon.condition import DaemonCondition, TargetCondition, read_condition
 from presqt_daemon.config import Config
 from presqt_daemon.schemas.json_values import tree_from_value
+from presqt_daemon.system.files import free_bytes
 from presqt_daemon.tickets.holds import Holds, read_holds
 from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import Uploads
-from presqt_daemon.units import counted
+from presqt_daemon.units import counted, text_from_bytes
 
 COLUMNS = ("target", "state", "since", "in use", "open", "held", "why")
 
@@ -228,6 +230,12 @@ class Overview:
             yield f"everything is on hold since {since_text(holds.everything, now)}"
         for name in sorted(holds.targets):
             yield f"{shown(name)} is on hold since {since_text(holds.named[name], now)}"
+        # read here, since a daemon whose disk is full cannot tell anything
+        if (free := _short_of_disk(self.config)) is not None:
+            yield (
+                f"{text_from_bytes(free)} free for mediafiles, fewer than "
+                f"{text_from_bytes(self.config.staging.min_free_bytes)}: drops wait"
+            )
         if condition is None:
             return
         yield from (f"{shown(name)} is not mounted" for name in condition.missing)
@@ -253,3 +261,11 @@ class Overview:
                 else f"{counted(number, 'ticket')} chosen"
             )
         yield self._totals.line(self.readings.infos, len(self.readings.damaged))
+
+
+def _short_of_disk(config: Config) -> int | None:
+    """The free bytes of mediafiles' disk where those are too few to take up a bag."""
+    with contextlib.suppress(OSError):
+        free = free_bytes(config.mediafiles)
+        return free if free < config.staging.min_free_bytes else None
+    return None

@@ -20,12 +20,13 @@ from presqt_daemon.inbox.claims.sidecar import (
 )
 from presqt_daemon.inbox.claims.undo import end_undoing
 from presqt_daemon.inbox.files.names import SIDECAR_SUFFIX
-from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, parts_below, unknown_target
+from presqt_daemon.inbox.files.places import InboxFolder, OpenPlace, parts_below
 from presqt_daemon.model import Stage, Status
 from presqt_daemon.schemas.json_values import object_from_json
 from presqt_daemon.system.failpoints import reach
 from presqt_daemon.system.files import open_regular, remove_tree, sync_folder
 from presqt_daemon.tickets.claim_record import ClaimRecord
+from presqt_daemon.tickets.options import unknown_target
 from presqt_daemon.tickets.store import ORIGIN_NAME, RESERVED_NAMES, TicketFolder, Uploads
 
 _log = logging.getLogger(__name__)
@@ -175,7 +176,7 @@ def remake_claim(uploads: Uploads, folder: TicketFolder, config: Config) -> Clai
             name=origin.name,
             handle=-1,
             status=status,
-            fault=None if place.is_target else unknown_target(place, tuple(config.targets)),
+            fault=None if place.is_target else unknown_target(place.route.target, config.targets),
         ),
         folder.ticket,
         datetime.fromtimestamp(status.st_ctime, UTC),

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from presqt_daemon.errors import UserFault
 from presqt_daemon.model import Route
 from presqt_daemon.system.files import printable_name, set_mode
 from presqt_daemon.tickets.options import resource_id_from_folder
@@ -159,16 +158,6 @@ def opened_inner(folder: int, name: str) -> Iterator[int]:
 def is_bag(folder: int) -> bool:
     """Whether an open folder holds `bagit.txt` or a folder `data/`."""
     return _has(folder, "bagit.txt") or _has(folder, "data/")
-
-
-def unknown_target(place: InboxFolder, targets: tuple[str, ...]) -> UserFault:
-    """The fault of whatever lies in a folder that is named after no target."""
-    folders = ", ".join(f"{name}/" for name in targets)
-    return UserFault(
-        "unknown-target",
-        f"PresQT Error: '{place.route.target}' is not a valid Target name. "
-        f"The folders here are {folders}.",
-    )
 
 
 def _has(folder: int, name: str) -> bool:

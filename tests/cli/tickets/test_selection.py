@@ -1,4 +1,5 @@
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -102,3 +103,8 @@ def test_a_target_that_is_not_configured_is_said_above_an_empty_table(program: P
     assert ended.returncode == 0
     assert "no target is called arcive" in ended.stderr
     assert "0 tickets chosen" in ended.stdout
+
+
+def test_a_disk_that_is_too_full_to_take_up_a_bag_is_said_above_the_table(tmp_path: Path) -> None:
+    program = Program(tmp_path, "staging: {min_free_bytes: 900000 TB}\n")
+    assert "fewer than 900000.0 TB: drops wait" in program.run("status").stdout
