@@ -32,12 +32,14 @@ def _hold(config: Config, wanted: str | None) -> None:
     is_new = put_on_hold(config.control_folder, name)
     since = before.everything if name is None else before.named.get(name)
     what = name or "everything"
-    if is_new:
+    if is_new and (name is None or name in config.targets):
         print(f"{what} is on hold: drops are taken and staged, nothing new is sent")
+    elif is_new:
+        print(f"ticket {what} is on hold: it is not sent")
     else:
         print(f"{what} was on hold already, since {text_from_moment(since)}")
     running, waiting = _count(config, read_holds(config.control_folder))
-    print(f"{running} being sent now (they go to their end), {waiting} kept back")
+    print(f"{running} being sent now (to the end), {waiting} kept back")
     if not is_held(config.mediafiles):
         complain("no daemon is running; the hold counts when one is started")
 

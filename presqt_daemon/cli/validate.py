@@ -71,7 +71,7 @@ def report(path: Path, found: Inspection) -> Iterator[str]:
     if found.bag is not None:
         bag = found.bag
         yield (
-            f"BagIt {shown(bag.version)}, {bag.payload_files} payload files, "
+            f"BagIt {shown(bag.version)}, {counted(bag.payload_files, 'payload file')}, "
             f"{text_from_bytes(bag.payload_bytes)}, {', '.join(bag.algorithms)}"
         )
     yield from _section("errors", found.errors, found.errors_total)

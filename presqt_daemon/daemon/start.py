@@ -67,7 +67,7 @@ def resume_open_tickets(rooms: Rooms, found: FoundTickets) -> None:
             item.ticket.deaths, item.ticket.is_resume = deaths, True
         rooms.dispatch.open(item.ticket, item.fault)
     if tickets:
-        _log.info("%d tickets go on from where they were", len(tickets))
+        _log.info("open tickets that go on from where they were: %d", len(tickets))
 
 
 def _begin_holds(rooms: Rooms, open_tickets: set[str]) -> None:

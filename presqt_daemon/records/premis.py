@@ -12,6 +12,7 @@ from presqt_daemon.schemas.json_values import text_from_time
 from presqt_daemon.system.files import printable_name
 from presqt_daemon.tickets.process_info import ProcessInfo
 from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.units import counted
 
 AGENT = "presqt-daemon"
 
@@ -63,13 +64,17 @@ def _fixity(info: ProcessInfo) -> tuple[str, str]:
     """Outcome and detail of the comparison with the target."""
     algorithm = info.hash_algorithm or "no algorithm"
     if info.failed_fixity:
-        return "failure", f"{len(info.failed_fixity)} files differ at the target ({algorithm})."
+        count = len(info.failed_fixity)
+        verb = "differs" if count == 1 else "differ"
+        return "failure", f"{counted(count, 'file')} {verb} at the target ({algorithm})."
     if info.unverified_fixity:
         count = len(info.unverified_fixity)
-        return "warning", f"The target gave no digest of its own for {count} files ({algorithm})."
+        files = counted(count, "file")
+        return "warning", f"The target gave no digest of its own for {files} ({algorithm})."
     if info.ignored_different:
         count = len(info.ignored_different)
-        return "warning", f"{count} ignored files have another content at the target."
+        files = f"{count} ignored file{' has' if count == 1 else 's have'}"
+        return "warning", f"{files} another content at the target."
     return "success", f"All files have the same digest at the target ({algorithm})."
 
 

@@ -24,7 +24,7 @@ def test_a_target_is_held_and_resumed_and_both_say_so_when_it_is_so_already(
         0,
         [
             "archive is on hold: drops are taken and staged, nothing new is sent",
-            "1 ticket being sent now (they go to their end), 1 ticket kept back",
+            "1 ticket being sent now (to the end), 1 ticket kept back",
         ],
     )
     assert first.stderr == (
@@ -45,7 +45,8 @@ def test_the_hold_of_everything_ends_alone_and_the_others_are_named(program: Pro
     program.add(info)
     running = program.hold()
     assert program.run("hold").stderr == ""
-    assert program.run("hold", info.ticket_number[:8]).returncode == 0
+    told = program.run("hold", info.ticket_number[:8]).stdout.splitlines()
+    assert told[0] == f"ticket {info.ticket_number} is on hold: it is not sent"
     assert program.run("hold", "archive").returncode == 0
     ended = program.run("resume")
     running.release()

@@ -137,3 +137,8 @@ def test_a_refusal_is_made_of_whole_sentences_and_advises_once(
     assert said in message
     assert message.endswith((".", ")"))
     assert message.lower().count("again") <= 1
+
+
+def test_one_payload_file_is_not_told_in_the_plural(program: Program, tmp_path: Path) -> None:
+    told = program.run("validate", _zip(tmp_path, bag_zip({"a": b"a"}))).stdout
+    assert "1 payload file, 1 B" in told

@@ -20,6 +20,7 @@ from presqt_daemon.system.host import host_of, pid_of
 from presqt_daemon.tickets.locks import is_held
 from presqt_daemon.tickets.process_info import ProcessInfo, tree_from_info
 from presqt_daemon.tickets.store import Uploads
+from presqt_daemon.units import counted
 from presqt_daemon.workers.engines.report import HostReport, report_host, shown_to_hosts
 from presqt_daemon.workers.engines.starts import EngineDownError, TellsOfHosts, open_engine
 from presqt_daemon.workers.limits.grant import Grant, settings_marks, short_mark
@@ -66,7 +67,7 @@ def check_engine(config: Config, environment: Mapping[str, str]) -> Iterator[Che
         grant = Grant(settings=settings_marks(config), marks=marks)
         with shown_to_hosts(config.mediafiles) as shown_file:
             found = engine.on_every_host(report_host, config.mediafiles, grant, shown_file)
-        yield ok(what, f"{config.engine_options.address}, {len(found)} workers")
+        yield ok(what, f"{config.engine_options.address}, {counted(len(found), 'worker')}")
         if not config.uploads_folder.is_dir():
             # made by the daemon; until then no host can see it
             yield warning(what, "ask again once the daemon has made mediafiles")

@@ -9,7 +9,7 @@ from presqt_daemon.cli.command_line.context import Context
 from presqt_daemon.cli.command_line.exits import Exit, wrong_usage
 from presqt_daemon.cli.output.show import complain, is_terminal, print_json, print_lines
 from presqt_daemon.cli.report.deposits import read_deposits, summary_of
-from presqt_daemon.cli.report.table import lines_of_summary, tree_of, write_csv
+from presqt_daemon.cli.report.table import lines_of_summary, tree_of, without_record, write_csv
 from presqt_daemon.tickets.store import Uploads
 
 
@@ -32,7 +32,7 @@ def main(context: Context) -> int:
     else:
         print_lines(lines_of_summary(found, summary))
     if found.unrecorded and form == "csv":
-        complain(f"{found.unrecorded} tickets have no record and are not among these")
+        complain(f"{without_record(found)}; not among these")
     return Exit.OK
 
 

@@ -61,15 +61,16 @@ def lines_of_summary(found: ReportedTickets, summary: Summary) -> Iterator[str]:
 def remarks_on_missing(found: ReportedTickets) -> Iterator[str]:
     """What the report cannot tell."""
     if found.unrecorded:
-        yield (
-            f"{found.unrecorded} tickets have no record: they are in progress, or "
-            "prepare-upgrade makes it"
-        )
+        yield f"{without_record(found)}: in progress, or prepare-upgrade makes it"
+
+
+def without_record(found: ReportedTickets) -> str:
+    """How many tickets the report cannot speak of."""
+    count = found.unrecorded
+    return "1 ticket has no record" if count == 1 else f"{count} tickets have no record"
 
 
 def counted(one: Sum) -> str:
     """A sum in words."""
-    return (
-        f"{one.deposited} deposited ({one.files} files, {text_from_bytes(one.size)}), "
-        f"{one.failed} failed"
-    )
+    files = f"{one.files} file{'' if one.files == 1 else 's'}"
+    return f"{one.deposited} deposited ({files}, {text_from_bytes(one.size)}), {one.failed} failed"
