@@ -25,6 +25,9 @@ from presqt_daemon.upload.parcels.decide import (
 from presqt_daemon.upload.reporting import Meter, Track
 from presqt_daemon.upload.results import Doubts, name_file, result_from
 
+_MAY_PASS = frozenset({"forbidden", "resource-not-found"})
+"""A 403 or 404 of one file is tried again as a 5xx is: a lock, a node that lags behind."""
+
 _COLLISIONS = 3
 """How often a name may be taken behind our back before the target is not believed any more."""
 
@@ -232,7 +235,7 @@ class Transfer:
             return self.target.put(self.container, sending, place)
 
         try:
-            return self.patience.call(request)
+            return self.patience.call(request, may_pass=_MAY_PASS)
         except FileExistsError:
             there = self.patience.ask(lambda: self.look_up(parcel))
             # with our digest it came by the go whose answer was lost; another is somebody else's

@@ -544,9 +544,9 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(
 
 @pytest.mark.parametrize(
     ("status", "said", "is_retryable"),
-    [(409, "Resource lock", True), (409, "Conflict", False), (400, "content is invalid", False)],
+    [(409, "Resource lock", True), (409, "Conflict", True), (400, "content is invalid", False)],
 )
-def test_only_a_lock_is_worth_another_go(
+def test_a_lock_and_a_conflict_are_worth_another_go(
     fake: GitLabFake, target: Target, status: int, said: str, is_retryable: bool
 ) -> None:
     container = make(target)

@@ -14,7 +14,7 @@ from tests.targets.memory import MemoryStore
 from tests.upload.tickets import Supervisor, job_for, staged
 
 IGNORE, UPDATE = DuplicateAction
-STOP = UserFault("forbidden", "no")
+STOP = UserFault("too-large", "no")
 NO_ANSWER = TargetFault("target-unavailable", "cut", retryable=True, outcome_unknown=True)
 MD5 = ("md5",)
 

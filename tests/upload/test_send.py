@@ -95,7 +95,7 @@ def test_the_connection_is_closed_however_it_ends(tmp_path: Path, store: MemoryS
     config = TargetConfig(name="memory", type="memory")
     job = job_for(staged(tmp_path), config)
     Supervisor().send(job, connect=connect)
-    store.faults["put"] = [UserFault("forbidden", "no")]
+    store.faults["put"] = [UserFault("too-large", "no")]
     with pytest.raises(UserFault):
         Supervisor().send(job_for(staged(tmp_path), config), connect=connect)
     assert [target.is_closed for target in seen] == [True, True]
@@ -349,7 +349,7 @@ def test_what_the_target_refuses_names_the_file(tmp_path: Path, store: MemorySto
 
 def test_after_a_failure_nothing_more_is_begun(tmp_path: Path, store: MemoryStore) -> None:
     payload = {f"P/{number:03}": b"x" for number in range(200)}
-    store.faults["put"] = [None] * 10 + [UserFault("forbidden", "no")]
+    store.faults["put"] = [None] * 10 + [UserFault("too-large", "no")]
     folder = staged(tmp_path, payload)
     with pytest.raises(UserFault):
         run(store, folder)
@@ -517,7 +517,7 @@ def test_a_resume_into_an_existing_container_tells_its_own_files_from_theirs(
 ) -> None:
     identity = store.room("Theirs", b=b"theirs")
     folder = staged(tmp_path, {"a": b"ours", "b": b"ours", "c": b"ours"})
-    store.faults["put"] = [None, UserFault("forbidden", "no")]
+    store.faults["put"] = [None, UserFault("too-large", "no")]
     with pytest.raises(UserFault):
         run(store, folder, resource_id=identity)
     lines = (folder / "journal.jsonl").read_text().splitlines(keepends=True)
@@ -534,7 +534,7 @@ def test_a_file_of_ours_stays_created_through_every_resume(
     identity = store.room("Theirs")
     folder = staged(tmp_path, {"a": b"ours", "b": b"ours"})
     for _ in range(2):
-        store.faults["put"] = [None, UserFault("forbidden", "no")]
+        store.faults["put"] = [None, UserFault("too-large", "no")]
         if store.puts:
             store.faults["put"].pop(0)
         with pytest.raises(UserFault):

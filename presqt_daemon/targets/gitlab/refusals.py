@@ -2,7 +2,7 @@
 
 import re
 
-from presqt_daemon.errors import PresqtError, TargetFault, UserFault
+from presqt_daemon.errors import PresqtError, UserFault
 from presqt_daemon.targets.web.answers import Answer
 
 _COLLISION = re.compile(r"with this name|could not update|changed since", re.IGNORECASE)
@@ -19,12 +19,10 @@ def refusal_of_commit(answer: Answer, fault: PresqtError, target: str, branch: s
     `fault` is what its status says.
     """
     said = words(answer.tree()) or ""
-    if fault.retryable:
-        return fault
     if answer.status in {400, 409} and _COLLISION.search(said):
         return Collided()
-    if answer.status == 409 and "lock" in said.lower():
-        return TargetFault("target-unavailable", fault.message, retryable=True)
+    if fault.retryable:
+        return fault
     if fault.code != "target-full" and _PROTECTED.search(said):
         return UserFault(
             "forbidden",

@@ -197,6 +197,9 @@ def fault_from_answer(
             )
         case 404:
             return UserFault("resource-not-found", ended(text))
+        case 409:
+            # a conflict with what goes on there at this moment (RFC 9110 section 15.5.10)
+            return TargetFault("target-refused", ended(text), retryable=True)
         case 410:
             return UserFault("resource-gone", "The requested resource is no longer available.")
         case 413:

@@ -37,15 +37,23 @@ class NextCall:
 
 
 def decide_retry(
-    error: PresqtError, *, attempt: int, retries: int, elapsed: float, limit: float, spread: float
+    error: PresqtError,
+    *,
+    attempt: int,
+    retries: int,
+    elapsed: float,
+    limit: float,
+    spread: float,
+    may_pass: frozenset[str] = frozenset(),
 ) -> NextCall | None:
     """When the failed call is made again, None where the error is the answer.
 
     `attempt` counts calls from 1; `elapsed` is in seconds since the first failure, of which no more
-    than `limit` are spent here; `spread` (0..1) keeps parallel callers apart.
+    than `limit` are spent here; `spread` (0..1) keeps parallel callers apart; `may_pass` are codes
+    that are final elsewhere.
     """
     is_limit = error.code == "rate-limited"
-    if not error.retryable and not is_limit:
+    if not (error.retryable or is_limit or error.code in may_pass):
         return None
     seconds = min(LONGEST_SLEEP, FIRST_WAIT * 2 ** (attempt - 1)) * (1 + spread) / 2
     if error.retry_after is not None:
@@ -98,13 +106,14 @@ class Patience:
         *,
         is_repeatable: bool = True,
         retries: int | None = None,
+        may_pass: frozenset[str] = frozenset(),
     ) -> _ANY:
         """What the request returns, after as many goes as it takes.
 
         It is told whether an earlier go may have taken effect. Raises MustWait, BrokenOff, or the
         last PresqtError; FileExistsError and all that is no failure of the target pass through.
         One that is not repeatable is not made again once its outcome is unknown; `retries` where
-        they are not the upload's.
+        they are not the upload's; `may_pass` as `decide_retry`.
         """
         attempt, is_doubtful, first_failure = 0, False, None
         while True:
@@ -127,6 +136,7 @@ class Patience:
                     elapsed=now - first_failure,
                     limit=self.limit,
                     spread=random.random(),  # noqa: S311  (spreads callers, hides nothing)
+                    may_pass=may_pass,
                 )
                 if next_call is None or (is_doubtful and not is_repeatable):
                     if fault is error:

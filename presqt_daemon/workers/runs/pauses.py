@@ -9,9 +9,9 @@
   same, at once when the token's bytes change, else after 5 min, doubling to an hour |
 | the target is not configured any more; its path is missing, not mounted or full | the target |
   the same, each minute |
-| 403, 404, 409, 5xx of one file or container, while the account's question is answered | that
-  ticket | the request itself, `uploads.retries` times; then the ticket fails with the target's
-  words, and a person retries |
+| 403, 404, 409, 5xx of one file, 409 and 5xx of a container, while the account's question is
+  answered | that ticket | the request itself, `uploads.retries` times; then the ticket fails with
+  the target's words, and a person retries; a container's 403 or 404 is told at once |
 | 404, 409 of an address that the target gave in this upload | that request | it is looked up and
   tried again |
 

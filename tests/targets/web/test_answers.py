@@ -102,12 +102,18 @@ def test_what_may_pass_is_retryable_and_its_outcome_open_from_500(status: int) -
     assert error.outcome_unknown is (status >= 500)
 
 
-@pytest.mark.parametrize("status", [400, 405, 409, 411, 415, 422, 501, 505, 531])
+@pytest.mark.parametrize("status", [400, 405, 411, 415, 422, 501, 505, 531])
 def test_what_will_not_pass_is_not_retried(status: int) -> None:
     error = fault(status, said="  No such field.  ")
     assert isinstance(error, TargetFault)
     assert (error.code, error.retryable) == ("target-refused", False)
     assert error.message == f"osf answered {status} to a put: No such field."
+
+
+def test_a_conflict_is_retried_and_told_in_the_targets_words() -> None:
+    error = fault(409, said="Another request is under way")
+    assert (error.code, error.retryable) == ("target-refused", True)
+    assert error.message == "osf answered 409 to a put: Another request is under way."
 
 
 def test_no_space_at_the_target_is_said_and_not_retried() -> None:

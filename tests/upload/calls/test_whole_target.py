@@ -14,6 +14,7 @@ from tests.upload.tickets import Supervisor, job_for, staged
 
 REFUSED = UserFault("unauthorized", "Token is invalid.")
 FORBIDDEN = UserFault("forbidden", "Permission denied.")
+CONFLICT = TargetFault("target-refused", "409", retryable=True)
 POISON = TargetFault("target-unavailable", "500: Oops", retryable=True, outcome_unknown=True)
 NO_CONNECTION = TargetFault(
     "target-unavailable", "connection refused", retryable=True, is_outage=True
@@ -41,9 +42,14 @@ def test_one_file_that_the_target_does_not_take_is_that_tickets_trouble(
         send(failing(fault, None), staged(tmp_path, {"P/a": b"a"}))
 
 
-def test_a_5xx_is_tried_as_often_as_was_configured(tmp_path: Path) -> None:
-    store = failing(POISON, None)
-    with pytest.raises(TargetFault):
+@pytest.mark.parametrize(
+    "fault", [POISON, CONFLICT, FORBIDDEN, UserFault("resource-not-found", "404")]
+)
+def test_one_files_5xx_403_404_and_409_are_tried_as_often_as_was_configured(
+    tmp_path: Path, fault: PresqtError
+) -> None:
+    store = failing(fault, None)
+    with pytest.raises(type(fault)):
         send(store, staged(tmp_path, {"P/a": b"a"}))
     assert store.calls["put"] == 6
 
