@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import mimetypes
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ def write_receipt(
     now: datetime,
     status_mode: int = 0o644,
     same_as: str | None = None,
+    before_naming: Callable[[], None] = lambda: None,
 ) -> PayloadHead | None:
     """Write the receipt of a ticket that has ended, however; replaces an older one.
 
@@ -61,7 +62,7 @@ def write_receipt(
     Of a failed ticket it says what was left at the target: files that were not sent have no
     outcome. A damaged payload file or journal is told as far as it can be read. `same_as` names
     the ticket that had brought the content there. What is known of the bag, None for nothing.
-    Raises OSError.
+    Raises OSError, and what `before_naming` does, before anything is replaced.
     """
     with opened_payload(folder) as payload, ResultIndex(folder.journal) as results:
         tree = receipt_tree(folder, payload, info, results, now=now, same_as=same_as)
@@ -69,7 +70,7 @@ def write_receipt(
         # after a retry a power loss may bring the older one back: it must not stand beside the new
         # status, a start would believe it
         draft = draft_record(folder.receipt, tree, files, mode=status_mode)
-        draft.keep(durable=info.attempt > 1)
+        draft.keep(durable=info.attempt > 1, before_naming=before_naming)
     return None if payload is None else payload.head
 
 

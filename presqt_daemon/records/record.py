@@ -9,7 +9,7 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -55,14 +55,17 @@ class Draft:
     temporary: Path
     handle: int
 
-    def keep(self, *, durable: bool = False) -> None:
+    def keep(
+        self, *, durable: bool = False, before_naming: Callable[[], None] = lambda: None
+    ) -> None:
         """Put it in its place, in one step and with its content durable.
 
-        Its name is durable with the next sync of its folder, or by now. Raises OSError, and is
-        dropped then.
+        Its name is durable with the next sync of its folder, or by now. Raises OSError and what
+        `before_naming` raises, and is dropped then.
         """
         try:
             os.fsync(self.handle)
+            before_naming()
             os.replace(self.temporary, self.path)
         except BaseException:
             self.drop()

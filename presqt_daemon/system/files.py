@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -123,11 +124,18 @@ def set_mode(handle: int, mode: int) -> None:
 
 
 def replace_file(
-    path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True, writer: str = ""
+    path: Path,
+    content: bytes,
+    *,
+    mode: int = 0o644,
+    durable: bool = True,
+    writer: str = "",
+    before_naming: Callable[[], None] = lambda: None,
 ) -> None:
     """Replace a file as a whole: a reader sees the old content or the new one.
 
-    The temporary name is `.<name><writer>.tmp`, so what a crash leaves stays bounded.
+    The temporary name is `.<name><writer>.tmp`, so what a crash leaves stays bounded. What
+    `before_naming` raises is passed on, and nothing has been replaced.
     Not durable: a power loss may bring the old content back, or leave a torn one (XFS).
     """
     temporary = path.with_name(f".{path.name}{writer}.tmp")
@@ -141,6 +149,7 @@ def replace_file(
                 os.fsync(handle)
         finally:
             os.close(handle)
+        before_naming()
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -215,15 +215,19 @@ class Uploads:
         """Replace a ticket's status file as a whole, as the party that has the ticket.
 
         On a full disk a durable write takes the reserve. A folder in the file's place is moved
-        aside. Raises OSError; before anything is written OtherPartyError, FencedError.
+        aside. Raises OSError; before anything is replaced OtherPartyError, FencedError.
         """
-        self.may_act()
         self.parties.assert_has(party, folder.ticket)
-        party.assert_may_write(is_last=not info.is_open)
+
+        def before_naming() -> None:
+            # last of all: a host may be frozen while its disk syncs, and thaw after another's end
+            self.may_act()
+            party.assert_may_write(is_last=not info.is_open)
+
         content = json_bytes(tree_from_info(info))
         write = partial(
-            replace_file, folder.info, content,
-            mode=self.status_mode, durable=durable, writer=party.mark,
+            replace_file, folder.info, content, mode=self.status_mode, durable=durable,
+            writer=party.mark, before_naming=before_naming,
         )  # fmt: skip
         try:
             write()

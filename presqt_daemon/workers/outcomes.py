@@ -98,9 +98,9 @@ def _write(
             now=holder.now(),
             status_mode=config.permissions.status,
             same_as=same_as,
+            before_naming=holder.assert_has_ticket,
         )
 
-    holder.assert_has_ticket()
     try:
         head = write()
     except OSError as error:
@@ -121,6 +121,9 @@ def _write(
 
 def _leave_notification(holder: StatusWriter, info: ProcessInfo, config: Config) -> None:
     """Leave what receivers are to be told; that it cannot be left is no failure of the ticket."""
+    if config.receivers:
+        # what another has told already would be told again
+        holder.assert_has_ticket()
     try:
         leave_entry(holder.folder, info, config.receivers)
     except OSError as error:

@@ -1,5 +1,6 @@
 """One party at a time has a ticket, and nobody else can write its files."""
 
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +9,11 @@ import pytest
 
 from presqt_daemon.config import Config
 from presqt_daemon.errors import UserFault
+from presqt_daemon.leases.lease import FencedError, LeaseTerms
 from presqt_daemon.model import Status
 from presqt_daemon.tickets.parties import OtherPartyError, Parties, Party
-from presqt_daemon.tickets.store import TicketFolder, Uploads
+from presqt_daemon.tickets.status_writer import StatusWriter
+from presqt_daemon.tickets.store import INFO_NAME, RECEIPT_NAME, TicketFolder, Uploads
 from presqt_daemon.workers.outcomes import end_failed
 from tests.tickets.infos import new_info, sending_info, write_info, writer_of
 
@@ -88,3 +91,43 @@ def test_a_party_that_gave_its_ticket_back_writes_neither_status_nor_receipt(
             end_failed(late, UserFault("cancelled", "Too late."), Config())
     assert not folder.receipt.exists()
     assert folder.read_info().status is Status.IN_PROGRESS
+
+
+@pytest.mark.parametrize("name", ["process_info.json", "receipt.json"])
+def test_who_freezes_while_its_disk_syncs_replaces_nothing_of_who_took_over(
+    tmp_path: Path, folder: TicketFolder, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    now = 0.0
+    sync = os.fsync
+
+    def host(host_name: str) -> Uploads:
+        def sleep(seconds: float) -> None:
+            nonlocal now
+            now += seconds
+
+        terms = LeaseTerms(
+            ttl=1, is_alone=False, instance=f"{host_name}:boot:1", clock=lambda: now, sleep=sleep
+        )
+        return Uploads(tmp_path, terms=terms)
+
+    def end(uploads: Uploads, message: str) -> None:
+        with uploads.leasing(folder, wait=True) as party:
+            holder = StatusWriter(uploads, folder, folder.read_info(), party)
+            end_failed(holder, UserFault("cancelled", message), Config())
+
+    def freeze(handle: int) -> None:
+        sync(handle)
+        if Path(os.readlink(f"/proc/self/fd/{handle}")).name.startswith(f".{name}"):
+            monkeypatch.setattr(os, "fsync", sync)
+            end(host("second"), "Taken over.")
+            ended.append({path.name: path.read_bytes() for path in folder.path.iterdir()})
+
+    ended: list[dict[str, bytes]] = []
+    monkeypatch.setattr(os, "fsync", freeze)
+    with pytest.raises(FencedError):
+        end(host("first"), "Frozen.")
+    (after_end,) = ended
+    kept = {INFO_NAME, RECEIPT_NAME}
+    assert {path.name for path in folder.path.iterdir()} >= kept
+    for name_kept in kept:
+        assert (folder.path / name_kept).read_bytes() == after_end[name_kept]
