@@ -128,6 +128,7 @@ class Elsewhere:
                     permits.end_staging(folder.ticket)
                     self.granting.take_back(folder.ticket)
                 permits.tell(event)
+            self.granting.free_names_of_the_dead()
             word = _asked_of(interruption, clock())
             if word == NOTHING and then is not None and permits.holds.cover(folder.ticket, then):
                 word = HOLD

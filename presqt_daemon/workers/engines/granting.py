@@ -1,8 +1,11 @@
 """What a run on another host gets of all that hosts share: taken from the daemon's own books."""
 
+import contextlib
 import threading
 
-from presqt_daemon.tickets.store import TicketFolder
+from presqt_daemon.leases.lease import NotOursError
+from presqt_daemon.tickets.parties import OtherPartyError
+from presqt_daemon.tickets.store import TicketFolder, is_ticket
 from presqt_daemon.workers.limits.accounts import account_of
 from presqt_daemon.workers.limits.duplicates import SameContentError
 from presqt_daemon.workers.limits.grant import Grant, settings_marks, short_mark
@@ -10,6 +13,9 @@ from presqt_daemon.workers.limits.shared_names import SharedNames
 from presqt_daemon.workers.limits.space import ROOM_BYTES
 from presqt_daemon.workers.runs.run import Run, Work
 from presqt_daemon.workers.supervisor import Supervisor
+
+LOOK_SECONDS = 10.0
+"""How often it is looked whether somebody has a name and no run."""
 
 ROOM_SHARE = 3
 """How many times its zip a bag is taken to need, before one that needs more has said so."""
@@ -23,6 +29,7 @@ class Granting:
         self._lock = threading.Lock()
         self._rooms: dict[str, int] = {}
         self._wanted: dict[str, int] = {}
+        self._looked = supervisor.clock()
         self.names = SharedNames(supervisor.config.mediafiles)
 
     def grant(self, run: Run, folder: TicketFolder) -> Grant:
@@ -78,6 +85,25 @@ class Granting:
         """Let others have a run's room; its places are the dispatch's to give back."""
         with self._lock:
             self._rooms.pop(ticket, None)
+
+    def free_names_of_the_dead(self) -> None:
+        """Let others have the names of tickets on which nobody works.
+
+        Such a ticket may wait for a place that another has who waits for the name. Does nothing
+        within ten seconds of the last look, by whatever thread; raises nothing.
+        """
+        with self._lock:
+            now = self._supervisor.clock()
+            if now - self._looked < LOOK_SECONDS:
+                return
+            self._looked = now
+        uploads = self._supervisor.uploads
+        with contextlib.suppress(OSError):
+            for ticket in filter(is_ticket, self.names.tickets()):
+                # its next run takes its names after its lease, so that none of that run's goes
+                somebody = contextlib.suppress(NotOursError, OtherPartyError, FileNotFoundError)
+                with somebody, uploads.leasing(uploads.folder(ticket)):
+                    self.names.free_all(ticket)
 
     def _room(self, run: Run) -> tuple[int, int]:
         with self._lock:

@@ -2,7 +2,7 @@
 
 Made with O_EXCL, which every share keeps; the file holds the ticket, which may take it again, and
 the process that took it. A host that dies leaves it to the next run of the same ticket, or to the
-daemon when that has ended; one that thaws afterwards lets go of nothing that is another's by then.
+daemon when nobody has that ticket; one that thaws afterwards lets go of nothing that is another's.
 """
 
 import contextlib
@@ -51,6 +51,14 @@ class SharedNames:
                 _remove(path, ticket, self._instance)
             else:
                 self._taken.setdefault(ticket, set()).add(path)
+
+    def tickets(self) -> set[str]:
+        """Those that have a name, by any host."""
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
+            return set()
+        return {_holder(self._folder / name)[0] for name in names} - {""}
 
     def free_all(self, ticket: str) -> None:
         """Let others have what any host took for a ticket that has ended."""
