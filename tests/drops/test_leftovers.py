@@ -1,6 +1,7 @@
 """What programs leave beside a drop is no ticket, and no line in the log each round."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +33,7 @@ def daemon(config: Config) -> Iterator[Running]:
 
 def filled(pattern: str) -> str:
     """A name that a pattern of the table matches."""
-    return pattern.replace("[a-p]", "p").replace("*", "x")
+    return re.sub(r"\[[^]]*([^]])\]", r"\1", pattern).replace("*", "x")
 
 
 def test_no_name_of_the_table_is_a_ticket_or_a_line(

@@ -293,12 +293,12 @@ BAD: Mapping[str, tuple[Callable[[], bytes], str, str]] = {
     "a zip in a zip": (
         lambda: zip_bytes({"thesis.zip": zip_bytes(tree())}, folder=None),
         "malformed-bag",
-        'drop "thesis.zip" itself',
+        'Drop "thesis.zip" itself',
     ),
     "a tar in a zip": (
         zipped({"thesis.tar.gz": b"\x1f\x8b"}, None),
         "malformed-bag",
-        'unpack "thesis.tar.gz"',
+        'Unpack "thesis.tar.gz"',
     ),
     "a folder around the bag (Extract all)": (zipped(tree(), "bag/bag"), "malformed-bag", "deep"),
     "made by jar": (

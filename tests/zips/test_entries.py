@@ -223,10 +223,10 @@ def test_a_declaration_in_other_letter_case_is_named() -> None:
 @pytest.mark.parametrize(
     ("names", "advice"),
     [
-        (("thesis.zip",), 'drop "thesis.zip" itself'),
-        (("out/thesis.zip", "__MACOSX/out/._thesis.zip"), 'drop "thesis.zip" itself'),
-        (("a.zip", "b.zip"), "drop each zip that lies in it by itself"),
-        (("thesis.tar.gz",), 'unpack "thesis.tar.gz"'),
+        (("thesis.zip",), 'Drop "thesis.zip" itself'),
+        (("out/thesis.zip", "__MACOSX/out/._thesis.zip"), 'Drop "thesis.zip" itself'),
+        (("a.zip", "b.zip"), "Drop each zip that lies in it by itself"),
+        (("thesis.tar.gz",), 'Unpack "thesis.tar.gz"'),
     ],
 )
 def test_a_zip_of_packed_files_is_told_which_to_drop(names: tuple[str, ...], advice: str) -> None:
