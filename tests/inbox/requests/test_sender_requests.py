@@ -321,13 +321,16 @@ def test_a_request_that_was_taken_and_not_answered_is_acted_on_by_the_next_start
 def test_a_taken_requests_name_gives_nobody_a_right(daemon: Running, config: Config) -> None:
     drop_of(SENDER, config.inbox / "osf" / "bag.zip")
     claim = daemon.claim()
-    for word, owner, content in (("cancel", STRANGER, ""), ("retry", SENDER, "x")):
-        hidden = config.inbox / "osf" / f".{word}-{claim.ticket}.0"
-        hidden.write_text(content)
-        os.chown(hidden, owner, owner)
-    elsewhere = config.inbox / "archive" / f".cancel-{claim.ticket}.0"
-    elsewhere.touch()
-    os.chown(elsewhere, SENDER, SENDER)
+    for place, word, owner, content in (
+        ("osf", "cancel", STRANGER, ""),
+        ("osf", "retry", SENDER, "x"),
+        ("archive", "cancel", SENDER, ""),
+    ):
+        # it gets its name when it is its owner's: for root it would count
+        made = config.inbox / place / ".made"
+        made.write_text(content)
+        os.chown(made, owner, owner)
+        made.rename(config.inbox / place / f".{word}-{claim.ticket}.0")
     daemon.scanned()
     daemon.scanned()
     assert daemon.requests == []
