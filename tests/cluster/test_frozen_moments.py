@@ -13,12 +13,7 @@ from tests.house.house import wait_until
 pytest.importorskip("distributed", reason="needs the extra dask")
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1200)]
 
-MOMENTS = (
-    "lease-taken",
-    "went-on",
-    "receipt-written",
-    "status-finished-uploaded",
-)
+MOMENTS = ("went-on", "receipt-written")
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

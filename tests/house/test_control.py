@@ -277,8 +277,9 @@ def test_cancel_and_retry_at_random_moments_under_load(
         wait_until(lambda: len(shelf.requests) >= enough or not_in_progress(house))  # noqa: B023
     failed = [i for i in house.infos() if i["status"] == "failed"]
     assert all(info["error_code"] == "cancelled" for info in failed), failed
-    assert {("cancel", "received"), ("cancel", "hashed")} <= asked.keys(), asked
-    assert sum(times for (word, _), times in asked.items() if word == "retry"), asked
+    # how far one was when it was asked for is told a moment later, so either word tells of it
+    assert {stage for _, stage in asked} >= {"received", "hashed"}, asked
+    assert {word for word, _ in asked} == {"cancel", "retry"}, asked
 
     def have_finished() -> bool:
         infos = house.infos()
