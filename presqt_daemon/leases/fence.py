@@ -64,5 +64,29 @@ class Fence:
         )
 
 
+class AskedFence:
+    """A fence, and when it was passed last; safe from several threads."""
+
+    def __init__(self, fence: Fence, clock: Callable[[], float] = boot_seconds) -> None:
+        self._fence = fence
+        self._clock = clock
+        self._passed_at = float("-inf")
+
+    def ask(self) -> None:
+        """As `Fence.pass_or_leave`."""
+        # as of before: it may be frozen in between
+        began = self._clock()
+        self._fence.pass_or_leave()
+        self._passed_at = began
+
+    def ask_after_silence(self) -> None:
+        """The same, where the last answer is so old that another may have the ticket by now.
+
+        Who was frozen between the answer and a request's body sends no more of that body.
+        """
+        if self._clock() - self._passed_at >= self._fence.ttl * STALE_SHARE:
+            self.ask()
+
+
 def pass_always() -> None:
     """What is asked where no other host can have the ticket."""

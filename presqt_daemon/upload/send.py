@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from presqt_daemon.config import TargetConfig, UploadsConfig
-from presqt_daemon.leases.fence import Fence, pass_always
+from presqt_daemon.leases.fence import AskedFence, Fence, pass_always
 from presqt_daemon.messages import Limited, Opened, Progress, Report
 from presqt_daemon.metadata.bag_metadata import bag_description, read_bag_metadata
 from presqt_daemon.metadata.description_warnings import not_passed_on, required_but_missing
@@ -111,7 +111,8 @@ def send(
         staged = StagedBag(payload=payload, root=(job.scratch or job.folder) / head.bag.folder)
         record = read_journal(folder.journal)
         mark = container_mark(folder, job.resolved, record)
-        may_go_on = pass_always if job.fence is None else job.fence.pass_or_leave
+        fence = None if job.fence is None else AskedFence(job.fence)
+        may_go_on = pass_always if fence is None else fence.ask
         journal = Journal(folder.journal, clock, may_go_on, is_shared=job.fence is not None)
         reporter = Reporter(report, clock)
         reporting = threading.get_ident()
@@ -125,6 +126,8 @@ def send(
         patience = job.patience(
             sleep_telling, clock, waits_for=reporter.waits_for, before_each=may_go_on
         )
+        if fence is not None:
+            patience.before_more = fence.ask_after_silence
         stack.callback(journal.close)
         _recheck_after_reboot(job, staged, record, journal, reporter)
         retries = 0 if job.is_asking else None

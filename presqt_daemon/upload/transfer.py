@@ -207,11 +207,16 @@ class Transfer:
         After a put whose answer was lost the place is looked at first, and the file is sent again
         only where nothing stands there, or what is to be replaced.
         """
+
+        def reach(position: int) -> None:
+            self.patience.before_more()
+            track.reach(position)
+
         sending = Sending(
             path=parcel.remote,
             size=parcel.size,
             digests=parcel.digests,
-            open=lambda: open_body(parcel, self.algorithm, track.reach),
+            open=lambda: open_body(parcel, self.algorithm, reach),
             notes=self._notes.setdefault(parcel.name, self._notes_of(parcel.name, ())),
         )
         was_doubtful = False

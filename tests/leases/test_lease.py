@@ -4,12 +4,13 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from presqt_daemon.leases import lease as lease_module
 from presqt_daemon.leases import take as take_module
-from presqt_daemon.leases.fence import FENCED_EXIT, Fence
+from presqt_daemon.leases.fence import FENCED_EXIT, AskedFence, Fence
 from presqt_daemon.leases.heartbeat import HEARTBEAT_NAME, Heartbeat, read_heartbeat, take_epoch
 from presqt_daemon.leases.lease import (
     FencedError,
@@ -497,3 +498,26 @@ def test_a_share_that_comes_back_in_this_moment_has_the_beat_that_it_had(
     monkeypatch.setattr(os, "open", open_and_back)
     lease.beat()
     assert folder.is_dir()
+
+
+def test_who_was_frozen_since_it_asked_asks_before_it_sends_more(tmp_path: Path) -> None:
+    """The rest of a body that was begun went out after another had sent the file."""
+    host = Host("a")
+    asked: list[float] = []
+    fence = take_lease(tmp_path, host.terms()).fence()
+    assert fence is not None
+
+    class Counting:
+        ttl = TTL
+
+        def pass_or_leave(self) -> None:
+            asked.append(host.now)
+
+    known = AskedFence(cast("Fence", Counting()), lambda: host.now)
+    known.ask()
+    known.ask_after_silence()
+    assert len(asked) == 1
+    host.now += TTL * 0.9
+    known.ask_after_silence()
+    known.ask_after_silence()
+    assert len(asked) == 2

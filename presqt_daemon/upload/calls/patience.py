@@ -85,9 +85,9 @@ class Patience:
     """Calls, retries and waits of one upload; shared by its threads.
 
     A rate limit that one thread meets holds all of them. `limit` is the longest time in seconds
-    that one call may wait in all. `before_each` is called from any thread before a request, and may
-    not return. `waits_for` hears, from any thread, what a wait of more than 5 s is for and how long
-    it is, and an empty text after it.
+    that one call may wait in all. `before_each` is called from any thread before a request,
+    `before_more` before more of its body is sent; they may not return. `waits_for` hears, from any
+    thread, what a wait of more than 5 s is for and how long it is, and an empty text after it.
     """
 
     target: str
@@ -97,6 +97,7 @@ class Patience:
     clock: Callable[[], float]
     waits_for: Callable[[str, float], None] = lambda _what, _seconds: None
     before_each: Callable[[], None] = lambda: None
+    before_more: Callable[[], None] = lambda: None
     stop: threading.Event = field(default_factory=threading.Event)
     _held_until: float = 0.0
 
