@@ -1,5 +1,5 @@
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from presqt_daemon.workers.runs.requested import REQUEST_NAME
 from presqt_daemon.workers.runs.run import ENGINE, RunEnd, RunKind, WentOn
 from tests.house.house import wait_until
 from tests.tickets.infos import sending_info
-from tests.workers.test_run_ticket import Depot
+from tests.workers.depot import Depot
 
 
 class ScriptedEngine(Executor):
@@ -45,14 +45,6 @@ class ScriptedEngine(Executor):
         else:
             future.set_result(answer)
         return future
-
-
-@pytest.fixture
-def depot(tmp_path: Path) -> Iterator[Depot]:
-    depot = Depot(tmp_path)
-    yield depot
-    depot.dispatch.close()
-    depot.pool.let_go(all_of_them=True)
 
 
 def carried_out_by(depot: Depot, answer: Callable[[str], Any]) -> ScriptedEngine:

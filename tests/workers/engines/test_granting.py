@@ -1,21 +1,8 @@
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from presqt_daemon.leases.lease import LeaseTerms
 from presqt_daemon.leases.take import take_lease
 from presqt_daemon.workers.engines.granting import LOOK_SECONDS, Granting
 from presqt_daemon.workers.limits.shared_names import SharedNames
-from tests.workers.test_run_ticket import Depot
-
-
-@pytest.fixture
-def depot(tmp_path: Path) -> Iterator[Depot]:
-    depot = Depot(tmp_path)
-    yield depot
-    depot.dispatch.close()
-    depot.pool.let_go(all_of_them=True)
+from tests.workers.depot import Depot
 
 
 def test_what_a_dead_host_had_for_a_ticket_that_waits_holds_up_no_other_ticket(
