@@ -120,6 +120,9 @@ def live(cluster: Cluster) -> list[tuple[str, ...]]:
     day.note_status("stopped")
     # nobody works on it any more, on whatever host
     assert day.info("stopped")["host"] is None
+    # what was on its way is at the target before the next start
+    sent = len(cluster.puts())
+    wait_until(lambda: cluster.stored() >= sent, LONG)
     house.start()
     day.wait_for_end("stopped")
     assert_finished(cluster.infos())
